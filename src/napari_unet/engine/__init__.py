@@ -1,0 +1,1 @@
+"""The engine: numpy, torch, tifffile, scikit-image. No Qt, no napari."""

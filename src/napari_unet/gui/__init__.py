@@ -1,0 +1,1 @@
+"""The docks: the only Qt, magicgui and napari code."""
