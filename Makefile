@@ -1,0 +1,56 @@
+# Needs python3 and make; all else goes into .venv (and, on Debian as root, system libraries by apt).
+PYTHON ?= python3
+VENV   := .venv
+SYSTEM := $(shell uname -s 2>/dev/null || echo Windows)
+BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
+
+.PHONY: help install demo napari test lint screenshots bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+install: $(VENV)/.installed-all ## the environment, with every extra
+
+demo: $(VENV)/.installed ## fine-tune, segment and export the sample movie into demo-out/
+	$(BIN)/napari-unet demo --out demo-out --overwrite
+
+napari: $(VENV)/.installed-all ## napari with the sample movie and the docks
+	$(BIN)/python examples/open_sample.py
+
+test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
+	$(XVFB) $(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-all ## style, types, layers, manifest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate src/napari_unet/napari.yaml
+
+screenshots: $(VENV)/.installed-all $(VENV)/.system ## the pictures of the documentation
+	$(XVFB) $(BIN)/python scripts/screenshots.py
+
+bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
+	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## what make made
+	rm -rf $(VENV) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.created:
+	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-all: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) --editable '.[all,dev]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.system: $(VENV)/.created scripts/system_packages.sh
+	sh scripts/system_packages.sh
+	@touch $@
