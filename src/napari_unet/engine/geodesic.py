@@ -1,0 +1,119 @@
+"""Grey-level geodesics on uint8 images by repeated minima and maxima of shifted views.
+
+A level image says at one stroke what a binary operation gives at every threshold, so that the
+slider needs a comparison only. Shifted views of uint8 run at memory speed; skimage's
+``reconstruction`` takes ten times as long on the same frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDS = 8  # sweeps between two looks at what still changes
+
+
+def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Raise ``levels`` (Y, X) so that each threshold of it has no hole inside a region.
+
+    A hole is a part of the background that is not 8-connected to the outside of its region;
+    a ring of several regions around a gap is not a hole. Regions of id 0 stay as they are.
+    (Reconstruction by erosion, Vincent 1993.)
+    """
+    rim = region_rim(regions) | (regions == 0)
+    filled = np.where(rim, levels, np.uint8(255))
+    window = _bounds(regions > 0)
+    while window is not None:
+        before = filled[window].copy()
+        for _ in range(_ROUNDS):
+            _erode(filled[window], levels[window])
+        window = _grown(window, before != filled[window], levels.shape)
+    return filled
+
+
+def keep_pieces(
+    levels: NDArray[np.uint8], regions: NDArray[np.int32], seeds: NDArray[np.intp]
+) -> NDArray[np.uint8]:
+    """Lower ``levels`` (Y, X) so that each threshold of a region is the one piece with its seed.
+
+    ``seeds`` are flat indices, one pixel a region. Pieces are 4-connected inside their region.
+    (Reconstruction by dilation, Vincent 1993.)
+    """
+    down = np.where(regions[1:] == regions[:-1], np.uint8(255), np.uint8(0))
+    right = np.where(regions[:, 1:] == regions[:, :-1], np.uint8(255), np.uint8(0))
+    kept = np.zeros_like(levels)
+    kept.reshape(-1)[seeds] = levels.reshape(-1)[seeds]
+    window = _bounds((regions > 0) & (levels > 0))
+    while window is not None:
+        rows, columns = window
+        links = (down[rows.start : rows.stop - 1, columns], right[rows, columns.start : columns.stop - 1])
+        before = kept[window].copy()
+        for _ in range(_ROUNDS):
+            _dilate(kept[window], levels[window], *links)
+        window = _grown(window, before != kept[window], levels.shape)
+    return kept
+
+
+def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Give the pixels of each region that touch another region, the ground or the image edge."""
+    rim = np.zeros(regions.shape, dtype=bool)
+    rim[0] = rim[-1] = rim[:, 0] = rim[:, -1] = True
+    for a, b in (
+        (np.s_[1:, :], np.s_[:-1, :]),
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[1:, 1:], np.s_[:-1, :-1]),
+        (np.s_[1:, :-1], np.s_[:-1, 1:]),
+    ):
+        differs = regions[a] != regions[b]
+        rim[a] |= differs
+        rim[b] |= differs
+    return rim & (regions > 0)
+
+
+def _erode(filled: NDArray[np.uint8], floor: NDArray[np.uint8]) -> None:
+    """One sweep in place: the least of the eight neighbours, never below ``floor``."""
+    rows = filled.copy()
+    np.minimum(rows[1:], filled[:-1], out=rows[1:])
+    np.minimum(rows[:-1], filled[1:], out=rows[:-1])
+    least = rows.copy()
+    np.minimum(least[:, 1:], rows[:, :-1], out=least[:, 1:])
+    np.minimum(least[:, :-1], rows[:, 1:], out=least[:, :-1])
+    np.maximum(least, floor, out=filled)
+
+
+def _dilate(
+    kept: NDArray[np.uint8],
+    roof: NDArray[np.uint8],
+    down: NDArray[np.uint8],
+    right: NDArray[np.uint8],
+) -> None:
+    """One sweep in place: the greatest of the linked neighbours, never above ``roof``."""
+    for near, far, link in (
+        (kept[1:], kept[:-1], down),
+        (kept[:-1], kept[1:], down),
+        (kept[:, 1:], kept[:, :-1], right),
+        (kept[:, :-1], kept[:, 1:], right),
+    ):
+        np.maximum(near, far & link, out=near)
+    np.minimum(kept, roof, out=kept)
+
+
+def _bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size == 0:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _grown(
+    window: tuple[slice, slice], changed: NDArray[np.bool_], shape: tuple[int, ...]
+) -> tuple[slice, slice] | None:
+    """Give the part of the frame that the next sweeps can still change."""
+    inner = _bounds(changed)
+    if inner is None:
+        return None
+    rows, columns = (
+        slice(max(0, outer.start + s.start - _ROUNDS - 1), min(n, outer.start + s.stop + _ROUNDS + 1))
+        for outer, s, n in zip(window, inner, shape, strict=True)
+    )
+    return rows, columns
