@@ -29,7 +29,9 @@ class Normaliser:
         self.settings = settings
         self._fixed: tuple[NDArray, NDArray] | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:
-            picks = np.unique(np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int))
+            picks = np.unique(
+                np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
+            )
             frames = [_channels(movie[int(t)]) for t in picks]
             self._fixed = self.measure(np.concatenate(frames, axis=1))
 

@@ -89,7 +89,8 @@ class UNet(nn.Module):
             for inputs, outputs in zip((config.in_channels, *widths), widths, strict=False)
         )
         self.rise = nn.ModuleList(
-            ups(deep, shallow, 2, stride=2) for shallow, deep in zip(widths, widths[1:], strict=False)
+            ups(deep, shallow, 2, stride=2)
+            for shallow, deep in zip(widths, widths[1:], strict=False)
         )
         self.up = nn.ModuleList(DoubleConv(2 * width, width, config) for width in widths[:-1])
         self.head = _conv(config.dims)(
