@@ -1,0 +1,5 @@
+"""``python -m napari_unet.cli``."""
+
+from napari_unet.cli import main
+
+main()

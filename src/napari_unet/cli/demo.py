@@ -1,0 +1,81 @@
+"""napari-unet demo: the whole job on the sample movie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.evaluate import score, table
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import say
+from napari_unet.cli.segment import DEFAULT_MODEL, LABELS, MOVIE, TABLE, segment_stack
+from napari_unet.cli.train import SUFFIX, learn
+from napari_unet.engine.settings import PredictSettings, TrainSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE, TRUTH, MODEL = "sample.tif", "truth.tif", f"demo-model{SUFFIX}"
+LEARN_FROM = (8, 32)
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")
+    ] = Path("demo-out"),
+    minutes: Annotated[float, typer.Option(metavar="M", min=0.01, help="Time to learn.")] = 1.0,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Do the whole job on a generated movie: learn from two frames, segment all, score."""
+    names = (SAMPLE, TRUTH, MODEL, LABELS, TABLE, MOVIE)
+    prepare_folder(out, names, overwrite=overwrite)
+
+    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.metrics import pool
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack, match_frames
+    from napari_unet.engine.training import train
+    from napari_unet.sample_data import sample_movie
+
+    say("Making the sample movie: nuclei that move, touch and divide.")
+    movie, cells = sample_movie()
+    write_sample(out / SAMPLE, movie)
+    write_sample(out / TRUTH, cells)
+    with Stack.open(out / SAMPLE) as stack, Stack.open(out / TRUTH) as truth:
+        annotations = Annotations.from_labels(stack, truth, LEARN_FROM)
+        base = Model.load(DEFAULT_MODEL) if DEFAULT_MODEL in Model.bundled() else None
+        say(f"Learning from {annotations.describe()}")
+        model = learn(
+            train(stack, annotations, TrainSettings(minutes=minutes), base=base, name="demo-model")
+        )
+        written = [out / SAMPLE, out / TRUTH, model.save(out / MODEL)]
+        written += segment_stack(stack, model, out, PredictSettings(), model.label_settings)
+        with Stack.open(out / LABELS) as labels:
+            pairs = [pair for pair in match_frames(labels, truth) if pair[0] not in LEARN_FROM]
+            scored = score(labels, truth, pairs)
+    typer.echo(f"Scores on the {len(pairs)} frames it did not learn from:")
+    table([position for position, _ in pairs], scored, pool(scored))
+    typer.echo("Written:")
+    for path in written:
+        typer.echo(f"  {path}")
+
+
+def write_sample(path: Path, movie: NDArray[np.uint16]) -> None:
+    """Write a (T, Y, X) uint16 movie as an ImageJ hyperstack with the sample's pixel size."""
+    import tifffile
+
+    from napari_unet.engine.files import atomic_path
+    from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE
+
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            movie,
+            imagej=True,
+            resolution=(1 / PIXEL_SIZE, 1 / PIXEL_SIZE),
+            metadata={"axes": "TYX", "unit": "um", "finterval": FRAME_INTERVAL},
+        )

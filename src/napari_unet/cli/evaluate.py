@@ -1,0 +1,132 @@
+"""napari-unet evaluate: how well labels agree with a truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.progress import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from napari_unet.engine.metrics import FrameScores, Scores
+    from napari_unet.engine.stack import Stack
+
+Pairs = list[tuple[int, int]]
+SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
+COUNTS = ("n_truth", "n_predicted")
+TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "cells", "found")
+
+
+def evaluate(
+    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Labels to score.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Labels that are right.")],
+    frames: o.Frames = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(metavar="0,3-5", help="Leave these frames out, counted from 0."),
+    ] = None,
+    border: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Leave out objects wholly in the outer N pixels."),
+    ] = 0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Score labels against a truth, frame by frame and over all.
+
+    IoU and Dice are means over frames, SEG and F1 are pooled over objects; missed, invented,
+    merged and split are per 100 cells of the truth.
+    """
+    from napari_unet.engine.metrics import pool
+    from napari_unet.engine.stack import Stack, match_frames
+
+    with Stack.open(predicted) as labels, Stack.open(truth) as right:
+        pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
+        scored = score(labels, right, pairs, border)
+        positions = [position for position, _ in pairs]
+    if as_json:
+        typer.echo(json.dumps(as_values(positions, scored, pool(scored)), indent=2))
+        return
+    table(positions, scored, pool(scored))
+
+
+def score(labels: Stack, truth: Stack, pairs: Pairs, border: int = 0) -> list[FrameScores]:
+    """Score the matched frames with a progress bar."""
+    from napari_unet.engine.metrics import evaluate as run
+
+    scored: list[FrameScores] = []
+
+    def steps(frames: Iterator[FrameScores]) -> Generator[int, None, None]:
+        for frame in frames:
+            scored.append(frame)
+            yield len(scored)
+
+    follow(steps(run(labels, truth, pairs, border)), "Score", len(pairs))
+    return scored
+
+
+def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pairs:
+    """Keep the pairs whose position among the ``n`` predicted frames was asked for.
+
+    Raises
+    ------
+    BadInput
+        Where none is left.
+
+    """
+    from napari_unet.engine.errors import BadInput
+    from napari_unet.engine.stack import parse_frames
+
+    wanted = set(parse_frames(frames, n)) if frames else set(range(n))
+    if exclude:
+        wanted -= set(parse_frames(exclude, n))
+    chosen = [pair for pair in pairs if pair[0] in wanted]
+    if not chosen:
+        raise BadInput(
+            "none of the chosen frames has a truth",
+            f"some of {', '.join(str(p) for p, _ in pairs[:20])}",
+            "check --frames and --exclude; positions count from 0",
+        )
+    return chosen
+
+
+def as_values(positions: list[int], frames: list[FrameScores], total: Scores) -> dict[str, Any]:
+    """Give all scores as plain values for JSON."""
+    return {
+        **{key: getattr(total, key) for key in (*SCORES, *COUNTS)},
+        "n_frames": len(frames),
+        "frames": [
+            {"frame": position, "number": frame.number, **frame_values(frame)}
+            for position, frame in zip(positions, frames, strict=True)
+        ],
+    }
+
+
+def frame_values(frame: FrameScores) -> dict[str, Any]:
+    """Scores of one frame, per 100 cells like those over all frames."""
+    from napari_unet.engine.metrics import pool
+
+    alone = pool([frame])
+    return {key: getattr(alone, key) for key in (*SCORES, *COUNTS)}
+
+
+def table(positions: list[int], frames: list[FrameScores], total: Scores) -> None:
+    """Print the scores for a person."""
+    typer.echo("  ".join([f"{'frame':>11s}", *(f"{title:>8s}" for title in TITLES)]))
+    for position, frame in zip(positions, frames, strict=True):
+        name = f"{position}" if frame.number in (None, position) else f"{position} ({frame.number})"
+        typer.echo(_row(name, frame_values(frame)))
+    typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
+    typer.echo(str(total))
+
+
+def _row(name: str, values: dict[str, Any]) -> str:
+    cells = [f"{values[key]:8.3f}" for key in SCORES[:4]]
+    cells += [f"{values[key]:8.1f}" for key in SCORES[4:]]
+    cells += [f"{values[key]:8d}" for key in COUNTS]
+    return "  ".join([f"{name:>11s}", *cells])

@@ -1,0 +1,60 @@
+"""napari-unet export: labels, table and overlay movie from labels that are there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import follow
+from napari_unet.cli.segment import LABELS, MOVIE, TABLE
+from napari_unet.engine.settings import OverlaySettings
+
+
+def export(
+    movie: o.Movie,
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Labels of its frames.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    write_labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Write labels.tif (OME-TIFF).")
+    ] = True,
+    table: Annotated[bool, typer.Option("--table/--no-table", help="Write objects.csv.")] = True,
+    overlay: Annotated[bool, typer.Option("--movie/--no-movie", help="Write overlay.mp4.")] = True,
+    style: Annotated[
+        str | None, o.option(OverlaySettings, "style", metavar="contours|filled|side_by_side")
+    ] = None,
+    fps: Annotated[float | None, o.option(OverlaySettings, "fps", metavar="F")] = None,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Write labels, table and overlay movie of a movie whose labels are there already."""
+    wanted = o.selection(axes, channel, z, position)
+    look = o.build(OverlaySettings(), style=style, fps=fps)
+    parts = {LABELS: write_labels, TABLE: table, MOVIE: overlay}
+    names = [name for name, asked in parts.items() if asked]
+
+    from napari_unet.engine.stack import Stack
+
+    with Stack.open(movie, wanted) as stack, Stack.open(labels) as given:
+        prepare_folder(out, names, overwrite=overwrite)
+        for name in names:
+            path = follow(_writer(name, out / name, stack, given, look), name, len(stack))
+            typer.echo(path)
+
+
+def _writer(name: str, path: Path, stack: Any, labels: Any, look: OverlaySettings) -> Any:
+    from napari_unet.engine.export import write_labels, write_table
+    from napari_unet.engine.movie import write_movie
+
+    if name == LABELS:
+        frames = (labels[t] for t in range(len(labels)))
+        return write_labels(path, frames, stack, n=len(stack), overwrite=True)
+    if name == TABLE:
+        return write_table(path, labels, stack, overwrite=True)
+    return write_movie(path, stack, labels, look, overwrite=True)

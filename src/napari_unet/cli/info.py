@@ -1,0 +1,96 @@
+"""napari-unet info: what is in a movie or a model file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.engine.settings import Selection
+
+if TYPE_CHECKING:
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
+
+MODEL_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+def info(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A movie, a folder, or a model.")],
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Say what is in a movie or a model file."""
+    values = _about(file, o.selection(axes, channel, z, position))
+    if as_json:
+        typer.echo(json.dumps(values, indent=2))
+        return
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        if value not in (None, "", [], {}):
+            typer.echo(f"{name.replace('_', ' '):{width}s}  {_plain(value)}")
+
+
+def _about(file: str, wanted: Selection) -> dict[str, Any]:
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
+
+    if file.endswith(MODEL_SUFFIXES) or file in Model.bundled():
+        return about_model(Model.load(file))
+    with Stack.open(file, wanted) as stack:
+        return about_stack(stack)
+
+
+def about_stack(stack: Stack) -> dict[str, Any]:
+    """Describe a movie as plain values."""
+    return {
+        "name": stack.name,
+        "axes": stack.source_axes,
+        "shape": list(stack.shape),
+        "type": str(stack.dtype),
+        "frames": len(stack),
+        "frame_numbers": _ranges(stack.numbers),
+        "channels": list(stack.channel_names),
+        "sections": stack.n_z,
+        "positions": list(stack.position_names),
+        "pixel_size_um": stack.pixel_size,
+        "frame_interval_s": stack.frame_interval,
+    }
+
+
+def about_model(model: Model) -> dict[str, Any]:
+    """Describe a model as plain values."""
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "parameters": sum(p.numel() for p in model.network.parameters()),
+        "network": model.config.model_dump(mode="json"),
+        "normalisation": model.normalisation.model_dump(mode="json"),
+        "labels": model.label_settings.model_dump(mode="json"),
+        "card": model.card,
+        "record": model.record,
+    }
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Say numbers shortly: ``0-3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

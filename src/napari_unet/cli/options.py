@@ -1,0 +1,96 @@
+"""Options that several commands share; settings' own descriptions are their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from napari_unet.engine.settings import (
+    Device,
+    LabelSettings,
+    PredictSettings,
+    Selection,
+    Settings,
+)
+
+S = TypeVar("S", bound=Settings)
+
+
+def option(settings: type[Settings], field: str, *names: str, **extra: Any) -> Any:
+    """Make the option of a settings field: its description, or else its title, is the help."""
+    info = settings.model_fields[field]
+    text = info.description or info.title or field
+    schema = info.json_schema_extra
+    unit = schema.get("unit") if isinstance(schema, dict) else None
+    default = "the model's" if settings is LabelSettings else info.default
+    if default is not None:
+        extra.setdefault("show_default", str(default))
+    return typer.Option(*names, help=f"{text} ({unit})." if unit else f"{text}.", **extra)
+
+
+def build(base: S, **options: Any) -> S:
+    """Give ``base`` with the options that were given; a value out of range is a usage error."""
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return base.replace(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        value = given.get(name, first.get("input"))
+        raise typer.BadParameter(
+            f"--{name.replace('_', '-')} {value}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        ) from error
+
+
+def selection(
+    axes: str | None = None,
+    channel: str | None = None,
+    z: str | None = None,
+    position: int | None = None,
+) -> Selection:
+    """Which part of the file, from the words of the command line."""
+    return build(
+        Selection(),
+        axes=axes,
+        position=position,
+        channel=_channel(channel),
+        z=int(z) if z is not None and z.isdigit() else z,
+    )
+
+
+def _channel(text: str | None) -> int | str | tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        return text
+    numbers = tuple(int(part) for part in parts)
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+Movie = Annotated[
+    Path,
+    typer.Argument(metavar="MOVIE", help="A TIFF file, or a folder with one TIFF a frame."),
+]
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="NAME|FILE", help="A bundled model's name or a model file."),
+]
+Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")]
+Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]
+Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max")]
+Position = Annotated[int | None, option(Selection, "position", "--position", metavar="I")]
+RunOn = Annotated[Device | None, option(PredictSettings, "device", "--device")]
+Threads = Annotated[int | None, option(PredictSettings, "threads", "--threads", metavar="N")]
+Threshold = Annotated[float | None, option(LabelSettings, "threshold", "--threshold", metavar="P")]
+Split = Annotated[bool | None, option(LabelSettings, "split", "--split/--no-split")]
+MinSize = Annotated[int | None, option(LabelSettings, "min_size", "--min-size", metavar="N")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Frames = Annotated[
+    str | None,
+    typer.Option("--frames", metavar="0,3-5", help="Only these frames, counted from 0."),
+]

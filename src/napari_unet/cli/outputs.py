@@ -1,0 +1,50 @@
+"""Where results go: checked before any work, so that hours are not lost at the end."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def prepare_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> Path:
+    """Make ``folder``; refuse one that cannot be written to or holds one of ``names`` already.
+
+    Raises
+    ------
+    BadInput
+        With the line a person reads.
+
+    """
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise BadInput(
+            f"{folder} already holds {', '.join(there)}",
+            "a new folder",
+            "choose another --out, or add --overwrite",
+        )
+    make_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot be written to ({error.strerror})",
+            "a folder you may write to",
+            "choose another --out",
+        ) from error
+    return folder
+
+
+def prepare_file(path: Path, suffix: str, *, overwrite: bool) -> Path:
+    """Give ``path`` with ``suffix``; refuse it where it exists or its folder is not writable."""
+    if path.suffix != suffix:
+        path = path.with_name(path.name + suffix)
+    prepare_folder(path.parent, [path.name], overwrite=overwrite)
+    return path

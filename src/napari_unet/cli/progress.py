@@ -1,0 +1,126 @@
+"""Progress with time left on stderr, and Ctrl-C that stops between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from types import FrameType
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Stopped(Exception):
+    """A person pressed Ctrl-C; the text says what is kept."""
+
+
+class Interrupt:
+    """While it is entered, the first Ctrl-C only sets ``asked``; the second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def follow(
+    steps: Generator[T, None, R],
+    what: str,
+    total: int,
+    *,
+    done: int = 0,
+    kept: str = "Nothing was written.",
+) -> R:
+    """Run a generator to its end with a progress bar and give its value.
+
+    Raises
+    ------
+    Stopped
+        After Ctrl-C, between two steps; ``kept`` is what it says.
+
+    """
+    with Interrupt() as interrupt, progress_bar(what, total, done=done) as advance:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            advance()
+            if interrupt.asked:
+                steps.close()
+                raise Stopped(f"Stopped. {kept}")
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
+    """Show a bar; ``advance(to=None, note="", left=None)`` moves it."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _TimeLeft(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task(what, total=total, completed=done, note="", left=None)
+
+        def advance(
+            to: int | None = None,
+            *,
+            total: int | None = None,
+            note: str = "",
+            left: float | None = None,
+        ) -> None:
+            step = {"advance": 1} if to is None else {"completed": to}
+            progress.update(task, total=total, note=note, left=left, **step)  # type: ignore[arg-type]
+
+        yield advance
+
+
+def say(line: str) -> None:
+    """Say something that is not a result: on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+class _TimeLeft(ProgressColumn):
+    """Time left as the operation itself knows it, else from the speed so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_speed = TimeRemainingColumn()
+
+    def render(self, task: Any) -> Any:
+        left = task.fields.get("left")
+        if left is None:
+            return self._by_speed.render(task)
+        minutes, seconds = divmod(max(round(left), 0), 60)
+        return f"{minutes}:{seconds:02d} left"

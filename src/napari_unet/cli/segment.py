@@ -1,0 +1,160 @@
+"""napari-unet segment: a movie through a model to labels, a table and an overlay movie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import follow, say
+from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.stack import Stack
+
+LABELS, TABLE, MOVIE = "labels.tif", "objects.csv", "overlay.mp4"
+DEFAULT_MODEL = "nuclei-fluorescence"
+
+
+def segment(
+    movie: o.Movie,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    model: o.Model = DEFAULT_MODEL,
+    threshold: o.Threshold = None,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    device: o.RunOn = None,
+    split: o.Split = None,
+    min_size: o.MinSize = None,
+    diameter: Annotated[
+        float | None,
+        typer.Option(metavar="PX", min=1, help="Diameter of the cells in this movie, in pixels."),
+    ] = None,
+    threads: o.Threads = None,
+    overlay: Annotated[
+        bool, typer.Option("--movie/--no-movie", help="Write the overlay movie.")
+    ] = True,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Segment a movie: write OUT/labels.tif, OUT/objects.csv and OUT/overlay.mp4."""
+    wanted = o.selection(axes, channel, z, position)
+    predict_settings = o.build(PredictSettings(), device=device, threads=threads)
+    changes = {"threshold": threshold, "split": split, "min_size": min_size}
+    o.build(LabelSettings(), **changes)  # a value out of range is said before torch is loaded
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
+
+    with Stack.open(movie, wanted) as stack:
+        network = Model.load(model)
+        names = [LABELS, TABLE, *([MOVIE] if overlay else [])]
+        prepare_folder(out, names, overwrite=overwrite)
+        if diameter is not None:
+            predict_settings = predict_settings.replace(scale=scale_for(network, diameter))
+        label_settings = o.build(network.label_settings, **changes)
+        written = segment_stack(
+            stack, network, out, predict_settings, label_settings, overlay=overlay
+        )
+    for path in written:
+        typer.echo(path)
+
+
+def segment_stack(
+    stack: Stack,
+    model: Model,
+    out: Path,
+    predict_settings: PredictSettings,
+    label_settings: LabelSettings,
+    *,
+    overlay: bool = True,
+) -> list[Path]:
+    """Predict, label and export a whole stack into the folder ``out``; give what was written."""
+    from napari_unet.engine.export import write_labels, write_table
+    from napari_unet.engine.movie import write_movie
+    from napari_unet.engine.stack import Stack
+
+    n = len(stack)
+    with predict_stack(stack, model, out, predict_settings) as probabilities:
+        frames = label_frames(probabilities, label_settings)
+        steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True)
+        written = [follow(steps, "Labels", n)]
+    with Stack.open(written[0]) as labels:
+        steps = write_table(out / TABLE, labels, stack, overwrite=True)
+        written.append(follow(steps, "Table", n, kept=f"{LABELS} is written."))
+        if overlay:
+            steps = write_movie(out / MOVIE, stack, labels, OverlaySettings(), overwrite=True)
+            kept = f"{LABELS} and {TABLE} are written."
+            written.append(follow(steps, "Movie", n, kept=kept))
+    return written
+
+
+def predict_stack(
+    stack: Stack, model: Model, out: Path, settings: PredictSettings
+) -> Probabilities:
+    """Run the network over all frames that ``out`` does not hold yet."""
+    from napari_unet.engine.prediction import predict
+    from napari_unet.engine.predictor import open_predictor
+    from napari_unet.engine.probabilities import Probabilities
+
+    predictor = open_predictor(model, settings)
+    say(f"{model.name} on {predictor.device}")
+    if predictor.notice:
+        say(predictor.notice)
+    folder = prepare_folder(out / f"{stack.name}.unet", (), overwrite=True)
+    key = probability_key(stack, model, settings)
+    shape = (len(stack), len(model.config.outputs), *stack.frame_shape)
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    probabilities = Probabilities.create(folder / f"{name}.probabilities", shape, key)
+    done = int(probabilities.computed.sum())
+    kept = f"Frames done so far are kept in {folder}; the same command goes on there."
+    steps = predict(stack, predictor, probabilities)
+    follow(steps, "Predict", len(stack), done=done, kept=kept)
+    return probabilities
+
+
+def probability_key(stack: Stack, model: Model, settings: PredictSettings) -> dict[str, Any]:
+    """Tell whose probabilities these are: all that their values depend on."""
+    return {
+        "movie": stack.fingerprint,
+        "model": model.sha256,
+        "outputs": list(model.config.outputs),
+        "normalisation": model.normalisation.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", include={"accurate", "precision", "scale"}),
+    }
+
+
+def label_frames(
+    probabilities: Probabilities, settings: LabelSettings
+) -> Iterator[NDArray[np.uint16]]:
+    """Labels (Y, X) of each frame, made as they are asked for."""
+    from napari_unet.engine.labels import label_frame
+
+    for t in range(len(probabilities)):
+        yield label_frame(probabilities[t], settings)
+
+
+def scale_for(model: Model, diameter: float) -> float:
+    """Give the factor that brings cells of ``diameter`` px to the size the model knows."""
+    from napari_unet.engine.errors import BadInput
+
+    if not model.diameter:
+        raise BadInput(
+            f"model {model.name} does not say how large its cells are",
+            "a model with a diameter in its card",
+            "leave --diameter out",
+        )
+    return min(max(model.diameter / diameter, 0.05), 20.0)

@@ -1,0 +1,159 @@
+"""napari-unet train: a model from a movie and labels of some of its frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.outputs import prepare_file
+from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
+from napari_unet.engine.settings import Device, TrainSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.training import TrainInput, TrainStep
+
+SUFFIX = ".safetensors"
+
+
+def train(
+    movie: o.Movie,
+    labels: Annotated[
+        Path,
+        typer.Argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model to write.")],
+    base: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Start from this model.")
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(metavar="0,3-5", help="Learn from these frames, counted from 0."),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
+    ] = False,
+    minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
+    epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
+    steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
+    seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
+    threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
+    validation: Annotated[
+        str | None, o.option(TrainSettings, "validation", metavar="auto|none|FRAMES")
+    ] = None,
+    edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
+    device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a stopped training left off.")
+    ] = False,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Train a model on a movie and labels of some of its frames: write FILE.safetensors."""
+    wanted = o.selection(axes, channel, z, position)
+    settings = train_settings(
+        minutes, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge, device=device
+    )
+
+    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack, parse_frames
+    from napari_unet.engine.training import train as run
+
+    with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
+        n = len(stack)
+        if validation is not None:
+            kind = validation in ("auto", "none")
+            settings = o.build(
+                settings, validation=validation if kind else parse_frames(validation, n)
+            )
+        out = prepare_file(out, SUFFIX, overwrite=overwrite)
+        parent = Model.load(base) if base else None
+        chosen = parse_frames(frames, n) if frames else None
+        annotations = Annotations.from_labels(
+            stack, truth, chosen, partial=partial, edge=settings.edge
+        )
+        say(annotations.describe())
+        checkpoint = out.with_suffix(".checkpoint")
+        steps_ = run(
+            stack,
+            annotations,
+            settings,
+            base=parent,
+            name=out.stem,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+        model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
+    model.save(out)
+    checkpoint.unlink(missing_ok=True)
+    for line in summary(model):
+        typer.echo(line)
+    typer.echo(out)
+
+
+def train_settings(minutes: float | None, **options: Any) -> TrainSettings:
+    """Give settings where steps or epochs, if given, take the place of the minutes."""
+    counted = options.get("steps") or options.get("epochs")
+    settings = o.build(TrainSettings(), minutes=minutes, **options)
+    return settings.replace(minutes=None) if counted and minutes is None else settings
+
+
+def learn(
+    steps: Generator[TrainStep, TrainInput | None, Model], *, kept: str = "Nothing was written."
+) -> Model:
+    """Run a training to its end; the first Ctrl-C keeps the best model so far.
+
+    Raises
+    ------
+    Stopped
+        After the second Ctrl-C; ``kept`` is what it says.
+
+    """
+    from napari_unet.engine.training import TrainInput
+
+    with Interrupt() as interrupt, progress_bar("Train", 1) as advance:
+        message: TrainInput | None = None
+        try:
+            while True:
+                try:
+                    step = steps.send(message)
+                except StopIteration as end:
+                    model: Model = end.value
+                    return model
+                if step.note:
+                    say(step.note)
+                advance(step.step, total=step.steps, note=_note(step), left=step.seconds_left)
+                if interrupt.asked and message is None:
+                    say("Stopping: the best model so far is kept. Ctrl-C again stops at once.")
+                    message = TrainInput(stop=True)
+        except KeyboardInterrupt:
+            raise Stopped(f"Stopped. {kept}") from None
+
+
+def _note(step: TrainStep) -> str:
+    if step.validation is None:
+        return f"loss {step.loss:.3f}"
+    return f"loss {step.loss:.3f}  SEG {step.validation.seg:.3f}"
+
+
+def summary(model: Model) -> list[str]:
+    """Say how good the model is, and was before, where its record knows."""
+    lines = []
+    for title, key in (("before", "before"), ("after", "after")):
+        scores = model.record.get("scores", {}).get(key)
+        if scores:
+            parts = "  ".join(
+                f"{name} {scores[field]:.3f}"
+                for name, field in (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
+            )
+            lines.append(f"{title:7s} {parts}")
+    return lines
