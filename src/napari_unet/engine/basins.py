@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from skimage.morphology import local_maxima
-from skimage.segmentation import watershed
 
 from napari_unet.engine.geodesic import fill_holes, keep_pieces
 from napari_unet.engine.probability import threshold_code
-from napari_unet.engine.settings import LabelSettings
-from napari_unet.engine.splitting import adjacent, split_seeds
+from napari_unet.engine.splitting import CONNECTED, adjacent, flood, split_seeds, summits_of
+
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import LabelSettings
 
 REFERENCE = threshold_code(0.1)
 MAX_OBJECTS = 65534  # 65535 is the background brush
-_CONNECTED = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,17 @@ class Basins:
         """Bounding box of each basin, that of basin i at i - 1."""
         return list(ndi.find_objects(self.ids, max_label=self.n))
 
-    def objects(self, code: int) -> NDArray[np.int64]:
-        """Object of each basin at level ``code``, (n + 1,): itself, or the basin it is joined to."""
+    def objects(self, code: int, alive: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """Object of each basin at level ``code``, (n + 1,): the first basin it is joined to.
+
+        Basins that are not ``alive`` (n + 1,) join nothing.
+        """
         if not len(self.joins):
             return np.arange(self.n + 1)
         a, b, _ = self.joins[self.joins[:, 2] >= code].T
+        if alive is not None:
+            both = alive[a] & alive[b]
+            a, b = a[both], b[both]
         graph = coo_array((np.ones(len(a), dtype=bool), (a, b)), shape=(self.n + 1,) * 2)
         component = connected_components(graph, directed=False)[1]
         first = np.full(component.max() + 1, self.n + 1)
@@ -97,23 +103,21 @@ def frame_basins(codes: NDArray[np.uint8], settings: LabelSettings) -> Basins:
     """Find the basins of one frame of codes (C, Y, X): object, and border where there is one."""
     levels = np.ascontiguousarray(codes[0], dtype=np.uint8)
     ground = levels >= REFERENCE
-    regions, n = ndi.label(ground, structure=_CONNECTED)
+    regions, n = ndi.label(ground, structure=CONNECTED)
     if n == 0:
         return Basins(np.zeros(levels.shape, np.int32), np.zeros_like(levels), _no_joins())
     if not settings.split:
         return _joined_basins(levels, regions.astype(np.int32, copy=False), settings.fill_holes)
     border = codes[1] if len(codes) > 1 else None
     seeds, landscape = split_seeds(levels, border, regions, settings.split_strength)
-    ids = watershed(landscape, _at_most(seeds, levels), mask=ground).astype(np.int32, copy=False)
+    ids = flood(landscape, _at_most(seeds, levels), ground)
     if settings.fill_holes:
         ids, levels = _filled(ids, levels)
     levels = keep_pieces(levels, ids, _highest_pixels(ids, levels))
     return Basins(ids, levels, _no_joins())
 
 
-def _joined_basins(
-    levels: NDArray[np.uint8], regions: NDArray[np.int32], fill: bool
-) -> Basins:
+def _joined_basins(levels: NDArray[np.uint8], regions: NDArray[np.int32], fill: bool) -> Basins:
     """Basins of connected components: one a summit, joined up to the pass between them.
 
     A component at a threshold has the id of its highest summit (ids go down in height), so that
@@ -121,8 +125,8 @@ def _joined_basins(
     """
     if fill:
         regions, levels = _filled(regions, levels)
-    summits = _at_most(_labelled(local_maxima(levels, connectivity=2) & (regions > 0)), levels)
-    ids = watershed(255 - levels, summits, mask=regions > 0, connectivity=2).astype(np.int32)
+    summits = _at_most(summits_of(levels, regions > 0), levels)
+    ids = flood(255 - levels, summits, regions > 0)
     a, b, passes = adjacent(ids, levels)
     levels = np.where(ids > 0, levels, np.uint8(0))
     return Basins(ids, levels, np.stack([a, b, passes.astype(np.int64)], axis=1))
@@ -131,7 +135,7 @@ def _joined_basins(
 def _filled(
     ids: NDArray[np.int32], levels: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Close the holes of each basin: in the ground, where one basin alone encloses it, and in level."""
+    """Close the holes of each basin, in its ground and in its levels."""
     gaps, n = ndi.label(ids == 0)
     if n > 1:
         ids = _closed(ids, gaps, n)
@@ -167,12 +171,8 @@ def _highest_pixels(ids: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArra
     return np.asarray(inside[order[last]])
 
 
-def _labelled(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    return np.asarray(ndi.label(mask, structure=_CONNECTED)[0], dtype=np.int32)
-
-
 def _at_most(seeds: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Number the seeds from the highest summit down, and keep as many as ids can name."""
+    """Renumber the seeds from the highest down, and keep as many as ids can name."""
     n = int(seeds.max(initial=0))
     inside = np.flatnonzero(seeds)
     height = np.zeros(n + 1, dtype=np.uint8)
@@ -180,7 +180,7 @@ def _at_most(seeds: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArray[np.
     order = np.argsort(-height[1:].astype(np.int16), kind="stable")[:MAX_OBJECTS]
     number = np.zeros(n + 1, dtype=np.int32)
     number[order + 1] = np.arange(1, len(order) + 1)
-    return np.asarray(number[seeds])
+    return number[seeds]
 
 
 def _no_joins() -> NDArray[np.int64]:

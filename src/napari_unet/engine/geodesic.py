@@ -46,7 +46,10 @@ def keep_pieces(
     window = _bounds((regions > 0) & (levels > 0))
     while window is not None:
         rows, columns = window
-        links = (down[rows.start : rows.stop - 1, columns], right[rows, columns.start : columns.stop - 1])
+        links = (
+            down[rows.start : rows.stop - 1, columns],
+            right[rows, columns.start : columns.stop - 1],
+        )
         before = kept[window].copy()
         for _ in range(_ROUNDS):
             _dilate(kept[window], levels[window], *links)
@@ -113,7 +116,9 @@ def _grown(
     if inner is None:
         return None
     rows, columns = (
-        slice(max(0, outer.start + s.start - _ROUNDS - 1), min(n, outer.start + s.stop + _ROUNDS + 1))
+        slice(
+            max(0, outer.start + s.start - _ROUNDS - 1), min(n, outer.start + s.stop + _ROUNDS + 1)
+        )
         for outer, s, n in zip(window, inner, shape, strict=True)
     )
     return rows, columns

@@ -6,14 +6,26 @@ comparison a pixel, so that labels follow the hand on the slider.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.basins import Basins, basins_key, frame_basins
 from napari_unet.engine.probability import decode, threshold_code
-from napari_unet.engine.settings import LabelSettings
 
-__all__ = ["Basins", "basins_key", "count_curve", "frame_basins", "label_frame", "object_ids"]
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import LabelSettings
+
+__all__ = [
+    "Basins",
+    "basins_key",
+    "count_curve",
+    "frame_basins",
+    "label_frame",
+    "object_ids",
+    "paint_ids",
+]
 
 
 def label_frame(
@@ -38,11 +50,19 @@ def paint_ids(basins: Basins, ids: NDArray[np.uint16], code: int) -> NDArray[np.
     return labels
 
 
-def object_ids(basins: Basins, settings: LabelSettings) -> NDArray[np.uint16]:
-    """Id that each basin shows at the settings' threshold, (n + 1,) uint16; 0 where left out."""
+def object_ids(
+    basins: Basins, settings: LabelSettings, alive: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint16]:
+    """Object that each basin shows at the settings' threshold, (n + 1,) uint16; 0 for none.
+
+    Basins that are not ``alive`` (n + 1,) show nothing and join nothing.
+    """
     code = threshold_code(settings.threshold)
-    ids = basins.objects(code)
-    ids[~_kept(basins, settings, code, ids)[ids]] = 0
+    ids = basins.objects(code, alive)
+    shown = _kept(basins, settings, code, ids)[ids]
+    if alive is not None:
+        shown &= alive
+    ids[~shown] = 0
     return ids.astype(np.uint16)
 
 
@@ -63,7 +83,7 @@ def _kept(
     basins: Basins, settings: LabelSettings, code: int, ids: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Objects of the right size, and off the edge where asked, by id, (n + 1,)."""
-    size = basins.sizes[:, code]
+    size: NDArray[Any] = basins.sizes[:, code]
     edge = basins.edge >= max(code, 1)
     if len(basins.joins):
         size = np.bincount(ids, weights=size, minlength=basins.n + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
@@ -11,7 +13,7 @@ from skimage.segmentation import watershed
 from napari_unet.engine.probability import threshold_code
 
 _INSIDE = threshold_code(0.5)
-_CONNECTED = np.ones((3, 3), dtype=bool)
+CONNECTED = np.ones((3, 3), dtype=bool)
 _SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
 _SPECK = 1.5  # px: a thinner part is no cell of its own beside a cell
 
@@ -35,15 +37,15 @@ def split_seeds(
     depth = _depth(interior, regions)
     seeds = _merged_summits(depth, interior, 0.5 + 0.45 * strength)
     seeds = _without_specks(seeds, depth, regions)
-    landscape = -depth - levels.astype(np.float32) / 255
+    landscape = -depth - levels.astype(np.float32) / np.float32(255)
     if border is not None:
-        landscape += border.astype(np.float32) / 255
+        landscape += border.astype(np.float32) / np.float32(255)
     return seeds, landscape
 
 
 def adjacent(
-    regions: NDArray[np.int32], heights: NDArray[np.generic]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.generic]]:
+    regions: NDArray[np.int32], heights: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
     """List neighbouring regions a < b (8-connected) and the height of the pass between them."""
     n = int(regions.max(initial=0)) + 1
     keys, passes = [], []
@@ -64,6 +66,20 @@ def adjacent(
     return key // n, key % n, height
 
 
+def summits_of(heights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Label the local maxima (plateaus are one) of ``heights`` (Y, X) that lie in ``mask``."""
+    peaks = local_maxima(heights, connectivity=2)  # type: ignore[no-untyped-call]
+    return np.asarray(ndi.label(peaks & mask, structure=CONNECTED)[0], dtype=np.int32)
+
+
+def flood(
+    landscape: NDArray[Any], seeds: NDArray[np.int32], mask: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Grow ``seeds`` (Y, X) through ``mask``, low ground first (watershed, 8-connected)."""
+    grown = watershed(landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]
+    return np.asarray(grown, dtype=np.int32)
+
+
 def _depth(interior: NDArray[np.bool_], regions: NDArray[np.int32]) -> NDArray[np.float32]:
     """Smoothed Euclidean distance to the rim of the interior, region by region."""
     depth = np.zeros(interior.shape, dtype=np.float32)
@@ -79,9 +95,10 @@ def _depth(interior: NDArray[np.bool_], regions: NDArray[np.int32]) -> NDArray[n
 def _merged_summits(
     depth: NDArray[np.float32], interior: NDArray[np.bool_], ratio: float
 ) -> NDArray[np.int32]:
-    """Parts of the interior, one a cell: summits joined where the pass is above ``ratio`` of one."""
-    summits, n = ndi.label(local_maxima(depth) & interior, structure=_CONNECTED)
-    parts = watershed(-depth, summits, mask=interior).astype(np.int32, copy=False)
+    """Parts of the interior, one a cell: joined where the pass is above ``ratio`` of a summit."""
+    summits = summits_of(depth, interior)
+    n = int(summits.max(initial=0))
+    parts = flood(-depth, summits, interior)
     height = np.zeros(n + 1, dtype=np.float32)
     np.maximum.at(height, parts.reshape(-1), depth.reshape(-1))
     parent = np.arange(n + 1)
@@ -93,7 +110,8 @@ def _merged_summits(
         if low != high and passes[i] >= ratio * height[low]:
             parent[low] = high
     roots = np.array([_root(parent, i) for i in range(n + 1)])
-    return np.unique(roots, return_inverse=True)[1].astype(np.int32)[parts]
+    number = np.unique(roots, return_inverse=True)[1].astype(np.int32)
+    return np.asarray(number[parts])
 
 
 def _root(parent: NDArray[np.intp], i: int) -> int:

@@ -1,0 +1,93 @@
+"""An append-only file of records, one checked line each: what was written is not lost.
+
+Each line is a CRC-32 and a JSON object. A line that was being written when the process died is
+cut off at the next opening; a damaged line before others is left out and said.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from napari_unet.engine.errors import BadInput
+
+logger = logging.getLogger(__name__)
+
+
+class Journal:
+    """Records on disk, in order. ``append`` returns when the record is on the disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: BinaryIO | None = None
+
+    def read(self) -> list[dict[str, Any]]:
+        """Read the whole records and cut off a torn end."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._refused(error) from error
+        whole = data.rfind(b"\n") + 1
+        records = []
+        for number, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
+            record = _checked(line)
+            if record is None:
+                logger.warning("%s: line %d is damaged and left out", self.path.name, number)
+            else:
+                records.append(record)
+        if whole < len(data):
+            logger.warning("%s: an unfinished last line is left out", self.path.name)
+            self._cut(whole)
+        return records
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record and wait until it is on the disk."""
+        text = json.dumps(record, separators=(",", ":")).encode()
+        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        try:
+            if self._file is None:
+                self._file = self.path.open("ab", buffering=0)
+            end = self._file.seek(0, os.SEEK_END)
+            if self._file.write(line) != len(line):
+                self._file.truncate(end)
+                raise OSError("the disk is full")
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _cut(self, length: int) -> None:
+        try:
+            os.truncate(self.path, length)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> BadInput:
+        return BadInput(
+            f"{self.path} cannot be used: {error.strerror or error}",
+            "a place where corrections can be kept",
+            "free space there, or choose another folder",
+        )
+
+
+def _checked(line: bytes) -> dict[str, Any] | None:
+    """Give the record of a line, or None where it is not what was written."""
+    checksum, _, text = line.partition(b" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(text):
+            return None
+        record = json.loads(text)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
