@@ -1,0 +1,130 @@
+"""What computes logits: the one place where devices and libraries differ.
+
+Measured on CPU, against plain eager PyTorch (docs/benchmarks.md): folding 1.1x, channels_last
+1.7x, both with a kept heap 2.6x, OpenVINO 2.8x, its int8 about 10x.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+
+from napari_unet.engine.devices import choose_device, has_cpu_bf16, physical_cores, unused_gpu
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_unet.engine.settings import PredictSettings
+    from napari_unet.engine.unet import UNet
+
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+
+SAME_LABELS = {"fp16": 0.999, "bf16": 0.999, "int8": 0.995}
+"""Least IoU of the masks with those of fp32, at probability 0.5, for a precision to be used."""
+
+
+class Backend(Protocol):
+    """A network made ready for one device and precision."""
+
+    name: str
+    device: torch.device
+    precision: Precision
+
+    def logits(self, frames: Tensor) -> Tensor:
+        """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X) on the device.
+
+        Y and X are multiples of the network's stride.
+        """
+        ...
+
+    def release(self) -> None:
+        """Give back memory that is only kept for speed."""
+        ...
+
+
+def open_backend(network: UNet, settings: PredictSettings) -> Backend:
+    """Give the fp32 backend for these settings (see `faster` for the others).
+
+    Raises
+    ------
+    BadInput
+        Where the device, the backend or the precision is not to be had here.
+
+    """
+    device = choose_device(settings.device)
+    threads = settings.threads or physical_cores()
+    if wants_openvino(settings, device):
+        from napari_unet.engine.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(network, "fp32", threads)
+    from napari_unet.engine.torch_backend import TorchBackend
+
+    _check_precision(settings, device)
+    return TorchBackend(network, device, "fp32", threads)
+
+
+def faster(backend: Backend, network: UNet, settings: PredictSettings, samples: Sequence[Tensor]) -> Backend | None:
+    """Give the backend of the precision asked for, not yet checked; None where that is fp32.
+
+    ``auto`` is fp16 on CUDA, bf16 on a CPU that has it in hardware, and fp32 elsewhere. ``samples`` (N, C, Y, X) serve to calibrate int8.
+    """
+    precision = settings.precision
+    if precision == "auto":
+        precision = _auto_precision(backend.device)
+    if precision == "fp32":
+        return None
+    threads = settings.threads or physical_cores()
+    if backend.name.startswith("openvino"):
+        from napari_unet.engine.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(network, precision, threads, samples)
+    from napari_unet.engine.torch_backend import TorchBackend
+
+    return TorchBackend(network, backend.device, precision, threads)
+
+
+def _auto_precision(device: torch.device) -> Precision:
+    if device.type == "cuda":
+        return "fp16"
+    return "bf16" if device.type == "cpu" and has_cpu_bf16() else "fp32"
+
+
+def agreement(logits: Tensor, reference: Tensor) -> float:
+    """IoU of two masks, logits above 0 of every channel; NaN counts as disagreement."""
+    a, b = logits > 0, reference > 0
+    a = a | ~torch.isfinite(logits) & ~b
+    union = int((a | b).sum())
+    return int((a & b).sum()) / union if union else 1.0
+
+
+def notice_for(settings: PredictSettings, device: torch.device) -> str | None:
+    """Say what would make this machine faster, where there is something."""
+    return unused_gpu() if settings.device == "auto" and device.type == "cpu" else None
+
+
+def wants_openvino(settings: PredictSettings, device: torch.device) -> bool:
+    """Whether OpenVINO computes: asked for, or installed and nothing better here."""
+    if settings.backend == "torch" or device.type != "cpu":
+        if settings.backend == "openvino":
+            raise BadInput(f"OpenVINO runs on the CPU, not on {device.type}", "device cpu", "choose another backend or device")
+        return False
+    here = importlib.util.find_spec("openvino") is not None
+    if settings.backend == "openvino" or settings.precision == "int8":
+        if not here:
+            raise BadInput("OpenVINO is not installed", "it, for this backend and for int8", "run pip install 'napari-unet-live[openvino]'")
+        return True
+    return here and settings.precision != "bf16"
+
+
+def _check_precision(settings: PredictSettings, device: torch.device) -> None:
+    if settings.precision == "int8":
+        raise BadInput(f"int8 is not to be had with torch on {device.type}", "the openvino backend on a CPU", "choose device cpu and backend openvino, or another precision")
+    if device.type == "cpu" and settings.precision == "fp16":
+        raise BadInput("torch computes fp16 slowly on a CPU", "fp32, or the openvino backend", "choose another precision")
+    if device.type == "cpu" and settings.precision == "bf16" and not has_cpu_bf16():
+        raise BadInput("this CPU has no bfloat16 arithmetic", "AVX512-BF16 or AMX", "choose fp32, which is faster here")

@@ -1,0 +1,65 @@
+"""What this machine can compute with: physical cores, GPUs, and what stands in their way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Device
+
+_INSTALL_CUDA = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu128"
+
+
+@cache
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads not counted; ``OMP_NUM_THREADS`` goes first."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if not hasattr(os, "sched_getaffinity"):
+        return torch.get_num_threads()  # MKL and Accelerate count physical cores too
+    allowed = os.sched_getaffinity(0)
+    siblings = {_siblings(cpu) for cpu in allowed}
+    return max(1, min(len(siblings), len(allowed)))
+
+
+def _siblings(cpu: int) -> str:
+    listing = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    return listing.read_text() if listing.is_file() else str(cpu)
+
+
+def use_threads(n: int) -> None:
+    """Compute with ``n`` threads when called from this thread (OpenMP counts per thread)."""
+    if torch.get_num_threads() != n:
+        torch.set_num_threads(n)
+
+
+def has_cpu_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; without it bf16 is slower than fp32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """Give the torch device for a setting; ``auto`` is CUDA, then MPS, then the CPU."""
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, here in usable.items() if here))
+    if not usable[wanted]:
+        why = unused_gpu() or "choose auto or cpu"
+        raise BadInput(f"there is no {wanted.upper()} device that torch {torch.__version__} can use", "one of " + ", ".join(n for n, here in usable.items() if here), why)
+    return torch.device(wanted)
+
+
+@cache
+def unused_gpu() -> str | None:
+    """Say what to run where an NVIDIA GPU is there that torch was not built for."""
+    if torch.cuda.is_available() or shutil.which("nvidia-smi") is None:
+        return None
+    if torch.version.cuda is None:
+        return f"this machine has an NVIDIA GPU but torch {torch.__version__} is built for the CPU: run {_INSTALL_CUDA}"
+    return "this machine has an NVIDIA GPU but its driver is too old for torch: update the NVIDIA driver"

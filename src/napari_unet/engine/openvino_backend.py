@@ -1,0 +1,89 @@
+"""OpenVINO on CPU, an extra: fp32 somewhat and int8 several times faster than PyTorch."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_unet.engine.backends import Precision
+    from napari_unet.engine.unet import UNet
+
+logger = logging.getLogger(__name__)
+_KEPT_SHAPES = 4
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
+
+
+class OpenVinoBackend:
+    """The network compiled by OpenVINO, once for each shape of frame (a second or less)."""
+
+    def __init__(self, network: UNet, precision: Precision, threads: int, samples: Sequence[Tensor] = ()) -> None:
+        self.name = f"openvino {precision}"
+        self.device, self.precision = torch.device("cpu"), precision
+        self._threads = threads
+        self._model = _convert(network)
+        if precision == "int8":
+            self._model = _quantise(self._model, samples)
+        self._compiled: dict[tuple[int, ...], Any] = {}
+
+    def logits(self, frames: Tensor) -> Tensor:
+        """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X)."""
+        request = self._request(tuple(frames.shape))
+        result = request.infer([frames.numpy(force=True)], share_inputs=True, share_outputs=True)
+        return torch.from_numpy(result[0].copy())
+
+    def release(self) -> None:
+        """Forget the compiled shapes and their buffers."""
+        self._compiled.clear()
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        if shape not in self._compiled:
+            import openvino
+
+            while len(self._compiled) >= _KEPT_SHAPES:
+                self._compiled.pop(next(iter(self._compiled)))
+            model = self._model.clone()
+            model.reshape(list(shape))
+            config = {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_NUM_THREADS": self._threads,
+                "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+            }
+            compiled = openvino.Core().compile_model(model, "CPU", config)
+            self._compiled[shape] = compiled.create_infer_request()
+        return self._compiled[shape]
+
+
+def _convert(network: UNet) -> Any:
+    """Turn the folded network into an OpenVINO model for any number and size of frames."""
+    import openvino
+
+    folded = fold(network).cpu().float()
+    edge = 4 * folded.config.multiple
+    example = torch.zeros(1, folded.config.in_channels, edge, edge)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are multiples: no padding
+        model = openvino.convert_model(folded, example_input=example)
+    model.reshape([-1, folded.config.in_channels, -1, -1])
+    return model
+
+
+def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
+    """Post-training quantisation to int8 by NNCF, calibrated on ``samples`` (N, C, Y, X)."""
+    try:
+        import nncf
+    except ImportError as error:
+        raise BadInput("nncf is not installed", "it, for int8", "run pip install 'napari-unet-live[openvino]'") from error
+    logger.info("quantising on %d frames", len(samples))
+    arrays = [sample.numpy(force=True) for sample in samples]
+    return nncf.quantize(model, nncf.Dataset(arrays), subset_size=len(arrays))

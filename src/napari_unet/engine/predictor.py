@@ -1,0 +1,275 @@
+"""Predictor: raw frame in, uint8 probability codes out, on whatever this machine computes with.
+
+The whole frame goes through the network at once. Only where memory runs out (or a tile is
+asked for) it goes in tiles, with the same result.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from napari_unet.engine.backends import SAME_LABELS, agreement, faster, notice_for, open_backend
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.normalisation import Normaliser
+from napari_unet.engine.settings import PredictSettings
+from napari_unet.engine.tiles import dihedral, in_tiles, tiles
+from napari_unet.engine.transfer import CudaTransfer, PlainTransfer, encode_on_device
+from napari_unet.engine.unet import pad_to_multiple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_unet.engine.backends import Backend
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tiles import Box
+    from napari_unet.engine.transfer import Staged, Transfer
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_BATCH_PIXELS = 1 << 21  # small frames share a launch on a GPU up to this many pixels
+_LARGEST_BATCH = 16
+_SMALLEST_TILE = 256
+_CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
+_CHECKED_EDGE = 1024  # px: of larger frames the middle is checked
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much goes through the network at once: frames together, and the tile's edge."""
+
+    batch: int = 1
+    tile: int | None = None
+
+    def smaller(self, edge: int) -> Plan | None:
+        """Give the next plan that needs less memory for frames of this edge; None where none is left."""
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        largest = 1 << (max(edge, 2 * _SMALLEST_TILE) - 1).bit_length() - 1
+        tile = min(self.tile // 2, largest) if self.tile else largest
+        return replace(self, tile=tile) if tile >= _SMALLEST_TILE else None
+
+
+def open_predictor(model: Model, settings: PredictSettings | None = None, stack: Stack | None = None) -> Predictor:
+    """Make a model ready to predict frames on the device that the settings choose.
+
+    Raises
+    ------
+    BadInput
+        Where the device, the backend or the precision is not to be had here.
+
+    """
+    return Predictor(model, settings or PredictSettings(), stack)
+
+
+class Predictor:
+    """``predictor(frame)`` gives the codes ``(len(outputs), Y, X)`` of a raw frame.
+
+    From any thread. ``device`` says what computes, ``notice`` what a person should know about it.
+    """
+
+    def __init__(self, model: Model, settings: PredictSettings, stack: Stack | None = None) -> None:
+        if model.config.dims != 2:
+            raise BadInput(f"{model.name} is a 3D network", "a 2D network: movies are segmented frame by frame", "choose another model")
+        self.model, self.settings = model, settings
+        self.outputs = model.config.outputs
+        self._lock = threading.RLock()
+        self._backend = open_backend(model.network, settings)
+        self._transfer = _transfer(self._backend)
+        self._plan = Plan(self._first_batch(), settings.tile)
+        self._normaliser = Normaliser(model.normalisation)
+        self._measured: object | None = None
+        self._checked = False
+        self.notice = notice_for(settings, self._backend.device)
+        if stack is not None:
+            self.prepare(stack)
+
+    def __call__(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
+        """Predict one raw frame ``(Y, X)`` or ``(C, Y, X)``: codes ``(len(outputs), Y, X)``."""
+        return self.start([self.stage(frame)])()[0]
+
+    @property
+    def device(self) -> str:
+        """What computes: ``"cpu, openvino fp32"``, ``"NVIDIA H100, torch fp16"``."""
+        device = self._backend.device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return f"{name}, {self._backend.name}"
+
+    def frames_at_once(self, shape: tuple[int, ...]) -> int:
+        """How many frames ``(Y, X)`` to give to `start` together: small ones share a launch."""
+        pixels = shape[0] * shape[1]
+        return max(1, min(self._plan.batch, _BATCH_PIXELS // pixels))
+
+    def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
+        """Measure a movie that is normalised as a whole, and check the precision on its frames.
+
+        Called by `predict`; otherwise the first frame that comes has to do.
+        """
+        with self._lock:
+            if movie is not self._measured:
+                self._measured = movie
+                self._normaliser = Normaliser(self.model.normalisation, movie)
+            if not self._checked:
+                self._checked = True
+                self._choose_precision(movie)
+
+    def stage(self, frame: NDArray[Any]) -> Staged:
+        """Prepare a raw frame for `start`; slow parts of it run in the caller's thread."""
+        frame = np.asarray(frame)
+        channels = 1 if frame.ndim == 2 else frame.shape[0]
+        if frame.ndim not in (2, 3) or channels != self.model.config.in_channels:
+            raise BadInput(f"the frame has shape {frame.shape}", f"{self.model.config.in_channels} channel(s), as {self.model.name} was trained on", "choose the channel, or another model")
+        if not self._checked:
+            self.prepare([frame])
+        return self._transfer.stage(frame, self._normaliser)
+
+    def start(self, staged: Sequence[Staged]) -> Callable[[], NDArray[np.uint8]]:
+        """Begin to predict frames of one size; the function given back waits for their codes.
+
+        ``(N, len(outputs), Y, X)``. Where memory runs out it goes on with smaller batches, tiles
+        and at last on the CPU, with the same labels.
+        """
+        with self._lock:
+            return self._with_less_memory(lambda: self._launch(staged), staged[0].raw.shape[-2:])
+
+    def region(self, frame: NDArray[Any], box: Box) -> NDArray[np.uint8]:
+        """Predict only a box (y and x slices) of a raw frame: what the whole frame gives there."""
+        y, x = (slice(*s.indices(n)[:2]) for s, n in zip(box, np.shape(frame)[-2:], strict=True))
+        staged = self.stage(frame)
+        with self._lock:
+            return self._with_less_memory(lambda: self._launch([staged], (y, x)), frame.shape[-2:])()[0]
+
+    def close(self) -> None:
+        """Give back the memory of the device."""
+        with self._lock:
+            self._backend.release()
+
+    def _launch(self, staged: Sequence[Staged], box: Box | None = None) -> Callable[[], NDArray[np.uint8]]:
+        waits = []
+        with torch.inference_mode():
+            for first in range(0, len(staged), self._plan.batch):
+                frames = self._upload(staged[first : first + self._plan.batch])
+                waits.append(self._transfer.download(encode_on_device(self._logits(frames, box))))
+        return lambda: np.concatenate([wait() for wait in waits]) if len(waits) > 1 else waits[0]()
+
+    def _upload(self, staged: Sequence[Staged]) -> Tensor:
+        mine = [
+            s if s.owner is self._transfer else self._transfer.stage(s.raw, self._normaliser) for s in staged
+        ]
+        return self._transfer.upload(mine, self._normaliser)
+
+    def _logits(self, frames: Tensor, box: Box | None) -> Tensor:
+        """Logits of normalised ``frames`` (N, C, Y, X), of the whole of them or of a box."""
+        size = frames.shape[-2:]
+        if (factor := self.settings.scale) != 1:
+            inner = tuple(max(1, round(n * factor)) for n in size)
+            logits = _resize(self._network(_resize(frames, inner)), size)
+            return logits if box is None else logits[:, :, *box]
+        return self._network(frames, box)
+
+    def _network(self, frames: Tensor, box: Box | None = None) -> Tensor:
+        config, size = self.model.config, frames.shape[-2:]
+        padded, crop = pad_to_multiple(frames, config.multiple)
+        if box is None:
+            return self._padded(padded)[(..., *crop)]
+        whole = 2 * config.halo + max(size) + 4 * config.multiple
+        plan = tiles((padded.shape[2], padded.shape[3]), whole, config.halo, config.multiple, box)
+        return in_tiles(self._padded, padded, plan)
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        """Logits of frames that are a multiple of the network's stride."""
+        return dihedral(self._tiled, frames) if self.settings.accurate else self._tiled(frames)
+
+    def _tiled(self, frames: Tensor) -> Tensor:
+        config, shape = self.model.config, (frames.shape[2], frames.shape[3])
+        if self._plan.tile is None or max(shape) <= self._plan.tile:
+            return self._backend.logits(frames)
+        plan = tiles(shape, self._plan.tile, config.halo, config.multiple)
+        return in_tiles(self._backend.logits, frames, plan)
+
+    def _with_less_memory(self, compute: Callable[[], T], shape: tuple[int, ...]) -> T:
+        """Compute; after running out of memory, again with a smaller plan or on the CPU."""
+        while True:
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._shrink(max(shape))  # outside the except: it kept the failed tensors alive
+
+    def _shrink(self, edge: int) -> None:
+        self._backend.release()
+        if (plan := self._plan.smaller(edge)) is not None:
+            logger.warning("out of memory on %s: going on with %s", self.device, plan)
+            self._plan = plan
+        elif self._backend.device.type != "cpu":
+            self.notice = f"{self.device} has too little free memory: going on with the CPU, slower"
+            logger.warning("%s", self.notice)
+            self._backend = open_backend(self.model.network, PredictSettings(device="cpu", threads=self.settings.threads))
+            self._transfer = _transfer(self._backend)
+            self._plan = Plan(1, self.settings.tile)
+        else:
+            raise BadInput("memory runs out even in the smallest tiles", f"memory for tiles of {_SMALLEST_TILE} px", "close other programs")
+
+    def _choose_precision(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
+        """Take a faster precision where its labels on frames of the movie are those of fp32."""
+        n = _CALIBRATION_FRAMES if self.settings.precision == "int8" else _CHECKED_FRAMES
+        positions = np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int))
+        config = self.model.config
+
+        def candidate() -> Backend | None:
+            samples = [_middle(self._normaliser(movie[int(t)]), config.multiple) for t in positions]
+            frames = [sample.to(self._backend.device) for sample in samples]
+            found = faster(self._backend, self.model.network, self.settings, frames)
+            if found is None:
+                return None
+            worst = min(agreement(found.logits(f), self._backend.logits(f)) for f in frames[-_CHECKED_FRAMES:])
+            if worst >= SAME_LABELS[found.precision]:
+                return found
+            self.notice = f"{found.precision} changes the labels of this movie (IoU {worst:.4f} with fp32): computing in fp32"
+            logger.warning("%s", self.notice)
+            return None
+
+        wanted = self._with_less_memory(candidate, (_CHECKED_EDGE, _CHECKED_EDGE))
+        if wanted is not None:
+            self._backend = wanted
+
+    def _first_batch(self) -> int:
+        return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the host or the device had no memory left; torch says so in several ways."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return any(words in said for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc"))
+
+
+def _transfer(backend: Backend) -> Transfer:
+    return CudaTransfer(backend.device) if backend.device.type == "cuda" else PlainTransfer(backend.device)
+
+
+def _resize(frames: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Resize (N, C, Y, X) linearly, with a low-pass where it shrinks."""
+    if frames.device.type == "mps":  # no antialias there
+        return _resize(frames.cpu(), size).to(frames.device)
+    return F.interpolate(frames, list(size), mode="bilinear", antialias=True)
+
+
+def _middle(frame: NDArray[np.float32], multiple: int) -> Tensor:
+    """Cut the middle of a normalised frame, at most `_CHECKED_EDGE` wide, padded: (1, C, Y, X)."""
+    starts = [max(0, (n - _CHECKED_EDGE) // 2) for n in frame.shape[-2:]]
+    y, x = (slice(start, start + _CHECKED_EDGE) for start in starts)
+    return pad_to_multiple(torch.from_numpy(frame[:, y, x].copy())[None], multiple)[0]
