@@ -1,0 +1,165 @@
+"""Labels and tables in the formats other programs open, and the names of the formats.
+
+Every export streams frame by frame, yields the position it wrote and returns the path. It
+writes to a temporary name and is renamed when whole, with a sidecar JSON beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine import ctc
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.label_files import (
+    FrameWriter,
+    ImageFolderWriter,
+    ImageJWriter,
+    OmeTiffWriter,
+)
+from napari_unet.engine.outputs import (
+    FrameInfo,
+    check_folder,
+    check_frame,
+    check_target,
+    counted,
+    output_file,
+    output_folder,
+    writing,
+)
+from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.tracking import Linker, link_frames
+
+if TYPE_CHECKING:
+    from napari_unet.engine.stack import Stack
+
+# Labels compress to a few percent; the space asked for is a tenth of the raw size.
+_COMPRESSION = 10
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """One way to write labels: ``files`` is the pattern of its files where it is a folder."""
+
+    name: str
+    title: str
+    suffix: str
+    open: Callable[[Path, FrameInfo], FrameWriter]
+    files: str | None = None
+    links: bool = False
+
+
+def _open_zarr(path: Path, info: FrameInfo) -> FrameWriter:
+    from napari_unet.engine.zarr_labels import ZarrWriter
+
+    return ZarrWriter(path, info)
+
+
+def _open_rois(path: Path, info: FrameInfo) -> FrameWriter:
+    from napari_unet.engine.roi_zip import RoiZipWriter
+
+    return RoiZipWriter(path, info)
+
+
+LABEL_FORMATS: dict[str, LabelFormat] = {
+    f.name: f
+    for f in (
+        LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", OmeTiffWriter),
+        LabelFormat("imagej", "ImageJ hyperstack", ".tif", ImageJWriter),
+        LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|labels"),
+        LabelFormat("ctc", "Cell Tracking Challenge", "_RES", ctc.CtcWriter, ctc.OURS, links=True),
+        LabelFormat(
+            "tiffs", "One TIFF for each frame", "_labels",
+            partial(ImageFolderWriter, suffix=".tif"), r"t\d+\.tif",
+        ),
+        LabelFormat(
+            "pngs", "One PNG for each frame", "_labels",
+            partial(ImageFolderWriter, suffix=".png"), r"t\d+\.png",
+        ),
+        LabelFormat("rois", "ImageJ ROIs", ".zip", _open_rois),
+    )
+}
+
+
+def write_labels(
+    path: str | Path,
+    frames: Iterable[NDArray[Any]],
+    stack: Stack,
+    *,
+    n: int | None = None,
+    format: str = "ome-tiff",  # noqa: A002
+    positions: Sequence[int] | None = None,
+    semantic: bool = False,
+    linker: Linker | None = None,
+    overwrite: bool = False,
+    provenance: Provenance | None = None,
+) -> Generator[int, None, Path]:
+    """Write labels, one frame (Y, X) after the other, for the frames of ``stack``.
+
+    Parameters
+    ----------
+    path
+        File, or folder for the formats that are one.
+    frames
+        Labels (Y, X), one for each of ``positions`` in order; never held together.
+    n
+        Number of frames; checked against ``positions``.
+    format
+        A key of `LABEL_FORMATS`.
+    positions
+        Frames of the movie that are written; all by default.
+    semantic
+        Write 1 for every cell instead of its id.
+    linker
+        Write ids that are constant through time.
+    overwrite
+        Replace an earlier export.
+    provenance
+        Goes into the sidecar.
+
+    """
+    kind = LABEL_FORMATS.get(format)
+    if kind is None:
+        raise BadInput(f"label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these")
+    if positions is None and n is not None and n < len(stack):
+        positions = range(n)
+    info = FrameInfo.of(stack, positions)
+    if n is not None and n != len(info):
+        raise BadInput(f"{n} frames of labels", f"{len(info)}, as chosen", "give one for each")
+    space = len(info) * info.shape[0] * info.shape[1] * 2 // _COMPRESSION
+    if kind.files is None:
+        target = check_target(path, overwrite, space)
+    else:
+        target = check_folder(path, overwrite, kind.files, space)
+    cleaned = (check_frame(f, info.shape) for f in frames)
+    if semantic:
+        cleaned = ((f > 0).astype(np.uint16) for f in cleaned)
+    elif linker is not None and not kind.links:
+        cleaned = link_frames(cleaned, linker, info.positions)
+    return _stream(target, cleaned, stack, info, kind, provenance)
+
+
+def _stream(
+    path: Path,
+    frames: Iterable[NDArray[Any]],
+    stack: Stack,
+    info: FrameInfo,
+    kind: LabelFormat,
+    provenance: Provenance | None,
+) -> Generator[int, None, Path]:
+    place = output_file(path) if kind.files is None else output_folder(path)
+    with place as temporary, kind.open(temporary, info) as writer:
+        for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
+            with writing(path):
+                writer.write(frame)
+            yield position
+    write_sidecar(
+        path, stack, provenance, kind=f"labels, {kind.title}", frames=list(info.positions)
+    )
+    return path

@@ -1,0 +1,94 @@
+"""Text and scale bars for movies: white with a dark rim, legible on any picture.
+
+Stamps are drawn once and kept: a movie of 10,000 frames draws a title once and each id once.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import floor, log10
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Bytes = NDArray[np.uint8]
+Anchor = Literal["top left", "top centre", "top right", "bottom left", "bottom right", "centre"]
+Colour = tuple[int, int, int]
+
+WHITE: Colour = (255, 255, 255)
+_RIM = 10  # brightness of the rim around letters and bars
+
+
+@lru_cache(maxsize=4096)
+def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Bytes]:
+    """Give colour (Y, X, 3) and opacity (Y, X, 1) of ``text``, ``size`` px high, with its rim."""
+    font = ImageFont.load_default(size=size)
+    rim = max(1, round(size / 12))
+    box = ImageDraw.Draw(Image.new("RGBA", (1, 1))).textbbox((0, 0), text, font, stroke_width=rim)
+    width, height = max(1, round(box[2] - box[0])), max(1, round(box[3] - box[1]))
+    image = Image.new("RGBA", (width, height), (_RIM, _RIM, _RIM, 0))
+    ImageDraw.Draw(image).text(
+        (-box[0], -box[1]), text, (*colour, 255), font,
+        stroke_width=rim, stroke_fill=(_RIM, _RIM, _RIM, 255),
+    )
+    pixels = np.asarray(image)
+    return pixels[..., :3].copy(), pixels[..., 3:].copy()
+
+
+@lru_cache(maxsize=64)
+def bar_stamp(length: int, thickness: int) -> tuple[Bytes, Bytes]:
+    """Give colour and opacity of a scale bar of ``length`` x ``thickness`` px, with its rim."""
+    colour = np.full((thickness + 2, length + 2, 3), _RIM, np.uint8)
+    colour[1:-1, 1:-1] = WHITE
+    return colour, np.full((*colour.shape[:2], 1), 255, np.uint8)
+
+
+def put(canvas: Bytes, stamp: tuple[Bytes, Bytes], y: int, x: int, anchor: Anchor) -> None:
+    """Blend ``stamp`` into ``canvas`` (Y, X, 3 or more), cut where it reaches beyond the edge."""
+    colour, opacity = stamp
+    height, width = opacity.shape[:2]
+    x -= {"left": 0, "centre": width // 2, "right": width}[anchor.split()[-1]]
+    y -= {"top": 0, "bottom": height, "centre": height // 2}[anchor.split()[0]]
+    y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + height, canvas.shape[0]), min(
+        x + width, canvas.shape[1]
+    )
+    if y0 >= y1 or x0 >= x1:
+        return
+    part = (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
+    under = canvas[y0:y1, x0:x1, :3].astype(np.uint16)
+    alpha = opacity[part].astype(np.uint16)
+    canvas[y0:y1, x0:x1, :3] = (colour[part] * alpha + under * (255 - alpha) + 127) // 255
+
+
+def text_size(height: int) -> int:
+    """Letter height in px for a picture of ``height`` px: 3 %, and never too small to read."""
+    return int(min(max(11, round(height * 0.03)), 64))
+
+
+def scale_bar_length(width_px: int, pixel_size: float) -> float:
+    """Length of a scale bar in µm: 1, 2 or 5 times a power of ten, at most a fifth of the width."""
+    most = width_px * pixel_size / 5
+    power = 10.0 ** floor(log10(most))
+    return max(step * power for step in (1, 2, 5) if step * power <= most)
+
+
+def say_length(um: float) -> str:
+    """Say a length in µm as a scale bar does: ``"50 µm"``, ``"500 nm"``, ``"2 mm"``."""
+    if um < 1:
+        return f"{um * 1000:g} nm"
+    return f"{um:g} µm" if um < 1000 else f"{um / 1000:g} mm"
+
+
+def say_time(seconds: float, interval: float | None = None) -> str:
+    """Say a time as ``h:mm`` where frames are minutes apart, ``h:mm:ss`` or seconds otherwise."""
+    sign = "-" if seconds < 0 else ""
+    seconds = abs(seconds)
+    if interval is not None and interval < 1:
+        return f"{sign}{seconds:.{min(3, 1 - floor(log10(interval)))}f} s"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if interval is not None and interval >= 60 and interval % 60 == 0:
+        return f"{sign}{hours}:{minutes:02d} h"
+    return f"{sign}{hours}:{minutes:02d}:{rest:02d}"

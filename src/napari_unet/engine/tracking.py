@@ -1,0 +1,248 @@
+"""Ids through time: overlap linking with divisions, one frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_RESERVED = 65535  # supervised background in uint16 labels is never an id
+
+
+@dataclass
+class Track:
+    """One id from its first to its last frame (both inclusive); ``parent`` is 0 for none."""
+
+    id: int
+    first: int
+    last: int
+    parent: int = 0
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """What counts as the same cell in the next frame.
+
+    ``min_overlap`` is the least IoU; cells without it are linked to the nearest free one within
+    ``reach`` cell diameters. A new object is a daughter where at least ``daughter_overlap`` of
+    it lies on the mother, neither daughter has more than ``daughter_size`` of the mother's
+    area, and the sisters' areas are within a factor of ``sister_ratio``.
+    """
+
+    min_overlap: float = 0.1
+    reach: float = 0.75
+    daughter_overlap: float = 0.2
+    daughter_size: float = 0.85
+    sister_ratio: float = 2.5
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """Objects of one frame: ids, areas and centroids (n, 2), and the frame of dense indices."""
+
+    ids: Ints
+    areas: Ints
+    centroids: Floats
+    dense: NDArray[np.int32]
+    track: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+class Linker:
+    """Links frames as they come: ``linker(labels)`` gives them with ids constant through time.
+
+    A division ends the mother's track and starts two with her as parent (as in the Cell
+    Tracking Challenge). ``frozen`` holds for each position the ids a person gave: those objects
+    are never renumbered, and no other track ever takes such an id.
+    """
+
+    def __init__(
+        self,
+        settings: LinkSettings | None = None,
+        frozen: dict[int, frozenset[int]] | None = None,
+    ) -> None:
+        self.settings = settings or LinkSettings()
+        self.frozen = frozen or {}
+        self.tracks: dict[int, Track] = {}
+        self._taken = {_RESERVED, *(i for ids in self.frozen.values() for i in ids)}
+        self._next = 1
+        self._before: _Objects | None = None
+        self._points: list[NDArray[np.float64]] = []
+
+    def __call__(self, labels: NDArray[Any], position: int, cut: bool = False) -> NDArray[Any]:
+        """Give the labels (Y, X) of the frame at ``position`` with linked ids, int32.
+
+        ``cut`` ends every track before this frame; those that go on get a new id with the old
+        one as parent, as the Cell Tracking Challenge wants it where frames are missing.
+        """
+        now = _measure(labels)
+        frozen = self.frozen.get(position, frozenset())
+        links, mothers = self._links(now)
+        track = np.zeros(len(now.ids), np.int64)
+        fixed = np.isin(now.ids, list(frozen))
+        claimed = {int(i) for i in now.ids[fixed]}
+        for new in range(len(now.ids)):
+            old = int(links[new])
+            previous = 0 if old < 0 or self._before is None else int(self._before.track[old])
+            parent = 0 if mothers[new] < 0 or self._before is None else int(self._before.track[mothers[new]])
+            if fixed[new]:
+                track[new] = self._keep(int(now.ids[new]), position, parent or previous)
+            elif previous and not cut and parent == 0 and previous not in claimed:
+                track[new] = previous
+                self.tracks[previous].last = position
+            else:
+                track[new] = self._begin(position, parent or (previous if cut else 0))
+        self._before = _Objects(now.ids, now.areas, now.centroids, now.dense, track)
+        at = np.full((len(track), 1), float(position))
+        self._points.append(np.hstack([track[:, None].astype(np.float64), at, now.centroids]))
+        return np.concatenate([[0], track]).astype(np.int32)[now.dense]
+
+    def points(self) -> tuple[Floats, dict[int, list[int]]]:
+        """Rows (id, t, y, x) sorted by id, and the graph child -> parents, for a Tracks layer."""
+        if not self._points:
+            return np.zeros((0, 4)), {}
+        rows = np.concatenate(self._points)
+        graph = {t.id: [t.parent] for t in self.tracks.values() if t.parent}
+        return rows[np.lexsort((rows[:, 1], rows[:, 0]))], graph
+
+    def id_of(self) -> dict[int, tuple[int, int]]:
+        """Give (track, parent) for each label of the frame linked last."""
+        if self._before is None:
+            return {}
+        pairs = zip(self._before.ids.tolist(), self._before.track.tolist(), strict=True)
+        return {label: (track, self.tracks[track].parent) for label, track in pairs}
+
+    def _links(self, now: _Objects) -> tuple[Ints, Ints]:
+        """Give for each object its predecessor's index and its mother's index; -1 for none."""
+        before = self._before
+        links = np.full(len(now.ids), -1, np.int64)
+        mothers = np.full(len(now.ids), -1, np.int64)
+        if before is None or not len(before.ids) or not len(now.ids):
+            return links, mothers
+        old, new, overlap = _overlaps(before, now)
+        iou = overlap / (before.areas[old] + now.areas[new] - overlap)
+        enough = iou >= self.settings.min_overlap
+        for o, n in _assign(old[enough], new[enough], -iou[enough], len(before.ids), len(now.ids)):
+            links[n] = o
+        self._find_daughters(before, now, (old, new, overlap), links, mothers)
+        self._reach_out(before, now, links, mothers)
+        return links, mothers
+
+    def _find_daughters(
+        self, before: _Objects, now: _Objects, table: tuple[Ints, Ints, Ints], links: Ints, mothers: Ints
+    ) -> None:
+        s = self.settings
+        heir = np.full(len(before.ids), -1, np.int64)
+        linked = links >= 0
+        heir[links[linked]] = np.flatnonzero(linked)
+        best: dict[int, tuple[float, int]] = {}
+        for old, new, overlap in zip(*table, strict=True):
+            share = overlap / now.areas[new]
+            sister = heir[old]
+            if links[new] >= 0 or sister < 0 or share < s.daughter_overlap:
+                continue
+            sizes = now.areas[[new, sister]]
+            small = sizes.max() <= s.daughter_size * before.areas[old]
+            alike = sizes.max() <= s.sister_ratio * sizes.min()
+            if small and alike and share > best.get(int(old), (0.0, -1))[0]:
+                best[int(old)] = (float(share), int(new))
+        for old, (_, new) in best.items():
+            mothers[new] = mothers[heir[old]] = old
+
+    def _reach_out(self, before: _Objects, now: _Objects, links: Ints, mothers: Ints) -> None:
+        """Link what overlaps with nothing to the nearest free object within reach."""
+        free_new = np.flatnonzero((links < 0) & (mothers < 0))
+        free_old = np.setdiff1d(np.arange(len(before.ids)), np.append(links, mothers))
+        if not len(free_new) or not len(free_old):
+            return
+        apart = np.linalg.norm(
+            before.centroids[free_old][:, None] - now.centroids[free_new][None], axis=2
+        )
+        diameter = np.sqrt(before.areas[free_old] * 4 / np.pi)[:, None]
+        o, n = np.nonzero(apart <= self.settings.reach * diameter)
+        for i, j in _assign(o, n, apart[o, n] - 1e6, len(free_old), len(free_new)):
+            links[free_new[j]] = free_old[i]
+
+    def _keep(self, own: int, position: int, before: int) -> int:
+        """An object a person numbered keeps its id; what led to it becomes its parent."""
+        if own in self.tracks:
+            self.tracks[own].last = position
+        else:
+            self.tracks[own] = Track(own, position, position, before if before != own else 0)
+        return own
+
+    def _begin(self, position: int, parent: int) -> int:
+        while self._next in self._taken:
+            self._next += 1
+        new = self._next
+        self._next += 1
+        self.tracks[new] = Track(new, position, position, parent)
+        return new
+
+
+def link_frames(
+    frames: Iterable[NDArray[Any]],
+    linker: Linker,
+    positions: Iterable[int] | None = None,
+) -> Iterator[NDArray[Any]]:
+    """Link labels (Y, X) frame by frame; the tracks are in ``linker`` afterwards."""
+    if positions is None:
+        for t, frame in enumerate(frames):
+            yield linker(frame, t)
+    else:
+        for t, frame in zip(positions, frames, strict=True):
+            yield linker(frame, t)
+
+
+def _measure(labels: NDArray[Any]) -> _Objects:
+    flat = np.asarray(labels).ravel()
+    where = np.flatnonzero(flat)
+    ids, dense = np.unique(flat[where], return_inverse=True)
+    frame = np.zeros(flat.shape, np.int32)
+    frame[where] = dense + 1
+    areas = np.bincount(dense, minlength=len(ids)).astype(np.int64)
+    y, x = np.divmod(where, labels.shape[1])
+    sums = np.stack([np.bincount(dense, w, minlength=len(ids)) for w in (y, x)], axis=1)
+    centroids = sums / np.maximum(areas, 1)[:, None]
+    return _Objects(ids.astype(np.int64), areas, centroids, frame.reshape(labels.shape))
+
+
+def _overlaps(before: _Objects, now: _Objects) -> tuple[Ints, Ints, Ints]:
+    both = (before.dense > 0) & (now.dense > 0)
+    old, new = before.dense[both] - 1, now.dense[both] - 1
+    shape = (len(before.ids), len(now.ids))
+    table = sparse.coo_array((np.ones(len(old), np.int64), (old, new)), shape=shape)
+    table.sum_duplicates()
+    return table.row.astype(np.int64), table.col.astype(np.int64), table.data
+
+
+def _assign(
+    rows: Ints, columns: Ints, cost: Floats, n_rows: int, n_columns: int
+) -> Iterator[tuple[int, int]]:
+    """Give the assignment of least cost (all < 0), each cluster of rivals by itself.
+
+    Cells compete with their neighbours only, so thousands of them are many small problems.
+    """
+    graph = sparse.coo_array(
+        (np.ones(len(rows)), (rows, columns + n_rows)), shape=(n_rows + n_columns,) * 2
+    )
+    _, cluster = sparse.csgraph.connected_components(graph, directed=False)
+    order = np.argsort(cluster[rows], kind="stable")
+    edges = np.flatnonzero(np.diff(cluster[rows][order])) + 1
+    for members in np.split(order, edges):
+        if len(members) <= 1:
+            yield from ((int(rows[m]), int(columns[m])) for m in members)
+            continue
+        r, i = np.unique(rows[members], return_inverse=True)
+        c, j = np.unique(columns[members], return_inverse=True)
+        table = np.zeros((len(r), len(c)))
+        table[i, j] = cost[members]
+        for a, b in zip(*linear_sum_assignment(table), strict=True):
+            if table[a, b] < 0:
+                yield int(r[a]), int(c[b])
