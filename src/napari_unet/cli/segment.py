@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -106,7 +106,7 @@ def predict_stack(
     stack: Stack, model: Model, out: Path, settings: PredictSettings
 ) -> Probabilities:
     """Run the network over all frames that ``out`` does not hold yet."""
-    from napari_unet.engine.prediction import predict
+    from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
     from napari_unet.engine.predictor import open_predictor
     from napari_unet.engine.probabilities import Probabilities
 
@@ -115,8 +115,8 @@ def predict_stack(
     if predictor.notice:
         say(predictor.notice)
     folder = prepare_folder(out / f"{stack.name}.unet", (), overwrite=True)
-    key = probability_key(stack, model, settings)
-    shape = (len(stack), len(model.config.outputs), *stack.frame_shape)
+    key = prediction_key(stack, model, settings)
+    shape = probabilities_shape(stack, model)
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     probabilities = Probabilities.create(folder / f"{name}.probabilities", shape, key)
     done = int(probabilities.computed.sum())
@@ -124,17 +124,6 @@ def predict_stack(
     steps = predict(stack, predictor, probabilities)
     follow(steps, "Predict", len(stack), done=done, kept=kept)
     return probabilities
-
-
-def probability_key(stack: Stack, model: Model, settings: PredictSettings) -> dict[str, Any]:
-    """Tell whose probabilities these are: all that their values depend on."""
-    return {
-        "movie": stack.fingerprint,
-        "model": model.sha256,
-        "outputs": list(model.config.outputs),
-        "normalisation": model.normalisation.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json", include={"accurate", "precision", "scale"}),
-    }
 
 
 def label_frames(
