@@ -1,0 +1,70 @@
+"""Answers to small questions, computed off the GUI thread; the newest question wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+from superqt.utils import create_worker
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.job import describe_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WAIT_MS = 60
+
+
+class Latest(QObject):
+    """Runs one question at a time; of those asked meanwhile only the newest is answered.
+
+    ``answered`` carries the answer, ``failed`` one plain line.
+    """
+
+    answered = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._next: Callable[[], Any] | None = None
+        self._running = False
+        self._timer = QTimer(self, interval=_WAIT_MS, singleShot=True)
+        self._timer.timeout.connect(self._start)
+
+    def ask(self, question: Callable[[], Any]) -> None:
+        """Ask; an older question that has not begun is forgotten."""
+        self._next = question
+        if not self._running:
+            self._timer.start()
+
+    def forget(self) -> None:
+        """Drop the question that has not begun."""
+        self._next = None
+        self._timer.stop()
+
+    def _start(self) -> None:
+        question, self._next = self._next, None
+        if question is None or self._running:
+            return
+        self._running = True
+        worker = create_worker(_answer, question)
+        worker.returned.connect(self._on_answer)
+        worker.start()
+
+    def _on_answer(self, answer: tuple[Any, Exception | None]) -> None:
+        self._running = False
+        value, error = answer
+        if self._next is not None:
+            self._timer.start()
+        elif error is None:
+            self.answered.emit(value)
+        else:
+            self.failed.emit(str(error) if isinstance(error, BadInput) else describe_error(error))
+
+
+def _answer(question: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return question(), None
+    except Exception as error:  # noqa: BLE001 - the thread's boundary: told in the dock
+        return None, error

@@ -1,0 +1,120 @@
+"""Curves of a training run: the loss, and the score on the frames kept aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+_MARGIN = 6.0
+_SMOOTH = 0.9  # weight of the past in the smoothed loss
+_MOST_POINTS = 600
+LOSS, SCORE = QColor("#e8a33d"), QColor("#3fb8af")
+
+
+@dataclass
+class Series:
+    """Points of one curve, thinned so that a long run costs no more to draw than a short one."""
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, x: float, y: float) -> None:
+        """Add a point; every other one is dropped when there are too many."""
+        self.points.append((x, y))
+        if len(self.points) > _MOST_POINTS:
+            self.points = self.points[:-1:2] + self.points[-1:]
+
+
+class CurveView(QWidget):
+    """Loss (smoothed, own scale) and score (0 to 1) against the steps of a run."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumHeight(130)
+        self.setToolTip(
+            "Loss on the crops it trains on, and the score of the cells on the frames kept aside"
+        )
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new run."""
+        self.loss, self.score = Series(), Series()
+        self._smooth: float | None = None
+        self._steps = 1
+        self._score_name = "score"
+        self.update()
+
+    def add_loss(self, step: int, steps: int, loss: float) -> None:
+        """Add the loss of one step."""
+        self._smooth = (
+            loss if self._smooth is None else _SMOOTH * self._smooth + (1 - _SMOOTH) * loss
+        )
+        self._steps = max(steps, step, 1)
+        self.loss.add(step, self._smooth)
+        self.update()
+
+    def add_score(self, step: int, score: float, name: str) -> None:
+        """Add a score (0 to 1) on the frames kept aside."""
+        self._score_name = name
+        self.score.add(step, score)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Wide and low."""
+        return QSize(280, 130)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw frame, curves and a legend with the newest values."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        line = painter.fontMetrics().height()
+        area = QRectF(self.rect()).adjusted(_MARGIN, line + 2 * _MARGIN, -_MARGIN, -_MARGIN)
+        ink = self.palette().windowText().color()
+        faint = QColor(ink)
+        faint.setAlphaF(0.25)
+        painter.setPen(QPen(faint, 1))
+        for part in range(5):
+            y = area.top() + area.height() * part / 4
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        if not self.loss.points:
+            painter.setPen(ink)
+            painter.drawText(
+                QRectF(self.rect()),
+                Qt.AlignmentFlag.AlignCenter,
+                "the curve of the training comes here",
+            )
+            return
+        highest = max(y for _, y in self.loss.points) or 1.0
+        self._draw(painter, area, self.loss, highest, LOSS)
+        self._draw(painter, area, self.score, 1.0, SCORE)
+        self._legend(painter, line)
+
+    def _draw(
+        self, painter: QPainter, area: QRectF, series: Series, top: float, color: QColor
+    ) -> None:
+        spots = [
+            QPointF(
+                area.left() + area.width() * x / self._steps,
+                area.bottom() - area.height() * min(y / top, 1),
+            )
+            for x, y in series.points
+        ]
+        painter.setPen(QPen(color, 2))
+        painter.drawPolyline(QPolygonF(spots))
+        if spots:
+            painter.setBrush(color)
+            painter.drawEllipse(spots[-1], 2.5, 2.5)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _legend(self, painter: QPainter, line: int) -> None:
+        words = [(f"loss {self.loss.points[-1][1]:.3f}", LOSS)]
+        if self.score.points:
+            words.append((f"{self._score_name} {self.score.points[-1][1]:.3f}", SCORE))
+        x = _MARGIN
+        for text, color in words:
+            painter.setPen(color)
+            painter.drawText(QPointF(x, _MARGIN + line * 0.8), text)
+            x += painter.fontMetrics().horizontalAdvance(text) + 3 * _MARGIN

@@ -1,0 +1,282 @@
+"""Settings to form and back: one generic form for any settings value.
+
+``value()``, ``setValue()`` and ``valueChanged`` as in pymmcore-widgets. Titles, descriptions,
+ranges and units come from the fields; fields marked ``advanced`` go under *Advanced*.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from superqt import QCollapsible
+from superqt.utils import signals_blocked
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Settings
+from napari_unet.gui.number_boxes import DecimalBox, WholeBox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Editor = Any  # a QWidget with value(), setValue() and valueChanged
+
+
+class SettingsForm(QWidget):
+    """A form that edits one frozen settings value.
+
+    Parameters
+    ----------
+    settings
+        The value to begin with; its type gives the fields.
+    fields
+        Names of the fields to show; all where left out. Others keep the value they had.
+    name
+        Prefix of the editors' object names: ``segment`` gives ``segment.min_size``.
+
+    """
+
+    valueChanged = Signal(object)
+
+    def __init__(
+        self,
+        settings: Settings,
+        fields: Iterable[str] | None = None,
+        name: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        kind = type(settings)
+        shown = tuple(kind.model_fields if fields is None else fields)
+        self.editors: dict[str, Editor] = {}
+        plain, advanced = _rows(self), QWidget(self)
+        advanced_rows = _rows(advanced)
+        for field in shown:
+            info = kind.model_fields[field]
+            editor = _editor(info, getattr(settings, field))
+            editor.setObjectName(f"{name}.{field}" if name else field)
+            editor.setToolTip(info.description or info.title or field)
+            editor.setValue(getattr(settings, field))
+            editor.valueChanged.connect(self._on_edit)
+            self.editors[field] = editor
+            _add_row(advanced_rows if _extra(info).get("advanced") else plain, info, editor)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(plain)
+        if advanced_rows.rowCount():
+            section = QCollapsible("Advanced", self)
+            section.setDuration(0)
+            section.setContent(advanced)
+            section.collapse(animate=False)
+            column.addWidget(section)
+        else:
+            advanced.deleteLater()
+
+    def value(self) -> Any:
+        """Give the settings as edited; `BadInput` names the field that cannot be."""
+        changes: dict[str, Any] = {}
+        for field, editor in self.editors.items():
+            title = type(self._settings).model_fields[field].title or field
+            try:
+                changes[field] = editor.value()
+            except ValueError as error:
+                raise BadInput(
+                    f"{title} is '{editor.text()}'", str(error), "correct it, or empty it"
+                ) from error
+        try:
+            return self._settings.replace(**changes)
+        except ValidationError as error:
+            first = error.errors()[0]
+            title = type(self._settings).model_fields[str(first["loc"][0])].title
+            raise BadInput(f"{title} is {first['input']!r}", first["msg"], "correct it") from error
+
+    def setValue(self, settings: Settings) -> None:
+        """Show ``settings``; fields that the form does not show are kept from it too."""
+        before = self._settings
+        self._settings = settings
+        for field, editor in self.editors.items():
+            with signals_blocked(editor):
+                editor.setValue(getattr(settings, field))
+        if settings != before:
+            self.valueChanged.emit(settings)
+
+    def _on_edit(self, *_: Any) -> None:
+        try:
+            self._settings = self.value()
+        except BadInput:  # half typed: said when the value is asked for
+            return
+        self.valueChanged.emit(self._settings)
+
+
+class TextEditor(QLineEdit):
+    """A line that holds any value that can be typed: numbers, lists of numbers, words."""
+
+    valueChanged = Signal(object)
+
+    def __init__(self, annotation: Any, hint: str = "") -> None:
+        super().__init__()
+        self._adapter = TypeAdapter(annotation)
+        self._annotation = annotation
+        self.setPlaceholderText(hint)
+        self.textEdited.connect(self.valueChanged)
+
+    def value(self) -> Any:
+        """Give the typed value; ValueError with what was expected."""
+        text = self.text().strip()
+        if self._annotation is str:
+            return text
+        words: Any = text if text else None
+        if "," in text or (_wants_tuple(self._annotation) and text.lstrip("-").isdigit()):
+            words = tuple(part.strip() for part in text.split(",") if part.strip())
+        try:
+            return self._adapter.validate_python(words)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].lower()) from error
+
+    def setValue(self, value: Any) -> None:
+        """Show ``value``."""
+        many = isinstance(value, tuple)
+        self.setText("" if value is None else ", ".join(map(str, value)) if many else str(value))
+
+
+class ChoiceEditor(QComboBox):
+    """One of a few words."""
+
+    valueChanged = Signal(object)
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__()
+        for word in words:
+            self.addItem(_spoken(word), word)
+        self.currentIndexChanged.connect(lambda _: self.valueChanged.emit(self.value()))
+
+    def value(self) -> str:
+        """Give the chosen word, as the settings spell it."""
+        return str(self.currentData())
+
+    def setValue(self, value: str) -> None:
+        """Choose ``value``."""
+        self.setCurrentIndex(self.findData(value))
+
+
+class CheckEditor(QCheckBox):
+    """Yes or no."""
+
+    valueChanged = Signal(object)
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.toggled.connect(self.valueChanged)
+
+    def value(self) -> bool:
+        """Whether it is ticked."""
+        return self.isChecked()
+
+    def setValue(self, value: bool) -> None:
+        """Tick it or not."""
+        self.setChecked(value)
+
+
+class GroupEditor(QCollapsible):
+    """A settings value inside another one."""
+
+    valueChanged = Signal(object)
+
+    def __init__(self, title: str, settings: Settings) -> None:
+        super().__init__(title)
+        self.setDuration(0)
+        self._form = SettingsForm(settings)
+        self._form.valueChanged.connect(self.valueChanged)
+        self.setContent(self._form)
+        self.collapse(animate=False)
+
+    def value(self) -> Any:
+        """Give the inner settings."""
+        return self._form.value()
+
+    def setValue(self, value: Settings) -> None:
+        """Show the inner settings."""
+        self._form.setValue(value)
+
+
+def _editor(info: FieldInfo, value: Any) -> Editor:
+    kind, optional = _kind(info.annotation)
+    if isinstance(value, Settings):
+        return GroupEditor(info.title or "", value)
+    if kind is bool:
+        return CheckEditor(info.title or "")
+    if get_origin(kind) is Literal:
+        return ChoiceEditor(get_args(kind))
+    if kind in (int, float):
+        box: WholeBox | DecimalBox = (WholeBox if kind is int else DecimalBox)(
+            low=_bound(info, "ge"),
+            above=_bound(info, "gt"),
+            high=_bound(info, "le"),
+            below=_bound(info, "lt"),
+            step=_bound(info, "multiple_of"),
+            none="no limit"
+            if optional and info.default is not None
+            else "automatic"
+            if optional
+            else None,
+        )
+        unit = _extra(info).get("unit")
+        box.setSuffix(f" {unit}" if unit else "")
+        return box
+    return TextEditor(info.annotation, "automatic" if optional else "")
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """(type, whether None is allowed); a union of several other types is given back as it is."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [a for a in get_args(annotation) if a is not type(None)]
+        if len(others) == 1 and len(others) < len(get_args(annotation)):
+            return others[0], True
+    return annotation, False
+
+
+def _wants_tuple(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(_wants_tuple(a) for a in get_args(annotation))
+
+
+def _bound(info: FieldInfo, name: str) -> Any:
+    return next((getattr(m, name) for m in info.metadata if hasattr(m, name)), None)
+
+
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+
+
+def _spoken(word: str) -> str:
+    known = {
+        "cpu": "CPU",
+        "cuda": "CUDA (NVIDIA)",
+        "mps": "MPS (Apple)",
+        "bce_dice": "BCE + Dice",
+        "bce": "BCE",
+    }
+    return known.get(word, word.replace("_", " "))
+
+
+def _rows(parent: QWidget) -> QFormLayout:
+    rows = (
+        QFormLayout(parent)
+        if parent.layout() is None and not isinstance(parent, SettingsForm)
+        else QFormLayout()
+    )
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    return rows
+
+
+def _add_row(rows: QFormLayout, info: FieldInfo, editor: Editor) -> None:
+    if isinstance(editor, CheckEditor | GroupEditor):
+        rows.addRow(editor)
+    else:
+        rows.addRow(info.title or "", editor)

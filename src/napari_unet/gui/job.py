@@ -1,0 +1,259 @@
+"""One way for every long operation: start, progress with time left, cancel, send, errors.
+
+A job takes one of the engine's generators, runs it in a worker thread, and tells the docks on
+the main thread what it yields. Only one runs per viewer. The generator is closed in the thread
+it ran in, whatever ended it, so that its ``finally`` blocks run: napari's own worker leaves an
+aborted generator open and loses a ``RuntimeError``, which is what torch raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, QTimer, Signal
+from superqt.utils import GeneratorWorker
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+logger = logging.getLogger(__name__)
+_SHOW_EVERY_MS = 50
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What a dock shows of a job: who started it, how far it is, and its last line."""
+
+    owner: str = ""
+    title: str = ""
+    running: bool = False
+    cancelling: bool = False
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    line: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, where counting its yields would not tell."""
+
+    done: int
+    total: int
+    seconds_left: float | None = None
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A long operation: its generator and what the main thread does with what comes out.
+
+    ``on_item`` gets each yield and may return a `Progress`; ``on_done`` gets the return value
+    and may return the line to show; ``on_end`` is called last, however the task ended.
+    """
+
+    owner: str
+    title: str
+    work: Callable[[], Generator[Any, Any, Any]]
+    total: int = 0
+    on_item: Callable[[Any], Progress | None] = lambda _: None
+    on_done: Callable[[Any], str | None] = lambda _: None
+    on_end: Callable[[], None] = lambda: None
+    cancelled_line: str = "Cancelled."
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a generator ended: finished with a value, cancelled, or failed."""
+
+    value: Any = None
+    cancelled: bool = False
+    error: Exception | None = None
+
+
+class _Control:
+    """What the main thread tells the worker: stop, and the newest message."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._message: Any = None
+
+    def put(self, message: Any, merge: Callable[[Any, Any], Any] | None = None) -> None:
+        with self._lock:
+            pending = self._message
+            both = merge is not None and pending is not None
+            self._message = merge(pending, message) if merge and both else message
+
+    def take(self) -> Any:
+        with self._lock:
+            message, self._message = self._message, None
+            return message
+
+
+def _drive(
+    generator: Generator[Any, Any, Any], control: _Control
+) -> Generator[Any, None, _Outcome]:
+    """Run ``generator`` to its end or to a cancel, and close it in the same thread."""
+    with closing(generator):
+        try:
+            item = next(generator)
+            while not control.cancelled.is_set():
+                yield item
+                item = generator.send(control.take())
+        except StopIteration as stop:
+            return _Outcome(stop.value)
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: told in the dock
+            return _Outcome(error=error)
+        return _Outcome(cancelled=True)
+
+
+class Job(QObject):
+    """The long operation of one viewer, or none. Lives on the main thread."""
+
+    changed = Signal(object)  # JobState
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = JobState()
+        self._task: Task | None = None
+        self._control = _Control()
+        self._worker: GeneratorWorker[Any, Any, Any] | None = None
+        self._started = self._first = 0.0
+        self._quiet = QTimer(self, interval=_SHOW_EVERY_MS, singleShot=True)
+        self._quiet.timeout.connect(lambda: self.changed.emit(self.state))
+
+    @property
+    def running(self) -> bool:
+        """Whether a job runs now."""
+        return self.state.running
+
+    def start(self, task: Task) -> bool:
+        """Start ``task``; give False, with a line saying why, where it cannot start."""
+        if self.running:
+            self.say(
+                task.owner, f"{self.state.title} is still running. Wait for it, or cancel it.", True
+            )
+            return False
+        try:
+            generator = task.work()
+        except BadInput as error:
+            self.say(task.owner, str(error), failed=True)
+            return False
+        self._task, self._control = task, _Control()
+        self._started, self._first = time.monotonic(), 0.0
+        self._show(JobState(task.owner, task.title, True, total=task.total, line=f"{task.title}…"))
+        self._worker = create_worker(
+            _drive, generator, self._control, _worker_class=GeneratorWorker, _ignore_errors=True
+        )
+        self._worker.yielded.connect(self._on_item)
+        self._worker.returned.connect(self._on_outcome)
+        self._worker.start()
+        return True
+
+    def say(self, owner: str, line: str, failed: bool = False) -> None:
+        """Show a line in the owner's dock without a job."""
+        if self.running:
+            self.changed.emit(
+                replace(self.state, owner=owner, line=line, failed=failed, running=False)
+            )
+        else:
+            self._show(JobState(owner, line=line, failed=failed))
+
+    def cancel(self) -> None:
+        """Ask the job to stop and throw away what it has not yet given."""
+        if self.running and not self.state.cancelling:
+            self._control.cancelled.set()
+            self._show(replace(self.state, cancelling=True, line="Cancelling…"))
+
+    def send(self, message: Any, merge: Callable[[Any, Any], Any] | None = None) -> None:
+        """Hand ``message`` to the generator at its next yield; the newest wins.
+
+        ``merge(pending, message)`` joins it with one that has not been taken yet.
+        """
+        self._control.put(message, merge)
+
+    def _on_item(self, item: Any) -> None:
+        if self._task is None:
+            return
+        now, done = time.monotonic(), self.state.done + 1
+        self._first = self._first or now
+        progress = self._task.on_item(item)
+        if progress is None:
+            left = _seconds_left(done, self.state.total, self._started, self._first, now)
+            progress = Progress(done, self.state.total, left)
+        line = progress.line or progress_line(self.state.title, progress)
+        self.state = replace(
+            self.state,
+            done=progress.done,
+            total=progress.total,
+            seconds_left=progress.seconds_left,
+            line=self.state.line if self.state.cancelling else line,
+        )
+        if not self._quiet.isActive():
+            self._quiet.start()
+
+    def _on_outcome(self, outcome: _Outcome) -> None:
+        task, self._task, self._worker = self._task, None, None
+        if task is None:
+            return
+        ended = replace(self.state, running=False, cancelling=False, seconds_left=None)
+        self.state = ended  # before on_done: it may start the next job
+        if outcome.error is not None:
+            line = describe_error(outcome.error)
+        elif outcome.cancelled:
+            line = task.cancelled_line
+        else:
+            line = task.on_done(outcome.value) or f"{task.title}: done."
+        task.on_end()
+        if self.state is ended:
+            self._show(replace(ended, line=line, failed=outcome.error is not None))
+
+    def _show(self, state: JobState) -> None:
+        self._quiet.stop()
+        self.state = state
+        self.changed.emit(state)
+
+
+def describe_error(error: Exception) -> str:
+    """One plain line for any error; what is not a `BadInput` is a bug and is logged whole."""
+    if isinstance(error, BadInput):
+        return str(error)
+    logger.error("a job failed", exc_info=error)
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"This should not happen: {text[:200]}. Please report it; the log has the details."
+
+
+def progress_line(title: str, progress: Progress) -> str:
+    """Say how far it is: ``Segmenting the movie: 12 of 48, about 2 min left``."""
+    count = f": {progress.done} of {progress.total}" if progress.total else ""
+    left = f", {words_for(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+    return f"{title}{count}{left}"
+
+
+def words_for(seconds: float) -> str:
+    """Say a duration as a person would: ``a few seconds``, ``about 40 s``, ``about 3 min``."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 55:
+        return f"about {round(seconds / 5) * 5} s"
+    if seconds < 90 * 60:
+        return f"about {max(1, round(seconds / 60))} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _seconds_left(done: int, total: int, started: float, first: float, now: float) -> float | None:
+    """Time left by the speed since the first item, which alone paid for the warm-up."""
+    if not total or done < 1:
+        return None
+    pace = (now - first) / (done - 1) if done > 1 else now - started
+    return max(0.0, pace * (total - done))

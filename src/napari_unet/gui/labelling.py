@@ -1,0 +1,93 @@
+"""The movie's labels: one `LiveLabels` a movie, made when first needed, shown in one layer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from napari_unet.gui import layers
+from napari_unet.gui.job import Progress, Task
+from napari_unet.gui.segmenting import Ready, segmenting
+from napari_unet.gui.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Labels
+
+    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.gui.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
+    """Give the movie's labels and their layer; made, or shown again, where there are none."""
+    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.gui.live_layer import add_live_layer
+
+    image = session.movie_layer()
+    stack = session.require_stack()
+    live, layer = session.live, session.live_layer
+    if live is None:
+        live = LiveLabels((len(stack), *stack.frame_shape), settings=session.label_settings)
+    if layer is None:
+        layer = layers.raw(add_live_layer(session.viewer, live, image))
+        session.set_live(image, live, layer)
+    return live, layer
+
+
+def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
+    """Run the chosen model on frames of the movie (all where None) as the viewer's job."""
+    choice = session.model
+    assert choice is not None
+    session.movie_layer()  # unfolds an array with more axes before anything starts
+    stack = session.require_stack()
+    known = session.live.probabilities if session.live is not None else None
+    run = _Run(session)
+    title = "Segmenting the movie" if frames is None else "Segmenting the frame"
+    return session.job.start(
+        Task(
+            owner,
+            title,
+            lambda: segmenting(stack, choice, session.predict_settings, frames, known),
+            on_item=run.on_item,
+            on_done=run.on_done,
+            on_end=session.labels_changed.emit,
+            cancelled_line="Cancelled. What is done is kept; Whole movie goes on from there.",
+        )
+    )
+
+
+class _Run:
+    """What the main thread does while frames are segmented."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._total = self._done = 0
+        self._device = ""
+        self._notice: str | None = None
+        self._seen: Labels | None = None
+
+    def on_item(self, item: Ready | int) -> Progress | None:
+        if isinstance(item, Ready):
+            self._begin(item)
+            return Progress(0, self._total, line=f"Running on {self._device}…")
+        self._done += 1
+        if item == self._session.frame and self._seen is not None:
+            self._session.refresh_labels()
+        return None
+
+    def on_done(self, _: None) -> str:
+        notice = f" {self._notice}." if self._notice else ""
+        if not self._total:
+            return "Nothing to do: this model has already segmented these frames."
+        return f"{counted(self._done, 'frame')} segmented on {self._device}.{notice}"
+
+    def _begin(self, ready: Ready) -> None:
+        self._total, self._device, self._notice = ready.total, ready.device, ready.notice
+        live, self._seen = show_labels(self._session)
+        if live.probabilities is not ready.probabilities:
+            live.probabilities = ready.probabilities
+        self._session.refresh_labels()
+        self._session.labels_changed.emit()

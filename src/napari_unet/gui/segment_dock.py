@@ -1,0 +1,169 @@
+"""Segment: choose a model, run it on a frame or the whole movie, and move the threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
+from superqt.utils import signals_blocked
+
+from napari_unet.gui.dock import Dock
+from napari_unet.gui.forms import SettingsForm
+from napari_unet.gui.labelling import segment
+from napari_unet.gui.loading import load_model
+from napari_unet.gui.model_menu import ModelMenu
+from napari_unet.gui.number_boxes import DecimalBox
+from napari_unet.gui.parts import Column, Hint, JobPanel, allow, button, row
+from napari_unet.gui.threshold_slider import ThresholdSlider
+from napari_unet.gui.words import counted
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+OWNER = "segment"
+_LABEL_FIELDS = ("split", "min_size", "fill_holes", "split_strength", "max_size", "drop_border")
+_RUN_FIELDS = ("device", "accurate", "precision", "backend", "tile", "threads", "scale")
+
+
+class SegmentDock(Dock):
+    """From a movie and a model to labels that follow the threshold."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, OWNER)
+        session = self.session
+        self._build_run()
+        self._build_labels()
+        self.column.addStretch(1)
+        self._recount = QTimer(self, interval=80, singleShot=True)
+        self._recount.timeout.connect(self._count)
+        session.settings_changed.connect(self._show_settings)
+        session.settings_changed.connect(self._recount_soon)
+        session.frame_changed.connect(self._recount_soon)
+        session.labels_changed.connect(self._recount_soon)
+        self._show_settings()
+        self.watch()
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _build_run(self) -> None:
+        session = self.session
+        self.model = ModelMenu(session, "segment.model")
+        self.model_path = QLineEdit(objectName="segment.model_path")
+        self.model_path.setPlaceholderText("path of a model file")
+        self.model_path.setToolTip(
+            "A .safetensors model, or a plain U-Net's .pth. Left empty, Load… asks for it"
+        )
+        self.load = button("Load…", "segment.load_model", "Open a model file and choose it")
+        self.run_frame = button("This frame", "segment.run_frame", "Segment the frame on screen")
+        self.run_movie = button(
+            "Whole movie", "segment.run_movie", "Segment every frame that is not segmented yet"
+        )
+        self.why_not = Hint(name="segment.hint")
+        self.run_form = SettingsForm(session.predict_settings, _RUN_FIELDS, OWNER)
+        self.panel = JobPanel(session.job, OWNER, OWNER)
+        self.column.section(
+            "Model",
+            self.model,
+            row(self.model_path, self.load, stretch=0),
+            row(self.run_frame, self.run_movie),
+            self.why_not,
+            self.panel,
+            self.run_form,
+        )
+        self.load.clicked.connect(self._on_load)
+        self.model_path.returnPressed.connect(self._on_load)
+        self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.frame,)))
+        self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
+        self.run_form.valueChanged.connect(self._on_run_settings)
+
+    def _build_labels(self) -> None:
+        self.threshold = ThresholdSlider()
+        self.threshold.setObjectName("segment.threshold")
+        self.threshold.setToolTip("Pixels above this probability belong to a cell")
+        self.number = DecimalBox(above=0.0, below=1.0, step=0.01)
+        self.number.setObjectName("segment.threshold_number")
+        self.number.setMaximumWidth(110)
+        self.form = SettingsForm(self.session.label_settings, _LABEL_FIELDS, OWNER)
+        self.count = Hint(name="segment.count")
+        name = QLabel("Threshold")
+        cells = Column()
+        cells.add(row(name, self.number, stretch=0), self.threshold, self.form, self.count)
+        self.column.section("Cells", cells)
+        self.threshold.valueChanged.connect(lambda t: self._change(threshold=t))
+        self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
+        self.form.valueChanged.connect(self._on_label_form)
+
+    # ---- a person acts ----------------------------------------------------------------------
+
+    def _on_load(self) -> None:
+        path = self.model_path.text().strip()
+        if not path:
+            path, _ = QFileDialog.getOpenFileName(
+                self, "Load a model", "", "Models (*.safetensors *.pth *.pt);;All files (*)"
+            )
+        if path:
+            load_model(self.session, OWNER, path)
+
+    def _on_run_settings(self, settings: Any) -> None:
+        self.session.predict_settings = settings
+
+    def _on_label_form(self, settings: Any) -> None:
+        changes = {field: getattr(settings, field) for field in _LABEL_FIELDS}
+        self._change(**changes)
+
+    def _change(self, **changes: Any) -> None:
+        self.session.set_label_settings(self.session.label_settings.replace(**changes))
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def _show_settings(self) -> None:
+        settings = self.session.label_settings
+        for part, value in (
+            (self.threshold, settings.threshold),
+            (self.number, settings.threshold),
+        ):
+            with signals_blocked(part):
+                part.setValue(value)
+        with signals_blocked(self.form):
+            self.form.setValue(settings)
+
+    def update_state(self) -> None:
+        """Resolve which buttons can be pressed, and say why the others cannot."""
+        busy = self.busy()
+        no_model = (
+            "" if self.session.model else "Load a model first, or train one in the Train dock"
+        )
+        why_not = busy or self.no_movie() or no_model
+        for part in (self.run_frame, self.run_movie):
+            allow(part, why_not)
+        allow(self.load, busy)
+        mine = self.session.job.state.owner == OWNER
+        self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
+        self._recount_soon()
+
+    def _recount_soon(self, *_: Any) -> None:
+        self._recount.start()
+
+    def _count(self) -> None:
+        session = self.session
+        stack, live = session.stack, session.live
+        if stack is None:
+            self.count.say("")
+            return
+        if live is None or session.live_layer is None:
+            self.count.say("No labels yet. This frame shows what the model sees where you are.")
+            return
+        computed = (
+            live.probabilities.computed
+            if live.probabilities is not None
+            else np.zeros(len(stack), bool)
+        )
+        done = int(computed.sum())
+        if not computed[session.frame]:
+            here = "This frame is not segmented yet."
+        else:
+            sizes = np.bincount(np.asarray(live[session.frame]).ravel())
+            here = f"{counted(int(np.count_nonzero(sizes[1:65535])), 'cell')} in this frame."
+        self.count.say(f"{here} {done} of {counted(len(stack), 'frame')} segmented.")
