@@ -8,15 +8,17 @@ tracks end and go on under a new id with the old one as parent, as the format as
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.outputs import FrameInfo
 from napari_unet.engine.tracking import Linker
+
+if TYPE_CHECKING:
+    from napari_unet.engine.outputs import FrameInfo
 
 OURS = r"mask\d+\.tif|res_track\.txt"
 
@@ -44,12 +46,15 @@ class CtcWriter:
         linked = self.linker(frame, numbers[n], cut=gap)
         if linked.max(initial=0) > np.iinfo(np.uint16).max:
             raise BadInput(
-                "more than 65,534 tracks", "fewer in a Cell Tracking Challenge folder",
+                "more than 65,534 tracks",
+                "fewer in a Cell Tracking Challenge folder",
                 "export a shorter frame range",
             )
         name = f"mask{numbers[n]:0{self._digits}d}.tif"
         tifffile.imwrite(
-            self.folder / name, linked.astype(np.uint16), photometric="minisblack",
+            self.folder / name,
+            linked.astype(np.uint16),
+            photometric="minisblack",
             compression="zlib",
         )
         self._n += 1

@@ -6,7 +6,7 @@ writes to a temporary name and is renamed when whole, with a sidecar JSON beside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,12 +75,18 @@ LABEL_FORMATS: dict[str, LabelFormat] = {
         LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|labels"),
         LabelFormat("ctc", "Cell Tracking Challenge", "_RES", ctc.CtcWriter, ctc.OURS, links=True),
         LabelFormat(
-            "tiffs", "One TIFF for each frame", "_labels",
-            partial(ImageFolderWriter, suffix=".tif"), r"t\d+\.tif",
+            "tiffs",
+            "One TIFF for each frame",
+            "_labels",
+            partial(ImageFolderWriter, suffix=".tif"),
+            r"t\d+\.tif",
         ),
         LabelFormat(
-            "pngs", "One PNG for each frame", "_labels",
-            partial(ImageFolderWriter, suffix=".png"), r"t\d+\.png",
+            "pngs",
+            "One PNG for each frame",
+            "_labels",
+            partial(ImageFolderWriter, suffix=".png"),
+            r"t\d+\.png",
         ),
         LabelFormat("rois", "ImageJ ROIs", ".zip", _open_rois),
     )
@@ -93,7 +99,7 @@ def write_labels(
     stack: Stack,
     *,
     n: int | None = None,
-    format: str = "ome-tiff",  # noqa: A002
+    format: str = "ome-tiff",
     positions: Sequence[int] | None = None,
     semantic: bool = False,
     linker: Linker | None = None,
@@ -137,7 +143,7 @@ def write_labels(
         target = check_target(path, overwrite, space)
     else:
         target = check_folder(path, overwrite, kind.files, space)
-    cleaned = (check_frame(f, info.shape) for f in frames)
+    cleaned: Iterator[NDArray[Any]] = (check_frame(f, info.shape) for f in frames)
     if semantic:
         cleaned = ((f > 0).astype(np.uint16) for f in cleaned)
     elif linker is not None and not kind.links:

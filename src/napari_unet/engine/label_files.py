@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import tifffile
@@ -12,7 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.outputs import FrameInfo
+
+if TYPE_CHECKING:
+    from napari_unet.engine.outputs import FrameInfo
 
 _LARGEST_16 = 65535
 _CLASSIC_TIFF = 2**32 - 2**26  # bytes, with room for tags
@@ -55,7 +57,11 @@ class OmeTiffWriter:
 
     def write(self, frame: NDArray[Any]) -> None:
         """Append labels (Y, X), or (C, Y, X) where there are channel names."""
-        if self.dtype == np.uint16 and np.dtype(frame.dtype).itemsize > 2 and frame.max() > _LARGEST_16:
+        if (
+            self.dtype == np.uint16
+            and np.dtype(frame.dtype).itemsize > 2
+            and frame.max() > _LARGEST_16
+        ):
             self._widen()
         for plane in frame if self.channel_names else frame[None]:
             self._write_page(plane)

@@ -30,8 +30,12 @@ def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Byt
     width, height = max(1, round(box[2] - box[0])), max(1, round(box[3] - box[1]))
     image = Image.new("RGBA", (width, height), (_RIM, _RIM, _RIM, 0))
     ImageDraw.Draw(image).text(
-        (-box[0], -box[1]), text, (*colour, 255), font,
-        stroke_width=rim, stroke_fill=(_RIM, _RIM, _RIM, 255),
+        (-box[0], -box[1]),
+        text,
+        (*colour, 255),
+        font,
+        stroke_width=rim,
+        stroke_fill=(_RIM, _RIM, _RIM, 255),
     )
     pixels = np.asarray(image)
     return pixels[..., :3].copy(), pixels[..., 3:].copy()
@@ -51,8 +55,11 @@ def put(canvas: Bytes, stamp: tuple[Bytes, Bytes], y: int, x: int, anchor: Ancho
     height, width = opacity.shape[:2]
     x -= {"left": 0, "centre": width // 2, "right": width}[anchor.split()[-1]]
     y -= {"top": 0, "bottom": height, "centre": height // 2}[anchor.split()[0]]
-    y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + height, canvas.shape[0]), min(
-        x + width, canvas.shape[1]
+    y0, x0, y1, x1 = (
+        max(y, 0),
+        max(x, 0),
+        min(y + height, canvas.shape[0]),
+        min(x + width, canvas.shape[1]),
     )
     if y0 >= y1 or x0 >= x1:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -140,14 +139,14 @@ def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0)
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """A temporary file that becomes ``path`` when the block ends without an error."""
+    """Give a temporary file that becomes ``path`` when the block ends without an error."""
     with atomic_path(path) as temporary:
         yield temporary
 
 
 @contextmanager
 def output_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that becomes ``path`` when the block ends, replacing an earlier one.
+    """Give a temporary folder that becomes ``path`` when the block ends, replacing an earlier one.
 
     Two renames swap the folders: a kill in the instant between them leaves both under hidden
     names beside ``path``, and nothing is lost.
@@ -156,12 +155,14 @@ def output_folder(path: Path) -> Iterator[Path]:
         with atomic_folder(path) as temporary:
             yield temporary
         return
-    fresh, old = (path.with_name(f".{path.name[:24]}-{secrets.token_hex(4)}.{word}")
-                  for word in ("new", "old"))
+    fresh, old = (
+        path.with_name(f".{path.name[:24]}-{secrets.token_hex(4)}.{word}")
+        for word in ("new", "old")
+    )
     with atomic_folder(fresh) as temporary:
         yield temporary
-    os.replace(path, old)
-    os.replace(fresh, path)
+    path.rename(old)
+    fresh.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 
 

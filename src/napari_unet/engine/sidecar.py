@@ -115,7 +115,11 @@ def methods_text(provenance: Provenance) -> str:
 
 
 def _labels_sentence(settings: LabelSettings) -> str:
-    split = "touching cells were separated by watershed" if settings.split else "connected pixels were taken as one cell"
+    split = (
+        "touching cells were separated by watershed"
+        if settings.split
+        else "connected pixels were taken as one cell"
+    )
     return (
         f"Pixels with a probability above {settings.threshold:g} were taken as cell, {split}, "
         f"and objects smaller than {settings.min_size} pixels were dropped."

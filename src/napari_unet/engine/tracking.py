@@ -90,7 +90,11 @@ class Linker:
         for new in range(len(now.ids)):
             old = int(links[new])
             previous = 0 if old < 0 or self._before is None else int(self._before.track[old])
-            parent = 0 if mothers[new] < 0 or self._before is None else int(self._before.track[mothers[new]])
+            parent = (
+                0
+                if mothers[new] < 0 or self._before is None
+                else int(self._before.track[mothers[new]])
+            )
             if fixed[new]:
                 track[new] = self._keep(int(now.ids[new]), position, parent or previous)
             elif previous and not cut and parent == 0 and previous not in claimed:
@@ -135,7 +139,12 @@ class Linker:
         return links, mothers
 
     def _find_daughters(
-        self, before: _Objects, now: _Objects, table: tuple[Ints, Ints, Ints], links: Ints, mothers: Ints
+        self,
+        before: _Objects,
+        now: _Objects,
+        table: tuple[Ints, Ints, Ints],
+        links: Ints,
+        mothers: Ints,
     ) -> None:
         s = self.settings
         heir = np.full(len(before.ids), -1, np.int64)
@@ -170,7 +179,7 @@ class Linker:
             links[free_new[j]] = free_old[i]
 
     def _keep(self, own: int, position: int, before: int) -> int:
-        """An object a person numbered keeps its id; what led to it becomes its parent."""
+        """Let an object that a person numbered keep its id; what led to it becomes its parent."""
         if own in self.tracks:
             self.tracks[own].last = position
         else:

@@ -1,0 +1,367 @@
+"""One picture of a movie, composed in numpy: image, labels, probability, scale, time, title.
+
+Pictures are held as one uint32 for each pixel (bytes R, G, B, 0): one look-up or one assignment
+moves a whole pixel, and the encoder takes it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from napari_unet.engine import lettering
+from napari_unet.engine.colours import CODE_COLOURS, LABEL_COLOURS, LINE_COLOURS
+from napari_unet.engine.settings import OverlaySettings
+
+Bytes = NDArray[np.uint8]
+Packed = NDArray[np.uint32]
+Window = tuple[float, float]
+
+_GAP = 4  # px between panels
+_GAP_COLOUR = 0x303030
+_GREY = np.uint32(0x010101)
+_PIXEL = np.dtype("<u4")  # little-endian on every machine: byte 0 is red
+CAPTIONS = {
+    "contours": ("",),
+    "filled": ("",),
+    "side_by_side": ("raw", "overlay"),
+    "probability": ("raw", "probability", "overlay"),
+    "before_after": ("before", "after"),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What stays the same through a movie: contrast, colours, scale.
+
+    ``windows`` are (black, white) in raw intensities, one for each channel; ``channels`` the
+    colour of each channel as (r, g, b), grey for one channel. ``fill`` and ``line`` (n, 3) are
+    the colours of ids 1, 2, … and again from the start. ``pixel_size`` in µm, ``interval`` in s.
+    """
+
+    windows: tuple[Window, ...] = ((0.0, 255.0),)
+    channels: tuple[tuple[int, int, int], ...] = ()
+    fill: Bytes = field(default_factory=lambda: LABEL_COLOURS)
+    line: Bytes = field(default_factory=lambda: LINE_COLOURS)
+    pixel_size: float | None = None
+    interval: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one frame shows: raw ``frame`` (Y, X) or (C, Y, X) and ``labels`` (Y, X).
+
+    ``probability`` (Y, X) are uint8 codes, ``before`` are earlier labels, ``time`` is in s,
+    ``tails`` maps an id to its path [(y, x), …], newest last, in px of the whole frame.
+    """
+
+    frame: NDArray[Any]
+    labels: NDArray[Any]
+    probability: NDArray[np.uint8] | None = None
+    before: NDArray[Any] | None = None
+    time: float | None = None
+    tails: dict[int, Sequence[tuple[float, float]]] | None = None
+
+
+def compose_overlay(
+    frame: NDArray[Any],
+    labels: NDArray[Any],
+    settings: OverlaySettings | None = None,
+    look: Look | None = None,
+    *,
+    probability: NDArray[np.uint8] | None = None,
+    before: NDArray[Any] | None = None,
+    time: float | None = None,
+    tails: dict[int, Sequence[tuple[float, float]]] | None = None,
+) -> Bytes:
+    """Compose one frame as it is in the movie, (Y, X, 3) uint8; see `Picture` and `Look`.
+
+    Without a ``look`` the contrast is measured on this frame.
+    """
+    settings = settings or OverlaySettings()
+    look = look or Look(windows=measure_windows([frame], settings))
+    picture = Picture(frame, labels, probability, before, time, tails)
+    return as_bytes(compose(picture, settings, look))[..., :3]
+
+
+def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
+    """Compose one frame as packed pixels (Y, X) uint32."""
+    raw = _image(picture.frame, settings, look)
+    labels = _zoomed_labels(picture.labels, settings)
+    after = _overlay(raw, labels, picture, settings, look)
+    if settings.style == "side_by_side":
+        panels = [raw, after]
+    elif settings.style == "probability":
+        panels = [raw, _probability(picture.probability, settings, raw.shape), after]
+    elif settings.style == "before_after":
+        earlier = np.zeros_like(picture.labels) if picture.before is None else picture.before
+        old = _zoomed_labels(earlier, settings)
+        panels = [_overlay(raw, old, picture, settings, look), after]
+    else:
+        panels = [after]
+    whole = panels[0] if len(panels) == 1 else _side_by_side(panels)
+    _annotate(whole, panels[0].shape, picture.time, settings, look)
+    return whole
+
+
+def picture_shape(frame_shape: tuple[int, int], settings: OverlaySettings) -> tuple[int, int]:
+    """Give (Y, X) of the composed picture, before padding to even numbers."""
+    y0, x0, y1, x1 = settings.crop or (0, 0, *frame_shape)
+    height, width = (_zoomed(y1 - y0, settings.zoom), _zoomed(x1 - x0, settings.zoom))
+    n = len(CAPTIONS[settings.style])
+    return height, n * width + (n - 1) * _GAP
+
+
+def as_bytes(packed: Packed) -> Bytes:
+    """View packed pixels (Y, X) as bytes (Y, X, 4): R, G, B, 0."""
+    return packed.astype(_PIXEL, copy=False).view(np.uint8).reshape(*packed.shape, 4)
+
+
+def measure_windows(
+    frames: Sequence[NDArray[Any]], settings: OverlaySettings
+) -> tuple[Window, ...]:
+    """Give (black, white) of each channel from the percentiles of some frames together."""
+    stacked = [f[None] if f.ndim == 2 else f for f in frames]
+    windows = []
+    for channel in range(stacked[0].shape[0]):
+        values = np.concatenate([f[channel, ::2, ::2].ravel() for f in stacked])
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            windows.append((0.0, 1.0))
+            continue
+        low, high = (float(v) for v in np.percentile(values, (settings.low, settings.high)))
+        windows.append((low, high if high > low else low + 1.0))
+    return tuple(windows)
+
+
+def outlines(labels: NDArray[Any], width: int) -> NDArray[np.bool_]:
+    """Mark the pixels of each object within ``width`` px of its edge; touching cells both have one."""
+    edge = np.zeros(labels.shape, dtype=bool)
+    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    inside = labels != 0
+    edge &= inside
+    if width > 1:
+        # Wider lines grow from the edge inwards; a neighbour's pixel is nearer to its own edge.
+        edge = ndimage.binary_dilation(edge, _disc(width - 1), mask=None) & inside
+    return edge
+
+
+def _disc(radius: int) -> NDArray[np.bool_]:
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    return np.asarray(y * y + x * x <= radius * (radius + 0.5))
+
+
+def _image(frame: NDArray[Any], settings: OverlaySettings, look: Look) -> Packed:
+    channels = _cropped(frame, settings)
+    if channels.ndim == 2:
+        channels = channels[None]
+    grey = [
+        _zoomed_image(_windowed(c, w), settings.zoom)
+        for c, w in zip(channels, look.windows, strict=True)
+    ]
+    if len(grey) == 1 and not look.channels:
+        return np.multiply(grey[0], _GREY, dtype=np.uint32)
+    tints = look.channels or _tints(len(grey))
+    light = np.zeros((*grey[0].shape, 4), np.uint16)
+    for image, tint in zip(grey, tints, strict=True):
+        for i, strength in enumerate(tint):
+            if strength:
+                light[..., i] += (image.astype(np.uint16) * strength) >> 8
+    return np.minimum(light, 255).astype(np.uint8).view(_PIXEL)[..., 0].astype(np.uint32)
+
+
+def _tints(n: int) -> tuple[tuple[int, int, int], ...]:
+    """Give magenta and green, then cyan, yellow, …: told apart with red-green blindness too."""
+    if n == 1:
+        return ((256, 256, 256),)
+    some = ((0, 256, 0), (256, 0, 256), (0, 256, 256), (256, 256, 0), (256, 0, 0), (0, 0, 256))
+    return tuple(some[i % len(some)] for i in range(n))
+
+
+def _windowed(image: NDArray[Any], window: Window) -> Bytes:
+    """Raw intensities as 0..255 between black and white."""
+    low, high = window
+    if image.dtype in (np.uint8, np.uint16) and low >= 0:
+        bottom = int(low)
+        top = min(max(int(np.ceil(high)), bottom + 1), int(np.iinfo(image.dtype).max))
+        bottom = min(bottom, top - 1)
+        above = np.clip(image, image.dtype.type(bottom), image.dtype.type(top))
+        above -= image.dtype.type(bottom)
+        factor = np.uint32((255 << 16) // (top - bottom))
+        return (np.multiply(above, factor, dtype=np.uint32) + np.uint32(1 << 15) >> 16).astype(
+            np.uint8
+        )
+    scaled = (np.nan_to_num(image.astype(np.float32)) - np.float32(low)) * np.float32(
+        255 / (high - low)
+    )
+    return np.clip(scaled + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
+def _cropped(image: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
+    if settings.crop is None:
+        return image
+    y0, x0, y1, x1 = settings.crop
+    return image[..., y0:y1, x0:x1]
+
+
+def _zoomed(n: int, zoom: float) -> int:
+    return max(1, round(n * zoom))
+
+
+def _zoomed_image(image: Bytes, zoom: float) -> Bytes:
+    if zoom == 1:
+        return image
+    size = (_zoomed(image.shape[1], zoom), _zoomed(image.shape[0], zoom))
+    method = Image.Resampling.BICUBIC if zoom > 1 else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(image).resize(size, method))
+
+
+def _zoomed_labels(labels: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
+    labels = _cropped(np.asarray(labels), settings)
+    if settings.zoom == 1:
+        return labels
+    y, x = (
+        np.minimum(
+            ((np.arange(_zoomed(n, settings.zoom)) + 0.5) / settings.zoom).astype(int), n - 1
+        )
+        for n in labels.shape
+    )
+    return labels[np.ix_(y, x)]
+
+
+def _overlay(
+    raw: Packed, labels: NDArray[Any], picture: Picture, settings: OverlaySettings, look: Look
+) -> Packed:
+    canvas = raw.copy()
+    pixels = canvas.view(np.uint8).reshape(*canvas.shape, 4)
+    if settings.style == "filled":
+        inside = labels != 0
+        colour = look.fill[_colour_index(labels[inside], look.fill)].astype(np.uint16)
+        share = round(settings.opacity * 256)
+        mixed = pixels[inside][:, :3] * np.uint16(256 - share) + colour * np.uint16(share)
+        pixels[inside, :3] = mixed >> 8
+    line = np.flatnonzero(outlines(labels, settings.line_width))
+    canvas.ravel()[line] = _packed(look.line)[_colour_index(labels.ravel()[line], look.line)]
+    if settings.tail and picture.tails:
+        _draw_tails(pixels, picture.tails, settings, look)
+    if settings.show_ids:
+        _draw_ids(pixels, labels, look)
+    return canvas
+
+
+def _colour_index(ids: NDArray[Any], colours: Bytes) -> NDArray[np.intp]:
+    return (ids.astype(np.intp) - 1) % len(colours)
+
+
+def _packed(colours: Bytes) -> Packed:
+    wide = colours.astype(np.uint32)
+    return np.asarray(wide[:, 0] | wide[:, 1] << 8 | wide[:, 2] << 16, dtype=np.uint32)
+
+
+def _probability(
+    codes: NDArray[np.uint8] | None, settings: OverlaySettings, shape: tuple[int, ...]
+) -> Packed:
+    if codes is None:
+        return np.full(shape, _packed(CODE_COLOURS[:1])[0], np.uint32)
+    grey = _zoomed_image(np.ascontiguousarray(_cropped(codes, settings)), settings.zoom)
+    return _packed(CODE_COLOURS)[grey]
+
+
+def _side_by_side(panels: list[Packed]) -> Packed:
+    height, width = panels[0].shape
+    step = width + _GAP
+    whole = np.full((height, len(panels) * step - _GAP), _GAP_COLOUR, np.uint32)
+    for i, panel in enumerate(panels):
+        whole[:, i * step : i * step + width] = panel
+    return whole
+
+
+def _draw_ids(pixels: Bytes, labels: NDArray[Any], look: Look) -> None:
+    size = max(9, round(lettering.text_size(pixels.shape[0]) * 0.7))
+    for label, place in enumerate(ndimage.find_objects(labels), start=1):
+        if place is None:
+            continue
+        y, x = np.nonzero(labels[place] == label)
+        # The object's own pixel nearest to its centre: the id of a bent cell stays on the cell.
+        nearest = int(np.argmin((y - y.mean()) ** 2 + (x - x.mean()) ** 2))
+        stamp = lettering.text_stamp(str(label), size)
+        cy, cx = int(place[0].start + y[nearest]), int(place[1].start + x[nearest])
+        lettering.put(pixels, stamp, cy, cx, "centre")
+
+
+def _draw_tails(
+    pixels: Bytes,
+    tails: dict[int, Sequence[tuple[float, float]]],
+    settings: OverlaySettings,
+    look: Look,
+) -> None:
+    """Draw the last positions of each cell as lines that fade into the past."""
+    from skimage.draw import line_aa
+
+    y0, x0 = settings.crop[:2] if settings.crop else (0, 0)
+    for label, path in tails.items():
+        recent = [
+            (
+                round((y - y0 + 0.5) * settings.zoom - 0.5),
+                round((x - x0 + 0.5) * settings.zoom - 0.5),
+            )
+            for y, x in path[-settings.tail - 1 :]
+        ]
+        colour = look.line[(label - 1) % len(look.line)].astype(np.float32)
+        for i, (start, end) in enumerate(zip(recent[:-1], recent[1:], strict=True), start=1):
+            rows, columns, weight = line_aa(*start, *end)
+            seen = (
+                (rows >= 0)
+                & (columns >= 0)
+                & (rows < pixels.shape[0])
+                & (columns < pixels.shape[1])
+            )
+            rows, columns = rows[seen], columns[seen]
+            alpha = (weight[seen] * (0.25 + 0.75 * i / len(recent)))[:, None]
+            under = pixels[rows, columns, :3]
+            pixels[rows, columns, :3] = under * (1 - alpha) + colour * alpha
+
+
+def _annotate(
+    whole: Packed, panel: tuple[int, ...], time: float | None, settings: OverlaySettings, look: Look
+) -> None:
+    """Title top left, time top right, scale bar bottom right, names of panels bottom left."""
+    pixels = whole.view(np.uint8).reshape(*whole.shape, 4)
+    height, width = panel
+    size = lettering.text_size(height)
+    margin = max(4, round(size * 0.6))
+    if settings.title_text:
+        stamp = lettering.text_stamp(settings.title_text, size)
+        lettering.put(pixels, stamp, margin, margin, "top left")
+    if settings.show_time and time is not None:
+        stamp = lettering.text_stamp(lettering.say_time(time, look.interval), size)
+        lettering.put(pixels, stamp, margin, whole.shape[1] - margin, "top right")
+    for i, caption in enumerate(CAPTIONS[settings.style]):
+        if caption:
+            stamp = lettering.text_stamp(caption, size)
+            lettering.put(
+                pixels, stamp, height - margin, i * (width + _GAP) + margin, "bottom left"
+            )
+    if settings.show_scale_bar and look.pixel_size:
+        _draw_scale_bar(pixels, width, margin, size, look.pixel_size / settings.zoom)
+
+
+def _draw_scale_bar(pixels: Bytes, width: int, margin: int, size: int, pixel_size: float) -> None:
+    um = lettering.scale_bar_length(width, pixel_size)
+    bar = lettering.bar_stamp(max(1, round(um / pixel_size)), max(2, round(size / 5)))
+    bottom, right = pixels.shape[0] - margin, pixels.shape[1] - margin
+    lettering.put(pixels, bar, bottom, right, "bottom right")
+    label = lettering.text_stamp(lettering.say_length(um), size)
+    centre = right - bar[1].shape[1] // 2 + label[1].shape[1] // 2
+    top = bottom - bar[1].shape[0] - max(2, size // 5)
+    lettering.put(pixels, label, top, min(centre, right), "bottom right")
