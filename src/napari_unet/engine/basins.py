@@ -76,6 +76,13 @@ class Basins:
         """Bounding box of each basin, that of basin i at i - 1."""
         return list(ndi.find_objects(self.ids, max_label=self.n))
 
+    def weights(self, box: tuple[slice, slice], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Sum of the levels of each basin over the ``mask`` of a box, (n + 1,)."""
+        inside = np.flatnonzero(mask & (self.ids[box] > 0))
+        ids, levels = self.ids[box].reshape(-1)[inside], self.levels[box].reshape(-1)[inside]
+        sums = np.bincount(ids, weights=levels, minlength=self.n + 1)
+        return sums.astype(np.float64)
+
     def objects(self, code: int, alive: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """Object of each basin at level ``code``, (n + 1,): the first basin it is joined to.
 

@@ -69,6 +69,15 @@ class Corrections:
                 journal.append({"reserve": given})
         self._journal = journal
 
+    def copy(self) -> Corrections:
+        """Give an independent copy that writes to no journal."""
+        other = Corrections(self.shape)
+        other._sheets = self._sheets.copy()
+        other._complete, other._reserved = set(self._complete), set(self._reserved)
+        other._highest = self._highest
+        other._done, other._undone = list(self._done), list(self._undone)
+        return other
+
     # What is there
 
     def sheet(self, frame: int) -> Sheet | None:

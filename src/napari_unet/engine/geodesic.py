@@ -22,7 +22,7 @@ def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray
     """
     rim = region_rim(regions) | (regions == 0)
     filled = np.where(rim, levels, np.uint8(255))
-    window = _bounds(regions > 0)
+    window = bounds(regions > 0)
     while window is not None:
         before = filled[window].copy()
         for _ in range(_ROUNDS):
@@ -43,7 +43,7 @@ def keep_pieces(
     right = np.where(regions[:, 1:] == regions[:, :-1], np.uint8(255), np.uint8(0))
     kept = np.zeros_like(levels)
     kept.reshape(-1)[seeds] = levels.reshape(-1)[seeds]
-    window = _bounds((regions > 0) & (levels > 0))
+    window = bounds((regions > 0) & (levels > 0))
     while window is not None:
         rows, columns = window
         links = (
@@ -101,7 +101,8 @@ def _dilate(
     np.minimum(kept, roof, out=kept)
 
 
-def _bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Give the box around the pixels of a mask (Y, X), None where there is none."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size == 0:
         return None
@@ -112,7 +113,7 @@ def _grown(
     window: tuple[slice, slice], changed: NDArray[np.bool_], shape: tuple[int, ...]
 ) -> tuple[slice, slice] | None:
     """Give the part of the frame that the next sweeps can still change."""
-    inner = _bounds(changed)
+    inner = bounds(changed)
     if inner is None:
         return None
     rows, columns = (

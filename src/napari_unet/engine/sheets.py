@@ -127,6 +127,13 @@ class Sheets:
         self._dense: OrderedDict[int, Sheet] = OrderedDict()
         self._packed: dict[int, bytes] = {}
 
+    def copy(self) -> Sheets:
+        """Give an independent copy, packed."""
+        other = Sheets(self._shape)
+        dense = {frame: sheet.pack() for frame, sheet in self._dense.items()}
+        other._packed = {**self._packed, **dense}
+        return other
+
     def frames(self) -> tuple[int, ...]:
         """Frames that have a sheet, in order."""
         return tuple(sorted({*self._dense, *self._packed}))
