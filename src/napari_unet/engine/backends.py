@@ -68,10 +68,13 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
     return TorchBackend(network, device, "fp32", threads)
 
 
-def faster(backend: Backend, network: UNet, settings: PredictSettings, samples: Sequence[Tensor]) -> Backend | None:
+def faster(
+    backend: Backend, network: UNet, settings: PredictSettings, samples: Sequence[Tensor]
+) -> Backend | None:
     """Give the backend of the precision asked for, not yet checked; None where that is fp32.
 
-    ``auto`` is fp16 on CUDA, bf16 on a CPU that has it in hardware, and fp32 elsewhere. ``samples`` (N, C, Y, X) serve to calibrate int8.
+    ``auto`` is fp16 on CUDA, bf16 on a CPU that has it in hardware, and fp32 elsewhere.
+    ``samples`` (N, C, Y, X) serve to calibrate int8.
     """
     precision = settings.precision
     if precision == "auto":
@@ -111,20 +114,40 @@ def wants_openvino(settings: PredictSettings, device: torch.device) -> bool:
     """Whether OpenVINO computes: asked for, or installed and nothing better here."""
     if settings.backend == "torch" or device.type != "cpu":
         if settings.backend == "openvino":
-            raise BadInput(f"OpenVINO runs on the CPU, not on {device.type}", "device cpu", "choose another backend or device")
+            raise BadInput(
+                f"OpenVINO runs on the CPU, not on {device.type}",
+                "device cpu",
+                "choose another backend or device",
+            )
         return False
     here = importlib.util.find_spec("openvino") is not None
     if settings.backend == "openvino" or settings.precision == "int8":
         if not here:
-            raise BadInput("OpenVINO is not installed", "it, for this backend and for int8", "run pip install 'napari-unet-live[openvino]'")
+            raise BadInput(
+                "OpenVINO is not installed",
+                "it, for this backend and for int8",
+                "run pip install 'napari-unet-live[openvino]'",
+            )
         return True
     return here and settings.precision != "bf16"
 
 
 def _check_precision(settings: PredictSettings, device: torch.device) -> None:
     if settings.precision == "int8":
-        raise BadInput(f"int8 is not to be had with torch on {device.type}", "the openvino backend on a CPU", "choose device cpu and backend openvino, or another precision")
+        raise BadInput(
+            f"int8 is not to be had with torch on {device.type}",
+            "the openvino backend on a CPU",
+            "choose device cpu and backend openvino, or another precision",
+        )
     if device.type == "cpu" and settings.precision == "fp16":
-        raise BadInput("torch computes fp16 slowly on a CPU", "fp32, or the openvino backend", "choose another precision")
+        raise BadInput(
+            "torch computes fp16 slowly on a CPU",
+            "fp32, or the openvino backend",
+            "choose another precision",
+        )
     if device.type == "cpu" and settings.precision == "bf16" and not has_cpu_bf16():
-        raise BadInput("this CPU has no bfloat16 arithmetic", "AVX512-BF16 or AMX", "choose fp32, which is faster here")
+        raise BadInput(
+            "this CPU has no bfloat16 arithmetic",
+            "AVX512-BF16 or AMX",
+            "choose fp32, which is faster here",
+        )

@@ -6,13 +6,18 @@ import os
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.settings import Device
 
-_INSTALL_CUDA = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu128"
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import Device
+
+_INSTALL_CUDA = (
+    "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu128"
+)
 
 
 @cache
@@ -41,17 +46,27 @@ def use_threads(n: int) -> None:
 
 def has_cpu_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware; without it bf16 is slower than fp32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return any(
+        getattr(torch.cpu, f"_is_{name}_supported")() for name in ("avx512_bf16", "amx_tile")
+    )
 
 
 def choose_device(wanted: Device) -> torch.device:
     """Give the torch device for a setting; ``auto`` is CUDA, then MPS, then the CPU."""
-    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    usable = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if wanted == "auto":
         return torch.device(next(name for name, here in usable.items() if here))
     if not usable[wanted]:
         why = unused_gpu() or "choose auto or cpu"
-        raise BadInput(f"there is no {wanted.upper()} device that torch {torch.__version__} can use", "one of " + ", ".join(n for n, here in usable.items() if here), why)
+        raise BadInput(
+            f"there is no {wanted.upper()} device that torch {torch.__version__} can use",
+            "one of " + ", ".join(n for n, here in usable.items() if here),
+            why,
+        )
     return torch.device(wanted)
 
 
@@ -60,6 +75,7 @@ def unused_gpu() -> str | None:
     """Say what to run where an NVIDIA GPU is there that torch was not built for."""
     if torch.cuda.is_available() or shutil.which("nvidia-smi") is None:
         return None
+    here = "this machine has an NVIDIA GPU"
     if torch.version.cuda is None:
-        return f"this machine has an NVIDIA GPU but torch {torch.__version__} is built for the CPU: run {_INSTALL_CUDA}"
-    return "this machine has an NVIDIA GPU but its driver is too old for torch: update the NVIDIA driver"
+        return f"{here} but torch {torch.__version__} is built for the CPU: run {_INSTALL_CUDA}"
+    return f"{here} but its driver is too old for torch {torch.__version__}: update the driver"

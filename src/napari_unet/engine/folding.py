@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_unet.engine.unet import UNet
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_unet.engine.unet import UNet
 
 
 def fold(network: UNet) -> UNet:
     """Give a copy in eval mode without batch normalisation; the same logits, fewer passes."""
     folded = copy.deepcopy(network).eval().requires_grad_(False)
-    for block in (*folded.down, *folded.up):
-        layers = list(block.children())
-        block._modules.clear()
-        for layer in layers:
-            last = len(block) - 1
-            if isinstance(layer, nn.BatchNorm2d):
-                block[last] = fuse_conv_bn_eval(block[last], layer)
-            else:
-                block.append(layer)
+    for blocks in (folded.down, folded.up):
+        for index, block in enumerate(blocks):
+            blocks[index] = nn.Sequential(*_fold_pairs(block.children()))
+    return folded
+
+
+def _fold_pairs(layers: Iterable[nn.Module]) -> list[nn.Module]:
+    folded: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            folded[-1] = fuse_conv_bn_eval(cast("nn.Conv2d", folded[-1]), layer)
+        else:
+            folded.append(layer)
     return folded

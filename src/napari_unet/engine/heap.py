@@ -24,6 +24,7 @@ def keep_heap() -> bool:
     except (OSError, AttributeError):  # musl
         return False
     options = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_ARENA_MAX: 1}
-    done = all([mallopt(option, value) == 1 for option, value in options.items()])
+    taken = [mallopt(option, value) == 1 for option, value in options.items()]
+    done = all(taken)
     logger.debug("heap is %s", "kept" if done else "as it was")
     return done

@@ -27,7 +27,9 @@ _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
 class OpenVinoBackend:
     """The network compiled by OpenVINO, once for each shape of frame (a second or less)."""
 
-    def __init__(self, network: UNet, precision: Precision, threads: int, samples: Sequence[Tensor] = ()) -> None:
+    def __init__(
+        self, network: UNet, precision: Precision, threads: int, samples: Sequence[Tensor] = ()
+    ) -> None:
         self.name = f"openvino {precision}"
         self.device, self.precision = torch.device("cpu"), precision
         self._threads = threads
@@ -67,12 +69,13 @@ class OpenVinoBackend:
 def _convert(network: UNet) -> Any:
     """Turn the folded network into an OpenVINO model for any number and size of frames."""
     import openvino
+    from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
     folded = fold(network).cpu().float()
     edge = 4 * folded.config.multiple
     example = torch.zeros(1, folded.config.in_channels, edge, edge)
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are multiples: no padding
+        warnings.simplefilter("ignore", TracerWarning)  # sizes are multiples: no padding
         model = openvino.convert_model(folded, example_input=example)
     model.reshape([-1, folded.config.in_channels, -1, -1])
     return model
@@ -83,7 +86,9 @@ def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
     try:
         import nncf
     except ImportError as error:
-        raise BadInput("nncf is not installed", "it, for int8", "run pip install 'napari-unet-live[openvino]'") from error
+        raise BadInput(
+            "nncf is not installed", "it, for int8", "run pip install 'napari-unet-live[openvino]'"
+        ) from error
     logger.info("quantising on %d frames", len(samples))
     arrays = [sample.numpy(force=True) for sample in samples]
     return nncf.quantize(model, nncf.Dataset(arrays), subset_size=len(arrays))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.stack import Stack
 
-_READERS = 8  # decoding a compressed frame takes about 10 ms: enough for 500 frames a second
+_MOST_READERS = 16  # decoding a compressed frame takes about 10 ms: up to 1,600 frames a second
 _AHEAD_BYTES = 256 << 20  # of raw frames in flight, at most
 
 
@@ -59,7 +59,10 @@ def probabilities_shape(stack: Stack, model: Model) -> tuple[int, int, int, int]
 
 
 def predict(
-    stack: Stack, predictor: Predictor, probabilities: Probabilities, frames: Iterable[int] | None = None
+    stack: Stack,
+    predictor: Predictor,
+    probabilities: Probabilities,
+    frames: Iterable[int] | None = None,
 ) -> Generator[FramePrediction, None, None]:
     """Predict the frames (all where left out) that are not computed yet, and store them.
 
@@ -77,24 +80,38 @@ def predict(
     return _predict(stack, predictor, probabilities, positions)
 
 
-def missing_frames(stack: Stack, probabilities: Probabilities, frames: Iterable[int] | None = None) -> list[int]:
+def missing_frames(
+    stack: Stack, probabilities: Probabilities, frames: Iterable[int] | None = None
+) -> list[int]:
     """Positions still to be predicted, in the order asked for, each once."""
     computed = probabilities.computed
     wanted = range(len(stack)) if frames is None else dict.fromkeys(int(t) for t in frames)
     beyond = [t for t in wanted if not 0 <= t < len(stack)]
     if beyond:
-        raise BadInput(f"there is no frame {beyond[0]} in {stack.name}", f"frames 0 to {len(stack) - 1}", "choose frames of the movie")
+        raise BadInput(
+            f"there is no frame {beyond[0]} in {stack.name}",
+            f"frames 0 to {len(stack) - 1}",
+            "choose frames of the movie",
+        )
     return [t for t in wanted if t >= len(computed) or not computed[t]]
 
 
 def _check(stack: Stack, predictor: Predictor, probabilities: Probabilities, n: int) -> None:
     expected = probabilities_shape(stack, predictor.model)
     if probabilities.shape != expected:
-        raise BadInput(f"the probabilities have shape {probabilities.shape}", f"{expected} for {stack.name} and {predictor.model.name}", "make them for this movie and model")
+        raise BadInput(
+            f"the probabilities have shape {probabilities.shape}",
+            f"{expected} for {stack.name} and {predictor.model.name}",
+            "make them for this movie and model",
+        )
     channels = 1 if len(stack.shape) == 3 else stack.shape[1]
     wanted = predictor.model.config.in_channels
     if channels != wanted:
-        raise BadInput(f"{stack.name} gives {channels} channel(s)", f"{wanted}, as {predictor.model.name} was trained on", f"choose {wanted} channel(s) of the movie, or another model")
+        raise BadInput(
+            f"{stack.name} gives {channels} channel(s)",
+            f"{wanted}, as {predictor.model.name} was trained on",
+            f"choose {wanted} channel(s) of the movie, or another model",
+        )
     if n and probabilities.path is not None:
         require_space(probabilities.path.parent, n * probabilities.frame_bytes)
 
@@ -107,9 +124,8 @@ def _predict(
     began = time.monotonic()
     predictor.prepare(stack)
     size = predictor.frames_at_once(stack.frame_shape)
-    readers = min(_READERS, max(2, (os.cpu_count() or 2) // 2), len(positions))
-    raw_bytes = size * int(np.prod(stack.shape[1:])) * stack.dtype.itemsize
-    depth = max(2, min(readers + 2, _AHEAD_BYTES // max(raw_bytes, 1)))
+    readers = min(len(positions), _readers(predictor))
+    depth = _depth(stack, size, readers)
     line = _Line(stack, predictor, probabilities, readers)
     groups = _grouped(positions, size)
     flying: deque[Future[list[tuple[int, NDArray[np.uint8]]]]] = deque()
@@ -128,7 +144,9 @@ def _predict(
 class _Line:
     """Readers, one that computes, one that writes: each group of frames passes all three."""
 
-    def __init__(self, stack: Stack, predictor: Predictor, probabilities: Probabilities, readers: int) -> None:
+    def __init__(
+        self, stack: Stack, predictor: Predictor, probabilities: Probabilities, readers: int
+    ) -> None:
         self._stack, self._predictor, self._probabilities = stack, predictor, probabilities
         self._readers = ThreadPoolExecutor(readers, "napari-unet read")
         self._computer = ThreadPoolExecutor(1, "napari-unet compute")
@@ -150,10 +168,30 @@ class _Line:
     def _read(self, t: int) -> Any:
         return self._predictor.stage(self._stack[t])
 
-    def _write(self, group: Sequence[int], codes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
+    def _write(
+        self, group: Sequence[int], codes: NDArray[np.uint8]
+    ) -> list[tuple[int, NDArray[np.uint8]]]:
         for t, frame in zip(group, codes, strict=True):
             self._probabilities.write(t, frame)
         return list(zip(group, codes, strict=True))
+
+
+def _readers(predictor: Predictor) -> int:
+    """Reader threads: two beside a network on the CPU, the spare cores beside a GPU."""
+    return 2 if predictor.on_cpu else max(2, min(_MOST_READERS, (os.cpu_count() or 2) - 2))
+
+
+def _depth(stack: Stack, size: int, readers: int) -> int:
+    """How many groups of ``size`` frames are on their way at once."""
+    group_bytes = size * int(np.prod(stack.shape[1:])) * stack.dtype.itemsize
+    return max(2, min(readers + 2, _AHEAD_BYTES // max(group_bytes, 1)))
+
+
+def raw_bytes_in_flight(stack: Stack, predictor: Predictor) -> int:
+    """Memory of the frames that are read, normalised and waiting to be written."""
+    size = predictor.frames_at_once(stack.frame_shape)
+    values = size * int(np.prod(stack.shape[1:]))
+    return _depth(stack, size, _readers(predictor)) * values * (stack.dtype.itemsize + 4)
 
 
 def _grouped(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

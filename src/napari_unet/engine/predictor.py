@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 
 from napari_unet.engine.backends import SAME_LABELS, agreement, faster, notice_for, open_backend
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.settings import PredictSettings
 from napari_unet.engine.tiles import dihedral, in_tiles, tiles
@@ -38,30 +38,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_BATCH_PIXELS = 1 << 21  # small frames share a launch on a GPU up to this many pixels
+_BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
 _LARGEST_BATCH = 16
-_SMALLEST_TILE = 256
 _CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
 _CHECKED_EDGE = 1024  # px: of larger frames the middle is checked
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much goes through the network at once: frames together, and the tile's edge."""
-
-    batch: int = 1
-    tile: int | None = None
-
-    def smaller(self, edge: int) -> Plan | None:
-        """Give the next plan that needs less memory for frames of this edge; None where none is left."""
-        if self.batch > 1:
-            return replace(self, batch=self.batch // 2)
-        largest = 1 << (max(edge, 2 * _SMALLEST_TILE) - 1).bit_length() - 1
-        tile = min(self.tile // 2, largest) if self.tile else largest
-        return replace(self, tile=tile) if tile >= _SMALLEST_TILE else None
-
-
-def open_predictor(model: Model, settings: PredictSettings | None = None, stack: Stack | None = None) -> Predictor:
+def open_predictor(
+    model: Model, settings: PredictSettings | None = None, stack: Stack | None = None
+) -> Predictor:
     """Make a model ready to predict frames on the device that the settings choose.
 
     Raises
@@ -81,7 +66,11 @@ class Predictor:
 
     def __init__(self, model: Model, settings: PredictSettings, stack: Stack | None = None) -> None:
         if model.config.dims != 2:
-            raise BadInput(f"{model.name} is a 3D network", "a 2D network: movies are segmented frame by frame", "choose another model")
+            raise BadInput(
+                f"{model.name} is a 3D network",
+                "a 2D network: movies are segmented frame by frame",
+                "choose another model",
+            )
         self.model, self.settings = model, settings
         self.outputs = model.config.outputs
         self._lock = threading.RLock()
@@ -97,7 +86,8 @@ class Predictor:
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         """Predict one raw frame ``(Y, X)`` or ``(C, Y, X)``: codes ``(len(outputs), Y, X)``."""
-        return self.start([self.stage(frame)])()[0]
+        codes: NDArray[np.uint8] = self.start([self.stage(frame)])()[0]
+        return codes
 
     @property
     def device(self) -> str:
@@ -106,10 +96,24 @@ class Predictor:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         return f"{name}, {self._backend.name}"
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the network runs on the CPU."""
+        return self._backend.device.type == "cpu"
+
     def frames_at_once(self, shape: tuple[int, ...]) -> int:
         """How many frames ``(Y, X)`` to give to `start` together: small ones share a launch."""
         pixels = shape[0] * shape[1]
         return max(1, min(self._plan.batch, _BATCH_PIXELS // pixels))
+
+    def memory(self, shape: tuple[int, ...]) -> int:
+        """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
+        edge = min(self._plan.tile or max(shape), max(shape))
+        pixels = min(shape[0] * shape[1], edge * edge) * self.settings.scale**2
+        bytes_each = 4 if self._backend.precision == "fp32" else 2
+        return round(
+            pixels * self.frames_at_once(shape) * feature_maps(self.model.config) * bytes_each
+        )
 
     def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
         """Measure a movie that is normalised as a whole, and check the precision on its frames.
@@ -129,7 +133,11 @@ class Predictor:
         frame = np.asarray(frame)
         channels = 1 if frame.ndim == 2 else frame.shape[0]
         if frame.ndim not in (2, 3) or channels != self.model.config.in_channels:
-            raise BadInput(f"the frame has shape {frame.shape}", f"{self.model.config.in_channels} channel(s), as {self.model.name} was trained on", "choose the channel, or another model")
+            raise BadInput(
+                f"the frame has shape {frame.shape}",
+                f"{self.model.config.in_channels} channel(s), as {self.model.name} was trained on",
+                "choose the channel, or another model",
+            )
         if not self._checked:
             self.prepare([frame])
         return self._transfer.stage(frame, self._normaliser)
@@ -148,14 +156,18 @@ class Predictor:
         y, x = (slice(*s.indices(n)[:2]) for s, n in zip(box, np.shape(frame)[-2:], strict=True))
         staged = self.stage(frame)
         with self._lock:
-            return self._with_less_memory(lambda: self._launch([staged], (y, x)), frame.shape[-2:])()[0]
+            wait = self._with_less_memory(lambda: self._launch([staged], (y, x)), frame.shape[-2:])
+        codes: NDArray[np.uint8] = wait()[0]
+        return codes
 
     def close(self) -> None:
         """Give back the memory of the device."""
         with self._lock:
             self._backend.release()
 
-    def _launch(self, staged: Sequence[Staged], box: Box | None = None) -> Callable[[], NDArray[np.uint8]]:
+    def _launch(
+        self, staged: Sequence[Staged], box: Box | None = None
+    ) -> Callable[[], NDArray[np.uint8]]:
         waits = []
         with torch.inference_mode():
             for first in range(0, len(staged), self._plan.batch):
@@ -165,7 +177,8 @@ class Predictor:
 
     def _upload(self, staged: Sequence[Staged]) -> Tensor:
         mine = [
-            s if s.owner is self._transfer else self._transfer.stage(s.raw, self._normaliser) for s in staged
+            s if s.owner is self._transfer else self._transfer.stage(s.raw, self._normaliser)
+            for s in staged
         ]
         return self._transfer.upload(mine, self._normaliser)
 
@@ -175,14 +188,14 @@ class Predictor:
         if (factor := self.settings.scale) != 1:
             inner = tuple(max(1, round(n * factor)) for n in size)
             logits = _resize(self._network(_resize(frames, inner)), size)
-            return logits if box is None else logits[:, :, *box]
+            return logits if box is None else logits[:, :, box[0], box[1]]
         return self._network(frames, box)
 
     def _network(self, frames: Tensor, box: Box | None = None) -> Tensor:
         config, size = self.model.config, frames.shape[-2:]
         padded, crop = pad_to_multiple(frames, config.multiple)
         if box is None:
-            return self._padded(padded)[(..., *crop)]
+            return self._padded(padded)[:, :, crop[0], crop[1]]
         whole = 2 * config.halo + max(size) + 4 * config.multiple
         plan = tiles((padded.shape[2], padded.shape[3]), whole, config.halo, config.multiple, box)
         return in_tiles(self._padded, padded, plan)
@@ -216,11 +229,17 @@ class Predictor:
         elif self._backend.device.type != "cpu":
             self.notice = f"{self.device} has too little free memory: going on with the CPU, slower"
             logger.warning("%s", self.notice)
-            self._backend = open_backend(self.model.network, PredictSettings(device="cpu", threads=self.settings.threads))
+            self._backend = open_backend(
+                self.model.network, PredictSettings(device="cpu", threads=self.settings.threads)
+            )
             self._transfer = _transfer(self._backend)
             self._plan = Plan(1, self.settings.tile)
         else:
-            raise BadInput("memory runs out even in the smallest tiles", f"memory for tiles of {_SMALLEST_TILE} px", "close other programs")
+            raise BadInput(
+                "memory runs out even in the smallest tiles",
+                f"memory for tiles of {SMALLEST_TILE} px",
+                "close other programs",
+            )
 
     def _choose_precision(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
         """Take a faster precision where its labels on frames of the movie are those of fp32."""
@@ -234,10 +253,16 @@ class Predictor:
             found = faster(self._backend, self.model.network, self.settings, frames)
             if found is None:
                 return None
-            worst = min(agreement(found.logits(f), self._backend.logits(f)) for f in frames[-_CHECKED_FRAMES:])
+            worst = min(
+                agreement(found.logits(f), self._backend.logits(f))
+                for f in frames[-_CHECKED_FRAMES:]
+            )
             if worst >= SAME_LABELS[found.precision]:
                 return found
-            self.notice = f"{found.precision} changes the labels of this movie (IoU {worst:.4f} with fp32): computing in fp32"
+            self.notice = (
+                f"{found.precision} changes the labels of this movie "
+                f"(IoU {worst:.4f} with fp32): computing in fp32"
+            )
             logger.warning("%s", self.notice)
             return None
 
@@ -249,16 +274,12 @@ class Predictor:
         return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the host or the device had no memory left; torch says so in several ways."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error).lower()
-    return any(words in said for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc"))
-
-
 def _transfer(backend: Backend) -> Transfer:
-    return CudaTransfer(backend.device) if backend.device.type == "cuda" else PlainTransfer(backend.device)
+    return (
+        CudaTransfer(backend.device)
+        if backend.device.type == "cuda"
+        else PlainTransfer(backend.device)
+    )
 
 
 def _resize(frames: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -1,18 +1,9 @@
-"""Probabilities of a movie: uint8 codes in one file, never all of them in memory.
-
-The file: a header (magic, sizes, checksum, the key as JSON), one mark a frame, then the frames
-``(T, C, Y, X)`` uint8, raw and sparse. A mark is written only after its frame's bytes have
-reached the disk, so neither a killed process nor a power cut leaves a mark over missing bytes.
-A mark is a byte, not a bit: two processes that write the same file never undo each other.
-"""
+"""Probabilities of a movie: uint8 codes in one file or in memory, read frame by frame."""
 
 from __future__ import annotations
 
 import json
-import struct
 import threading
-import time
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -20,21 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.files import atomic_path
-from napari_unet.engine.raw_file import RawFile
+from napari_unet.engine.probability_file import Header, ProbabilityFile, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MAGIC = b"NUNETPRB"
-VERSION = 1
-_HEAD = struct.Struct("<8sIIQQQ")  # magic, version, crc32 and length of the JSON, first mark, first frame
-_PAGE = 4096
-_LONGEST_JSON = 16 << 20
-_SECONDS_BETWEEN_FLUSHES = 0.5
-_REMEDY = "delete it: it is computed again from the movie, corrections are kept elsewhere"
-
-Shape = tuple[int, int, int, int]
 
 
 class _Store(Protocol):
@@ -53,7 +33,14 @@ class Probabilities:
     read and write from several threads; a deep copy is the same object.
     """
 
-    def __init__(self, store: _Store, shape: Shape, key: dict[str, Any], computed: NDArray[np.bool_], path: Path | None) -> None:
+    def __init__(
+        self,
+        store: _Store,
+        shape: Shape,
+        key: dict[str, Any],
+        computed: NDArray[np.bool_],
+        path: Path | None,
+    ) -> None:
         self._store, self.shape, self.key, self.path = store, shape, key, path
         self._computed = computed
         self._lock = threading.Lock()
@@ -70,11 +57,15 @@ class Probabilities:
         """
         path, key, shape = Path(path), _plain(key), _four(shape)
         if not path.exists():
-            _write_empty(path, shape, key)
+            ProbabilityFile.write_empty(path, Header(shape, key))
         found = cls.open(path)
         if found.shape != shape or found.key != key:
             found.close()
-            raise BadInput(f"{path.name} holds the probabilities of another movie or model", "those of this one", "use another file, or delete this one")
+            raise BadInput(
+                f"{path.name} holds the probabilities of another movie or model",
+                "those of this one",
+                "use another file, or delete this one",
+            )
         return found
 
     @classmethod
@@ -88,10 +79,9 @@ class Probabilities:
 
         """
         path = Path(path)
-        file = RawFile.open(path)
-        header = _read_header(file, path)
-        store = _FileStore(file, header)
-        return cls(store, header.shape, header.key, store.read_marks(), path)
+        store = ProbabilityFile.open(path)
+        header = store.header
+        return cls(store, header.shape, header.key, store.marks(), path)
 
     @classmethod
     def in_memory(cls, shape: Shape, key: Mapping[str, Any] | None = None) -> Self:
@@ -124,8 +114,8 @@ class Probabilities:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the channels, as far as the key has them."""
-        names = self.key.get("outputs") or ["object", *(f"output {c}" for c in range(1, self.shape[1]))]
-        return tuple(names)
+        numbered = ("object", *(f"output {c}" for c in range(1, self.shape[1])))
+        return tuple(self.key.get("outputs") or numbered)
 
     @property
     def frame_bytes(self) -> int:
@@ -165,7 +155,7 @@ class _MemoryStore:
 
     def read(self, t: int) -> NDArray[np.uint8]:
         frame = self._frames[t]
-        assert frame is not None  # noqa: S101  Probabilities reads computed frames only
+        assert frame is not None
         return frame.copy()
 
     def write(self, t: int, codes: NDArray[np.uint8]) -> None:
@@ -176,106 +166,6 @@ class _MemoryStore:
 
     def close(self) -> None:
         pass
-
-
-class _Header:
-    """What the first bytes of a file say."""
-
-    def __init__(self, shape: Shape, key: dict[str, Any]) -> None:
-        self.shape, self.key = shape, key
-        text = json.dumps({"shape": shape, "key": key}, sort_keys=True).encode()
-        self.marks = _round_up(_HEAD.size + len(text))
-        self.frames = self.marks + _round_up(shape[0])
-        self.frame_bytes = int(np.prod(shape[1:], dtype=np.int64))
-        self.size = self.frames + shape[0] * self.frame_bytes
-        head = _HEAD.pack(MAGIC, VERSION, zlib.crc32(text), len(text), self.marks, self.frames)
-        self.bytes = head + text
-
-
-class _FileStore:
-    """Frames and marks in a file. Marks follow their frames after a flush, at most 0.5 s later."""
-
-    def __init__(self, file: RawFile, header: _Header) -> None:
-        self._file: RawFile | None = file
-        self._header = header
-        self._unmarked: set[int] = set()
-        self._flushed = time.monotonic()
-        self._lock = threading.Lock()  # of the set: never held while the disk works
-        self._flushing = threading.Lock()
-
-    def read_marks(self) -> NDArray[np.bool_]:
-        marks = np.zeros(self._header.shape[0], np.uint8)
-        self._open_file().read_into(marks, self._header.marks)
-        return marks == 1
-
-    def read(self, t: int) -> NDArray[np.uint8]:
-        codes = np.empty(self._header.shape[1:], np.uint8)
-        self._open_file().read_into(codes, self._offset(t))
-        return codes
-
-    def write(self, t: int, codes: NDArray[np.uint8]) -> None:
-        self._open_file().write_at(codes, self._offset(t))
-        with self._lock:
-            self._unmarked.add(t)
-            due = time.monotonic() - self._flushed >= _SECONDS_BETWEEN_FLUSHES
-        if due:
-            self.flush()
-
-    def flush(self) -> None:
-        file = self._file
-        if file is None:
-            return
-        with self._flushing:
-            with self._lock:
-                frames, self._unmarked = self._unmarked, set()
-            try:
-                if frames:
-                    file.sync()
-                    for t in sorted(frames):
-                        file.write_at(np.ones(1, np.uint8), self._header.marks + t)
-                    file.sync()
-            except BaseException:
-                with self._lock:
-                    self._unmarked |= frames
-                raise
-            self._flushed = time.monotonic()
-
-    def close(self) -> None:
-        self.flush()
-        self._file = None  # the descriptor closes with the last read that still uses it
-
-    def _offset(self, t: int) -> int:
-        return self._header.frames + t * self._header.frame_bytes
-
-    def _open_file(self) -> RawFile:
-        if (file := self._file) is None:
-            raise ValueError("these probabilities are closed")
-        return file
-
-
-def _write_empty(path: Path, shape: Shape, key: dict[str, Any]) -> None:
-    header = _Header(shape, key)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(header.bytes)
-        file.truncate(header.size)
-
-
-def _read_header(file: RawFile, path: Path) -> _Header:
-    size = file.size()
-    head = file.read_at(min(size, _HEAD.size), 0)
-    if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
-        raise BadInput(f"{path.name} is not a probability file", "one written by this program", "choose another file")
-    _, version, checksum, length, marks, frames = _HEAD.unpack(head)
-    if version != VERSION:
-        raise BadInput(f"{path.name} has format version {version}", f"version {VERSION}", _REMEDY)
-    text = file.read_at(min(length, _LONGEST_JSON, size), _HEAD.size)
-    if len(text) != length or zlib.crc32(text) != checksum:
-        raise BadInput(f"{path.name} has a damaged header", "an intact file", _REMEDY)
-    content = json.loads(text)
-    header = _Header(_four(content["shape"]), content["key"])
-    if (header.marks, header.frames, header.size) != (marks, frames, size):
-        raise BadInput(f"{path.name} has {size} bytes", f"{header.size} for shape {header.shape}", _REMEDY)
-    return header
 
 
 def _four(shape: Any) -> Shape:
@@ -289,7 +179,3 @@ def _plain(key: Mapping[str, Any]) -> dict[str, Any]:
     """Give the key as it comes back from the file: tuples are lists there."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(key)))
     return plain
-
-
-def _round_up(n: int) -> int:
-    return -(-n // _PAGE) * _PAGE

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ class RawFile:
             except PermissionError:
                 return cls(os.open(path, os.O_RDONLY | binary), path)
         except OSError as error:
-            raise BadInput(f"{path} cannot be opened ({error.strerror})", "a readable file", "check the path") from error
+            raise BadInput(
+                f"{path} cannot be opened ({error.strerror})", "a readable file", "check the path"
+            ) from error
 
     def __del__(self) -> None:
         os.close(self._descriptor)
@@ -56,16 +60,20 @@ class RawFile:
 
     def read_into(self, array: NDArray[Any], offset: int) -> None:
         """Fill a contiguous array from ``offset``."""
-        view = memoryview(array.reshape(-1).view("u1"))
+        view = array.data.cast("B")
         while view:
             n = self._read_some_into(view, offset)
             if n == 0:
-                raise BadInput(f"{self.path.name} ends at byte {offset}", "an intact file", "copy the file again or delete it")
+                raise BadInput(
+                    f"{self.path.name} ends at byte {offset}",
+                    "an intact file",
+                    "copy the file again or delete it",
+                )
             view, offset = view[n:], offset + n
 
     def write_at(self, array: NDArray[Any], offset: int) -> None:
         """Write a contiguous array at ``offset``."""
-        view = memoryview(array.reshape(-1).view("u1"))
+        view = np.ascontiguousarray(array).data.cast("B")
         try:
             while view:
                 n = self._write(view, offset)
@@ -104,7 +112,17 @@ class RawFile:
 
 def _cannot_write(path: Path, error: OSError) -> BadInput:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BadInput(f"the disk of {path} is full", "free space", "free some; the run resumes where it stopped")
+        return BadInput(
+            f"the disk of {path} is full",
+            "free space",
+            "free some; the run resumes where it stopped",
+        )
     if error.errno == errno.EBADF:
-        return BadInput(f"{path} is read-only", "a file that can be written", "choose another folder")
-    return BadInput(f"{path} cannot be written ({error.strerror})", "a disk that can be written", "check the disk; the run resumes where it stopped")
+        return BadInput(
+            f"{path} is read-only", "a file that can be written", "choose another folder"
+        )
+    return BadInput(
+        f"{path} cannot be written ({error.strerror})",
+        "a disk that can be written",
+        "check the disk; the run resumes where it stopped",
+    )

@@ -28,7 +28,9 @@ class Tile(NamedTuple):
     write: Box
 
 
-def tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int, region: Box | None = None) -> Iterator[Tile]:
+def tiles(
+    shape: tuple[int, int], tile: int, halo: int, multiple: int, region: Box | None = None
+) -> Iterator[Tile]:
     """Cover ``region`` (the whole frame where left out) of a frame ``(Y, X)`` with tiles.
 
     ``tile`` is the edge of what is read, halo included; but half of it is kept at least.
@@ -41,13 +43,19 @@ def tiles(shape: tuple[int, int], tile: int, halo: int, multiple: int, region: B
         yield Tile((y[0], x[0]), (y[1], x[1]), (y[2], x[2]))
 
 
-def _spans(n: int, region: slice, kept: int, halo: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
+def _spans(
+    n: int, region: slice, kept: int, halo: int, multiple: int
+) -> Iterator[tuple[slice, slice, slice]]:
     """Cut one axis of length ``n``. The first start is a multiple, the last stop may be the end."""
     for start in range(region.start // multiple * multiple, region.stop, kept):
         stop = min(start + kept, n)
         first, last = max(0, start - halo), min(n, stop + halo)
         low, high = max(start, region.start), min(stop, region.stop)
-        yield slice(first, last), slice(low - first, high - first), slice(low - region.start, high - region.start)
+        yield (
+            slice(first, last),
+            slice(low - first, high - first),
+            slice(low - region.start, high - region.start),
+        )
 
 
 def in_tiles(network: Callable[[Tensor], Tensor], frames: Tensor, plan: Iterator[Tile]) -> Tensor:
@@ -74,5 +82,5 @@ def dihedral(network: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
         logits = torch.flip(logits, (3,)) if flip else logits
         logits = torch.rot90(logits, -turns, (2, 3))
         total = logits.clone() if total is None else total.add_(logits)
-    assert total is not None  # noqa: S101
+    assert total is not None
     return total.div_(8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_unet.engine.cuda_graph import GraphedNetwork
 from napari_unet.engine.devices import use_threads
 from napari_unet.engine.folding import fold
 
@@ -19,14 +20,20 @@ _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchBackend:
-    """Eager PyTorch. On MPS contiguous: channels_last is slower there."""
+    """Eager PyTorch. On MPS contiguous, because channels_last is slower there."""
 
-    def __init__(self, network: UNet, device: torch.device, precision: Precision, threads: int) -> None:
+    def __init__(
+        self, network: UNet, device: torch.device, precision: Precision, threads: int
+    ) -> None:
         self.name = f"torch {precision}"
         self.device, self.precision = device, precision
         self._type, self._threads = _TYPES[precision], threads
-        self._layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
-        self._network = fold(network).to(device, self._type, memory_format=self._layout)
+        on_mps = device.type == "mps"
+        self._layout = torch.contiguous_format if on_mps else torch.channels_last
+        folded = fold(network).to(device, self._type)
+        folded = folded.to(memory_format=self._layout)  # type: ignore[call-overload]
+        self._graphed = GraphedNetwork(folded) if device.type == "cuda" else None
+        self._network = self._graphed or folded
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True
 
@@ -35,11 +42,13 @@ class TorchBackend:
         if self.device.type == "cpu":
             use_threads(self._threads)
         with torch.inference_mode():
-            return self._network(frames.to(self._type, memory_format=self._layout)).float()
+            logits: Tensor = self._network(frames.to(self._type, memory_format=self._layout))
+            return logits.float()
 
     def release(self) -> None:
         """Give cached memory back to the device."""
-        if self.device.type == "cuda":
+        if self._graphed is not None:
+            self._graphed.forget()
             torch.cuda.empty_cache()
         elif self.device.type == "mps":
             torch.mps.empty_cache()
