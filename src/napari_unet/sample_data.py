@@ -308,4 +308,4 @@ def _expose(light: Floats, world: SampleWorld, t: int) -> NDArray[np.uint16]:
     spread = np.sqrt(_GAIN**2 * electrons + _READ_NOISE**2) * np.float32(world.noise)
     counts = _OFFSET + _GAIN * electrons
     counts += spread * rng.standard_normal(world.shape, dtype=np.float32)
-    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(counts), 0, 65535), np.uint16)

@@ -38,7 +38,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         _sync(temporary)
-        os.replace(temporary, final)
+        temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
         if error.errno in _FULL or _concerns(error, temporary):
@@ -70,7 +70,7 @@ def atomic_folder(final: str | Path) -> Iterator[Path]:
             _sync(file)
         if final.exists():
             final.rmdir()
-        os.replace(temporary, final)
+        temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
         if error.errno in _FULL:
@@ -116,7 +116,7 @@ def say_bytes(n_bytes: float) -> str:
 
 
 def _temporary_name(name: str) -> str:
-    """A hidden name, short enough for any file system, with the suffix that writers look at."""
+    """Make a hidden name, short enough anywhere, with the suffix that writers look at."""
     suffixes = Path(name).suffixes[-2:]
     keep = suffixes if suffixes[:-1] == [".ome"] else suffixes[-1:]
     return f".{name[:24]}-{secrets.token_hex(4)}.partial{''.join(keep)}"

@@ -1,0 +1,111 @@
+"""Axes: one letter for each dimension, and what to make of letters that say nothing.
+
+``T`` frames, ``C`` channels, ``Z`` sections, ``Y`` ``X`` the image, ``S`` colour samples (RGB).
+TIFF files without metadata have ``Q`` or ``I`` for a dimension that nobody named.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from napari_unet.engine.errors import BadInput
+
+KNOWN = "TCZYXS"
+NOTHING = "_"
+"""Stands for an unnamed axis of length 1, which is always read at 0."""
+
+_UNNAMED = "?"
+_FEW = 5  # an unnamed axis this short, beside another unnamed one, is taken for channels
+_REMEDY = "give the axes, for example TCYX"
+
+logger = logging.getLogger(__name__)
+
+
+def check_axes(text: str) -> str:
+    """Give axes that a person wrote in capitals; ``BadInput`` where they make no image."""
+    axes = text.strip().upper()
+    if set(axes) - set(KNOWN) or len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes):
+        raise BadInput(
+            f"axes {text!r}",
+            f"each of the letters {KNOWN} at most once, Y and X among them",
+            "write them in the order of the file, for example TCYX",
+        )
+    return axes
+
+
+def fit_axes(wanted: str, layouts: list[tuple[str, tuple[int, ...]]], name: str) -> tuple[int, ...]:
+    """Find the shape that belongs to ``wanted`` axes.
+
+    ``layouts`` are the ways in which the file can be seen (axes and shape, with or without
+    dimensions of length 1). The first with as many dimensions as ``wanted`` counts.
+    """
+    for axes, shape in layouts:
+        if len(shape) == len(wanted):
+            return shape
+        kept = [(a, n) for a, n in zip(axes, shape, strict=True) if n != 1 or a in wanted]
+        if len(kept) == len(wanted):
+            return tuple(n for _, n in kept)
+    axes, shape = layouts[0]
+    raise BadInput(
+        f"axes {wanted} for {name}, which has {len(shape)} dimensions: {say_shape(axes, shape)}",
+        f"{len(shape)} letters",
+        "correct the axes or leave them empty",
+    )
+
+
+def guess_axes(axes: str, shape: tuple[int, ...], name: str, *, taken: str = "") -> str:
+    """Name the axes that the file leaves unnamed; same length as ``axes``.
+
+    The first unnamed axis is time, or z where frames are files (``taken="T"``). Of two, the
+    second is channels where it is short. Anything less clear raises ``BadInput``.
+    """
+    named = list(axes.upper())
+    for i, letter in enumerate(named):
+        unnamed = letter not in KNOWN or letter in named[:i]
+        if shape[i] == 1 and (unnamed or letter == "S" or letter in taken):
+            named[i] = NOTHING
+        elif unnamed:
+            named[i] = _UNNAMED
+    named = _find_image(named)
+    places = [i for i, letter in enumerate(named) if letter == _UNNAMED]
+    free = [a for a in "TCZ" if a not in named and a not in taken]
+    guesses = _guess_letters([shape[i] for i in places], free)
+    if guesses is None or not {"Y", "X"} <= set(named):
+        raise BadInput(
+            f"{name} does not say what its axes are: {say_shape(axes, shape)}",
+            "axes named in the file",
+            _REMEDY,
+        )
+    for i, letter in zip(places, guesses, strict=True):
+        named[i] = letter
+    result = "".join(named)
+    if guesses not in ([], ["T"]):
+        logger.warning("%s does not name its axes; read as %s", name, result)
+    return result
+
+
+def say_shape(axes: str, shape: tuple[int, ...]) -> str:
+    """Say dimensions with their letters: ``T 48, Y 256, X 320``."""
+    return ", ".join(f"{a} {n}" for a, n in zip(axes, shape, strict=True))
+
+
+def _guess_letters(lengths: list[int], free: list[str]) -> list[str] | None:
+    """Letters for unnamed axes of these lengths, or None where it is a toss-up."""
+    if not lengths:
+        return []
+    if "T" in free and len(lengths) == 1:
+        return ["T"]
+    if "T" in free and "C" in free and len(lengths) == 2 and lengths[1] <= _FEW < lengths[0]:
+        return ["T", "C"]
+    if "T" not in free and len(lengths) == 1:
+        order = "CZ" if lengths[0] <= _FEW else "ZC"
+        return next(([a] for a in order if a in free), None)
+    return None
+
+
+def _find_image(named: list[str]) -> list[str]:
+    """Take the last unnamed axes for Y and X where a file names neither."""
+    places = [i for i, letter in enumerate(named) if letter == _UNNAMED]
+    if len(places) >= 2 and "Y" not in named and "X" not in named:
+        named[places[-2]], named[places[-1]] = "Y", "X"
+    return named

@@ -1,0 +1,382 @@
+"""Stack: a time-lapse with named axes; ``stack[t]`` is one frame, read when asked."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import operator
+import threading
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine.array_source import ArraySource
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.folder_source import FolderSource
+from napari_unet.engine.frame_numbers import (
+    NUMBERS_KEY,
+    decode_numbers,
+    encode_numbers,
+    parse_frames,
+)
+from napari_unet.engine.lazy_frames import LazyFrames
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.source import Metadata, Source
+from napari_unet.engine.tiff_source import TiffSource
+
+__all__ = [
+    "NUMBERS_KEY",
+    "LazyFrames",
+    "Stack",
+    "decode_numbers",
+    "encode_numbers",
+    "match_frames",
+    "parse_frames",
+]
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, for colour images read as grey
+_COLOURS = ("red", "green", "blue", "alpha")
+
+logger = logging.getLogger(__name__)
+
+
+class Stack:
+    """A movie: frames of one position, channel and z. Made by ``open`` or ``from_array``.
+
+    ``stack[t]`` is ``(Y, X)``, or ``(C, Y, X)`` where ``selection.channel`` is a tuple, in the
+    source's dtype; from any thread. Nothing else is kept in memory.
+    """
+
+    def __init__(self, source: Source, selection: Selection, users: _Users | None = None) -> None:
+        self._source, self.selection = source, selection
+        self._channel_axis = next((a for a in "CS" if a in source.axes), None)
+        self.channel_names = _name_channels(source, self._channel_axis)
+        self._channels = _resolve_channels(selection, self.channel_names, source)
+        self._z = _resolve_z(selection, source)
+        self._users = users or _Users(source)
+        self._users.join()
+        self._release = weakref.finalize(self, self._users.leave)
+
+    @classmethod
+    def open(cls, path: str | Path, selection: Selection | None = None) -> Self:
+        """Open a TIFF, OME-TIFF or ImageJ file, or a folder of numbered TIFFs.
+
+        Raises ``BadInput`` where there is none, where it is damaged or cut short, and where the
+        selection asks for what it does not have.
+        """
+        selection = selection or Selection()
+        path = Path(path).expanduser()
+        kind = FolderSource if path.is_dir() else TiffSource
+        source = kind(path, axes=selection.axes, position=selection.position)
+        return cls._of(source, selection)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Any,
+        selection: Selection | None = None,
+        *,
+        axes: str | None = None,
+        name: str = "array",
+        pixel_size: float | None = None,
+        frame_interval: float | None = None,
+        channel_names: tuple[str, ...] | None = None,
+        numbers: tuple[int, ...] | None = None,
+    ) -> Self:
+        """Take any array-like: numpy, dask, zarr, h5py, memmap. ``axes`` such as ``"TCYX"``."""
+        selection = selection or Selection()
+        metadata = Metadata(
+            pixel_size=pixel_size,
+            frame_interval=frame_interval,
+            channel_names=tuple(channel_names or ()),
+            numbers=None if numbers is None else tuple(int(n) for n in numbers),
+        )
+        source = ArraySource(
+            array,
+            axes=selection.axes or axes,
+            name=name,
+            metadata=metadata,
+            position=selection.position,
+        )
+        if metadata.numbers is not None and len(metadata.numbers) != source.length("T"):
+            raise BadInput(
+                f"{len(metadata.numbers)} frame numbers for {name}",
+                f"{source.length('T')}, one for each frame",
+                "correct the numbers",
+            )
+        return cls._of(source, selection)
+
+    @classmethod
+    def _of(cls, source: Source, selection: Selection) -> Self:
+        try:
+            return cls(source, selection)
+        except BaseException:
+            source.close()
+            raise
+
+    # --- what it is ---
+
+    @property
+    def name(self) -> str:
+        """Name of the file, folder or array."""
+        return self._source.name
+
+    @property
+    def path(self) -> Path | None:
+        """File or folder; None for arrays."""
+        return self._source.path
+
+    @property
+    def source_axes(self) -> str:
+        """Axes of the source, as used: read from it, guessed or given."""
+        return self._source.axes
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """Names of the image series in the file."""
+        return self._source.metadata.position_names
+
+    @property
+    def n_z(self) -> int:
+        """Number of sections."""
+        return self._source.length("Z")
+
+    @property
+    def pixel_size(self) -> float | None:
+        """Edge of a pixel in µm."""
+        return self._source.metadata.pixel_size
+
+    @property
+    def frame_interval(self) -> float | None:
+        """Seconds between frames."""
+        return self._source.metadata.frame_interval
+
+    @property
+    def times(self) -> tuple[float, ...] | None:
+        """Seconds at which each frame was taken, where the file says."""
+        return self._source.metadata.times
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the frames' numbers come from their file names or metadata."""
+        return self._source.metadata.numbers is not None
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Number of each frame in its file name or metadata; its position otherwise."""
+        return self._source.metadata.numbers or tuple(range(len(self)))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels, in native byte order."""
+        return self._source.dtype
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)``."""
+        return self._source.length("Y"), self._source.length("X")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(T, Y, X)``, or ``(T, C, Y, X)`` where the channel is a tuple."""
+        channels = self._channels if isinstance(self._channels, tuple) else ()
+        return (len(self), *((len(channels),) if channels else ()), *self.frame_shape)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of the source's size and samples of its content, and of the selection.
+
+        The same wherever the source lies and however the selection was written.
+        """
+        digest = hashlib.sha256()
+        what = (self.source_axes, self._source.shape, str(self.dtype), self._channels, self._z)
+        digest.update(repr((*what, self.selection.position)).encode())
+        for sample in self._source.samples():
+            digest.update(sample)
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return self._source.length("T")
+
+    def __repr__(self) -> str:
+        shape = " x ".join(str(n) for n in self.shape)
+        return f"Stack({self.name}: {shape} {self.dtype}, axes {self.source_axes})"
+
+    # --- pixels ---
+
+    def __getitem__(self, t: int) -> NDArray[Any]:
+        t = operator.index(t)
+        if not -len(self) <= t < len(self):
+            raise IndexError(f"frame {t} of {len(self)}")
+        if not self._release.alive:
+            raise ValueError(f"{self!r} is closed")
+        index = {"T": t % len(self)} if "T" in self._source.axes else {}
+        if isinstance(self._channels, tuple):
+            return self._read_channels(index, self._channels)
+        if self._channel_axis and self._channels is not None:
+            index[self._channel_axis] = self._channels
+        return self._read(index)
+
+    def _read_channels(self, index: dict[str, int], channels: tuple[int, ...]) -> NDArray[Any]:
+        """Read several channels, (C, Y, X): at once where a page holds them all."""
+        axis = self._channel_axis
+        if axis is None:
+            return np.stack([self._read(index)] * len(channels))
+        if axis in self._source.inner:
+            return self._read(index, grey=False)[list(channels)]
+        return np.stack([self._read({**index, axis: c}) for c in channels])
+
+    def _read(self, index: dict[str, int], *, grey: bool = True) -> NDArray[Any]:
+        """Read one plane; Z is projected, colours become grey; other axes left stay in front."""
+        axes = self._source.axes
+        if "Z" in axes and self._z is not None:
+            index = {**index, "Z": self._z}
+        elif "Z" in axes and "Z" not in self._source.inner:
+            planes = (self._read_plane({**index, "Z": z}, grey) for z in range(self.n_z))
+            return functools.reduce(lambda a, b: np.maximum(a, b, out=a), planes)
+        return self._read_plane(index, grey)
+
+    def _read_plane(self, index: dict[str, int], grey: bool) -> NDArray[Any]:
+        plane = self._source.read(index)
+        left = [a for a in self._source.axes if a not in index]
+        order = sorted(range(len(left)), key=lambda i: "SCTZYX".index(left[i]))
+        plane = plane.transpose(order)
+        if "Z" in left:
+            plane = plane.max(axis=-3)
+        if grey and "S" in left:
+            plane = _to_grey(plane)
+        return np.ascontiguousarray(plane)
+
+    def lazy(self) -> LazyFrames:
+        """Array-like of the shape of this stack, for an Image layer: frames are read on request."""
+        return LazyFrames(self.__getitem__, self.shape, self.dtype, self.name)
+
+    def select(self, **changes: Any) -> Stack:
+        """Give the same source with another selection (fields of ``Selection``)."""
+        selection = self.selection.replace(**changes)
+        reopens = {"axes", "position"} & {
+            k for k in changes if getattr(selection, k) != getattr(self.selection, k)
+        }
+        if not reopens:
+            return type(self)(self._source, selection, self._users)
+        if self.path is not None:
+            return type(self).open(self.path, selection)
+        assert isinstance(self._source, ArraySource)
+        return self._of(self._source.replace(selection.axes, selection.position), selection)
+
+    def close(self) -> None:
+        """Release the file once no other selection of it is open."""
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def match_frames(a: Stack, b: Stack) -> list[tuple[int, int]]:
+    """Pair positions in ``a`` and ``b`` that show the same frame.
+
+    By their numbers where both have numbers, else by position where the lengths agree; raises
+    ``BadInput`` where neither works.
+    """
+    if a.numbered and b.numbered:
+        where = {number: j for j, number in enumerate(b.numbers)}
+        pairs = [(i, where[n]) for i, n in enumerate(a.numbers) if n in where]
+        if not pairs:
+            raise BadInput(
+                f"{a.name} has the frames {_say_numbers(a)} and {b.name} {_say_numbers(b)}",
+                "some frames with the same number",
+                "check that both belong to the same movie",
+            )
+        if len(pairs) < len(b):
+            logger.info("%s: %d of %d frames are in %s", b.name, len(pairs), len(b), a.name)
+        return pairs
+    if len(a) == len(b):
+        return [(i, i) for i in range(len(a))]
+    raise BadInput(
+        f"{b.name} has {len(b)} frames",
+        f"{len(a)}, as in {a.name}",
+        "give folders whose file names carry frame numbers, or as many frames in both",
+    )
+
+
+class _Users:
+    """Stacks that read from one source; it is closed when the last of them leaves."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._count, self._lock = source, 0, threading.Lock()
+
+    def join(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+            last = self._count == 0
+        if last:
+            self._source.close()
+
+
+def _name_channels(source: Source, axis: str | None) -> tuple[str, ...]:
+    n = source.length(axis) if axis else 1
+    names = source.metadata.channel_names
+    if len(names) == n:
+        return names
+    if axis == "S" and n in (3, 4):
+        return _COLOURS[:n]
+    return tuple(f"channel {i}" for i in range(n))
+
+
+def _resolve_channels(
+    selection: Selection, names: tuple[str, ...], source: Source
+) -> int | tuple[int, ...] | None:
+    """Numbers of the channels asked for; None for colours as grey."""
+    asked = selection.channel
+    if asked is None:
+        return None if "C" not in source.axes and "S" in source.axes else 0
+    if isinstance(asked, str):
+        same = [i for i, n in enumerate(names) if n.casefold() == asked.strip().casefold()]
+        asked = same[0] if same else int(asked) if asked.strip().isdecimal() else -1
+    channels = asked if isinstance(asked, tuple) else (asked,)
+    if not channels or not all(0 <= c < len(names) for c in channels):
+        raise BadInput(
+            f"channel {selection.channel} of {source.name}, which has {', '.join(names)}",
+            f"a number from 0 to {len(names) - 1} or a name",
+            "choose another channel, or correct the axes",
+        )
+    return asked
+
+
+def _resolve_z(selection: Selection, source: Source) -> int | None:
+    """Give the section asked for; None for the maximum projection."""
+    z, n = selection.z, source.length("Z")
+    if z != "max" and not 0 <= z < n:
+        raise BadInput(
+            f"z {z} of {source.name}, which has {n} section{'s' * (n != 1)}",
+            f"max or a number from 0 to {n - 1}",
+            "choose another z, or correct the axes",
+        )
+    return None if z == "max" or n == 1 else z
+
+
+def _to_grey(colours: NDArray[Any]) -> NDArray[Any]:
+    """(S, ...) to (...) in the same dtype: luminance of red, green, blue; alpha is left out."""
+    if len(colours) < 3:
+        return colours[0]
+    grey = np.tensordot(np.array(_LUMINANCE), colours[:3].astype(np.float64), axes=1)
+    if colours.dtype.kind in "ui":
+        grey = np.rint(grey)
+    return np.asarray(grey, dtype=colours.dtype)
+
+
+def _say_numbers(stack: Stack) -> str:
+    numbers = stack.numbers
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
