@@ -7,26 +7,23 @@ person's, frozen in the outline it has on screen.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_unet.engine.array_keys import block_of, frames_of, whole_key
 from napari_unet.engine.corrections import Corrections, Step
-from napari_unet.engine.errors import BadInput
-from napari_unet.engine.frame_labels import FrameCache, FrameLabels
+from napari_unet.engine.derived_labels import DerivedLabels, check_shape
 from napari_unet.engine.geodesic import bounds
-from napari_unet.engine.labels import basins_key
-from napari_unet.engine.live_array import LiveArray
-from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.sheets import BACKGROUND, CLAIMED, ERASED, Box, Change, Sheet
 
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import LabelSettings
 
-class LiveLabels(LiveArray):
+
+class LiveLabels(DerivedLabels):
     """Array-like of labels, ``(T, Y, X)`` uint16, that napari's Labels layer reads and paints.
 
     Reading gives copies. Writing is a correction: the block is compared with the labels as they
@@ -54,83 +51,13 @@ class LiveLabels(LiveArray):
         settings: LabelSettings | None = None,
         corrections: Corrections | None = None,
     ) -> None:
-        super().__init__()
-        self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        super().__init__(shape, probabilities, settings)
         self.corrections = corrections or Corrections(self.shape)
-        _check_shape("the corrections are", self.corrections.shape, self.shape)
-        self.on_change: list[Callable[[tuple[int, ...] | None], object]] = []
+        check_shape("the corrections are", self.corrections.shape, self.shape)
         self.on_step: list[Callable[[tuple[int, ...]], object]] = []
-        self.on_notice: list[Callable[[str], object]] = []
-        self._lock = threading.RLock()
-        self._cache = FrameCache(self.shape[1:])
-        self._settings = settings or LabelSettings()
-        self._probabilities = _checked(probabilities, self.shape)
         self._stroke: list[Change] | None = None
-        self._depth = 0
-        self._waiting: list[tuple[list[Callable[[Any], object]], Any]] = []
-
-    # What it is derived from
-
-    @property
-    def settings(self) -> LabelSettings:
-        """Threshold, splitting and sizes; assigning them changes the machine's labels at once."""
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: LabelSettings) -> None:
-        with self._changing():
-            if settings == self._settings:
-                return
-            if basins_key(settings) != basins_key(self._settings):
-                self._cache.clear()
-            self._settings = settings
-            self._news(self.on_change, None)
-
-    @property
-    def probabilities(self) -> Any:
-        """The model's probabilities; assigning others changes the model, corrections stay."""
-        return self._probabilities
-
-    @probabilities.setter
-    def probabilities(self, probabilities: Any) -> None:
-        probabilities = _checked(probabilities, self.shape)
-        with self._changing():
-            self._probabilities = probabilities
-            self._cache.clear()
-            self._news(self.on_change, None)
-
-    def notify(self, notice: str) -> None:
-        """Say something to the person, through ``on_notice``."""
-        for listener in tuple(self.on_notice):
-            listener(notice)
-
-    def computed(self, frame: int) -> bool:
-        """Tell whether the model has predicted a frame."""
-        probabilities = self._probabilities
-        return probabilities is not None and bool(probabilities.computed[frame])
-
-    def invalidate(self, frame: int) -> None:
-        """Forget what was derived for a frame: its probabilities were written anew."""
-        with self._changing():
-            self._cache.drop(frame)
-            self._news(self.on_change, (frame,))
-
-    def prepare(self, frame: int) -> bool:
-        """Compute a frame's basins ahead, in a worker thread; False where nothing is predicted."""
-        return self._frame(frame).machine is not None
-
-    def is_prepared(self, frame: int) -> bool:
-        """Tell whether reading a frame takes no watershed."""
-        with self._lock:
-            return self._cache.has(frame) or not self.computed(frame)
 
     # Reading
-
-    def machine(self, frame: int) -> NDArray[np.uint16]:
-        """Give the machine's objects of a frame (Y, X), without those a person took."""
-        view = self._frame(frame)
-        with self._lock:
-            return view.machine_labels(self._settings)
 
     def state(self, frame: int) -> Sheet:
         """Give a copy of what the person said about a frame."""
@@ -314,67 +241,8 @@ class LiveLabels(LiveArray):
                 self._news(self.on_change, frames)
             return frames
 
-    def _frame(self, frame: int) -> FrameLabels:
-        """Give what is derived for a frame; a missing watershed runs outside the lock."""
-        while True:
-            with self._lock:
-                view = self._cache.get(frame, self.corrections)
-                if view is not None and (view.machine is not None or not self.computed(frame)):
-                    return view
-                probabilities, settings = self._probabilities, self._settings
-                version = self._cache.version(frame)
-            basins = FrameCache.basins(probabilities, frame, settings)
-            with self._lock:
-                self._cache.put(frame, basins, version)
-
-    def _read(self, frame: int, key: Any = ...) -> Any:
-        view = self._frame(frame)
-        with self._lock:
-            return view.labels(self._settings)[key].copy()
-
-    def _at_hand(self, frame: int) -> bool:
-        return self.is_prepared(frame)
-
     def _part(self, frame: int, box: Box) -> Sheet:
         sheet = self.corrections.sheet(frame)
         if sheet is not None:
             return sheet.cut(box)
         return Sheet.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Hold the lock; listeners hear of what changed when it is free again."""
-        waiting: list[tuple[list[Callable[[Any], object]], Any]] = []
-        try:
-            with self._lock:
-                self._depth += 1
-                try:
-                    yield
-                finally:
-                    self._depth -= 1
-                    if not self._depth:
-                        waiting, self._waiting = self._waiting, []
-        finally:
-            for listeners, news in waiting:
-                for listener in tuple(listeners):
-                    listener(news)
-
-    def _news(self, listeners: list[Callable[[Any], object]], news: Any) -> None:
-        if (listeners, news) not in self._waiting:
-            self._waiting.append((listeners, news))
-
-
-def _checked(probabilities: Any, shape: tuple[int, int, int]) -> Any:
-    if probabilities is not None:
-        t, _, y, x = probabilities.shape
-        _check_shape("the probabilities are", (t, y, x), shape)
-    return probabilities
-
-
-def _check_shape(what: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    if tuple(found) != tuple(shape):
-        raise BadInput(
-            f"{what} of a movie of {tuple(found)} (frames, height, width)",
-            str(tuple(shape)),
-            "use those made on this movie",
-        )
