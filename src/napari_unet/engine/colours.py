@@ -24,7 +24,7 @@ _VIRIDIS = (
     "1e9c891fa18821a58524aa8328ae802eb37c35b7793dbc7446c06f50c46a5ac86465cb5e70cf577cd250"
     "89d54895d840a2da37b0dd2fbddf26cae11fd8e219e5e419f1e51dfde725"
 )
-_DARKEST = 0.22  # luminance that a thin line needs on a black picture
+_DARKEST = 0.3  # luminance that a thin line needs on a black picture
 
 
 def _parse(text: str) -> Bytes:
@@ -39,11 +39,21 @@ def _viridis() -> Bytes:
 
 
 def lifted(colours: Bytes, least: float = _DARKEST) -> Bytes:
-    """Mix dark colours (n, 3) with white until their luminance is ``least``; hues stay."""
-    linear = (colours / 255.0) ** 2.2
-    luminance = linear @ np.array([0.2126, 0.7152, 0.0722])
+    """Brighten dark colours (n, 3) until their luminance is ``least``; hues stay.
+
+    First as far as the strongest of red, green and blue allows, so that the colour stays
+    saturated, then with white.
+    """
+    linear = np.maximum((colours / 255.0) ** 2.2, 1e-6)
+    gain = np.clip(least / _luminance(linear), 1, 1 / linear.max(axis=1))[:, None]
+    linear = linear * gain
+    luminance = _luminance(linear)
     mix = np.clip((least - luminance) / np.maximum(1 - luminance, 1e-9), 0, 1)[:, None]
     return np.rint(255 * (linear * (1 - mix) + mix) ** (1 / 2.2)).astype(np.uint8)
+
+
+def _luminance(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 LABEL_COLOURS: Bytes = _parse(_LABELS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,47 +49,40 @@ class LabelFormat:
     name: str
     title: str
     suffix: str
-    open: Callable[[Path, FrameInfo], FrameWriter]
+    open: Callable[[Path, FrameInfo, Stack], FrameWriter]
     files: str | None = None
     links: bool = False
 
 
-def _open_zarr(path: Path, info: FrameInfo) -> FrameWriter:
-    from napari_unet.engine.zarr_labels import ZarrWriter
+def _open_zarr(path: Path, info: FrameInfo, stack: Stack) -> FrameWriter:
+    from napari_unet.engine.zarr_labels import ZarrWriter  # an extra
 
-    return ZarrWriter(path, info)
+    return ZarrWriter(path, info, stack)
 
 
-def _open_rois(path: Path, info: FrameInfo) -> FrameWriter:
-    from napari_unet.engine.roi_zip import RoiZipWriter
+def _open_rois(path: Path, info: FrameInfo, _: Stack) -> FrameWriter:
+    from napari_unet.engine.roi_zip import RoiZipWriter  # an extra
 
     return RoiZipWriter(path, info)
 
 
-LABEL_FORMATS: dict[str, LabelFormat] = {
-    f.name: f
-    for f in (
-        LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", OmeTiffWriter),
-        LabelFormat("imagej", "ImageJ hyperstack", ".tif", ImageJWriter),
-        LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|labels"),
-        LabelFormat("ctc", "Cell Tracking Challenge", "_RES", ctc.CtcWriter, ctc.OURS, links=True),
-        LabelFormat(
-            "tiffs",
-            "One TIFF for each frame",
-            "_labels",
-            partial(ImageFolderWriter, suffix=".tif"),
-            r"t\d+\.tif",
-        ),
-        LabelFormat(
-            "pngs",
-            "One PNG for each frame",
-            "_labels",
-            partial(ImageFolderWriter, suffix=".png"),
-            r"t\d+\.png",
-        ),
-        LabelFormat("rois", "ImageJ ROIs", ".zip", _open_rois),
-    )
-}
+def _images(suffix: str) -> Callable[[Path, FrameInfo, Stack], FrameWriter]:
+    return lambda path, info, _: ImageFolderWriter(path, info, suffix=suffix)
+
+
+_FORMATS = (
+    LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", lambda p, i, _: OmeTiffWriter(p, i)),
+    LabelFormat("imagej", "ImageJ hyperstack", ".tif", lambda p, i, _: ImageJWriter(p, i)),
+    LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|0|labels"),
+    LabelFormat(
+        "ctc", "Cell Tracking Challenge", "_RES", lambda p, i, _: ctc.CtcWriter(p, i), ctc.OURS,
+        links=True,
+    ),
+    LabelFormat("tiffs", "One TIFF for each frame", "_labels", _images(".tif"), r"t\d+\.tif"),
+    LabelFormat("pngs", "One PNG for each frame", "_labels", _images(".png"), r"t\d+\.png"),
+    LabelFormat("rois", "ImageJ ROIs", ".zip", _open_rois),
+)
+LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
 
 
 def write_labels(
@@ -160,7 +152,7 @@ def _stream(
     provenance: Provenance | None,
 ) -> Generator[int, None, Path]:
     place = output_file(path) if kind.files is None else output_folder(path)
-    with place as temporary, kind.open(temporary, info) as writer:
+    with place as temporary, kind.open(temporary, info, stack) as writer:
         for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
             with writing(path):
                 writer.write(frame)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -12,11 +11,13 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.frame_numbers import NUMBERS_KEY, encode_numbers
 
 if TYPE_CHECKING:
     from napari_unet.engine.outputs import FrameInfo
 
 _LARGEST_16 = 65535
+_NAMESPACE = "napari-unet"
 _CLASSIC_TIFF = 2**32 - 2**26  # bytes, with room for tags
 _ZLIB: dict[str, Any] = {"compression": "zlib", "compressionargs": {"level": 6}}
 
@@ -159,11 +160,14 @@ class ImageJWriter:
         text = tifffile.tifffile.imagej_description(
             (len(info), *info.shape), axes="TYX", hyperstack=True, **scale
         )
-        return f"{text}{numbers_line(info)}\n".encode("ascii")
+        return text.encode("ascii")
 
     def _slice_names(self) -> tuple[Any, ...]:
+        if not self.info.numbered:
+            return ()
         names = [f"t{number:03d}" for number in self.info.numbers]
-        return tifffile.tifffile.imagej_metadata_tag({"Labels": names}, ">")
+        numbers = f"{NUMBERS_KEY}={encode_numbers(self.info.numbers)}"
+        return tifffile.tifffile.imagej_metadata_tag({"Info": numbers, "Labels": names}, ">")
 
 
 class ImageFolderWriter:
@@ -203,7 +207,12 @@ class ImageFolderWriter:
 
 def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
     """Name, scale, time and source frame numbers as tifffile's OME-XML takes them."""
-    metadata: dict[str, Any] = {"Name": info.name, "Description": numbers_line(info)}
+    metadata: dict[str, Any] = {"Name": info.name}
+    if info.numbered:
+        metadata["MapAnnotation"] = {
+            "Namespace": _NAMESPACE,
+            NUMBERS_KEY: encode_numbers(info.numbers),
+        }
     if info.pixel_size:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": info.pixel_size, f"PhysicalSize{axis}Unit": "µm"}
@@ -213,11 +222,6 @@ def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
         stamps = [t for t in info.times for _ in range(n_channels)]
         metadata["Plane"] = {"DeltaT": stamps, "DeltaTUnit": ["s"] * len(stamps)}
     return metadata
-
-
-def numbers_line(info: FrameInfo) -> str:
-    """Source frame numbers as one line of text: ``source_frames=[7,9,11]``."""
-    return "source_frames=" + json.dumps(list(info.numbers), separators=(",", ":"))
 
 
 def _resolution(info: FrameInfo, per: str = "cm") -> tuple[float, float] | None:

@@ -6,7 +6,9 @@ Stamps are drawn once and kept: a movie of 10,000 frames draws a title once and 
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from math import floor, log10
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,13 +20,17 @@ Anchor = Literal["top left", "top centre", "top right", "bottom left", "bottom r
 Colour = tuple[int, int, int]
 
 WHITE: Colour = (255, 255, 255)
+_FONTS = (
+    ("vispy", "util/fonts/data/OpenSans-Regular.ttf"),
+    ("napari_resources", "resources/fonts/M_PLUS_1p/MPLUS1p-Regular.ttf"),
+)
 _RIM = 10  # brightness of the rim around letters and bars
 
 
 @lru_cache(maxsize=4096)
 def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Bytes]:
     """Give colour (Y, X, 3) and opacity (Y, X, 1) of ``text``, ``size`` px high, with its rim."""
-    font = ImageFont.load_default(size=size)
+    font = _font(text, size)
     rim = max(1, round(size / 12))
     box = ImageDraw.Draw(Image.new("RGBA", (1, 1))).textbbox((0, 0), text, font, stroke_width=rim)
     width, height = max(1, round(box[2] - box[0])), max(1, round(box[3] - box[1]))
@@ -39,6 +45,27 @@ def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Byt
     )
     pixels = np.asarray(image)
     return pixels[..., :3].copy(), pixels[..., 3:].copy()
+
+
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Give the first font that has every letter of ``text`` (Pillow's own knows no µ)."""
+    fonts = [ImageFont.truetype(str(path), size) for path in _font_files()]
+    for font in fonts:
+        missing = bytes(font.getmask("\uffff"))
+        if all(bytes(font.getmask(letter)) != missing for letter in set(text)):
+            return font
+    return fonts[0] if fonts else ImageFont.load_default(size=size)
+
+
+@lru_cache(maxsize=1)
+def _font_files() -> tuple[Path, ...]:
+    """Fonts that come with napari: Open Sans (vispy) and M PLUS 1p for Japanese and Chinese."""
+    found = []
+    for package, file in _FONTS:
+        spec = find_spec(package)  # finds the folder, imports nothing
+        if spec is not None and spec.origin is not None:
+            found.append(Path(spec.origin).parent / file)
+    return tuple(path for path in found if path.is_file())
 
 
 @lru_cache(maxsize=64)

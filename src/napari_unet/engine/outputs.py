@@ -27,7 +27,8 @@ SUPERVISED_BACKGROUND = 65535  # id of the background brush in uint16 labels; 0 
 class FrameInfo:
     """The frames of a movie that an export writes, with their scale in space and time.
 
-    ``positions`` are those in the movie and ``numbers`` those of the file names or metadata;
+    ``positions`` are those in the movie and ``numbers`` those of the file names or metadata,
+    worth keeping in a file where it is ``numbered``: they differ from its own count of frames;
     ``times`` are in s, one for each frame, where they do not simply follow from
     ``frame_interval`` (s). ``pixel_size`` is in µm.
     """
@@ -39,6 +40,7 @@ class FrameInfo:
     pixel_size: float | None = None
     frame_interval: float | None = None
     times: tuple[float, ...] | None = None
+    numbered: bool = False
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -56,6 +58,7 @@ class FrameInfo:
             pixel_size=stack.pixel_size,
             frame_interval=interval,
             times=times,
+            numbered=stack.numbered or chosen != tuple(range(len(stack))),
         )
 
 

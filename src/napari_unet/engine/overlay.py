@@ -250,7 +250,8 @@ def _overlay(
         share = round(settings.opacity * 256)
         mixed = pixels[inside][:, :3] * np.uint16(256 - share) + colour * np.uint16(share)
         pixels[inside, :3] = mixed >> 8
-    line = np.flatnonzero(outlines(labels, settings.line_width))
+    width = max(1, round(settings.line_width * settings.zoom))
+    line = np.flatnonzero(outlines(labels, width))
     canvas.ravel()[line] = _packed(look.line)[_colour_index(labels.ravel()[line], look.line)]
     if settings.tail and picture.tails:
         _draw_tails(pixels, picture.tails, settings, look)
