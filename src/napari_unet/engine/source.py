@@ -55,8 +55,8 @@ class Source(ABC):
     def samples(self) -> Iterator[bytes]:
         """Give some of the content, the same wherever the source lies, for the fingerprint."""
 
-    def close(self) -> None:  # noqa: B027: arrays have nothing to close
-        """Release files; nothing is read afterwards."""
+    def close(self) -> None:  # noqa: B027
+        """Release files, where there are any; nothing is read afterwards."""
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import itertools
 import math
 import statistics
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET  # noqa: S405
+from xml.etree import ElementTree as ET
 
 from napari_unet.engine.frame_numbers import decode_numbers
 from napari_unet.engine.source import Metadata

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tifffile
 
@@ -24,7 +25,7 @@ _SERIOUS = re.compile(
     re.IGNORECASE,
 )
 _EXPORT = "export it as OME-TIFF first, for example with Fiji (File > Import > Bio-Formats)"
-_PLAIN = {"is_ome": False, "is_imagej": False, "is_shaped": False}
+_PLAIN: dict[str, Any] = {"is_ome": False, "is_imagej": False, "is_shaped": False}
 
 
 def open_tiff(
@@ -60,7 +61,7 @@ class _WrongMetadata(Exception):
 
 
 def _open_series(
-    path: Path, position: int, flags: dict[str, bool]
+    path: Path, position: int, flags: dict[str, Any]
 ) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
     tif = None
     with _tifffile_complaints() as complaints:

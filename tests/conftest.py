@@ -1,0 +1,91 @@
+"""One toy world for all tests: the generated movie, in memory and on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+import tifffile
+from numpy.typing import NDArray
+
+from napari_unet.engine.stack import Stack
+from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE, SMALL, sample_movie
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TOY_NUMBERS = (3, 4, 7, 10, 11, 20)  # as a person's export has them: with gaps
+
+
+class Toy(NamedTuple):
+    """A small movie and its exact truth."""
+
+    movie: NDArray[np.uint16]  # (6, 96, 128)
+    labels: NDArray[np.uint16]
+
+
+@pytest.fixture(scope="session")
+def toy() -> Toy:
+    """The toy world in memory; read-only."""
+    movie, labels = sample_movie(SMALL)
+    movie.flags.writeable = labels.flags.writeable = False
+    return Toy(movie, labels)
+
+
+@pytest.fixture
+def toy_stack(toy: Toy) -> Stack:
+    """The toy movie as a stack."""
+    return Stack.from_array(
+        toy.movie, axes="TYX", name="toy", pixel_size=PIXEL_SIZE, frame_interval=FRAME_INTERVAL
+    )
+
+
+@pytest.fixture
+def toy_labels_stack(toy: Toy) -> Stack:
+    """The truth of the toy movie as a stack."""
+    return Stack.from_array(toy.labels, axes="TYX", name="toy labels")
+
+
+@pytest.fixture(scope="session")
+def toy_file(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy movie as a compressed OME-TIFF; do not change it."""
+    path = tmp_path_factory.mktemp("toy") / "toy.ome.tif"
+    tifffile.imwrite(
+        path,
+        toy.movie,
+        compression="zlib",
+        metadata={
+            "axes": "TYX",
+            "PhysicalSizeX": PIXEL_SIZE,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeY": PIXEL_SIZE,
+            "PhysicalSizeYUnit": "µm",
+            "TimeIncrement": FRAME_INTERVAL,
+            "TimeIncrementUnit": "s",
+        },
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy_folders(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Movie and masks as folders in the Cell Tracking Challenge's way, numbers with gaps."""
+    root = tmp_path_factory.mktemp("toy")
+    movie, masks = root / "01", root / "01_SEG"
+    for folder, stem, frames in ((movie, "t", toy.movie), (masks, "man_seg", toy.labels)):
+        folder.mkdir()
+        for number, frame in zip(TOY_NUMBERS, frames, strict=True):
+            tifffile.imwrite(folder / f"{stem}{number:03d}.tif", frame, compression="zlib")
+    return movie, masks
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real movies, where this machine has them; tests that use them are skipped elsewhere."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NAPARI_UNET_DATA", default))
+    if not (folder / "README.md").exists():
+        pytest.skip("real movies are not at hand (set NAPARI_UNET_DATA)")
+    return folder
