@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -123,7 +123,8 @@ class Predictor:
         with self._lock:
             if movie is not self._measured:
                 self._measured = movie
-                self._normaliser = Normaliser(self.model.normalisation, movie)
+                frames = cast("Sequence[NDArray[Any]]", movie)
+                self._normaliser = Normaliser(self.model.normalisation, frames)
             if not self._checked:
                 self._checked = True
                 self._choose_precision(movie)

@@ -60,7 +60,7 @@ class RawFile:
 
     def read_into(self, array: NDArray[Any], offset: int) -> None:
         """Fill a contiguous array from ``offset``."""
-        view = array.data.cast("B")
+        view = array.reshape(-1).view(np.uint8).data
         while view:
             n = self._read_some_into(view, offset)
             if n == 0:
@@ -73,7 +73,7 @@ class RawFile:
 
     def write_at(self, array: NDArray[Any], offset: int) -> None:
         """Write a contiguous array at ``offset``."""
-        view = np.ascontiguousarray(array).data.cast("B")
+        view = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         try:
             while view:
                 n = self._write(view, offset)
