@@ -81,8 +81,8 @@ def follow(
 
 
 @contextmanager
-def progress_bar(what: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
-    """Show a bar; ``advance(to=None, note="", left=None)`` moves it."""
+def progress_bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Callable[..., None]]:
+    """Show a bar; ``advance(to=None, total=None, note="", left=None)`` moves it."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

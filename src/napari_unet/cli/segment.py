@@ -85,18 +85,22 @@ def segment_stack(
     """Predict, label and export a whole stack into the folder ``out``; give what was written."""
     from napari_unet.engine.export import write_labels, write_table
     from napari_unet.engine.movie import write_movie
+    from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
 
     n = len(stack)
+    made_by = Provenance.of(model, prediction=predict_settings, labels=label_settings)
     with predict_stack(stack, model, out, predict_settings) as probabilities:
         frames = label_frames(probabilities, label_settings)
-        steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True)
+        steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True, provenance=made_by)
         written = [follow(steps, "Labels", n)]
     with Stack.open(written[0]) as labels:
-        steps = write_table(out / TABLE, labels, stack, overwrite=True)
+        steps = write_table(out / TABLE, stack, labels, overwrite=True, provenance=made_by)
         written.append(follow(steps, "Table", n, kept=f"{LABELS} is written."))
         if overlay:
-            steps = write_movie(out / MOVIE, stack, labels, OverlaySettings(), overwrite=True)
+            steps = write_movie(
+                out / MOVIE, stack, labels, OverlaySettings(), overwrite=True, provenance=made_by
+            )
             kept = f"{LABELS} and {TABLE} are written."
             written.append(follow(steps, "Movie", n, kept=kept))
     return written

@@ -13,12 +13,13 @@ from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
 from napari_unet.engine.settings import Device, TrainSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from napari_unet.engine.model import Model
     from napari_unet.engine.training import TrainInput, TrainStep
 
 SUFFIX = ".safetensors"
+SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
 
 
 def train(
@@ -78,9 +79,7 @@ def train(
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
-        annotations = Annotations.from_labels(
-            stack, truth, chosen, partial=partial, edge=settings.edge
-        )
+        annotations = Annotations.from_labels(stack, truth, chosen, partial=partial)
         say(annotations.describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
@@ -120,8 +119,9 @@ def learn(
     """
     from napari_unet.engine.training import TrainInput
 
-    with Interrupt() as interrupt, progress_bar("Train", 1) as advance:
+    with Interrupt() as interrupt, progress_bar("Train", None) as advance:
         message: TrainInput | None = None
+        score = ""
         try:
             while True:
                 try:
@@ -131,7 +131,10 @@ def learn(
                     return model
                 if step.note:
                     say(step.note)
-                advance(step.step, total=step.steps, note=_note(step), left=step.seconds_left)
+                if step.validation:
+                    score = f"  SEG {step.validation.seg:.3f}"
+                note = f"loss {step.loss:.3f}{score}"
+                advance(step.step, total=step.steps, note=note, left=step.seconds_left)
                 if interrupt.asked and message is None:
                     say("Stopping: the best model so far is kept. Ctrl-C again stops at once.")
                     message = TrainInput(stop=True)
@@ -139,21 +142,19 @@ def learn(
             raise Stopped(f"Stopped. {kept}") from None
 
 
-def _note(step: TrainStep) -> str:
-    if step.validation is None:
-        return f"loss {step.loss:.3f}"
-    return f"loss {step.loss:.3f}  SEG {step.validation.seg:.3f}"
+def _scores(values: Mapping[str, float]) -> str:
+    return "  ".join(f"{title} {values[key]:.3f}" for title, key in SHOWN)
 
 
 def summary(model: Model) -> list[str]:
-    """Say how good the model is, and was before, where its record knows."""
-    lines = []
-    for title, key in (("before", "before"), ("after", "after")):
-        scores = model.record.get("scores", {}).get(key)
-        if scores:
-            parts = "  ".join(
-                f"{name} {scores[field]:.3f}"
-                for name, field in (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
-            )
-            lines.append(f"{title:7s} {parts}")
+    """Say how good the model is, how good its parent was, and whether it got worse."""
+    before, after = model.record.get("before"), model.record.get("after")
+    if not after:
+        return ["Not checked: all frames were learned from."]
+    lines = [f"Checked on {model.record['checked_on']}"]
+    if before:
+        lines.append(f"before  {_scores(before)}")
+    lines.append(f"after   {_scores(after)}")
+    if before and after["seg"] < before["seg"]:
+        lines.append(f"It got worse: better keep {model.record['parent_name']}.")
     return lines
