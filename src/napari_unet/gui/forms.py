@@ -13,11 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
-from superqt import QCollapsible
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Settings
+from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.number_boxes import DecimalBox, WholeBox
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class SettingsForm(QWidget):
         Names of the fields to show; all where left out. Others keep the value they had.
     name
         Prefix of the editors' object names: ``segment`` gives ``segment.min_size``.
+    plain
+        Names of the fields in sight; those not marked ``advanced`` where left out.
+    more
+        Title under which the other fields are.
 
     """
 
@@ -47,6 +51,8 @@ class SettingsForm(QWidget):
         settings: Settings,
         fields: Iterable[str] | None = None,
         name: str = "",
+        plain: Iterable[str] | None = None,
+        more: str = "Advanced",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -54,8 +60,12 @@ class SettingsForm(QWidget):
         kind = type(settings)
         shown = tuple(kind.model_fields if fields is None else fields)
         self.editors: dict[str, Editor] = {}
-        plain, advanced = _rows(self), QWidget(self)
-        advanced_rows = _rows(advanced)
+        in_sight = QFormLayout()
+        advanced = QWidget(self)
+        advanced_rows = QFormLayout(advanced)
+        for rows in (in_sight, advanced_rows):
+            rows.setContentsMargins(0, 0, 0, 0)
+            rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for field in shown:
             info = kind.model_fields[field]
             editor = _editor(info, getattr(settings, field))
@@ -64,16 +74,13 @@ class SettingsForm(QWidget):
             editor.setValue(getattr(settings, field))
             editor.valueChanged.connect(self._on_edit)
             self.editors[field] = editor
-            _add_row(advanced_rows if _extra(info).get("advanced") else plain, info, editor)
+            hidden = _extra(info).get("advanced") if plain is None else field not in plain
+            _add_row(advanced_rows if hidden else in_sight, info, editor)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(plain)
+        column.addLayout(in_sight)
         if advanced_rows.rowCount():
-            section = QCollapsible("Advanced", self)
-            section.setDuration(0)
-            section.setContent(advanced)
-            section.collapse(animate=False)
-            column.addWidget(section)
+            column.addWidget(Disclosure(more, advanced))
         else:
             advanced.deleteLater()
 
@@ -123,7 +130,7 @@ class TextEditor(QLineEdit):
         self._adapter = TypeAdapter(annotation)
         self._annotation = annotation
         self.setPlaceholderText(hint)
-        self.textEdited.connect(self.valueChanged)
+        self.textEdited.connect(self.valueChanged.emit)
 
     def value(self) -> Any:
         """Give the typed value; ValueError with what was expected."""
@@ -171,7 +178,7 @@ class CheckEditor(QCheckBox):
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
-        self.toggled.connect(self.valueChanged)
+        self.toggled.connect(self.valueChanged.emit)
 
     def value(self) -> bool:
         """Whether it is ticked."""
@@ -182,18 +189,15 @@ class CheckEditor(QCheckBox):
         self.setChecked(value)
 
 
-class GroupEditor(QCollapsible):
+class GroupEditor(Disclosure):
     """A settings value inside another one."""
 
     valueChanged = Signal(object)
 
     def __init__(self, title: str, settings: Settings) -> None:
-        super().__init__(title)
-        self.setDuration(0)
         self._form = SettingsForm(settings)
-        self._form.valueChanged.connect(self.valueChanged)
-        self.setContent(self._form)
-        self.collapse(animate=False)
+        super().__init__(title, self._form)
+        self._form.valueChanged.connect(self.valueChanged.emit)
 
     def value(self) -> Any:
         """Give the inner settings."""
@@ -261,18 +265,6 @@ def _spoken(word: str) -> str:
         "bce": "BCE",
     }
     return known.get(word, word.replace("_", " "))
-
-
-def _rows(parent: QWidget) -> QFormLayout:
-    rows = (
-        QFormLayout(parent)
-        if parent.layout() is None and not isinstance(parent, SettingsForm)
-        else QFormLayout()
-    )
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-    return rows
 
 
 def _add_row(rows: QFormLayout, info: FieldInfo, editor: Editor) -> None:

@@ -86,6 +86,8 @@ class _Run:
 
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice
+        self._session.set_model_used(ready.model)
+        self._session.adopt(ready.model.label_settings)
         live, self._seen = show_labels(self._session)
         if live.probabilities is not ready.probabilities:
             live.probabilities = ready.probabilities

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 OURS = "napari_unet"  # key in a layer's metadata
 PREVIEW = "preview"
+BACKGROUND = 65535  # id of the background brush
 MOVIE_AXES = ("t", "y", "x")
 
 
@@ -202,6 +203,13 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
         contrast_limits=(low, high),
         **movie_place(stack),
     )
+
+
+def paint(viewer: Viewer, layer: Labels, label: int) -> None:
+    """Put the brush into a person's hand: the layer chosen, painting with ``label``."""
+    viewer.layers.selection.active = layer
+    layer.selected_label = label
+    layer.mode = "paint"
 
 
 def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:

@@ -37,6 +37,10 @@ class Hint(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.say(text)
 
+    def minimumSizeHint(self) -> QSize:
+        """Ask for one line: Qt would reserve the height that the narrowest column needs."""
+        return QSize(10, self.fontMetrics().height())
+
     def say(self, text: str, warn: bool = False) -> None:
         """Show ``text``, with a sign in front where it is a warning."""
         self.setText(f"{WARNING} {text}" if warn and text else text)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
 
 _sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()
@@ -67,6 +69,7 @@ class Session:
     models_changed = Signal()
     settings_changed = Signal()
     labels_changed = Signal()  # the labels on screen are different ones
+    strokes_changed = Signal(tuple)  # a person painted: the frames
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = weakref.ref(viewer)
@@ -76,12 +79,13 @@ class Session:
         self.view = MovieView()
         self.models: list[ModelChoice] = known_models()
         self.model: ModelChoice | None = self.models[0] if self.models else None
-        self.label_settings = LabelSettings()
+        self.label_settings = self._adopted = LabelSettings()
         self.predict_settings = PredictSettings()
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
         self._live: weakref.WeakKeyDictionary[Image, tuple[LiveLabels, weakref.ref[Labels]]]
         self._live = weakref.WeakKeyDictionary()
+        self._used: weakref.WeakKeyDictionary[Image, Model] = weakref.WeakKeyDictionary()
         self._announced: Stack | None = None
         self._shown: tuple[int, Any] = (0, None)
         events = viewer.layers.events
@@ -288,6 +292,12 @@ class Session:
             self.refresh_labels()
         self.settings_changed.emit()
 
+    def adopt(self, settings: LabelSettings) -> None:
+        """Take over what a model recommends, unless a person has chosen otherwise."""
+        if self.label_settings == self._adopted:
+            self._adopted = settings
+            self.set_label_settings(settings)
+
     # ---- labels -----------------------------------------------------------------------------
 
     @property
@@ -303,6 +313,27 @@ class Session:
         layer = found[1]() if found else None
         return layer if layer is not None and layer in layers.label_layers(self.viewer) else None
 
+    def _on_step(self, frames: tuple[int, ...]) -> None:
+        self.strokes_changed.emit(frames)
+        self.labels_changed.emit()
+
+    def set_model_used(self, model: Model) -> None:
+        """Remember which model the movie's probabilities come from."""
+        if self.image is not None:
+            self._used[self.image] = model
+
+    def provenance(self, layer: Labels) -> Provenance:
+        """Say where the labels of a layer come from, for the note beside an export."""
+        from napari_unet.engine.sidecar import Provenance
+
+        live = self.live
+        if live is None or layer is not self.live_layer or self.image is None:
+            return Provenance()
+        corrected = sum(len(live.corrections.ids(t)) for t in live.corrections.frames())
+        return Provenance.of(
+            self._used.get(self.image), n_corrected=corrected, labels=self.label_settings
+        )
+
     def refresh_labels(self) -> None:
         """Draw the labels again, once, when the events that wait are through."""
         self._redraw.start()
@@ -313,6 +344,8 @@ class Session:
 
     def set_live(self, image: Image, live: LiveLabels, layer: Labels) -> None:
         """Remember the labels of a movie and the layer they are shown in."""
+        if self._live.get(image, (None,))[0] is not live:
+            live.on_step.append(self._on_step)
         self._live[image] = (live, weakref.ref(layer))
         self.labels_changed.emit()
 

@@ -1,0 +1,219 @@
+"""What Train's worker does: read the annotations, train, and take in what happens meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from napari_unet.engine.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack import Stack, parse_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.settings import LabelSettings, TrainSettings
+    from napari_unet.engine.training import TrainStep
+    from napari_unet.gui.model_choice import ModelChoice
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Where annotations come from: a person's corrections, or a Labels layer.
+
+    ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
+    frames of a layer is outlined (corrections know this frame by frame).
+    """
+
+    stack: Stack
+    labels: Any
+    name: str
+    frames: str = ""
+    whole: bool = True
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The corrections, where they are what teaches."""
+        from napari_unet.engine.live_labels import LiveLabels
+
+        return self.labels if isinstance(self.labels, LiveLabels) else None
+
+    def read(self) -> Annotations:
+        """Read what a person vouches for; `BadInput` where the labels are of another movie."""
+        stack, live = self.stack, self.live
+        chosen = parse_frames(self.frames, len(stack)) if self.frames.strip() else None
+        if live is None:
+            labels = Stack.from_array(
+                self.labels, axes="TYX"[3 - self.labels.ndim :], name=self.name
+            )
+            return Annotations.from_labels(stack, labels, chosen, partial=not self.whole)
+        touched = live.corrections.frames()
+        positions = touched if chosen is None else [t for t in chosen if t in touched]
+        return Annotations(live.shape, {t: FrameAnnotation(*live.annotation(t)) for t in positions})
+
+    def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:
+        """Read the frames that were painted on again; the others stay the objects they were."""
+        live = self.live
+        if live is None:
+            return known
+        chosen = parse_frames(self.frames, len(self.stack)) if self.frames.strip() else None
+        frames = dict(known.frames)
+        for t in touched:
+            if (chosen is None or t in chosen) and t in live.corrections.frames():
+                frames[t] = FrameAnnotation(*live.annotation(t))
+        return Annotations(known.shape, frames)
+
+    def describe(self, settings: TrainSettings) -> str:
+        """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
+        annotations = self.read().without_edge(settings.edge)
+        annotations.check()
+        split = annotations.split(settings.validation)
+        return f"{annotations.describe()}; checked on {split.words}."
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the docks tell a running training; the worker turns it into the engine's words."""
+
+    preview: int | None = None
+    touched: frozenset[int] = frozenset()
+    stop: bool = False
+
+    def then(self, newer: Message) -> Message:
+        """Join with a newer message that came before this one was taken."""
+        preview = self.preview if newer.preview is None else newer.preview
+        return Message(preview, self.touched | newer.touched, self.stop or newer.stop)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """One step, with the labels ``(Y, X)`` of the previewed frame where there is one."""
+
+    step: TrainStep
+    preview: tuple[int, NDArray[np.uint16]] | None = None
+
+
+def learning(
+    teacher: Teacher,
+    settings: TrainSettings,
+    base: ModelChoice | None,
+    name: str,
+    label_settings: LabelSettings,
+    resume: bool = False,
+) -> Generator[Learned, Message | None, Model]:
+    """Train, yielding each step; takes a `Message` at each yield."""
+    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.training import TrainInput, train
+
+    annotations = teacher.read()
+    checkpoint = checkpoint_of(teacher.stack)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    model = base.load() if base is not None else None
+    steps = train(
+        teacher.stack,
+        annotations,
+        settings,
+        base=model,
+        name=name,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    told: TrainInput | None = None
+    while True:
+        try:
+            step = steps.send(told)
+        except StopIteration as end:
+            return end.value
+        preview = None
+        if step.preview is not None:
+            position, codes = step.preview
+            preview = position, label_frame(codes, label_settings)
+        message = yield Learned(replace(step, preview=None), preview)
+        told = None
+        if message is not None:
+            painted = None
+            if message.touched:
+                painted = annotations = teacher.reread(annotations, message.touched)
+            told = TrainInput(painted, message.preview, message.stop)
+
+
+def checkpoint_of(stack: Stack) -> Path:
+    """Give the file in which a training on this movie is kept while it runs."""
+    folder = user_cache_path("napari-unet", appauthor=False) / "checkpoints"
+    return folder / f"{hashlib.sha256(stack.fingerprint.encode()).hexdigest()[:24]}.checkpoint"
+
+
+def both_labels(
+    stack: Stack,
+    position: int,
+    before: ModelChoice,
+    after: ModelChoice,
+    label_settings: LabelSettings,
+) -> Generator[None, None, tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
+    """Give (position, labels before, labels after) of one frame, for a look at both."""
+    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.predictor import open_predictor
+
+    found = []
+    for choice in (before, after):
+        predictor = open_predictor(choice.load())
+        found.append(label_frame(predictor(stack[position]), label_settings))
+        predictor.close()
+        yield
+    return position, found[0], found[1]
+
+
+def saving(model: Model, path: Path) -> Generator[None, None, Path]:
+    """Write a model file."""
+    yield
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the folder {path.parent} cannot be made ({error.strerror})",
+            "a place you may write to",
+            "choose another path",
+        ) from error
+    return model.save(path)
+
+
+def verdict(record: dict[str, Any]) -> tuple[str, str]:
+    """(one line on how good the model is and was, its figures for the tooltip)."""
+    before, after = record.get("before"), record.get("after")
+    checked = f"on {record.get('checked_on', 'the frames kept aside')}"
+    if not after:
+        return f"Trained; it could not be checked ({record.get('checked_on', '')}).", ""
+    figures = f"after: {_figures(after)}"
+    line = f"Now, {checked}: {_per_hundred(after)}."
+    if before:
+        figures = f"before: {_figures(before)}\n{figures}"
+        change = _goodness(after) - _goodness(before)
+        word = "better" if change > 0.003 else "worse" if change < -0.003 else "about the same"
+        line = f"{word.capitalize()}. Before, {checked}: {_per_hundred(before)}. {line}"
+        if word == "worse":
+            line += " Revert takes you back to the former model."
+    return line, figures
+
+
+def _per_hundred(scores: dict[str, float]) -> str:
+    words = ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))
+    return f"of 100 cells {words}"
+
+
+def _figures(scores: dict[str, float]) -> str:
+    return "  ".join(
+        f"{n} {scores[k]:.3f}" for n, k in (("SEG", "seg"), ("F1", "f1"), ("IoU", "iou"))
+    )
+
+
+def _goodness(scores: dict[str, float]) -> float:
+    return (scores["seg"] + scores["f1"] + scores["iou"]) / 3
