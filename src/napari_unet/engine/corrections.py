@@ -145,6 +145,10 @@ class Corrections:
             self._push(step)
             self._log({"do": [change.to_record() for change in step]})
 
+    def revert(self, change: Change) -> None:
+        """Take a change back that was written and not committed."""
+        self._apply((change,), after=False)
+
     def undo(self) -> Step:
         """Take the last step back and give it; empty where there is none."""
         if not self._done:

@@ -127,6 +127,16 @@ class LiveLabels(DerivedLabels):
             if stroke:
                 self._record(stroke)
 
+    def cancel_stroke(self) -> None:
+        """Take the writes since ``begin_stroke`` back, as if they had not been."""
+        with self._changing():
+            stroke, self._stroke = self._stroke or [], None
+            for change in reversed(stroke):
+                self.corrections.revert(change)
+                self._refresh(change, after=False)
+            if stroke:
+                self._news(self.on_change, tuple(sorted({change.frame for change in stroke})))
+
     # Actions
 
     def new_id(self) -> int:
