@@ -32,10 +32,12 @@ from napari_unet.engine.outputs import (
     output_folder,
     writing,
 )
+from napari_unet.engine.probability import decode
 from napari_unet.engine.sidecar import Provenance, write_sidecar
 from napari_unet.engine.tracking import Linker, link_frames
 
 if TYPE_CHECKING:
+    from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.stack import Stack
 
 # Labels compress to a few percent; the space asked for is a tenth of the raw size.
@@ -75,7 +77,11 @@ _FORMATS = (
     LabelFormat("imagej", "ImageJ hyperstack", ".tif", lambda p, i, _: ImageJWriter(p, i)),
     LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|0|labels"),
     LabelFormat(
-        "ctc", "Cell Tracking Challenge", "_RES", lambda p, i, _: ctc.CtcWriter(p, i), ctc.OURS,
+        "ctc",
+        "Cell Tracking Challenge",
+        "_RES",
+        lambda p, i, _: ctc.CtcWriter(p, i),
+        ctc.OURS,
         links=True,
     ),
     LabelFormat("tiffs", "One TIFF for each frame", "_labels", _images(".tif"), r"t\d+\.tif"),
@@ -143,6 +149,40 @@ def write_labels(
     return _stream(target, cleaned, stack, info, kind, provenance)
 
 
+def write_probabilities(
+    path: str | Path,
+    probabilities: Probabilities,
+    stack: Stack,
+    *,
+    as_float: bool = False,
+    positions: Sequence[int] | None = None,
+    overwrite: bool = False,
+    provenance: Provenance | None = None,
+) -> Generator[int, None, Path]:
+    """Write probabilities as OME-TIFF, axes TCYX: uint8 (255 is 1) or float32 (0 to 1).
+
+    The values are linear, unlike the codes that we keep: other programs know no logit scale.
+    """
+    info = FrameInfo.of(stack, positions)
+    missing = [t for t in info.positions if not probabilities.computed[t]]
+    if missing:
+        raise BadInput(
+            f"frame {missing[0]} is not segmented yet", "all chosen frames", "segment them first"
+        )
+    dtype = np.dtype(np.float32 if as_float else np.uint8)
+    names = tuple(probabilities.outputs)
+    n_values = len(info) * len(names) * info.shape[0] * info.shape[1]
+    target = check_target(path, overwrite, n_values * dtype.itemsize // 2)
+    kind = LabelFormat(
+        "probabilities", "probabilities", ".ome.tif",
+        lambda p, i, _: OmeTiffWriter(p, i, dtype=dtype, channel_names=names),
+    )  # fmt: skip
+    values = decode(np.arange(256))
+    table = values if as_float else np.rint(values * 255).astype(np.uint8)
+    frames = (table[probabilities[t]] for t in info.positions)
+    return _stream(target, frames, stack, info, kind, provenance)
+
+
 def _stream(
     path: Path,
     frames: Iterable[NDArray[Any]],
@@ -157,7 +197,5 @@ def _stream(
             with writing(path):
                 writer.write(frame)
             yield position
-    write_sidecar(
-        path, stack, provenance, kind=f"labels, {kind.title}", frames=list(info.positions)
-    )
+    write_sidecar(path, stack, provenance, kind=kind.title, frames=list(info.positions))
     return path

@@ -41,6 +41,7 @@ from napari_unet.engine.overlay import (
 )
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.tails import Tails
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
@@ -159,7 +160,7 @@ def write_still(
     _check(sources, settings)
     target = check_target(path, overwrite)
     look = look or movie_look(stack, settings)
-    tails = _Tails(tracks, settings.tail)
+    tails = Tails(tracks, settings.tail)
     picture = compose(sources.picture(position, tails.at(position)), settings, look)
     with atomic_path(target) as temporary, writing(target):
         save_still(temporary, picture, dpi=dpi)
@@ -196,7 +197,7 @@ def _write(
     provenance: Provenance | None,
 ) -> Generator[int, None, Path]:
     look = look or movie_look(sources.stack, settings, info.positions)
-    tails = _Tails(sources.tracks, settings.tail)
+    tails = Tails(sources.tracks, settings.tail)
 
     def picture(t: int) -> tuple[int, Packed]:
         return t, compose(sources.picture(t, tails.at(t)), settings, look)
@@ -241,32 +242,6 @@ def _ahead(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-class _Tails:
-    """Where each cell of a frame was before, from rows (id, t, y, x)."""
-
-    def __init__(self, tracks: NDArray[np.float64] | None, length: int) -> None:
-        self.length = length if tracks is not None else 0
-        self.paths: dict[int, NDArray[np.float64]] = {}
-        if tracks is not None and self.length:
-            rows = tracks[np.lexsort((tracks[:, 1], tracks[:, 0]))]
-            ids, starts = np.unique(rows[:, 0], return_index=True)
-            self.paths = {
-                int(i): part[:, 1:] for i, part in zip(ids, np.split(rows, starts[1:]), strict=True)
-            }
-
-    def at(self, t: int) -> dict[int, list[tuple[float, float]]] | None:
-        """Give the paths that end in frame ``t``, by id."""
-        if not self.length:
-            return None
-        found = {}
-        for label, path in self.paths.items():
-            if path[0, 0] <= t <= path[-1, 0]:
-                end = int(np.searchsorted(path[:, 0], t, side="right"))
-                start = int(np.searchsorted(path[:, 0], t - self.length))
-                found[label] = [(float(y), float(x)) for _, y, x in path[start:end]]
-        return found
 
 
 def _check(sources: _Sources, settings: OverlaySettings) -> None:

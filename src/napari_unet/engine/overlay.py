@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from napari_unet.engine import lettering
 from napari_unet.engine.colours import CODE_COLOURS, LABEL_COLOURS, LINE_COLOURS
+from napari_unet.engine.marks import (
+    draw_captions,
+    draw_ids,
+    draw_scale_bar,
+    draw_tails,
+    draw_title_and_time,
+)
 from napari_unet.engine.settings import OverlaySettings
 
 Bytes = NDArray[np.uint8]
@@ -106,7 +112,12 @@ def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
     else:
         panels = [after]
     whole = panels[0] if len(panels) == 1 else _side_by_side(panels)
-    _annotate(whole, panels[0].shape, picture.time, settings, look)
+    pixels = whole.view(np.uint8).reshape(*whole.shape, 4)
+    step = panels[0].shape[1] + _GAP
+    draw_captions(pixels, CAPTIONS[settings.style], step)
+    draw_title_and_time(pixels, settings, picture.time, look.interval)
+    if settings.show_scale_bar and look.pixel_size:
+        draw_scale_bar(pixels, panels[0].shape[1], look.pixel_size / settings.zoom)
     return whole
 
 
@@ -141,7 +152,7 @@ def measure_windows(
 
 
 def outlines(labels: NDArray[Any], width: int) -> NDArray[np.bool_]:
-    """Mark the pixels of each object within ``width`` px of its edge; touching cells both have one."""
+    """Mark the pixels of each object within ``width`` px of its edge, also where cells touch."""
     edge = np.zeros(labels.shape, dtype=bool)
     down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
     edge[1:] |= down
@@ -191,20 +202,17 @@ def _tints(n: int) -> tuple[tuple[int, int, int], ...]:
 def _windowed(image: NDArray[Any], window: Window) -> Bytes:
     """Raw intensities as 0..255 between black and white."""
     low, high = window
-    if image.dtype in (np.uint8, np.uint16) and low >= 0:
-        bottom = int(low)
-        top = min(max(int(np.ceil(high)), bottom + 1), int(np.iinfo(image.dtype).max))
-        bottom = min(bottom, top - 1)
-        above = np.clip(image, image.dtype.type(bottom), image.dtype.type(top))
-        above -= image.dtype.type(bottom)
-        factor = np.uint32((255 << 16) // (top - bottom))
-        return (np.multiply(above, factor, dtype=np.uint32) + np.uint32(1 << 15) >> 16).astype(
-            np.uint8
-        )
-    scaled = (np.nan_to_num(image.astype(np.float32)) - np.float32(low)) * np.float32(
-        255 / (high - low)
-    )
-    return np.clip(scaled + np.float32(0.5), 0, 255).astype(np.uint8)
+    if image.dtype not in (np.uint8, np.uint16) or low < 0:
+        light = np.nan_to_num(image.astype(np.float32)) - np.float32(low)
+        light *= np.float32(255 / (high - low))
+        return np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
+    # Whole numbers: a multiplication and a shift, three times as fast as floats.
+    kind = image.dtype.type
+    top = min(max(int(np.ceil(high)), 1), int(np.iinfo(image.dtype).max))
+    bottom = min(int(low), top - 1)
+    above = np.clip(image, kind(bottom), kind(top)) - kind(bottom)
+    light_16 = np.multiply(above, np.uint32((255 << 16) // (top - bottom)), dtype=np.uint32)
+    return np.asarray((light_16 + np.uint32(1 << 15)) >> np.uint32(16), dtype=np.uint8)
 
 
 def _cropped(image: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
@@ -254,9 +262,9 @@ def _overlay(
     line = np.flatnonzero(outlines(labels, width))
     canvas.ravel()[line] = _packed(look.line)[_colour_index(labels.ravel()[line], look.line)]
     if settings.tail and picture.tails:
-        _draw_tails(pixels, picture.tails, settings, look)
+        draw_tails(pixels, picture.tails, settings, look.line)
     if settings.show_ids:
-        _draw_ids(pixels, labels, look)
+        draw_ids(pixels, labels)
     return canvas
 
 
@@ -285,84 +293,3 @@ def _side_by_side(panels: list[Packed]) -> Packed:
     for i, panel in enumerate(panels):
         whole[:, i * step : i * step + width] = panel
     return whole
-
-
-def _draw_ids(pixels: Bytes, labels: NDArray[Any], look: Look) -> None:
-    size = max(9, round(lettering.text_size(pixels.shape[0]) * 0.7))
-    for label, place in enumerate(ndimage.find_objects(labels), start=1):
-        if place is None:
-            continue
-        y, x = np.nonzero(labels[place] == label)
-        # The object's own pixel nearest to its centre: the id of a bent cell stays on the cell.
-        nearest = int(np.argmin((y - y.mean()) ** 2 + (x - x.mean()) ** 2))
-        stamp = lettering.text_stamp(str(label), size)
-        cy, cx = int(place[0].start + y[nearest]), int(place[1].start + x[nearest])
-        lettering.put(pixels, stamp, cy, cx, "centre")
-
-
-def _draw_tails(
-    pixels: Bytes,
-    tails: dict[int, Sequence[tuple[float, float]]],
-    settings: OverlaySettings,
-    look: Look,
-) -> None:
-    """Draw the last positions of each cell as lines that fade into the past."""
-    from skimage.draw import line_aa
-
-    y0, x0 = settings.crop[:2] if settings.crop else (0, 0)
-    for label, path in tails.items():
-        recent = [
-            (
-                round((y - y0 + 0.5) * settings.zoom - 0.5),
-                round((x - x0 + 0.5) * settings.zoom - 0.5),
-            )
-            for y, x in path[-settings.tail - 1 :]
-        ]
-        colour = look.line[(label - 1) % len(look.line)].astype(np.float32)
-        for i, (start, end) in enumerate(zip(recent[:-1], recent[1:], strict=True), start=1):
-            rows, columns, weight = line_aa(*start, *end)
-            seen = (
-                (rows >= 0)
-                & (columns >= 0)
-                & (rows < pixels.shape[0])
-                & (columns < pixels.shape[1])
-            )
-            rows, columns = rows[seen], columns[seen]
-            alpha = (weight[seen] * (0.25 + 0.75 * i / len(recent)))[:, None]
-            under = pixels[rows, columns, :3]
-            pixels[rows, columns, :3] = under * (1 - alpha) + colour * alpha
-
-
-def _annotate(
-    whole: Packed, panel: tuple[int, ...], time: float | None, settings: OverlaySettings, look: Look
-) -> None:
-    """Title top left, time top right, scale bar bottom right, names of panels bottom left."""
-    pixels = whole.view(np.uint8).reshape(*whole.shape, 4)
-    height, width = panel
-    size = lettering.text_size(height)
-    margin = max(4, round(size * 0.6))
-    if settings.title_text:
-        stamp = lettering.text_stamp(settings.title_text, size)
-        lettering.put(pixels, stamp, margin, margin, "top left")
-    if settings.show_time and time is not None:
-        stamp = lettering.text_stamp(lettering.say_time(time, look.interval), size)
-        lettering.put(pixels, stamp, margin, whole.shape[1] - margin, "top right")
-    for i, caption in enumerate(CAPTIONS[settings.style]):
-        if caption:
-            stamp = lettering.text_stamp(caption, size)
-            lettering.put(
-                pixels, stamp, height - margin, i * (width + _GAP) + margin, "bottom left"
-            )
-    if settings.show_scale_bar and look.pixel_size:
-        _draw_scale_bar(pixels, width, margin, size, look.pixel_size / settings.zoom)
-
-
-def _draw_scale_bar(pixels: Bytes, width: int, margin: int, size: int, pixel_size: float) -> None:
-    um = lettering.scale_bar_length(width, pixel_size)
-    bar = lettering.bar_stamp(max(1, round(um / pixel_size)), max(2, round(size / 5)))
-    bottom, right = pixels.shape[0] - margin, pixels.shape[1] - margin
-    lettering.put(pixels, bar, bottom, right, "bottom right")
-    label = lettering.text_stamp(lettering.say_length(um), size)
-    centre = right - bar[1].shape[1] // 2 + label[1].shape[1] // 2
-    top = bottom - bar[1].shape[0] - max(2, size // 5)
-    lettering.put(pixels, label, top, min(centre, right), "bottom right")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import find_contours, label
+from skimage.measure import find_contours
 
 from napari_unet.engine.errors import BadInput
 
@@ -62,10 +62,11 @@ def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]
     for index, place in enumerate(ndimage.find_objects(dense)):
         if place is None:
             continue
-        pieces, n_pieces = label(dense[place] == index + 1, return_num=True, connectivity=1)
+        pieces, n_pieces = ndimage.label(dense[place] == index + 1)
         for piece in range(1, n_pieces + 1):
             mask = np.pad(ndimage.binary_fill_holes(pieces == piece), 1)
-            outline = max(find_contours(mask.astype(float), 0.5), key=len)
+            contours = find_contours(mask.astype(float), 0.5)  # type: ignore[no-untyped-call]
+            outline = max(contours, key=len)
             corner = np.array([place[1].start, place[0].start]) - 0.5  # the padding and the centre
             found.append((int(ids[index]), outline[:-1, ::-1] + corner))
     return found

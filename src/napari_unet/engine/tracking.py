@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,14 +44,14 @@ class LinkSettings:
 
 
 @dataclass(frozen=True)
-class _Objects:
-    """Objects of one frame: ids, areas and centroids (n, 2), and the frame of dense indices."""
+class Objects:
+    """Objects of one frame: sorted ids, areas, centroids (n, 2), and the frame of dense indices."""
 
     ids: Ints
     areas: Ints
     centroids: Floats
     dense: NDArray[np.int32]
-    track: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    track: Ints  # filled in by the linker
 
 
 class Linker:
@@ -72,7 +72,7 @@ class Linker:
         self.tracks: dict[int, Track] = {}
         self._taken = {_RESERVED, *(i for ids in self.frozen.values() for i in ids)}
         self._next = 1
-        self._before: _Objects | None = None
+        self._before: Objects | None = None
         self._points: list[NDArray[np.float64]] = []
 
     def __call__(self, labels: NDArray[Any], position: int, cut: bool = False) -> NDArray[Any]:
@@ -81,31 +81,23 @@ class Linker:
         ``cut`` ends every track before this frame; those that go on get a new id with the old
         one as parent, as the Cell Tracking Challenge wants it where frames are missing.
         """
-        now = _measure(labels)
-        frozen = self.frozen.get(position, frozenset())
-        links, mothers = self._links(now)
-        track = np.zeros(len(now.ids), np.int64)
-        fixed = np.isin(now.ids, list(frozen))
+        now = measure_objects(labels)
+        previous, mothers = self._origins(now, position)
+        fixed = np.isin(now.ids, list(self.frozen.get(position, ())))
         claimed = {int(i) for i in now.ids[fixed]}
-        for new in range(len(now.ids)):
-            old = int(links[new])
-            previous = 0 if old < 0 or self._before is None else int(self._before.track[old])
-            parent = (
-                0
-                if mothers[new] < 0 or self._before is None
-                else int(self._before.track[mothers[new]])
-            )
+        for new, own in enumerate(now.ids.tolist()):
+            before, mother = int(previous[new]), int(mothers[new])
             if fixed[new]:
-                track[new] = self._keep(int(now.ids[new]), position, parent or previous)
-            elif previous and not cut and parent == 0 and previous not in claimed:
-                track[new] = previous
-                self.tracks[previous].last = position
+                now.track[new] = self._keep(own, position, mother or before)
+            elif before and not mother and not cut and before not in claimed:
+                now.track[new] = before
+                self.tracks[before].last = position
             else:
-                track[new] = self._begin(position, parent or (previous if cut else 0))
-        self._before = _Objects(now.ids, now.areas, now.centroids, now.dense, track)
-        at = np.full((len(track), 1), float(position))
-        self._points.append(np.hstack([track[:, None].astype(np.float64), at, now.centroids]))
-        return np.concatenate([[0], track]).astype(np.int32)[now.dense]
+                now.track[new] = self._begin(position, mother or (before if cut else 0))
+        self._before = now
+        at = np.full((len(now.ids), 1), float(position))
+        self._points.append(np.hstack([now.track[:, None].astype(np.float64), at, now.centroids]))
+        return np.concatenate([[0], now.track]).astype(np.int32)[now.dense]
 
     def points(self) -> tuple[Floats, dict[int, list[int]]]:
         """Rows (id, t, y, x) sorted by id, and the graph child -> parents, for a Tracks layer."""
@@ -122,13 +114,20 @@ class Linker:
         pairs = zip(self._before.ids.tolist(), self._before.track.tolist(), strict=True)
         return {label: (track, self.tracks[track].parent) for label, track in pairs}
 
-    def _links(self, now: _Objects) -> tuple[Ints, Ints]:
-        """Give for each object its predecessor's index and its mother's index; -1 for none."""
+    def _origins(self, now: Objects, position: int) -> tuple[Ints, Ints]:
+        """Give for each object the track it goes on and the track it descends from; 0 for none."""
         before = self._before
+        none = np.zeros(len(now.ids), np.int64)
+        if before is None or not len(before.ids) or not len(now.ids):
+            return none, none.copy()
+        links, mothers = self._links(before, now)
+        track = np.append(before.track, 0)  # index -1 gives 0
+        return track[links], track[mothers]
+
+    def _links(self, before: Objects, now: Objects) -> tuple[Ints, Ints]:
+        """Give for each object the index of its predecessor and of its mother; -1 for none."""
         links = np.full(len(now.ids), -1, np.int64)
         mothers = np.full(len(now.ids), -1, np.int64)
-        if before is None or not len(before.ids) or not len(now.ids):
-            return links, mothers
         old, new, overlap = _overlaps(before, now)
         iou = overlap / (before.areas[old] + now.areas[new] - overlap)
         enough = iou >= self.settings.min_overlap
@@ -140,8 +139,8 @@ class Linker:
 
     def _find_daughters(
         self,
-        before: _Objects,
-        now: _Objects,
+        before: Objects,
+        now: Objects,
         table: tuple[Ints, Ints, Ints],
         links: Ints,
         mothers: Ints,
@@ -164,7 +163,7 @@ class Linker:
         for old, (_, new) in best.items():
             mothers[new] = mothers[heir[old]] = old
 
-    def _reach_out(self, before: _Objects, now: _Objects, links: Ints, mothers: Ints) -> None:
+    def _reach_out(self, before: Objects, now: Objects, links: Ints, mothers: Ints) -> None:
         """Link what overlaps with nothing to the nearest free object within reach."""
         free_new = np.flatnonzero((links < 0) & (mothers < 0))
         free_old = np.setdiff1d(np.arange(len(before.ids)), np.append(links, mothers))
@@ -209,7 +208,8 @@ def link_frames(
             yield linker(frame, t)
 
 
-def _measure(labels: NDArray[Any]) -> _Objects:
+def measure_objects(labels: NDArray[Any]) -> Objects:
+    """Measure what linking needs of labels (Y, X)."""
     flat = np.asarray(labels).ravel()
     where = np.flatnonzero(flat)
     ids, dense = np.unique(flat[where], return_inverse=True)
@@ -219,10 +219,11 @@ def _measure(labels: NDArray[Any]) -> _Objects:
     y, x = np.divmod(where, labels.shape[1])
     sums = np.stack([np.bincount(dense, w, minlength=len(ids)) for w in (y, x)], axis=1)
     centroids = sums / np.maximum(areas, 1)[:, None]
-    return _Objects(ids.astype(np.int64), areas, centroids, frame.reshape(labels.shape))
+    track = np.zeros(len(ids), np.int64)
+    return Objects(ids.astype(np.int64), areas, centroids, frame.reshape(labels.shape), track)
 
 
-def _overlaps(before: _Objects, now: _Objects) -> tuple[Ints, Ints, Ints]:
+def _overlaps(before: Objects, now: Objects) -> tuple[Ints, Ints, Ints]:
     both = (before.dense > 0) & (now.dense > 0)
     old, new = before.dense[both] - 1, now.dense[both] - 1
     shape = (len(before.ids), len(now.ids))

@@ -1,0 +1,158 @@
+"""Measure the objects of one frame: shape, and raw intensity inside, beside and around them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+from skimage.measure import regionprops_table
+
+from napari_unet.engine.settings import ADVANCED, Settings
+
+Columns = dict[str, NDArray[Any]]
+
+
+class TableSettings(Settings):
+    """What is measured beside the shape. Distances from an object's edge."""
+
+    ring: float | None = Field(
+        None, gt=0, le=100, title="Ring", json_schema_extra={"unit": "µm"},
+        description="Width of a ring around each cell whose intensity is measured too",
+    )  # fmt: skip
+    background_gap: int = Field(
+        2, ge=0, le=50, title="Background from", json_schema_extra={"unit": "px", **ADVANCED},
+        description="Pixels nearer to a cell do not count as its local background",
+    )  # fmt: skip
+    background_reach: int = Field(
+        12, ge=1, le=200, title="Background to", json_schema_extra={"unit": "px", **ADVANCED},
+        description="The local background is the median of the unlabelled pixels up to here",
+    )  # fmt: skip
+
+
+def measure_frame(
+    labels: NDArray[Any],
+    frame: NDArray[Any],
+    channels: Sequence[str],
+    *,
+    pixel_size: float | None = None,
+    settings: TableSettings | None = None,
+) -> Columns:
+    """Give one entry for each object of ``labels`` (Y, X), by column name.
+
+    ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
+    ``pixel_size`` (µm) is known (else NaN). An object without free pixels around it has no local
+    background (NaN).
+    """
+    settings = settings or TableSettings()
+    planes = frame[None] if frame.ndim == 2 else frame
+    ids, dense = _dense(labels)
+    columns = _shapes(ids, dense, pixel_size if pixel_size else np.nan)
+    inside = _Groups(dense.ravel(), len(ids))
+    beside, around = _surroundings(dense, len(ids), settings, pixel_size)
+    for name, plane in zip(channels, planes, strict=True):
+        values = plane.ravel()
+        mean, median, total = inside.statistics(values)
+        background = beside.statistics(values)[1]
+        columns |= {
+            f"{name}_mean": mean,
+            f"{name}_median": median,
+            f"{name}_sum": total,
+            f"{name}_background": background,
+            f"{name}_mean_minus_background": mean - background,
+            f"{name}_median_minus_background": median - background,
+            f"{name}_sum_minus_background": total - background * columns["area_px"],
+        }
+        if around is not None:
+            ring = dict(zip(("mean", "median", "sum"), around.statistics(values), strict=True))
+            columns |= {f"{name}_ring_{kind}": value for kind, value in ring.items()}
+    return columns
+
+
+class _Groups:
+    """Pixels sorted by object once, then mean, median and sum of any image from the runs."""
+
+    def __init__(self, groups: NDArray[Any], n: int) -> None:
+        self._where = np.flatnonzero(groups)
+        self._of = groups[self._where] - 1
+        self._n = n
+        self._counts = np.bincount(self._of, minlength=n)
+
+    def statistics(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Mean, median and sum of each group (n,); NaN for a group without pixels."""
+        chosen = values[self._where].astype(np.float64)
+        total = np.bincount(self._of, chosen, minlength=self._n)
+        median = np.full(self._n, np.nan)
+        some = self._counts > 0
+        ordered = chosen[np.lexsort((chosen, self._of))]
+        start = (np.cumsum(self._counts) - self._counts)[some]
+        low, high = start + (self._counts[some] - 1) // 2, start + self._counts[some] // 2
+        median[some] = (ordered[low] + ordered[high]) / 2
+        empty = np.where(some, 0.0, np.nan)
+        return total / np.maximum(self._counts, 1) + empty, median, total + empty
+
+
+def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> Columns:
+    n = len(ids)
+    if n == 0:
+        found = dict.fromkeys(
+            ("centroid-0", "centroid-1", "area", "perimeter", "eccentricity", "solidity"),
+            np.zeros(0),
+        )
+    else:
+        names = ("centroid", "area", "perimeter", "eccentricity", "solidity")
+        with warnings.catch_warnings():
+            # An object of a few pixels in a row has no convex hull; its solidity is then 1.
+            warnings.simplefilter("ignore")
+            found = regionprops_table(dense, properties=names)  # type: ignore[no-untyped-call]
+    y, x = found["centroid-0"], found["centroid-1"]
+    edge = np.unique(np.concatenate([dense[0], dense[-1], dense[:, 0], dense[:, -1]]))
+    touches = np.zeros(n + 1, dtype=np.int64)
+    touches[edge] = 1
+    area = found["area"].astype(np.int64)
+    return {
+        "label": ids.astype(np.int64),
+        "centroid_y_um": y * pixel_size,
+        "centroid_x_um": x * pixel_size,
+        "centroid_y_px": y,
+        "centroid_x_px": x,
+        "area_um2": area * pixel_size**2,
+        "area_px": area,
+        "perimeter_um": found["perimeter"] * pixel_size,
+        "perimeter_px": found["perimeter"],
+        "eccentricity": found["eccentricity"],
+        "solidity": np.where(np.isfinite(found["solidity"]), found["solidity"], 1.0),
+        "touches_border": touches[1:],
+    }
+
+
+def _surroundings(
+    dense: NDArray[np.int32], n: int, settings: TableSettings, pixel_size: float | None
+) -> tuple[_Groups, _Groups | None]:
+    """Give the local background and the ring: free pixels, each belonging to its nearest object."""
+    if n == 0:
+        return _Groups(dense.ravel(), 0), None if settings.ring is None else _Groups(
+            dense.ravel(), 0
+        )
+    distance, nearest = ndimage.distance_transform_edt(dense == 0, return_indices=True)
+    owner = dense[tuple(nearest)]
+    near, far = settings.background_gap, settings.background_reach
+    beside = np.where((distance > near) & (distance <= far), owner, 0)
+    around = None
+    if settings.ring is not None and pixel_size:
+        ring = np.where((distance > 0) & (distance * pixel_size <= settings.ring), owner, 0)
+        around = _Groups(ring.ravel(), n)
+    return _Groups(beside.ravel(), n), around
+
+
+def _dense(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    flat = labels.ravel()
+    where = np.flatnonzero(flat)
+    ids, inverse = np.unique(flat[where], return_inverse=True)
+    dense = np.zeros(flat.shape, np.int32)
+    dense[where] = inverse + 1
+    return ids, dense.reshape(labels.shape)
