@@ -15,7 +15,7 @@ from napari_unet.engine.settings import LabelSettings
 from napari_unet.gui.live_layer import actions_of, add_live_layer
 from napari_unet.gui.layers import place
 
-FRAMES, SIDE = 4, 96
+FRAMES, SIDE = 5, 96
 CENTRES = ((20, 20), (20, 70), (70, 22), (68, 70))
 
 
@@ -70,6 +70,10 @@ class Hand:
             self.send(QEvent.Type.MouseMove, point, Qt.MouseButton.NoButton, held=button)
         self.send(QEvent.Type.MouseButtonRelease, points[-1], button, held=False)
 
+    def hover(self, *points) -> None:
+        for point in points:
+            self.send(QEvent.Type.MouseMove, point, Qt.MouseButton.NoButton, held=False)
+
     def send(self, kind, point, button, held=None) -> None:
         """Send a mouse event to the canvas where a data point (y, x) is drawn."""
         canvas = self.viewer.window._qt_viewer.canvas.native
@@ -80,6 +84,7 @@ class Hand:
         buttons = button if held is None else (held or Qt.MouseButton.NoButton)
         event = QMouseEvent(kind, at, at, button, buttons, Qt.KeyboardModifier.NoModifier)
         QApplication.sendEvent(canvas, event)
+        self.qtbot.wait(15)  # napari and vispy throttle moves to one in 10 ms
 
     def key(self, key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
         canvas = self.viewer.window._qt_viewer.canvas.native
@@ -232,16 +237,19 @@ def test_polygon_and_encircling_stroke(hand):
     assert hand.seen()[44, 46] == new
     hand.undo()
     assert hand.seen()[44, 46] == 0
-    hand.layer.mode = "paint"
-    overlay = hand.layer._overlays["brush_stroke"]
+    circle = [(20 + 12 * np.sin(a), 20 + 12 * np.cos(a)) for a in np.linspace(0, 6, 12)]
     before = hand.seen().copy()
-    hand.layer._begin_stroke()
-    overlay.active = True
-    hand.layer.paint((0, 20, 30), 1)
-    hand.layer.paint((0, 20, 34), 1)
-    overlay.abort(hand.layer)
+    hand.drag(circle[0], label=new, size=3, button=2)  # right button: encircle and fill
+    hand.hover(*circle[1:6])
+    assert (hand.seen() != before).any()
+    hand.key(Qt.Key.Key_Escape)
     np.testing.assert_array_equal(hand.seen(), before)
-    assert not hand.live.corrections.ids(0).size
+    assert not hand.live.corrections.ids(0).size and hand.live.next_undo() == ()
+    hand.drag(circle[0], label=new, size=3, button=2)
+    hand.hover(*circle[1:], circle[0])
+    assert hand.seen()[20, 20] == new
+    hand.undo()
+    np.testing.assert_array_equal(hand.seen(), before)
 
 
 def test_toggling_3d_reads_the_movie_and_comes_back(hand):
