@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,13 @@ from napari_unet.cli import options as o
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow
 from napari_unet.cli.segment import LABELS, MOVIE, TABLE
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import OverlaySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_unet.engine.stack import Stack
 
 
 def export(
@@ -42,19 +48,36 @@ def export(
     from napari_unet.engine.stack import Stack
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as given:
+        _check(stack, given)
         prepare_folder(out, names, overwrite=overwrite)
         for name in names:
             path = follow(_writer(name, out / name, stack, given, look), name, len(stack))
             typer.echo(path)
 
 
-def _writer(name: str, path: Path, stack: Any, labels: Any, look: OverlaySettings) -> Any:
-    from napari_unet.engine.export import write_labels, write_table
-    from napari_unet.engine.movie import write_movie
+def _check(stack: Stack, labels: Stack) -> None:
+    if labels.shape != stack.shape[:1] + stack.frame_shape:
+        raise BadInput(
+            f"the labels {labels.name} are {_size(labels)}",
+            f"{_size(stack)}, as the movie {stack.name}",
+            "give labels of all frames of this movie",
+        )
 
+
+def _size(stack: Stack) -> str:
+    return f"{len(stack)} frames of {stack.frame_shape[0]} x {stack.frame_shape[1]} pixels"
+
+
+def _writer(
+    name: str, path: Path, stack: Stack, labels: Stack, look: OverlaySettings
+) -> Generator[int, None, Path]:
+    from napari_unet.engine.export import write_labels
+    from napari_unet.engine.movie import write_movie
+    from napari_unet.engine.table import write_table
+
+    frames = (labels[t] for t in range(len(labels)))
     if name == LABELS:
-        frames = (labels[t] for t in range(len(labels)))
-        return write_labels(path, frames, stack, n=len(stack), overwrite=True)
+        return write_labels(path, frames, stack, n=len(labels), overwrite=True)
     if name == TABLE:
-        return write_table(path, labels, stack, overwrite=True)
+        return write_table(path, frames, stack, overwrite=True)
     return write_movie(path, stack, labels, look, overwrite=True)

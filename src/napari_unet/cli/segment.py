@@ -83,10 +83,11 @@ def segment_stack(
     overlay: bool = True,
 ) -> list[Path]:
     """Predict, label and export a whole stack into the folder ``out``; give what was written."""
-    from napari_unet.engine.export import write_labels, write_table
+    from napari_unet.engine.export import write_labels
     from napari_unet.engine.movie import write_movie
     from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
+    from napari_unet.engine.table import write_table
 
     n = len(stack)
     made_by = Provenance.of(model, prediction=predict_settings, labels=label_settings)
@@ -95,7 +96,14 @@ def segment_stack(
         steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True, provenance=made_by)
         written = [follow(steps, "Labels", n)]
     with Stack.open(written[0]) as labels:
-        steps = write_table(out / TABLE, stack, labels, overwrite=True, provenance=made_by)
+        steps = write_table(
+            out / TABLE,
+            (labels[t] for t in range(n)),
+            stack,
+            threshold=label_settings.threshold,
+            overwrite=True,
+            provenance=made_by,
+        )
         written.append(follow(steps, "Table", n, kept=f"{LABELS} is written."))
         if overlay:
             steps = write_movie(

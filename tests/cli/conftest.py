@@ -1,0 +1,66 @@
+"""A small world for the command line: sample movie, its truth, and a tiny model, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_unet.cli.app import app
+from napari_unet.cli.demo import write_sample
+from napari_unet.sample_data import SMALL, sample_movie
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command gave back."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error(self) -> str:
+        """The last line on stderr: the error, where there was one."""
+        lines = [line for line in self.stderr.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Answer]:
+    """Run the program with words on its command line: ``run("info", path)``."""
+
+    def program(*words: object) -> Answer:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return program
+
+
+@dataclass(frozen=True)
+class World:
+    """Files that the commands work on."""
+
+    movie: Path
+    truth: Path
+    model: Path
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> World:
+    import torch
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.unet import UNet, UNetConfig
+
+    folder = tmp_path_factory.mktemp("world")
+    movie, truth = sample_movie(SMALL)
+    write_sample(folder / "movie.tif", movie)
+    write_sample(folder / "truth.tif", truth)
+    torch.manual_seed(0)
+    network = UNet(UNetConfig(filters=(4, 8))).eval()
+    model = Model(network, name="tiny", card={"diameter": 20.0}).save(folder / "tiny.safetensors")
+    return World(folder / "movie.tif", folder / "truth.tif", model)

@@ -1,0 +1,66 @@
+"""Train: a model file with its record, from frames that were chosen; resume and overwrite."""
+
+from __future__ import annotations
+
+import pytest
+import tifffile
+
+from napari_unet.engine.model import Model
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory, run):
+    out = tmp_path_factory.mktemp("train") / "new.safetensors"
+    answer = run(
+        "train", world.movie, world.truth, "--out", out, "--frames", "0,3", "--steps", 4,
+        "--seed", 3, "--threads", 1,
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == str(out)
+    return out
+
+
+def test_model_says_how_it_was_trained(trained):
+    record = Model.load(trained).record
+    assert record["frames"] == [0, 3]
+    assert record["steps"] == 4
+    assert record["settings"]["seed"] == 3
+    assert record["settings"]["minutes"] is None
+
+
+def test_nothing_but_the_model_is_left(trained):
+    assert list(trained.parent.iterdir()) == [trained]
+
+
+def test_base_is_the_parent_and_stays_as_it_was(world, trained, tmp_path, run):
+    before = trained.read_bytes()
+    out = tmp_path / "child"  # the suffix is added
+    words = ("train", world.movie, world.truth, "--out", out, "--base", trained)
+    answer = run(*words, "--steps", 2, "--frames", "0-3", "--validation", "3", "--device", "cpu")
+    assert answer.code == 0, answer.stderr
+    assert "before" in answer.stdout
+    child = Model.load(tmp_path / "child.safetensors")
+    assert child.record["parent"] == Model.load(trained).sha256
+    assert trained.read_bytes() == before
+
+
+def test_partial_labels_leave_the_rest_open(world, tmp_path, run):
+    sparse = tifffile.imread(world.truth)
+    kept = sparse[0].max()
+    sparse[sparse != kept] = 0
+    tifffile.imwrite(tmp_path / "sparse.tif", sparse, imagej=True, metadata={"axes": "TYX"})
+    answer = run(
+        "train", world.movie, tmp_path / "sparse.tif", "--out", tmp_path / "m", "--partial",
+        "--frames", "0,1", "--steps", 1,
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    assert "100 % of the pixels" not in answer.stderr
+
+
+def test_a_model_is_not_overwritten_unasked(world, trained, run):
+    before = trained.read_bytes()
+    words = ("train", world.movie, world.truth, "--out", trained, "--steps", 1, "--frames", "0")
+    answer = run(*words)
+    assert answer.code == 1
+    assert "add --overwrite" in answer.error
+    assert trained.read_bytes() == before
