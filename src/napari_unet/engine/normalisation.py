@@ -5,17 +5,22 @@ The same for crops and whole frames: training normalises the whole frame, then c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_unet.engine.settings import Normalisation
 
 _SAMPLED_FRAMES = 16
+
+
+class Frames(Protocol):
+    """Anything with frames by position: a Stack, a list, an array."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, t: int, /) -> Any: ...
 
 
 class Normaliser:
@@ -25,7 +30,7 @@ class Normaliser:
     and infinite pixels become the darkest value; a constant frame becomes 0.
     """
 
-    def __init__(self, settings: Normalisation, movie: Sequence[NDArray] | None = None) -> None:
+    def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
         self.settings = settings
         self._fixed: tuple[NDArray, NDArray] | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:

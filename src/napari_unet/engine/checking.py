@@ -1,0 +1,115 @@
+"""Checking a network while it learns: its objects on the frames kept aside."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_unet.engine.labels import label_frame
+from napari_unet.engine.metrics import Scores, frame_scores, pool
+from napari_unet.engine.probability import encode_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations import FrameAnnotation
+    from napari_unet.engine.schedule import Clock, Plan
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.unet import UNet
+
+_CHECKS = 20  # at most, spread over a run
+_CHECK_SHARE = 0.1  # of the time
+Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
+
+
+def network_codes(network: UNet, image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        frame = torch.from_numpy(image)[None].to(device)
+        if device.type != "mps":
+            frame = frame.contiguous(memory_format=torch.channels_last)
+        logits = network(frame)[0].float().cpu().numpy()
+    return encode_logits(logits)
+
+
+class Checker:
+    """Checks the mean weights at even intervals of a run and remembers the best."""
+
+    def __init__(self, clock: Clock, settings: LabelSettings, *, keep_best: bool) -> None:
+        self.settings, self.keep_best = settings, keep_best
+        self.best: dict[str, Any] = {}
+        self.history: list[dict[str, float]] = []
+        self.last: Scores | None = None
+        self._clock = clock
+
+    def scores(self, network: UNet, held: list[Checked]) -> Scores:
+        """Score a network on frames kept aside."""
+        with self._clock.aside():
+            return check(network, held, self.settings)
+
+    def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
+        """Whether to check after ``step``: where the clock decides, only while time allows."""
+        if plan.steps is None or (step % math.ceil(plan.steps / _CHECKS) and step != plan.steps):
+            return False
+        return not by_clock or self._clock.side_share < _CHECK_SHARE or plan.done(step) > 0.95
+
+    def check(self, network: UNet, held: list[Checked], step: int) -> Scores:
+        """Check now; the weights are kept where none were better."""
+        scores = self.last = self.scores(network, held)
+        value = object_score(scores)
+        self.history.append({"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou})
+        if self.keep_best and value >= self.best.get("score", -1.0):
+            weights = {k: v.clone() for k, v in network.state_dict().items()}
+            self.best = {"score": value, "step": step, "weights": weights}
+        return scores
+
+    def fails_to_improve(self, patience: int | None) -> bool:
+        """Whether the last ``patience`` checks brought nothing better."""
+        values = [(h["seg"] + h["f1"] + h["iou"]) / 3 for h in self.history]
+        return bool(
+            patience
+            and len(values) > patience
+            and max(values[-patience:]) <= max(values[:-patience])
+        )
+
+
+def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
+    """Score a network's labels on annotated, normalised frames."""
+    return pool(
+        score_labels(label_frame(network_codes(network, image), settings), annotation)
+        for image, annotation in frames
+    )
+
+
+def score_labels(labels: NDArray[Any], annotation: FrameAnnotation) -> Any:
+    """Score one frame where it is supervised.
+
+    Objects, of either side, count where most of them is supervised: what lies on unpainted
+    ground is neither right nor wrong.
+    """
+    inside = annotation.supervised
+    predicted = _mostly_inside(labels, inside)
+    truth = _mostly_inside(annotation.labels, inside)
+    return frame_scores(predicted, truth)
+
+
+def _mostly_inside(labels: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
+    if inside.all():
+        return labels
+    flat = labels.ravel()
+    size = np.bincount(flat)
+    seen = np.bincount(flat[inside.ravel()], minlength=len(size))
+    keep = 2 * seen > size
+    keep[0] = False
+    return np.where(keep[labels], labels, 0)
+
+
+def object_score(scores: Scores) -> float:
+    """Give the one number that decides which weights are best: object and pixel agreement."""
+    return (scores.seg + scores.f1 + scores.iou) / 3

@@ -1,0 +1,53 @@
+"""Checkpoint: a training run on disk, whole or not there, so that a crash loses a minute."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECONDS_BETWEEN = 45.0
+_FORMAT = "napari-unet checkpoint 1"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, strings, containers of them); the older file stays until then."""
+    buffer = io.BytesIO()
+    torch.save({"format": _FORMAT, **state}, buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running code.
+
+    Raises
+    ------
+    BadInput
+        Where it is missing, damaged or something else.
+
+    """
+    if not path.is_file():
+        raise BadInput(
+            f"there is no checkpoint {path}",
+            "one left by a stopped training",
+            "start a new training",
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0][:80] if str(error) else "it ends early"
+        raise BadInput(
+            f"{path.name} cannot be read ({reason})", "a checkpoint", "start a new training"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != _FORMAT:
+        raise BadInput(f"{path.name} is something else", "a checkpoint", "start a new training")
+    return state

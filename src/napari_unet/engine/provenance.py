@@ -1,0 +1,76 @@
+"""Where a model comes from: parent, frames, settings, scores, seed, versions."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet import __version__
+from napari_unet.engine.annotations import BACKGROUND_ID
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.metrics import Scores
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
+
+_DEFAULT_DIAMETER = 30.0
+
+
+def typical_diameter(annotations: Annotations) -> float:
+    """Median diameter in px of the annotated objects, each as a circle of its area."""
+    areas = [
+        np.bincount(frame.labels[frame.supervised & (frame.labels != BACKGROUND_ID)])[1:]
+        for frame in annotations.frames.values()
+    ]
+    sizes = np.concatenate(areas) if areas else np.zeros(0)
+    sizes = sizes[sizes > 0]
+    return float(np.sqrt(4 / np.pi * np.median(sizes))) if sizes.size else _DEFAULT_DIAMETER
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    names = ("torch", "numpy", "scikit-image", "tifffile")
+    return {
+        "napari-unet": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+
+
+def training_record(
+    *,
+    stack: Stack,
+    base: Model | None,
+    annotations: Annotations,
+    settings: dict[str, Any],
+    plan: dict[str, Any],
+    checked_on: str,
+    before: Scores | None,
+    after: Scores | None,
+    steps: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Give the record of one training, plain numbers and strings throughout."""
+    return {
+        "parent": base.sha256 if base else None,
+        "parent_name": base.name if base else None,
+        "movie": stack.name,
+        "movie_fingerprint": stack.fingerprint,
+        "frames": list(annotations.positions),
+        "annotated": annotations.describe(),
+        "checked_on": checked_on,
+        "before": asdict(before) if before else None,
+        "after": asdict(after) if after else None,
+        "settings": settings,
+        "plan": plan,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }

@@ -1,0 +1,130 @@
+"""How long to train: from minutes, epochs or steps to steps, batch and crop, resolved once."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import Field
+
+from napari_unet.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import TrainSettings
+
+_MEASURED = 12  # steps whose speed decides how many fit into the minutes
+_WARM = 2  # steps that are slower than the rest and not measured
+_SETTLED = 0.75  # share of a run after which its length is not touched any more
+_CHECKING_SHARE = 0.1
+_WARM_UP = 0.08
+
+
+class Plan(Settings):
+    """What a run does, recorded with the model and reused on resume."""
+
+    steps: int | None = Field(None, ge=1)
+    batch: int = Field(ge=1)
+    crop: int = Field(ge=16)
+    threads: int = Field(ge=1)
+
+    def done(self, step: int) -> float:
+        """Share of the run after ``step`` steps; 0 while its length is unknown."""
+        return step / self.steps if self.steps else 0.0
+
+    def smaller(self) -> Plan | None:
+        """Give half the batch, then half the crop; none where nothing is left to shrink."""
+        if self.batch > 1:
+            return self.replace(batch=self.batch // 2)
+        if self.crop >= 64:
+            return self.replace(crop=self.crop // 32 * 16)
+        return None
+
+
+class Clock:
+    """Time of a run: all of it, and what went into checks and previews beside the steps."""
+
+    def __init__(self) -> None:
+        self.earlier = 0.0  # of parts that were interrupted
+        self.side = 0.0
+        self._started = time.monotonic()
+        self._mark: tuple[int, float] | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning, interrupted parts included."""
+        return self.earlier + time.monotonic() - self._started
+
+    @property
+    def side_share(self) -> float:
+        """Share of the time that went into checks and previews."""
+        return self.side / max(self.elapsed, 1e-6)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Count what happens inside as beside the steps."""
+        began = time.monotonic()
+        yield
+        self.side += time.monotonic() - began
+
+    def left(self, plan: Plan, step: int) -> float | None:
+        """Seconds until the last step, at the pace so far."""
+        return self.elapsed * (plan.steps - step) / step if plan.steps and step else None
+
+    def resolve(self, plan: Plan, step: int, minutes: float) -> Plan:
+        """Set the steps that fit into the minutes, from the speed of the first ones.
+
+        Looked at again now and then until the last quarter: a machine's speed changes, and a
+        run that ends early or late has not annealed as it was meant to.
+        """
+        if step == _WARM:
+            self._mark = (step, self.elapsed - self.side)
+        due = step == _MEASURED if plan.steps is None else step % max(25, plan.steps // 16) == 0
+        if not due or self._mark is None or plan.done(step) > _SETTLED:
+            return plan
+        since, began = self._mark
+        pace = (self.elapsed - self.side - began) / (step - since)
+        left = max(0.0, 60 * minutes - self.elapsed) * (1 - _CHECKING_SHARE)
+        return plan.replace(steps=step + max(1, int(left / pace)))
+
+
+def first_plan(
+    settings: TrainSettings, *, device: str, threads: int, diameter: float, pixels: int, free: int
+) -> Plan:
+    """Choose crop and batch: a crop holds a few objects, a batch fits the memory.
+
+    ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device. Steps
+    are set where they follow without a clock.
+    """
+    wide = 256 if device == "cuda" else 128
+    crop = settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
+    filters = settings.filters
+    per_crop = crop**2 * sum(12 * 4 * width / 4**level for level, width in enumerate(filters))
+    wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / crop**2))
+    batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
+    steps = settings.steps
+    if steps is None and settings.epochs is not None:
+        steps = settings.epochs * max(1, math.ceil(pixels / (batch * crop**2)))
+    return Plan(steps=steps, batch=batch, crop=crop, threads=threads)
+
+
+def learning_rate(done: float, peak: float) -> float:
+    """Rate at the share ``done`` of a run: linear warm-up, then a half cosine to a thousandth."""
+    if done < _WARM_UP:
+        return peak * (0.02 + 0.98 * done / _WARM_UP)
+    along = (done - _WARM_UP) / (1 - _WARM_UP)
+    return peak * (0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * min(1.0, along))))
+
+
+def free_memory(device: torch.device) -> int:
+    """Free bytes on the device; 4 GB where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 4 * 2**30

@@ -1,0 +1,325 @@
+"""Training: one loop that draws crops, takes a step, checks now and then, and keeps the best."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_unet.engine.checking import Checker, network_codes
+from napari_unet.engine.checkpoint import SECONDS_BETWEEN, load_checkpoint, save_checkpoint
+from napari_unet.engine.devices import choose_device, physical_cores, use_threads
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.learner import Learner
+from napari_unet.engine.metrics import Scores
+from napari_unet.engine.model import Model
+from napari_unet.engine.normalisation import Normaliser
+from napari_unet.engine.provenance import training_record, typical_diameter
+from napari_unet.engine.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.settings import LabelSettings, TrainSettings
+from napari_unet.engine.training_data import TrainingData
+from napari_unet.engine.unet import UNet, UNetConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations import Annotations, Split
+    from napari_unet.engine.stack import Stack
+
+logger = logging.getLogger(__name__)
+_JOIN = 0.6  # share of a run after which the frame kept aside joins
+_SIDE_SHARE = 0.15  # of the time, for checks and previews together
+_NEW_RATE = 6e-3
+_FINE_TUNING_RATE = 2e-3
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
+
+    step: int
+    steps: int | None
+    seconds: float
+    seconds_left: float | None
+    loss: float
+    validation: Scores | None = None
+    preview: tuple[int, NDArray[np.uint8]] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainInput:
+    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
+
+    annotations: Annotations | None = None
+    preview: int | None = None
+    stop: bool = False
+
+
+def train(
+    stack: Stack,
+    annotations: Annotations,
+    settings: TrainSettings | None = None,
+    *,
+    base: Model | None = None,
+    name: str = "model",
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Generator[TrainStep, TrainInput | None, Model]:
+    """Train a U-Net on annotated frames; yields each step and returns the model.
+
+    Parameters
+    ----------
+    stack
+        The movie, frames ``(Y, X)`` or ``(C, Y, X)``.
+    annotations
+        What a person vouches for; the rest of the movie is ignored.
+    settings
+        Time, network and augmentation.
+    base
+        Model to start from; it is not changed. A new network where not given.
+    checkpoint
+        File that is written about every minute and removed at the end.
+    resume
+        Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
+
+    Raises
+    ------
+    BadInput
+        Where the annotations or frames cannot be learned from.
+
+    """
+    settings = settings or TrainSettings()
+    annotations = annotations.without_edge(settings.edge)
+    annotations.check()
+    _check_base(stack, base)
+    state = load_checkpoint(checkpoint) if resume and checkpoint else None
+    split = annotations.split(settings.validation)
+    return _Run(stack, split, settings, base, name, checkpoint).loop(annotations, state)
+
+
+class _Run:
+    """One training, from its values to its model."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        split: Split,
+        settings: TrainSettings,
+        base: Model | None,
+        name: str,
+        checkpoint: Path | None,
+    ) -> None:
+        self.stack, self.split, self.settings = stack, split, settings
+        self.base, self.name, self.checkpoint = base, name, checkpoint
+        self.step = 0
+        self.plan: Plan
+        self.before: Scores | None = None
+
+    def loop(
+        self, annotations: Annotations, state: dict[str, Any] | None
+    ) -> Generator[TrainStep, TrainInput | None, Model]:
+        """Draw, learn, check, show, save; until the plan is done or the person stops it."""
+        self._begin(annotations, state)
+        note = f"training on {self.split.train.describe()}; checked on {self.split.words}"
+        saved, show = time.monotonic(), None
+        while self.plan.steps is None or self.step < self.plan.steps:
+            use_threads(self.plan.threads)
+            loss, smaller = self._learn()
+            self.step += 1
+            if self._by_clock:
+                self.plan = self.clock.resolve(self.plan, self.step, self.settings.minutes or 5.0)
+            validation = self._check()
+            joined = self._join()
+            if self.checkpoint and time.monotonic() - saved > SECONDS_BETWEEN:
+                save_checkpoint(self.checkpoint, self._state())
+                saved = time.monotonic()
+            sent = yield TrainStep(
+                self.step,
+                self.plan.steps,
+                self.clock.elapsed,
+                self.clock.left(self.plan, self.step),
+                loss,
+                validation,
+                self._preview(show),
+                "; ".join(filter(None, (note, smaller, joined))) or None,
+            )
+            note, show = "", None
+            if sent is not None:
+                show = sent.preview
+                note = self._take(sent.annotations)
+            if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
+                break
+        return self._finish()
+
+    @property
+    def _by_clock(self) -> bool:
+        return self.settings.steps is None and self.settings.epochs is None
+
+    def _begin(self, annotations: Annotations, state: dict[str, Any] | None) -> None:
+        self.clock = Clock()
+        torch.manual_seed(self.settings.seed)
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        device = choose_device(self.settings.device)
+        self.normaliser = Normaliser(
+            self.base.normalisation if self.base else self.settings.normalisation, self.stack
+        )
+        self.data = TrainingData(
+            self.stack, annotations, self.split, self.settings, self.normaliser, device
+        )
+        self.diameter = typical_diameter(annotations)
+        self.label_settings = _label_settings(self.base, self.diameter)
+        self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
+        self.learner = Learner(
+            _network(self.stack, self.settings, self.base), self.settings, device
+        )
+        self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
+        self.plan = first_plan(
+            self.settings,
+            device=device.type,
+            threads=self.settings.threads or physical_cores(),
+            diameter=self.diameter,
+            pixels=self.data.pixels,
+            free=free_memory(device),
+        )
+        if state:
+            self._restore(state)
+        elif self.base and self.data.held:
+            self.before = self.checker.scores(self.learner.mean, self.data.held)
+
+    def _learn(self) -> tuple[float, str]:
+        """Take a step; out of memory, with a smaller batch (recovered outside the except)."""
+        note = ""
+        while True:
+            rate = learning_rate(self.plan.done(self.step), self.peak)
+            try:
+                batch = self.data.batch(self.plan.batch, self.plan.crop, self.generator)
+                return self.learner.learn(batch, rate, self.step), note
+            except torch.OutOfMemoryError:
+                smaller = self.plan.smaller()
+                if smaller is None:
+                    raise
+            self.learner.forget_gradients()
+            self.plan = smaller
+            note = (
+                f"memory ran out: going on with {smaller.batch} crops of {smaller.crop} px a step"
+            )
+            logger.warning("%s", note)
+
+    def _check(self) -> Scores | None:
+        held = [] if self.data.joined else self.data.held
+        if held and self.checker.due(self.plan, self.step, by_clock=self._by_clock):
+            return self.checker.check(self.learner.mean, held, self.step)
+        return None
+
+    def _join(self) -> str:
+        """Let the frame that was kept aside join, once it has said what there is to say."""
+        if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
+            return ""
+        self.data.join()
+        return f"{self.split.words} joins the training"
+
+    def _preview(self, t: int | None) -> tuple[int, NDArray[np.uint8]] | None:
+        if t is None or self.clock.side_share > _SIDE_SHARE:
+            return None
+        with self.clock.aside():
+            return t, network_codes(self.learner.mean, self.normaliser(self.stack[t]))
+
+    def _take(self, annotations: Annotations | None) -> str:
+        if annotations is None or not self.data.take(annotations.without_edge(self.settings.edge)):
+            return ""
+        return f"now training on {self.data.annotations.describe()}"
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "learner": self.learner.state(),
+            "plan": self.plan.model_dump(),
+            "step": self.step,
+            "seconds": self.clock.elapsed,
+            "side_seconds": self.clock.side,
+            "joined": self.data.joined,
+            "best": self.checker.best,
+            "history": self.checker.history,
+            "before": asdict(self.before) if self.before else None,
+            "generator": self.generator.get_state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.learner.restore(state["learner"])
+        self.plan = Plan.model_validate(state["plan"])
+        self.step = state["step"]
+        self.clock.earlier, self.clock.side = state["seconds"], state["side_seconds"]
+        self.checker.best, self.checker.history = state["best"], state["history"]
+        self.before = Scores(**state["before"]) if state["before"] else None
+        self.generator.set_state(state["generator"])
+        if state["joined"]:
+            self.data.join()
+
+    def _finish(self) -> Model:
+        """Take the best weights, or the last where all frames joined; write down their history."""
+        network = self.learner.mean
+        if self.checker.best:
+            network.load_state_dict(self.checker.best["weights"])
+        record = training_record(
+            stack=self.stack,
+            base=self.base,
+            annotations=self.data.annotations,
+            settings=self.settings.model_dump(mode="json"),
+            plan=self.plan.model_dump(mode="json"),
+            checked_on=self.split.words,
+            before=self.before,
+            after=self.checker.last,
+            steps=self.step,
+            seconds=self.clock.elapsed,
+        )
+        card = dict(self.base.card) if self.base else {}
+        card |= {"diameter": round(self.diameter, 1), "pixel_size": self.stack.pixel_size}
+        if self.checkpoint:
+            self.checkpoint.unlink(missing_ok=True)
+        return Model(
+            network.cpu().eval(),
+            self.normaliser.settings,
+            self.label_settings,
+            self.name,
+            record,
+            card,
+            dict(self.base.arrays) if self.base else {},
+        )
+
+
+def _network(stack: Stack, settings: TrainSettings, base: Model | None) -> UNet:
+    if base:
+        network = UNet(base.config)
+        network.load_state_dict(base.network.state_dict())
+        return network
+    outputs = ("object", "border") if settings.border else ("object",)
+    config = UNetConfig(in_channels=_channels(stack), outputs=outputs, filters=settings.filters)
+    return UNet(config)
+
+
+def _label_settings(base: Model | None, diameter: float) -> LabelSettings:
+    """Give the label settings of a model: smaller than a tenth of a typical cell is a speck."""
+    settings = base.label_settings if base else LabelSettings()
+    return settings.replace(min_size=max(5, int(0.1 * math.pi / 4 * diameter**2)))
+
+
+def _channels(stack: Stack) -> int:
+    return 1 if len(stack.shape) == 3 else stack.shape[1]
+
+
+def _check_base(stack: Stack, base: Model | None) -> None:
+    if base and base.config.in_channels != _channels(stack):
+        raise BadInput(
+            f"the model {base.name} takes {base.config.in_channels} channels, "
+            f"the movie gives {_channels(stack)}",
+            "as many channels as the model takes",
+            "choose other channels, or start from a new model",
+        )
