@@ -25,11 +25,11 @@ class Latest(QObject):
     answered = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, wait_ms: int = _WAIT_MS) -> None:
         super().__init__(parent)
         self._next: Callable[[], Any] | None = None
         self._running = False
-        self._timer = QTimer(self, interval=_WAIT_MS, singleShot=True)
+        self._timer = QTimer(self, interval=wait_ms, singleShot=True)
         self._timer.timeout.connect(self._start)
 
     def ask(self, question: Callable[[], Any]) -> None:

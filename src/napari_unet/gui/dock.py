@@ -28,7 +28,7 @@ class Dock(QWidget):
         self.name = name
         self.session = Session.of(viewer)
         self._viewer = viewer  # keeps the proxy that napari gave to this dock
-        self._stacked = False
+        self._stacked = self._settled = self._was_running = False
         inside = QWidget()
         self.column = Column(inside)
         self.column.setContentsMargins(10, 8, 10, 8)
@@ -54,8 +54,8 @@ class Dock(QWidget):
         for signal in (
             session.movie_changed,
             session.layers_changed,
-            session.models_changed,
-            session.labels_changed,
+            session.models.changed,
+            session.labels.changed,
         ):
             signal.connect(self.update_state)
         session.job.changed.connect(self._on_job)
@@ -85,8 +85,6 @@ class Dock(QWidget):
             self._was_running = state.running
             self.update_state()
 
-    _was_running = False
-
     def showEvent(self, event: QShowEvent | None) -> None:
         """Join the other docks of the plugin as a tab, once, when first shown."""
         super().showEvent(event)
@@ -96,16 +94,20 @@ class Dock(QWidget):
 
     def _stack_as_tab(self) -> None:
         window, mine = self.window(), _holder(self)
+        self._settled = True
         if not isinstance(window, QMainWindow) or mine is None:
             return
-        others = [_holder(dock) for dock in window.findChildren(Dock) if dock is not self]
-        beside = next(
-            (o for o in others if o is not None and o.isVisible() and not o.isFloating()), None
-        )
-        if beside is not None and mine not in window.tabifiedDockWidgets(beside):
+        others = [_holder(d) for d in window.findChildren(Dock) if d is not self and d.settled]
+        beside = next((o for o in others if o and not o.isHidden() and not o.isFloating()), None)
+        if beside is not None:
             window.tabifyDockWidget(beside, mine)
             mine.show()
             mine.raise_()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the dock has found its place among the others."""
+        return self._settled
 
 
 def _holder(widget: QWidget) -> QDockWidget | None:

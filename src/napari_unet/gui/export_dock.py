@@ -132,7 +132,7 @@ class ExportDock(Dock):
     def _save_movie(self) -> None:
         def write(export: Export) -> Any:
             settings = self._overlay()
-            live = self.session.live
+            live = self.session.labels.live
             shown = live.probabilities if settings.style == "probability" and live else None
             return export.write_movie(settings, shown)
 
@@ -179,7 +179,7 @@ class ExportDock(Dock):
             folder,
             self._positions(),
             overwrite,
-            self.session.provenance(layer),
+            self.session.labels.provenance(layer),
         )
 
     def _positions(self) -> tuple[int, ...]:
@@ -223,7 +223,7 @@ class ExportDock(Dock):
         why_not = self.busy() or self.no_movie() or no_labels
         for part in (self.save_labels, self.save_table):
             allow(part, why_not)
-        live = self.session.live
+        live = self.session.labels.live
         unknown = self.style_of_movie.value() == "probability" and (
             live is None or live.probabilities is None
         )
@@ -232,11 +232,11 @@ class ExportDock(Dock):
         self.why_not.say(f"{why_not}." if why_not and not mine else self._unfinished())
 
     def _unfinished(self) -> str:
-        live = self.session.live
+        live = self.session.labels.live
         if (
             live is None
             or live.probabilities is None
-            or self.labels.layer() is not self.session.live_layer
+            or self.labels.layer() is not self.session.labels.layer
         ):
             return ""
         missing = len(live) - int(live.probabilities.computed.sum())

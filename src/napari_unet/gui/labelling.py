@@ -28,22 +28,22 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
 
     image = session.movie_layer()
     stack = session.require_stack()
-    live, layer = session.live, session.live_layer
+    live, layer = session.labels.live, session.labels.layer
     if live is None:
-        live = LiveLabels((len(stack), *stack.frame_shape), settings=session.label_settings)
+        live = LiveLabels((len(stack), *stack.frame_shape), settings=session.labels.settings)
     if layer is None:
         layer = layers.raw(add_live_layer(session.viewer, live, image))
-        session.set_live(image, live, layer)
+        session.labels.show(live, layer)
     return live, layer
 
 
 def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
     """Run the chosen model on frames of the movie (all where None) as the viewer's job."""
-    choice = session.model
+    choice = session.models.chosen
     assert choice is not None
     session.movie_layer()  # unfolds an array with more axes before anything starts
     stack = session.require_stack()
-    known = session.live.probabilities if session.live is not None else None
+    known = session.labels.live.probabilities if session.labels.live is not None else None
     run = _Run(session)
     title = "Segmenting the movie" if frames is None else "Segmenting the frame"
     return session.job.start(
@@ -53,7 +53,7 @@ def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
             lambda: segmenting(stack, choice, session.predict_settings, frames, known),
             on_item=run.on_item,
             on_done=run.on_done,
-            on_end=session.labels_changed.emit,
+            on_end=session.labels.changed.emit,
             cancelled_line="Cancelled. What is done is kept; Whole movie goes on from there.",
         )
     )
@@ -63,19 +63,20 @@ class _Run:
     """What the main thread does while frames are segmented."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._session, self._image = session, session.image
         self._total = self._done = 0
         self._device = ""
         self._notice: str | None = None
-        self._seen: Labels | None = None
 
     def on_item(self, item: Ready | int) -> Progress | None:
+        if self._session.image is not self._image:  # its layer was removed
+            self._session.job.cancel()
+            return None
         if isinstance(item, Ready):
             self._begin(item)
             return Progress(0, self._total, line=f"Running on {self._device}…")
         self._done += 1
-        if item == self._session.frame and self._seen is not None:
-            self._session.refresh_labels()
+        self._session.labels.predicted(item)
         return None
 
     def on_done(self, _: None) -> str:
@@ -86,10 +87,7 @@ class _Run:
 
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice
-        self._session.set_model_used(ready.model)
-        self._session.adopt(ready.model.label_settings)
-        live, self._seen = show_labels(self._session)
-        if live.probabilities is not ready.probabilities:
-            live.probabilities = ready.probabilities
-        self._session.refresh_labels()
-        self._session.labels_changed.emit()
+        labels = self._session.labels
+        labels.adopt(ready.model.label_settings)
+        show_labels(self._session)
+        labels.set_model(ready.model, ready.probabilities)

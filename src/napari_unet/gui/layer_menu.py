@@ -33,7 +33,7 @@ class LabelsMenu(QComboBox):
         self._picked: weakref.ref[Labels] | None = None
         self.currentIndexChanged.connect(self._on_picked)
         session.layers_changed.connect(self.show_layers)
-        session.labels_changed.connect(self.show_layers)
+        session.labels.changed.connect(self.show_layers)
         session.movie_changed.connect(self.show_layers)
         self.show_layers()
 
@@ -47,7 +47,7 @@ class LabelsMenu(QComboBox):
         before = self.layer()
         found = layers.label_layers(self._session.viewer)
         picked = self._picked() if self._picked is not None else None
-        live = self._session.live_layer
+        live = self._session.labels.layer
         chosen = next(
             (x for x in (picked, live, before) if x in found), found[-1] if found else None
         )

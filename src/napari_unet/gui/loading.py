@@ -29,7 +29,7 @@ def load_model(session: Session, owner: str, path: str) -> bool:
         return _opening(file)
 
     def done(model: Model) -> str:
-        choice = session.add_model(ModelChoice(file.stem, "file", file, model))
+        choice = session.models.add(ModelChoice(file.stem, "file", file, model))
         return f"{choice.name} is open: {_describe(model)}."
 
     return session.job.start(Task(owner, "Opening the model", work, on_done=done))

@@ -21,10 +21,10 @@ class ModelMenu(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self._session, self._new, self._chooses = session, new, chooses
-        session.models_changed.connect(self.show_models)
+        session.models.changed.connect(self.show_models)
         self.show_models()
         if chooses:
-            self.currentIndexChanged.connect(lambda _: session.choose_model(self.choice()))
+            self.currentIndexChanged.connect(lambda _: session.models.choose(self.choice()))
 
     def choice(self) -> ModelChoice | None:
         """Give the model chosen; None for a new network, or where there is none."""
@@ -34,18 +34,18 @@ class ModelMenu(QComboBox):
     def show_models(self) -> None:
         """Show what the session has, and keep what was chosen here."""
         session = self._session
-        kept = session.model if self._chooses else self.choice()
+        kept = session.models.chosen if self._chooses else self.choice()
         began = self.count() == 0
         with signals_blocked(self):
             self.clear()
-            for model in session.models:
+            for model in session.models.all:
                 self.addItem(model.title, model)
             if self._new:
                 self.addItem(self._new, None)
             if not self.count():
                 self.addItem("no model yet", None)
             self.setCurrentIndex(self._index_of(kept, began))
-        self.setEnabled(bool(session.models) or bool(self._new))
+        self.setEnabled(bool(session.models.all) or bool(self._new))
 
     def _index_of(self, kept: ModelChoice | None, began: bool) -> int:
         for index in range(self.count()):

@@ -79,7 +79,6 @@ class MoviePicker(QWidget):
     def show_view(self, view: MovieView) -> None:
         """Show what the session resolved; touches nothing else."""
         _fill(self.image, view.layers or ("no image layer yet",), max(0, view.index))
-        self.image.setEnabled(bool(view.layers))
         _fill(self.channel, view.channels or ("channel 0",), view.channel)
         sections = tuple(str(z) for z in range(view.n_z))
         _fill(self.z, ("maximum of all", *sections), 0 if view.z == "max" else int(view.z) + 1)
@@ -119,6 +118,16 @@ class MoviePicker(QWidget):
             open_movie(self._session, path)
 
     def _on_job(self, state: Any) -> None:
+        for part in (
+            self.image,
+            self.channel,
+            self.z,
+            self.position,
+            self.axes,
+            self.open,
+            self.open_folder,
+        ):
+            part.setEnabled(not state.running)  # the work under way is on this movie
         if state.owner == OWNER:
             self.summary.say(state.line or self._session.view.summary, warn=state.failed)
             if not state.running and not state.failed:

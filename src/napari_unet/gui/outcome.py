@@ -130,7 +130,7 @@ class OutcomePanel(QWidget):
         def done(written: Path) -> str:
             if into_library:
                 kept = ModelChoice(choice.name, "mine", written, model)
-                session.replace_model(choice, kept)
+                session.models.replace(choice, kept)
                 self._choice = kept
             self.update_state()
             return line
@@ -142,10 +142,10 @@ class OutcomePanel(QWidget):
         self.forget()
         if choice is None:
             return
-        session.replace_model(choice, None)
-        if former in session.models:
-            session.choose_model(former)
-        name = session.model.name if session.model else "no model"
+        session.models.replace(choice, None)
+        if former in session.models.all:
+            session.models.choose(former)
+        name = session.models.chosen.name if session.models.chosen else "no model"
         session.job.say(OWNER, f"Back to {name}.")
         self.update_state()
 
@@ -162,7 +162,7 @@ class OutcomePanel(QWidget):
         base, choice, stack = self._base, self._choice, session.stack
         if base is None or choice is None or stack is None:
             return
-        position, settings = session.frame, session.label_settings
+        position, settings = session.frame, session.labels.settings
 
         def work() -> Any:
             from napari_unet.gui.learning import both_labels

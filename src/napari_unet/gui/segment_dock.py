@@ -38,10 +38,10 @@ class SegmentDock(Dock):
         self.column.addStretch(1)
         self._recount = QTimer(self, interval=80, singleShot=True)
         self._recount.timeout.connect(self._count)
-        session.settings_changed.connect(self._show_settings)
-        session.settings_changed.connect(self._recount_soon)
+        session.labels.settings_changed.connect(self._show_settings)
+        session.labels.settings_changed.connect(self._recount_soon)
         session.frame_changed.connect(self._recount_soon)
-        session.labels_changed.connect(self._recount_soon)
+        session.labels.changed.connect(self._recount_soon)
         self._show_settings()
         self.watch()
 
@@ -85,7 +85,7 @@ class SegmentDock(Dock):
         self.number = DecimalBox(above=0.0, below=1.0, step=0.01)
         self.number.setObjectName("segment.threshold_number")
         self.number.setMaximumWidth(110)
-        self.form = SettingsForm(self.session.label_settings, _LABEL_FIELDS, OWNER)
+        self.form = SettingsForm(self.session.labels.settings, _LABEL_FIELDS, OWNER)
         self.count = Hint(name="segment.count")
         name = QLabel("Threshold")
         cells = Column()
@@ -114,12 +114,12 @@ class SegmentDock(Dock):
         self._change(**changes)
 
     def _change(self, **changes: Any) -> None:
-        self.session.set_label_settings(self.session.label_settings.replace(**changes))
+        self.session.labels.set_settings(self.session.labels.settings.replace(**changes))
 
     # ---- what is shown ----------------------------------------------------------------------
 
     def _show_settings(self) -> None:
-        settings = self.session.label_settings
+        settings = self.session.labels.settings
         for part, value in (
             (self.threshold, settings.threshold),
             (self.number, settings.threshold),
@@ -133,7 +133,9 @@ class SegmentDock(Dock):
         """Resolve which buttons can be pressed, and say why the others cannot."""
         busy = self.busy()
         no_model = (
-            "" if self.session.model else "Load a model first, or train one in the Train dock"
+            ""
+            if self.session.models.chosen
+            else "Load a model first, or train one in the Train dock"
         )
         why_not = busy or self.no_movie() or no_model
         for part in (self.run_frame, self.run_movie):
@@ -148,11 +150,11 @@ class SegmentDock(Dock):
 
     def _count(self) -> None:
         session = self.session
-        stack, live = session.stack, session.live
+        stack, live = session.stack, session.labels.live
         if stack is None:
             self.count.say("")
             return
-        if live is None or session.live_layer is None:
+        if live is None or session.labels.layer is None:
             self.count.say("No labels yet. This frame shows what the model sees where you are.")
             return
         computed = (

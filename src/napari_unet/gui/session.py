@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.settings import LabelSettings, PredictSettings, Selection
+from napari_unet.engine.settings import PredictSettings, Selection
 from napari_unet.gui import layers
 from napari_unet.gui.job import Job
-from napari_unet.gui.model_choice import ModelChoice, free_name, known_models
+from napari_unet.gui.model_list import ModelList
+from napari_unet.gui.movie_labels import MovieLabels
 from napari_unet.gui.words import describe_stack
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_unet.engine.live_labels import LiveLabels
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
 
 _sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()
@@ -66,26 +63,16 @@ class Session:
     movie_changed = Signal()  # another stack
     frame_changed = Signal(int)
     layers_changed = Signal()
-    models_changed = Signal()
-    settings_changed = Signal()
-    labels_changed = Signal()  # the labels on screen are different ones
-    strokes_changed = Signal(tuple)  # a person painted: the frames
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = weakref.ref(viewer)
         self.job = Job()
-        self._redraw = QTimer(interval=0, singleShot=True)
-        self._redraw.timeout.connect(self._draw_labels)
         self.view = MovieView()
-        self.models: list[ModelChoice] = known_models()
-        self.model: ModelChoice | None = self.models[0] if self.models else None
-        self.label_settings = self._adopted = LabelSettings()
+        self.models = ModelList()
+        self.labels = MovieLabels(self)
         self.predict_settings = PredictSettings()
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
-        self._live: weakref.WeakKeyDictionary[Image, tuple[LiveLabels, weakref.ref[Labels]]]
-        self._live = weakref.WeakKeyDictionary()
-        self._used: weakref.WeakKeyDictionary[Image, Model] = weakref.WeakKeyDictionary()
         self._announced: Stack | None = None
         self._shown: tuple[int, Any] = (0, None)
         events = viewer.layers.events
@@ -132,6 +119,7 @@ class Session:
         shown = (self.frame, self._chosen)
         if shown != self._shown:
             self._shown = shown
+            self.labels.go_along()
             self.frame_changed.emit(self.frame)
 
     # ---- the movie --------------------------------------------------------------------------
@@ -234,6 +222,7 @@ class Session:
             self.view_changed.emit(view)
         if stack is not self._announced:
             self._announced = stack
+            self.labels.go_along()
             self.movie_changed.emit()
             self._on_dims()
 
@@ -250,104 +239,6 @@ class Session:
             opened = _Opened(selection, problem=str(error), data=image.data)
         self._opened[image] = opened
         return opened
-
-    # ---- models -----------------------------------------------------------------------------
-
-    def choose_model(self, choice: ModelChoice | None) -> None:
-        """Choose the model that Segment runs."""
-        if choice != self.model:
-            self.model = choice
-            self.models_changed.emit()
-
-    def add_model(self, choice: ModelChoice) -> ModelChoice:
-        """Put a model into every menu, under a free name, and choose it."""
-        same = next((m for m in self.models if m.path is not None and m.path == choice.path), None)
-        if same is None:
-            taken = {m.name for m in self.models}
-            choice = ModelChoice(
-                free_name(choice.name, taken), choice.origin, choice.path, choice.model
-            )
-            self.models = [*self.models, choice]
-        self.model = same or choice
-        self.models_changed.emit()
-        return self.model
-
-    def replace_model(self, old: ModelChoice, new: ModelChoice | None) -> None:
-        """Put ``new`` in the place of ``old``, or take ``old`` away."""
-        self.models = [m for m in ((new if m is old else m) for m in self.models) if m is not None]
-        if self.model is old:
-            self.model = new or (self.models[0] if self.models else None)
-        self.models_changed.emit()
-
-    # ---- settings ---------------------------------------------------------------------------
-
-    def set_label_settings(self, settings: LabelSettings) -> None:
-        """Move the threshold, or change how labels are made; the labels on screen follow."""
-        if settings == self.label_settings:
-            return
-        self.label_settings = settings
-        live = self.live
-        if live is not None:
-            live.settings = settings
-            self.refresh_labels()
-        self.settings_changed.emit()
-
-    def adopt(self, settings: LabelSettings) -> None:
-        """Take over what a model recommends, unless a person has chosen otherwise."""
-        if self.label_settings == self._adopted:
-            self._adopted = settings
-            self.set_label_settings(settings)
-
-    # ---- labels -----------------------------------------------------------------------------
-
-    @property
-    def live(self) -> LiveLabels | None:
-        """The movie's labels: derived from probability, corrections win."""
-        found = self._live.get(self.image) if self.image is not None else None
-        return found[0] if found else None
-
-    @property
-    def live_layer(self) -> Labels | None:
-        """The layer that shows them; None where a person removed it."""
-        found = self._live.get(self.image) if self.image is not None else None
-        layer = found[1]() if found else None
-        return layer if layer is not None and layer in layers.label_layers(self.viewer) else None
-
-    def _on_step(self, frames: tuple[int, ...]) -> None:
-        self.strokes_changed.emit(frames)
-        self.labels_changed.emit()
-
-    def set_model_used(self, model: Model) -> None:
-        """Remember which model the movie's probabilities come from."""
-        if self.image is not None:
-            self._used[self.image] = model
-
-    def provenance(self, layer: Labels) -> Provenance:
-        """Say where the labels of a layer come from, for the note beside an export."""
-        from napari_unet.engine.sidecar import Provenance
-
-        live = self.live
-        if live is None or layer is not self.live_layer or self.image is None:
-            return Provenance()
-        corrected = sum(len(live.corrections.ids(t)) for t in live.corrections.frames())
-        return Provenance.of(
-            self._used.get(self.image), n_corrected=corrected, labels=self.label_settings
-        )
-
-    def refresh_labels(self) -> None:
-        """Draw the labels again, once, when the events that wait are through."""
-        self._redraw.start()
-
-    def _draw_labels(self) -> None:
-        if self._viewer() is not None and self.live_layer is not None:
-            self.live_layer.refresh()
-
-    def set_live(self, image: Image, live: LiveLabels, layer: Labels) -> None:
-        """Remember the labels of a movie and the layer they are shown in."""
-        if self._live.get(image, (None,))[0] is not live:
-            live.on_step.append(self._on_step)
-        self._live[image] = (live, weakref.ref(layer))
-        self.labels_changed.emit()
 
 
 def _stack_of(image: Image, selection: Selection) -> Stack:

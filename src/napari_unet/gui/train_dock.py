@@ -125,7 +125,7 @@ class TrainDock(Dock):
         self._describe.answered.connect(lambda words: self.summary.say(f"Trains on {words}"))
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
         session = self.session
-        session.strokes_changed.connect(self._on_strokes)
+        session.labels.painted.connect(self._on_strokes)
         session.movie_changed.connect(self._ask)
         session.frame_changed.connect(lambda _: self.update_state())
         self._ask()
@@ -142,20 +142,20 @@ class TrainDock(Dock):
         self.update_state()
 
     def _on_new_cell(self) -> None:
-        live, layer = self.session.live, self.session.live_layer
+        live, layer = self.session.labels.live, self.session.labels.layer
         if live is not None and layer is not None:
             self.background.setChecked(False)
             layers.paint(self.session.viewer, layer, live.new_id())
 
     def _on_background(self, on: bool) -> None:
-        live, layer = self.session.live, self.session.live_layer
+        live, layer = self.session.labels.live, self.session.labels.layer
         if live is not None and layer is not None:
             label = layers.BACKGROUND if on else live.new_id()
             layers.paint(self.session.viewer, layer, label)
 
     def _on_whole(self, on: bool) -> None:
-        live = self.session.live
-        if live is not None and self.labels.layer() is self.session.live_layer:
+        live = self.session.labels.live
+        if live is not None and self.labels.layer() is self.session.labels.layer:
             live.confirm_frame(self.session.frame, on)
         self._ask()
 
@@ -219,7 +219,7 @@ class TrainDock(Dock):
         def work() -> Any:
             from napari_unet.gui.learning import learning
 
-            return learning(teacher, settings, base, name, session.label_settings, resume)
+            return learning(teacher, settings, base, name, session.labels.settings, resume)
 
         session.job.start(
             Task(
@@ -258,8 +258,8 @@ class TrainDock(Dock):
             layers.show_preview(self.session.viewer, image, frames, "what it has learned so far")
 
     def _on_model(self, model: Model, base: ModelChoice | None) -> str:
-        former = self.session.model
-        choice = self.session.add_model(ModelChoice(model.name, "mine", model=model))
+        former = self.session.models.chosen
+        choice = self.session.models.add(ModelChoice(model.name, "mine", model=model))
         return self.outcome.show_model(choice, base, former)
 
     def _training(self) -> bool:
@@ -276,13 +276,19 @@ class TrainDock(Dock):
             if self.labels.layer() is not None
             else "Paint some cells first: press Start painting"
         )
-        live_chosen = self.labels.layer() is not None and self.labels.layer() is session.live_layer
-        if live_chosen and session.live is not None and not session.live.corrections.frames():
+        live_chosen = (
+            self.labels.layer() is not None and self.labels.layer() is session.labels.layer
+        )
+        if (
+            live_chosen
+            and session.labels.live is not None
+            and not session.labels.live.corrections.frames()
+        ):
             no_labels = "Paint some cells first"
         why_not = busy or no_movie or no_labels
         allow(self.start, why_not)
         allow(self.annotate, no_movie)
-        not_painting = "" if session.live_layer is not None else "Press Start painting first"
+        not_painting = "" if session.labels.layer is not None else "Press Start painting first"
         allow(self.new_cell, not_painting)
         allow(self.background, not_painting)
         self._show_whole(live_chosen)
@@ -292,7 +298,7 @@ class TrainDock(Dock):
         self.outcome.update_state()
 
     def _show_whole(self, live_chosen: bool) -> None:
-        live = self.session.live
+        live = self.session.labels.live
         with signals_blocked(self.whole):
             if live_chosen and live is not None:
                 self.whole.setText("Every cell on this frame is outlined")

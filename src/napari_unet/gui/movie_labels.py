@@ -1,0 +1,162 @@
+"""The labels of a viewer's movies: one `LiveLabels` for each movie, and the layer that shows it."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_unet.engine.settings import LabelSettings, Selection
+from napari_unet.gui import layers
+from napari_unet.gui.ahead import Ahead
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+
+    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.sidecar import Provenance
+    from napari_unet.gui.session import Session
+
+
+@dataclass
+class _Shown:
+    live: LiveLabels
+    layer: weakref.ref[Labels]
+    model: Model | None = None
+
+
+class MovieLabels:
+    """Labels by movie, where a movie is an image layer and what is selected of it."""
+
+    changed = Signal()  # other labels, or the labels are different ones
+    painted = Signal(tuple)  # a person changed something: the frames
+    settings_changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self.settings = self._adopted = LabelSettings()
+        self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
+        self._all = weakref.WeakKeyDictionary()
+        self._ahead = Ahead(self.redraw)
+
+    # ---- what there is ----------------------------------------------------------------------
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The movie's labels: derived from probability, corrections win."""
+        shown = self._now()
+        return shown.live if shown else None
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer that shows them; None where there is none, or a person removed it."""
+        shown, session = self._now(), self._session()
+        layer = shown.layer() if shown else None
+        if layer is None or session is None or layer not in layers.label_layers(session.viewer):
+            return None
+        return layer
+
+    def show(self, live: LiveLabels, layer: Labels) -> None:
+        """Remember the labels of the movie and the layer they are shown in."""
+        key, before = self._key(), self._now()
+        assert key is not None
+        if before is None or before.live is not live:
+            live.on_step.append(self._on_step)
+        model = before.model if before else None
+        self._all.setdefault(key[0], {})[key[1]] = _Shown(live, weakref.ref(layer), model)
+        self.changed.emit()
+
+    def _now(self) -> _Shown | None:
+        key = self._key()
+        return self._all.get(key[0], {}).get(key[1]) if key else None
+
+    def _key(self) -> tuple[Image, Selection] | None:
+        session = self._session()
+        if session is None or session.image is None or session.stack is None:
+            return None
+        return session.image, session.stack.selection
+
+    def _on_step(self, frames: tuple[int, ...]) -> None:
+        self.painted.emit(frames)
+        self.changed.emit()
+
+    # ---- what changes them ------------------------------------------------------------------
+
+    def set_settings(self, settings: LabelSettings) -> None:
+        """Move the threshold, or change how labels are made; the labels on screen follow."""
+        if settings == self.settings:
+            return
+        self.settings = settings
+        live = self.live
+        if live is not None and live.settings != settings:
+            self._change(live, lambda: setattr(live, "settings", settings))
+        self.settings_changed.emit()
+
+    def adopt(self, settings: LabelSettings) -> None:
+        """Take over what a model recommends, unless a person has chosen otherwise."""
+        if self.settings == self._adopted:
+            self._adopted = settings
+            self.set_settings(settings)
+
+    def set_model(self, model: Model, probabilities: object) -> None:
+        """Derive the movie's labels from a model's probabilities; corrections stay."""
+        shown = self._now()
+        if shown is None:
+            return
+        live, shown.model = shown.live, model
+        if live.probabilities is not probabilities:
+            self._change(live, lambda: setattr(live, "probabilities", probabilities))
+        self.changed.emit()
+
+    def predicted(self, frame: int) -> None:
+        """Take in that a frame's probabilities were written."""
+        live, session = self.live, self._session()
+        if live is None or session is None:
+            return
+        if frame == session.frame:
+            self._change(live, lambda: live.invalidate(frame))
+        else:
+            live.invalidate(frame)
+
+    def go_along(self) -> None:
+        """Follow to another frame or movie: prepare what comes next, hide what is not of it."""
+        session = self._session()
+        if session is None:
+            return
+        now, image = self._now(), session.image
+        for shown in self._all.get(image, {}).values() if image is not None else ():
+            layer = shown.layer()
+            if layer is not None and shown is not now and layer.visible:
+                layer.visible = False
+        if now is not None:
+            if now.live.settings != self.settings:
+                self._change(now.live, lambda: setattr(now.live, "settings", self.settings))
+            self._ahead.around(now.live, session.frame)
+
+    def redraw(self) -> None:
+        """Draw the layer again."""
+        layer = self.layer
+        if layer is not None:
+            layer.refresh(extent=False)
+        self.changed.emit()
+
+    def _change(self, live: LiveLabels, change: object) -> None:
+        session = self._session()
+        if session is not None and callable(change):
+            self._ahead.change(live, session.frame, change)
+
+    # ---- where they come from ---------------------------------------------------------------
+
+    def provenance(self, layer: Labels) -> Provenance:
+        """Say where the labels of a layer come from, for the note beside an export."""
+        from napari_unet.engine.sidecar import Provenance
+
+        shown = self._now()
+        if shown is None or layer is not shown.layer():
+            return Provenance()
+        corrections = shown.live.corrections
+        corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
+        return Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)

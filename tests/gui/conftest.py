@@ -1,0 +1,125 @@
+"""A real napari with the plugin's docks, on a small generated movie."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtWidgets import QAbstractButton, QWidget
+
+from napari_unet.gui.dock import Dock
+from napari_unet.gui.session import Session
+from napari_unet.sample_data import SMALL, sample_movie
+
+PLUGIN = "napari-unet-live"
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep models and probabilities of the tests out of the person's own folders."""
+    place = tmp_path_factory.mktemp("home")
+    for name in ("data", "cache", "config"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(place / name))
+
+
+@pytest.fixture(scope="session")
+def small() -> tuple[np.ndarray, np.ndarray]:
+    """The small movie and its true labels, both (T, Y, X)."""
+    return sample_movie(SMALL)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
+    """A real viewer; nothing of it is left running."""
+    viewer = make_napari_viewer(show=False)
+    yield viewer
+    session = Session.of(viewer)
+    if session.job.running:
+        session.job.cancel()
+        qtbot.waitUntil(lambda: not session.job.running, timeout=20000)
+    QThreadPool.globalInstance().waitForDone(20000)
+    qtbot.wait(10)
+
+
+@pytest.fixture
+def movie(viewer: Any, small: tuple[np.ndarray, np.ndarray]) -> Any:
+    """The small movie as the viewer's first layer."""
+    return viewer.add_image(small[0], name="small", axis_labels=("t", "y", "x"))
+
+
+class Hand:
+    """A person at the docks: opens them, finds widgets by name, clicks, waits."""
+
+    def __init__(self, viewer: Any, qtbot: Any) -> None:
+        self.viewer, self.qtbot = viewer, qtbot
+
+    @property
+    def session(self) -> Session:
+        return Session.of(self.viewer)
+
+    def open(self, name: str) -> Dock:
+        _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        return dock
+
+    @staticmethod
+    def find(dock: QWidget, name: str) -> Any:
+        found = dock.findChild(QWidget, name)
+        assert found is not None, f"{name} is not there"
+        return found
+
+    def click(self, dock: QWidget, name: str) -> None:
+        button = self.find(dock, name)
+        assert isinstance(button, QAbstractButton)
+        assert button.isEnabled(), f"{name} is off: {button.toolTip()}"
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def done(self, timeout: int = 60000) -> str:
+        """Wait for the job; give the line in which it ended."""
+        job = self.session.job
+        self.qtbot.waitUntil(lambda: not job.running, timeout=timeout)
+        assert not job.state.failed, job.state.line
+        return job.state.line
+
+    def failure(self, timeout: int = 20000) -> str:
+        """Wait for the job; give the one line in which it failed."""
+        job = self.session.job
+        self.qtbot.waitUntil(lambda: not job.running, timeout=timeout)
+        assert job.state.failed
+        assert "\n" not in job.state.line
+        return job.state.line
+
+
+@pytest.fixture
+def hand(viewer: Any, qtbot: Any) -> Hand:
+    """Open docks and press buttons as a person would."""
+    return Hand(viewer, qtbot)
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory, small: Any) -> Path:
+    """A small model trained for a few steps on the small movie."""
+    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.training import train
+
+    stack, truth = (Stack.from_array(part, axes="TYX") for part in small)
+    settings = TrainSettings(minutes=None, steps=60, filters=(8, 16), crop=64, batch=4, threads=1)
+    steps = train(stack, Annotations.from_labels(stack, truth, (0, 3)), settings, name="tiny")
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value.save(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def collect() -> Iterator[None]:
+    """Let closed viewers go before the next one is made."""
+    yield
+    gc.collect()

@@ -1,0 +1,110 @@
+"""Segment, by clicks in a real napari."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.labels import label_frame
+from napari_unet.engine.model import Model
+from napari_unet.engine.predictor import open_predictor
+
+
+@pytest.fixture
+def segment(hand, movie, model_file):
+    """The Segment dock with the tiny model chosen."""
+    dock = hand.open("Segment")
+    hand.find(dock, "segment.model_path").setText(str(model_file))
+    hand.click(dock, "segment.load_model")
+    assert "tiny is open" in hand.done()
+    return dock
+
+
+def test_buttons_say_why_they_are_off(hand):
+    dock = hand.open("Segment")
+    button = hand.find(dock, "segment.run_movie")
+    assert not button.isEnabled()
+    assert button.toolTip() == "Open a movie first"
+    assert hand.find(dock, "segment.hint").text() == "Open a movie first."
+
+
+def test_whole_movie_then_threshold(hand, segment, small, model_file):
+    hand.click(segment, "segment.run_movie")
+    line = hand.done()
+    assert line.startswith("6 frames segmented on cpu")
+    layer = hand.session.labels.layer
+    model = Model.load(model_file)
+    predictor = open_predictor(model)
+    for threshold in (model.label_settings.threshold, 0.7, 0.2):
+        hand.find(segment, "segment.threshold").setValue(threshold)
+        settings = model.label_settings.replace(threshold=threshold)
+        for t in range(6):
+            wanted = label_frame(predictor(small[0][t]), settings)
+            np.testing.assert_array_equal(np.asarray(layer.data[t]), wanted)
+    hand.qtbot.waitUntil(
+        lambda: "cells in this frame" in hand.find(segment, "segment.count").text()
+    )
+
+
+def test_this_frame_only(hand, segment, viewer):
+    viewer.dims.set_point(0, 2)
+    hand.click(segment, "segment.run_frame")
+    hand.done()
+    assert list(hand.session.labels.live.probabilities.computed) == [t == 2 for t in range(6)]
+
+
+def test_labels_on_screen_follow_the_slider(hand, segment):
+    hand.click(segment, "segment.run_frame")
+    hand.done()
+    layer = hand.session.labels.layer
+    slider = hand.find(segment, "segment.threshold")
+    shown = []
+    for threshold in (0.3, 0.9):
+        slider.setValue(threshold)
+        shown.append(np.count_nonzero(layer._slice.image.raw))
+    assert shown[0] > shown[1] > 0
+    assert hand.find(segment, "segment.threshold_number").value() == 0.9
+
+
+def test_cancel_keeps_what_is_done_and_goes_on(hand, segment, monkeypatch):
+    from napari_unet.engine.predictor import Predictor
+
+    import time
+
+    launch = Predictor.start
+
+    def slow(self, staged):
+        time.sleep(0.1)
+        return launch(self, staged)
+
+    monkeypatch.setattr(Predictor, "start", slow)
+    hand.click(segment, "segment.run_movie")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 1, timeout=20000)
+    assert not hand.find(segment, "segment.run_movie").isEnabled()
+    hand.click(segment, "segment.cancel")
+    assert hand.done().startswith("Cancelled.")
+    computed = hand.session.labels.live.probabilities.computed
+    assert 1 <= computed.sum() < 6
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    assert hand.session.labels.live.probabilities.computed.all()
+    hand.click(segment, "segment.run_movie")
+    assert hand.done().startswith("Nothing to do")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "there is no file"), (b"\x80\x04nonsense", "cannot be read")],
+)
+def test_a_wrong_model_is_one_line(hand, movie, tmp_path, content, words):
+    dock = hand.open("Segment")
+    file = tmp_path / "bad.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    hand.find(dock, "segment.model_path").setText(str(file))
+    hand.click(dock, "segment.load_model")
+    line = hand.failure()
+    assert words in line
+    assert line in hand.find(dock, "segment.message").text()
+    assert hand.session.models.chosen is None or hand.session.models.chosen.name != "bad"
