@@ -27,207 +27,66 @@ class Settings(BaseModel):
     def __repr_args__(self) -> Any:
         """Show only what differs from the defaults."""
         fields = type(self).model_fields
-        return [
-            (k, v) for k, v in super().__repr_args__() if k not in fields or v != fields[k].default
-        ]
+        return [(k, v) for k, v in super().__repr_args__() if k not in fields or v != fields[k].default]
 
 
 class Selection(Settings):
     """Which part of a file is the movie: axes, position, channel, z. Chosen once per viewer."""
 
-    axes: str | None = Field(
-        None,
-        title="Axes",
-        description="Order of the file's axes, for example TCYX; read from the file where left empty",
-    )
-    position: int = Field(
-        0, ge=0, title="Position", description="Image series of a multi-position file, from 0"
-    )
-    channel: int | str | tuple[int, ...] | None = Field(
-        None,
-        title="Channel",
-        description="Channel by number (from 0) or name; several numbers for a model with several input channels; the first where left empty",
-    )
-    z: int | Literal["max"] = Field(
-        "max",
-        title="Z",
-        description="Section by number (from 0), or max for the maximum projection",
-    )
+    axes: str | None = Field(None, title="Axes", description="Order of the file's axes, for example TCYX; read from the file where left empty")
+    position: int = Field(0, ge=0, title="Position", description="Image series of a multi-position file, from 0")
+    channel: int | str | tuple[int, ...] | None = Field(None, title="Channel", description="Channel by number (from 0) or name; several numbers for a model with several input channels; the first where left empty")
+    z: int | Literal["max"] = Field("max", title="Z", description="Section by number (from 0), or max for the maximum projection")
 
 
 class Normalisation(Settings):
     """How raw intensities become the network's input. Belongs to the model."""
 
-    kind: Literal["percentile", "minmax", "zscore", "none"] = Field(
-        "percentile", title="Normalisation"
-    )
-    low: float = Field(
-        1.0,
-        ge=0,
-        le=50,
-        title="Low percentile",
-        description="Percentile that becomes 0",
-        json_schema_extra={"unit": "%"},
-    )
-    high: float = Field(
-        99.8,
-        ge=50,
-        le=100,
-        title="High percentile",
-        description="Percentile that becomes 1",
-        json_schema_extra={"unit": "%"},
-    )
+    kind: Literal["percentile", "minmax", "zscore", "none"] = Field("percentile", title="Normalisation")
+    low: float = Field(1.0, ge=0, le=50, title="Low percentile", description="Percentile that becomes 0", json_schema_extra={"unit": "%"})
+    high: float = Field(99.8, ge=50, le=100, title="High percentile", description="Percentile that becomes 1", json_schema_extra={"unit": "%"})
     clip: bool = Field(False, title="Clip", description="Cut values outside 0 to 1")
-    scope: Literal["frame", "movie"] = Field(
-        "frame", title="Measured on", description="Each frame by itself, or the whole movie once"
-    )
+    scope: Literal["frame", "movie"] = Field("frame", title="Measured on", description="Each frame by itself, or the whole movie once")
 
 
 class LabelSettings(Settings):
     """From probability to labels. Sizes in pixels of the movie."""
 
-    threshold: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        title="Threshold",
-        description="Pixels above this probability belong to a cell",
-    )
+    threshold: float = Field(0.5, gt=0, lt=1, title="Threshold", description="Pixels above this probability belong to a cell")
     split: bool = Field(True, title="Split touching cells", description="Separate cells that touch")
-    split_strength: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        title="Split",
-        description="0 splits only clear necks, 1 splits at the slightest",
-        json_schema_extra=ADVANCED,
-    )
-    min_size: int = Field(
-        30,
-        ge=0,
-        title="Smallest cell",
-        description="Objects with fewer pixels are dropped",
-        json_schema_extra={"unit": "px"},
-    )
-    max_size: int | None = Field(
-        None,
-        ge=1,
-        title="Largest cell",
-        description="Objects with more pixels are dropped; empty for no limit",
-        json_schema_extra={"unit": "px", **ADVANCED},
-    )
+    split_strength: float = Field(0.5, ge=0, le=1, title="Split", description="0 splits only clear necks, 1 splits at the slightest", json_schema_extra=ADVANCED)
+    min_size: int = Field(30, ge=0, title="Smallest cell", description="Objects with fewer pixels are dropped", json_schema_extra={"unit": "px"})
+    max_size: int | None = Field(None, ge=1, title="Largest cell", description="Objects with more pixels are dropped; empty for no limit", json_schema_extra={"unit": "px", **ADVANCED})
     fill_holes: bool = Field(True, title="Fill holes", description="Close holes inside cells")
-    drop_border: bool = Field(
-        False,
-        title="Drop cells at the edge",
-        description="Leave out cells that touch the image edge",
-        json_schema_extra=ADVANCED,
-    )
+    drop_border: bool = Field(False, title="Drop cells at the edge", description="Leave out cells that touch the image edge", json_schema_extra=ADVANCED)
 
 
 class PredictSettings(Settings):
     """How the network runs over the movie."""
 
-    device: Device = Field(
-        "auto", title="Run on", description="auto takes a GPU where torch can use one"
-    )
-    backend: Literal["auto", "torch", "openvino"] = Field(
-        "auto", title="Backend", json_schema_extra=ADVANCED
-    )
-    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field(
-        "auto", title="Precision", json_schema_extra=ADVANCED
-    )
-    accurate: bool = Field(
-        False,
-        title="Accurate",
-        description="Average over flips and rotations: eight times slower",
-        json_schema_extra=ADVANCED,
-    )
-    tile: int | None = Field(
-        None,
-        ge=64,
-        title="Tile",
-        description="Edge of a tile; empty for whole frames, tiled only where memory runs out",
-        json_schema_extra={"unit": "px", **ADVANCED},
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        title="Threads",
-        description="CPU threads; empty for one per physical core",
-        json_schema_extra=ADVANCED,
-    )
-    scale: float = Field(
-        1.0,
-        ge=0.05,
-        le=20,
-        title="Scale",
-        description="Frames are resized by this factor before the network and the result back",
-        json_schema_extra=ADVANCED,
-    )
+    device: Device = Field("auto", title="Run on", description="auto takes a GPU where torch can use one")
+    backend: Literal["auto", "torch", "openvino"] = Field("auto", title="Backend", json_schema_extra=ADVANCED)
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field("auto", title="Precision", json_schema_extra=ADVANCED)
+    accurate: bool = Field(False, title="Accurate", description="Average over flips and rotations: eight times slower", json_schema_extra=ADVANCED)
+    tile: int | None = Field(None, ge=64, title="Tile", description="Edge of a tile; empty for whole frames, tiled only where memory runs out", json_schema_extra={"unit": "px", **ADVANCED})
+    threads: int | None = Field(None, ge=1, title="Threads", description="CPU threads; empty for one per physical core", json_schema_extra=ADVANCED)
+    scale: float = Field(1.0, ge=0.05, le=20, title="Scale", description="Frames are resized by this factor before the network and the result back", json_schema_extra=ADVANCED)
 
 
 class Augmentation(Settings):
     """What is done at random to each training crop, on the device, in one batch."""
 
     flip: bool = Field(True, title="Flips and quarter turns")
-    rotate: float = Field(
-        180.0,
-        ge=0,
-        le=180,
-        title="Rotation",
-        description="Largest free rotation",
-        json_schema_extra={"unit": "°"},
-    )
+    rotate: float = Field(180.0, ge=0, le=180, title="Rotation", description="Largest free rotation", json_schema_extra={"unit": "°"})
     zoom_low: float = Field(0.7, gt=0.2, le=1, title="Smallest zoom")
     zoom_high: float = Field(1.4, ge=1, lt=5, title="Largest zoom")
-    elastic: float = Field(
-        2.0,
-        ge=0,
-        le=20,
-        title="Elastic deformation",
-        description="Standard deviation of the displacement",
-        json_schema_extra={"unit": "px"},
-    )
-    brightness: float = Field(
-        0.15,
-        ge=0,
-        le=1,
-        title="Brightness",
-        description="Largest shift, in units of the normalised range",
-    )
-    contrast: float = Field(
-        0.3, ge=0, lt=1, title="Contrast", description="Largest relative change"
-    )
-    gamma: float = Field(
-        0.3,
-        ge=0,
-        lt=1,
-        title="Gamma",
-        description="Largest change of the exponent, as its logarithm",
-    )
-    noise: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        title="Noise",
-        description="Largest standard deviation of added Gaussian noise",
-    )
-    blur: float = Field(
-        1.0,
-        ge=0,
-        le=5,
-        title="Blur",
-        description="Largest Gaussian sigma",
-        json_schema_extra={"unit": "px"},
-    )
-    cells: float = Field(
-        0.0,
-        ge=0,
-        le=3,
-        title="Brightness of single cells",
-        description="Largest change of each cell's own brightness, as its logarithm",
-    )
+    elastic: float = Field(2.0, ge=0, le=20, title="Elastic deformation", description="Standard deviation of the displacement", json_schema_extra={"unit": "px"})
+    brightness: float = Field(0.15, ge=0, le=1, title="Brightness", description="Largest shift, in units of the normalised range")
+    contrast: float = Field(0.3, ge=0, lt=1, title="Contrast", description="Largest relative change")
+    gamma: float = Field(0.3, ge=0, lt=1, title="Gamma", description="Largest change of the exponent, as its logarithm")
+    noise: float = Field(0.05, ge=0, le=1, title="Noise", description="Largest standard deviation of added Gaussian noise")
+    blur: float = Field(1.0, ge=0, le=5, title="Blur", description="Largest Gaussian sigma", json_schema_extra={"unit": "px"})
+    cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="Largest change of each cell's own brightness, as its logarithm")
 
     @classmethod
     def preset(cls, name: Literal["none", "light", "default", "strong"]) -> Augmentation:
@@ -236,219 +95,54 @@ class Augmentation(Settings):
 
 
 _PRESETS = {
-    "none": Augmentation(
-        flip=False,
-        rotate=0,
-        zoom_low=1,
-        zoom_high=1,
-        elastic=0,
-        brightness=0,
-        contrast=0,
-        gamma=0,
-        noise=0,
-        blur=0,
-    ),
-    "light": Augmentation(
-        rotate=0,
-        zoom_low=0.9,
-        zoom_high=1.1,
-        elastic=0,
-        brightness=0.05,
-        contrast=0.1,
-        gamma=0.1,
-        noise=0.02,
-        blur=0,
-    ),
+    "none": Augmentation(flip=False, rotate=0, zoom_low=1, zoom_high=1, elastic=0, brightness=0, contrast=0, gamma=0, noise=0, blur=0),
+    "light": Augmentation(rotate=0, zoom_low=0.9, zoom_high=1.1, elastic=0, brightness=0.05, contrast=0.1, gamma=0.1, noise=0.02, blur=0),
     "default": Augmentation(),
-    "strong": Augmentation(
-        zoom_low=0.5,
-        zoom_high=2.0,
-        elastic=4,
-        brightness=0.3,
-        contrast=0.5,
-        gamma=0.5,
-        noise=0.1,
-        blur=2,
-    ),
+    "strong": Augmentation(zoom_low=0.5, zoom_high=2.0, elastic=4, brightness=0.3, contrast=0.5, gamma=0.5, noise=0.1, blur=2),
 }
 
 
 class TrainSettings(Settings):
     """One training run. Time first: steps, batch and crop follow from the minutes."""
 
-    minutes: float | None = Field(
-        5.0, gt=0, title="Minutes", description="Time budget; empty where steps or epochs are given"
-    )
-    steps: int | None = Field(
-        None,
-        ge=1,
-        title="Steps",
-        description="Exact number of optimiser steps: the same seed then gives the same model on a CPU",
-        json_schema_extra=ADVANCED,
-    )
-    epochs: int | None = Field(
-        None,
-        ge=1,
-        title="Epochs",
-        description="Passes over the annotated area",
-        json_schema_extra=ADVANCED,
-    )
+    minutes: float | None = Field(5.0, gt=0, title="Minutes", description="Time budget; empty where steps or epochs are given")
+    steps: int | None = Field(None, ge=1, title="Steps", description="Exact number of optimiser steps: the same seed then gives the same model on a CPU", json_schema_extra=ADVANCED)
+    epochs: int | None = Field(None, ge=1, title="Epochs", description="Passes over the annotated area", json_schema_extra=ADVANCED)
     seed: int = Field(0, ge=0, title="Seed", json_schema_extra=ADVANCED)
-    threads: int | None = Field(
-        None,
-        ge=1,
-        title="Threads",
-        description="CPU threads; empty for one per physical core",
-        json_schema_extra=ADVANCED,
-    )
+    threads: int | None = Field(None, ge=1, title="Threads", description="CPU threads; empty for one per physical core", json_schema_extra=ADVANCED)
     device: Device = Field("auto", title="Train on")
-    filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field(
-        (16, 32, 64, 128),
-        title="Filters",
-        description="Channels of each level, for a network made from new",
-        json_schema_extra=ADVANCED,
-    )
-    border: bool = Field(
-        True,
-        title="Separate touching cells",
-        description="Learn the borders between cells beside the cells themselves",
-    )
-    border_weight: float = Field(
-        5.0,
-        ge=0,
-        le=100,
-        title="Border weight",
-        description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells",
-        json_schema_extra=ADVANCED,
-    )
-    border_sigma: float = Field(
-        5.0,
-        gt=0,
-        le=50,
-        title="Border width",
-        description="sigma of Ronneberger 2015",
-        json_schema_extra={"unit": "px", **ADVANCED},
-    )
-    edge: int = Field(
-        0,
-        ge=0,
-        le=500,
-        title="Leave out at the image edge",
-        description="Band along the image edge that is not trained on",
-        json_schema_extra={"unit": "px", **ADVANCED},
-    )
-    loss: Literal["bce_dice", "bce", "focal"] = Field(
-        "bce_dice", title="Loss", json_schema_extra=ADVANCED
-    )
-    learning_rate: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        title="Learning rate",
-        description="Peak of the one-cycle schedule; empty for 0.003 from new and 0.001 from a model",
-        json_schema_extra=ADVANCED,
-    )
+    filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new", json_schema_extra=ADVANCED)
+    border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")
+    border_weight: float = Field(5.0, ge=0, le=100, title="Border weight", description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells", json_schema_extra=ADVANCED)
+    border_sigma: float = Field(5.0, gt=0, le=50, title="Border width", description="sigma of Ronneberger 2015", json_schema_extra={"unit": "px", **ADVANCED})
+    edge: int = Field(0, ge=0, le=500, title="Leave out at the image edge", description="Band along the image edge that is not trained on", json_schema_extra={"unit": "px", **ADVANCED})
+    loss: Literal["bce_dice", "bce", "focal"] = Field("bce_dice", title="Loss", json_schema_extra=ADVANCED)
+    learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the one-cycle schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
-    ema: float = Field(
-        0.99,
-        ge=0,
-        lt=1,
-        title="EMA",
-        description="Decay of the running mean of the weights",
-        json_schema_extra=ADVANCED,
-    )
-    crop: int | None = Field(
-        None,
-        ge=32,
-        le=2048,
-        multiple_of=16,
-        title="Crop",
-        description="Edge of a training crop; empty for automatic",
-        json_schema_extra={"unit": "px", **ADVANCED},
-    )
-    batch: int | None = Field(
-        None,
-        ge=1,
-        le=512,
-        title="Batch",
-        description="Crops per step; empty for automatic",
-        json_schema_extra=ADVANCED,
-    )
-    augmentation: Augmentation = Field(
-        Augmentation(), title="Augmentation", json_schema_extra=ADVANCED
-    )
-    normalisation: Normalisation = Field(
-        Normalisation(), title="Normalisation", json_schema_extra=ADVANCED
-    )
-    validation: Literal["auto", "none"] | tuple[int, ...] = Field(
-        "auto",
-        title="Check on",
-        description="Frames kept aside for checking: auto, none, or their positions",
-        json_schema_extra=ADVANCED,
-    )
-    patience: int | None = Field(
-        None,
-        ge=1,
-        title="Patience",
-        description="Stop after so many checks without a better score; empty to use all the time",
-        json_schema_extra=ADVANCED,
-    )
+    ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
+    crop: int | None = Field(None, ge=32, le=2048, multiple_of=16, title="Crop", description="Edge of a training crop; empty for automatic", json_schema_extra={"unit": "px", **ADVANCED})
+    batch: int | None = Field(None, ge=1, le=512, title="Batch", description="Crops per step; empty for automatic", json_schema_extra=ADVANCED)
+    augmentation: Augmentation = Field(Augmentation(), title="Augmentation", json_schema_extra=ADVANCED)
+    normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
+    validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
+    patience: int | None = Field(None, ge=1, title="Patience", description="Stop after so many checks without a better score; empty to use all the time", json_schema_extra=ADVANCED)
 
 
 class OverlaySettings(Settings):
     """How an overlay movie looks and how it is encoded."""
 
-    style: Literal["contours", "filled", "side_by_side", "probability", "before_after"] = Field(
-        "contours", title="Style"
-    )
+    style: Literal["contours", "filled", "side_by_side", "probability", "before_after"] = Field("contours", title="Style")
     fps: float = Field(10.0, gt=0, le=120, title="Frames per second")
-    length: float | None = Field(
-        None,
-        gt=0,
-        le=36000,
-        title="Length",
-        description="Length of the movie; sets the frames per second; empty to choose those",
-        json_schema_extra={"unit": "s", **ADVANCED},
-    )
+    length: float | None = Field(None, gt=0, le=36000, title="Length", description="Length of the movie; sets the frames per second; empty to choose those", json_schema_extra={"unit": "s", **ADVANCED})
     line_width: int = Field(1, ge=1, le=20, title="Line width", json_schema_extra={"unit": "px"})
-    opacity: float = Field(
-        0.4, ge=0, le=1, title="Opacity", description="Of the colour in filled style"
-    )
+    opacity: float = Field(0.4, ge=0, le=1, title="Opacity", description="Of the colour in filled style")
     show_ids: bool = Field(False, title="Show ids")
-    tail: int = Field(
-        0,
-        ge=0,
-        le=1000,
-        title="Track tails",
-        description="How many frames back the path of each cell is drawn; 0 for none",
-        json_schema_extra={"unit": "frames"},
-    )
+    tail: int = Field(0, ge=0, le=1000, title="Track tails", description="How many frames back the path of each cell is drawn; 0 for none", json_schema_extra={"unit": "frames"})
     show_time: bool = Field(True, title="Time stamp")
     show_scale_bar: bool = Field(True, title="Scale bar")
     title_text: str = Field("", title="Title", max_length=200)
-    low: float = Field(
-        1.0,
-        ge=0,
-        le=50,
-        title="Black percentile",
-        description="Measured once over the movie, so that it does not flicker",
-        json_schema_extra={"unit": "%", **ADVANCED},
-    )
-    high: float = Field(
-        99.8, ge=50, le=100, title="White percentile", json_schema_extra={"unit": "%", **ADVANCED}
-    )
-    crop: tuple[int, int, int, int] | None = Field(
-        None,
-        title="Crop",
-        description="y0, x0, y1, x1 in pixels; empty for the whole frame",
-        json_schema_extra=ADVANCED,
-    )
+    low: float = Field(1.0, ge=0, le=50, title="Black percentile", description="Measured once over the movie, so that it does not flicker", json_schema_extra={"unit": "%", **ADVANCED})
+    high: float = Field(99.8, ge=50, le=100, title="White percentile", json_schema_extra={"unit": "%", **ADVANCED})
+    crop: tuple[int, int, int, int] | None = Field(None, title="Crop", description="y0, x0, y1, x1 in pixels; empty for the whole frame", json_schema_extra=ADVANCED)
     zoom: float = Field(1.0, gt=0, le=8, title="Zoom", json_schema_extra=ADVANCED)
-    quality: int = Field(
-        20,
-        ge=0,
-        le=51,
-        title="Quality",
-        description="x264 crf: lower is better and larger",
-        json_schema_extra=ADVANCED,
-    )
+    quality: int = Field(20, ge=0, le=51, title="Quality", description="x264 crf: lower is better and larger", json_schema_extra=ADVANCED)
