@@ -7,9 +7,7 @@ Measured on CPU, against plain eager PyTorch (docs/benchmarks.md): folding 1.1x,
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Literal, Protocol
-
-import torch
+from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.engine.devices import choose_device, has_cpu_bf16, physical_cores, unused_gpu
 from napari_unet.engine.errors import BadInput
@@ -17,15 +15,12 @@ from napari_unet.engine.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from torch import Tensor
 
+    from napari_unet.engine.precision import Precision
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.unet import UNet
-
-Precision = Literal["fp32", "fp16", "bf16", "int8"]
-
-SAME_LABELS = {"fp16": 0.999, "bf16": 0.999, "int8": 0.995}
-"""Least IoU of the masks with those of fp32, at probability 0.5, for a precision to be used."""
 
 
 class Backend(Protocol):
@@ -42,13 +37,17 @@ class Backend(Protocol):
         """
         ...
 
+    def at(self, precision: Precision, samples: Sequence[Tensor]) -> Backend:
+        """Give the same network at another precision, calibrated on samples (N, C, Y, X)."""
+        ...
+
     def release(self) -> None:
         """Give back memory that is only kept for speed."""
         ...
 
 
 def open_backend(network: UNet, settings: PredictSettings) -> Backend:
-    """Give the fp32 backend for these settings (see `faster` for the others).
+    """Give the fp32 backend for these settings; `at` makes the others of it.
 
     Raises
     ------
@@ -61,48 +60,11 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
     if wants_openvino(settings, device):
         from napari_unet.engine.openvino_backend import OpenVinoBackend
 
-        return OpenVinoBackend(network, "fp32", threads)
+        return OpenVinoBackend.of(network, threads)
     from napari_unet.engine.torch_backend import TorchBackend
 
     _check_precision(settings, device)
     return TorchBackend(network, device, "fp32", threads)
-
-
-def faster(
-    backend: Backend, network: UNet, settings: PredictSettings, samples: Sequence[Tensor]
-) -> Backend | None:
-    """Give the backend of the precision asked for, not yet checked; None where that is fp32.
-
-    ``auto`` is fp16 on CUDA, bf16 on a CPU that has it in hardware, and fp32 elsewhere.
-    ``samples`` (N, C, Y, X) serve to calibrate int8.
-    """
-    precision = settings.precision
-    if precision == "auto":
-        precision = _auto_precision(backend.device)
-    if precision == "fp32":
-        return None
-    threads = settings.threads or physical_cores()
-    if backend.name.startswith("openvino"):
-        from napari_unet.engine.openvino_backend import OpenVinoBackend
-
-        return OpenVinoBackend(network, precision, threads, samples)
-    from napari_unet.engine.torch_backend import TorchBackend
-
-    return TorchBackend(network, backend.device, precision, threads)
-
-
-def _auto_precision(device: torch.device) -> Precision:
-    if device.type == "cuda":
-        return "fp16"
-    return "bf16" if device.type == "cpu" and has_cpu_bf16() else "fp32"
-
-
-def agreement(logits: Tensor, reference: Tensor) -> float:
-    """IoU of two masks, logits above 0 of every channel; NaN counts as disagreement."""
-    a, b = logits > 0, reference > 0
-    a = a | ~torch.isfinite(logits) & ~b
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 1.0
 
 
 def notice_for(settings: PredictSettings, device: torch.device) -> str | None:

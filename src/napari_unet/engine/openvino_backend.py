@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_unet.engine.backends import Precision
+    from napari_unet.engine.precision import Precision
     from napari_unet.engine.unet import UNet
 
 logger = logging.getLogger(__name__)
@@ -27,16 +27,21 @@ _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
 class OpenVinoBackend:
     """The network compiled by OpenVINO, once for each shape of frame (a second or less)."""
 
-    def __init__(
-        self, network: UNet, precision: Precision, threads: int, samples: Sequence[Tensor] = ()
-    ) -> None:
+    def __init__(self, model: Any, precision: Precision, threads: int) -> None:
         self.name = f"openvino {precision}"
         self.device, self.precision = torch.device("cpu"), precision
-        self._threads = threads
-        self._model = _convert(network)
-        if precision == "int8":
-            self._model = _quantise(self._model, samples)
+        self._model, self._threads = model, threads
         self._compiled: dict[tuple[int, ...], Any] = {}
+
+    @classmethod
+    def of(cls, network: UNet, threads: int) -> OpenVinoBackend:
+        """Convert a network, in fp32."""
+        return cls(_convert(network), "fp32", threads)
+
+    def at(self, precision: Precision, samples: Sequence[Tensor]) -> OpenVinoBackend:
+        """Give the same network at another precision; int8 is calibrated on the samples."""
+        model = _quantise(self._model, samples) if precision == "int8" else self._model
+        return OpenVinoBackend(model, precision, self._threads)
 
     def logits(self, frames: Tensor) -> Tensor:
         """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X)."""
@@ -69,13 +74,12 @@ class OpenVinoBackend:
 def _convert(network: UNet) -> Any:
     """Turn the folded network into an OpenVINO model for any number and size of frames."""
     import openvino
-    from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
     folded = fold(network).cpu().float()
     edge = 4 * folded.config.multiple
     example = torch.zeros(1, folded.config.in_channels, edge, edge)
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", TracerWarning)  # sizes are multiples: no padding
+        warnings.simplefilter("ignore")  # tracing is deprecated, and sees no padding here
         model = openvino.convert_model(folded, example_input=example)
     model.reshape([-1, folded.config.in_channels, -1, -1])
     return model

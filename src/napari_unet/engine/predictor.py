@@ -6,6 +6,7 @@ asked for) it goes in tiles, with the same result.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,10 +15,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from napari_unet.engine.backends import SAME_LABELS, agreement, faster, notice_for, open_backend
+from napari_unet.engine.backends import notice_for, open_backend
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
 from napari_unet.engine.normalisation import Normaliser
+from napari_unet.engine.precision import CHECKED_EDGE, SAME_LABELS, agreement, middle, precision_for
 from napari_unet.engine.settings import PredictSettings
 from napari_unet.engine.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.transfer import CudaTransfer, PlainTransfer, encode_on_device
@@ -41,7 +43,6 @@ T = TypeVar("T")
 _BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
 _LARGEST_BATCH = 16
 _CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
-_CHECKED_EDGE = 1024  # px: of larger frames the middle is checked
 
 
 def open_predictor(
@@ -132,6 +133,7 @@ class Predictor:
     def stage(self, frame: NDArray[Any]) -> Staged:
         """Prepare a raw frame for `start`; slow parts of it run in the caller's thread."""
         frame = np.asarray(frame)
+        frame = frame.view(np.uint8) if frame.dtype == bool else frame
         channels = 1 if frame.ndim == 2 else frame.shape[0]
         if frame.ndim not in (2, 3) or channels != self.model.config.in_channels:
             raise BadInput(
@@ -231,7 +233,7 @@ class Predictor:
             self.notice = f"{self.device} has too little free memory: going on with the CPU, slower"
             logger.warning("%s", self.notice)
             self._backend = open_backend(
-                self.model.network, PredictSettings(device="cpu", threads=self.settings.threads)
+                self.model.network, self.settings.replace(device="cpu", precision="fp32")
             )
             self._transfer = _transfer(self._backend)
             self._plan = Plan(1, self.settings.tile)
@@ -244,32 +246,38 @@ class Predictor:
 
     def _choose_precision(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
         """Take a faster precision where its labels on frames of the movie are those of fp32."""
-        n = _CALIBRATION_FRAMES if self.settings.precision == "int8" else _CHECKED_FRAMES
-        positions = np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int))
-        config = self.model.config
+        precision = precision_for(self.settings.precision, self._backend.device)
+        if precision == "fp32":
+            return
+        n = _CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
+        if not (samples := self._samples(movie, n)):
+            return
 
-        def candidate() -> Backend | None:
-            samples = [_middle(self._normaliser(movie[int(t)]), config.multiple) for t in positions]
+        def compare() -> tuple[Backend, float]:
             frames = [sample.to(self._backend.device) for sample in samples]
-            found = faster(self._backend, self.model.network, self.settings, frames)
-            if found is None:
-                return None
-            worst = min(
-                agreement(found.logits(f), self._backend.logits(f))
-                for f in frames[-_CHECKED_FRAMES:]
-            )
-            if worst >= SAME_LABELS[found.precision]:
-                return found
+            candidate = self._backend.at(precision, frames)
+            checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
+            exact = self._backend.logits
+            return candidate, min(agreement(candidate.logits(f), exact(f)) for f in checked)
+
+        candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))
+        if worst >= SAME_LABELS[precision]:
+            self._backend = candidate
+        else:
             self.notice = (
-                f"{found.precision} changes the labels of this movie "
+                f"{precision} changes the labels of this movie "
                 f"(IoU {worst:.4f} with fp32): computing in fp32"
             )
             logger.warning("%s", self.notice)
-            return None
 
-        wanted = self._with_less_memory(candidate, (_CHECKED_EDGE, _CHECKED_EDGE))
-        if wanted is not None:
-            self._backend = wanted
+    def _samples(self, movie: Stack | Sequence[NDArray[Any]], n: int) -> list[Tensor]:
+        """Read and normalise up to ``n`` frames, evenly spread; damaged ones are left out."""
+        found = []
+        for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
+            with contextlib.suppress(BadInput):
+                frame = self._normaliser(movie[int(t)])
+                found.append(middle(frame, self.model.config.multiple))
+        return found
 
     def _first_batch(self) -> int:
         return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
@@ -288,10 +296,3 @@ def _resize(frames: Tensor, size: tuple[int, ...]) -> Tensor:
     if frames.device.type == "mps":  # no antialias there
         return _resize(frames.cpu(), size).to(frames.device)
     return F.interpolate(frames, list(size), mode="bilinear", antialias=True)
-
-
-def _middle(frame: NDArray[np.float32], multiple: int) -> Tensor:
-    """Cut the middle of a normalised frame, at most `_CHECKED_EDGE` wide, padded: (1, C, Y, X)."""
-    starts = [max(0, (n - _CHECKED_EDGE) // 2) for n in frame.shape[-2:]]
-    y, x = (slice(start, start + _CHECKED_EDGE) for start in starts)
-    return pad_to_multiple(torch.from_numpy(frame[:, y, x].copy())[None], multiple)[0]

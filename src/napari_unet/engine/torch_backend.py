@@ -11,9 +11,11 @@ from napari_unet.engine.devices import use_threads
 from napari_unet.engine.folding import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-    from napari_unet.engine.backends import Precision
+    from napari_unet.engine.precision import Precision
     from napari_unet.engine.unet import UNet
 
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -27,7 +29,8 @@ class TorchBackend:
     ) -> None:
         self.name = f"torch {precision}"
         self.device, self.precision = device, precision
-        self._type, self._threads = _TYPES[precision], threads
+        self._original, self._threads = network, threads
+        self._type = _TYPES[precision]
         on_mps = device.type == "mps"
         self._layout = torch.contiguous_format if on_mps else torch.channels_last
         folded = fold(network).to(device, self._type)
@@ -44,6 +47,10 @@ class TorchBackend:
         with torch.inference_mode():
             logits: Tensor = self._network(frames.to(self._type, memory_format=self._layout))
             return logits.float()
+
+    def at(self, precision: Precision, samples: Sequence[Tensor]) -> TorchBackend:
+        """Give the same network at another precision."""
+        return TorchBackend(self._original, self.device, precision, self._threads)
 
     def release(self) -> None:
         """Give cached memory back to the device."""
