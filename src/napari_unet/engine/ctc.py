@@ -1,8 +1,10 @@
 """The Cell Tracking Challenge's result folder: ``mask000.tif …`` and ``res_track.txt``.
 
 Format: https://celltrackingchallenge.net/datasets, rows ``L B E P`` (label, first frame, last
-frame, parent or 0). Frames are numbered as in the movie's file names. Where numbers are missing,
-tracks end and go on under a new id with the old one as parent, as the format asks for.
+frame, parent or 0). Frames are numbered as in the movie's file names, so that ``mask031.tif``
+belongs to ``man_seg031.tif``; a number that the movie lacks gets an empty mask, since some programs
+count files instead of reading their names. Before such a gap tracks end, and go on after it under
+a new id with the old one as parent, as the format asks for.
 """
 
 from __future__ import annotations
@@ -21,16 +23,22 @@ if TYPE_CHECKING:
     from napari_unet.engine.outputs import FrameInfo
 
 OURS = r"mask\d+\.tif|res_track\.txt"
+_LARGEST_NUMBER = 9999
 
 
 class CtcWriter:
     """Links and writes frames in order into a folder."""
 
     def __init__(self, folder: Path, info: FrameInfo) -> None:
-        self.folder, self.info = folder, info
+        self.folder = folder
         self.linker = Linker()
+        # A number such as a date is no count of frames; positions then stand in for it.
+        counts = max(info.numbers) <= _LARGEST_NUMBER
+        self._numbers = info.numbers if counts else tuple(range(len(info)))
+        self._digits = max(3, len(str(max(self._numbers))))
+        self._empty = np.zeros(info.shape, np.uint16)
         self._n = 0
-        self._digits = max(3, len(str(max(info.numbers))))
+        self._next = 0
 
     def __enter__(self) -> Self:
         return self
@@ -41,23 +49,22 @@ class CtcWriter:
 
     def write(self, frame: NDArray[Any]) -> None:
         """Link labels (Y, X) to the frame before and write them as uint16."""
-        numbers, n = self.info.numbers, self._n
-        gap = n > 0 and numbers[n] != numbers[n - 1] + 1
-        linked = self.linker(frame, numbers[n], cut=gap)
+        number = self._numbers[self._n]
+        linked = self.linker(frame, number, cut=self._n > 0 and number != self._next)
         if linked.max(initial=0) > np.iinfo(np.uint16).max:
             raise BadInput(
                 "more than 65,534 tracks",
                 "fewer in a Cell Tracking Challenge folder",
                 "export a shorter frame range",
             )
-        name = f"mask{numbers[n]:0{self._digits}d}.tif"
-        tifffile.imwrite(
-            self.folder / name,
-            linked.astype(np.uint16),
-            photometric="minisblack",
-            compression="zlib",
-        )
-        self._n += 1
+        for missing in range(self._next, number):
+            self._save(self._empty, missing)
+        self._save(linked.astype(np.uint16), number)
+        self._n, self._next = self._n + 1, number + 1
+
+    def _save(self, mask: NDArray[np.uint16], number: int) -> None:
+        path = self.folder / f"mask{number:0{self._digits}d}.tif"
+        tifffile.imwrite(path, mask, photometric="minisblack", compression="zlib")
 
     def _write_tracks(self) -> None:
         tracks = sorted(self.linker.tracks.values(), key=lambda t: t.id)
