@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -102,6 +103,28 @@ def test_versions_agree():
 def test_base_install_brings_no_qt_binding():
     bindings = re.compile("pyqt|pyside", re.IGNORECASE)
     assert not [line for line in PROJECT["dependencies"] if bindings.search(line)]
+
+
+def test_what_is_imported_is_declared():
+    others = {"pil": "pillow", "skimage": "scikit-image"}
+    declared = PROJECT["dependencies"] + [
+        line for extra in PROJECT["optional-dependencies"].values() for line in extra
+    ]
+    known = {_normal(re.split(r"[\[<>=; ]", line)[0]) for line in declared} | {"napari-unet"}
+    imported = {
+        _normal(name.partition(".")[0])
+        for path in PACKAGED.parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _names(node)
+        if name.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert {others.get(name, name) for name in imported} <= known
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 def test_constraints_pin_every_dependency():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,21 +120,27 @@ def predict_stack(
     from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
     from napari_unet.engine.predictor import open_predictor
     from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.session_folder import SessionFolder
 
     predictor = open_predictor(model, settings)
     say(f"{model.name} on {predictor.device}")
     if predictor.notice:
         say(predictor.notice)
-    folder = prepare_folder(out / f"{stack.name}.unet", (), overwrite=True)
-    key = prediction_key(stack, model, settings)
-    shape = probabilities_shape(stack, model)
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    probabilities = Probabilities.create(folder / f"{name}.probabilities", shape, key)
+    folder = prepare_folder(out / f"{movie_stem(stack)}.unet", (), overwrite=True)
+    key, shape = prediction_key(stack, model, settings), probabilities_shape(stack, model)
+    path = SessionFolder(folder, stack).probabilities_path(key)
+    probabilities = Probabilities.create(path, shape, key)
     done = int(probabilities.computed.sum())
     kept = f"Frames done so far are kept in {folder}; the same command goes on there."
     steps = predict(stack, predictor, probabilities)
     follow(steps, "Predict", len(stack), done=done, kept=kept)
     return probabilities
+
+
+def movie_stem(stack: Stack) -> str:
+    """Name of the movie's file or folder without its suffix."""
+    name = stack.path.name if stack.path else stack.name
+    return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE) or "movie"
 
 
 def label_frames(
