@@ -97,7 +97,7 @@ def world(folder: Path) -> tuple[Stack, Annotations, tuple[int, ...]]:
 
 
 def replay(folder: Path) -> dict[str, np.ndarray]:
-    """A few training images and masks that travel with the model (CC0), cut to 192 px."""
+    """Give a few training images and masks that travel with the model (CC0), cut to 192 px."""
     images, masks = [], []
     pairs = [pair for n, pair in enumerate(read(folder)) if n % KEPT_ASIDE]
     for image, labels in pairs[:: max(1, len(pairs) // REPLAY)][:REPLAY]:

@@ -205,7 +205,7 @@ class Annotations:
         return Split(self.only(rest), self.only(held), _frames_in_words(held), joins=False)
 
     def _split_region(self) -> Split:
-        """Keep the stripe aside, a quarter of the frame, that holds about a quarter of the cells."""
+        """Keep aside a stripe of the frame that holds about a quarter of the cells."""
         t = self.positions[0]
         frame = self.frames[t]
         along = int(np.argmax(frame.labels.shape))

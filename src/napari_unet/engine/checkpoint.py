@@ -19,7 +19,7 @@ _FORMAT = "napari-unet checkpoint 1"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors, numbers, strings, containers of them); the older file stays until then."""
+    """Write ``state``: tensors, numbers, strings; the older file stays until it is whole."""
     buffer = io.BytesIO()
     torch.save({"format": _FORMAT, **state}, buffer)
     with atomic_path(path) as temporary:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +20,10 @@ from napari_unet.engine.unet import UNet, UNetConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
-_EXPECTED = "the state_dict of a plain 2D U-Net: double 3x3 convolutions, transposed 2x2 up-convolutions, a 1x1 or 3x3 head"
+_EXPECTED = (
+    "the state_dict of a plain 2D U-Net: double 3x3 convolutions, transposed 2x2 up-convolutions, "
+    "a 1x1 or 3x3 head"
+)
 _REMEDY = "save it with torch.save(net.state_dict(), 'net.pth'), or train a new model here"
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network_weights")
@@ -55,7 +59,7 @@ class _Layer:
 
 
 def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
-    """Configuration and tensors for :class:`UNet` from a ``.pth`` file.
+    """Give configuration and tensors for :class:`UNet` from a ``.pth`` file.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
 
 
 def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
-    """Configuration and renamed tensors of a plain U-Net's ``state``."""
+    """Give configuration and renamed tensors of a plain U-Net's ``state``."""
     layers = _layers(state)
     *body, head = _with_head_last(layers)
     ups = [layer for layer in body if layer.transposed]
@@ -80,10 +84,11 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
     blocks = _double_convolutions(plain)
     if len(blocks) != 2 * len(ups) + 1:
         raise _NotPlain(
-            f"has {len(blocks)} double convolutions for {len(ups)} up-convolutions, not {2 * len(ups) + 1}"
+            f"has {len(blocks)} double convolutions for {len(ups)} up-convolutions, "
+            f"not {2 * len(ups) + 1}"
         )
     # decoders are registered deep first: that settles levels of equal width
-    rise = sorted(reversed(ups), key=lambda layer: (layer.outputs, layer.inputs))
+    rise = sorted(ups[::-1], key=lambda layer: (layer.outputs, layer.inputs))
     filters = _filters(rise)
     down, up = _place(blocks, filters)
     raw = head.outputs
@@ -159,7 +164,7 @@ def _layers(state: dict[str, Tensor]) -> list[_Layer]:
 
 
 def _first_without_norm(layers: list[_Layer], prefix: str, channels: int) -> _Layer:
-    """Find whose normalisation this is: some register conv, norm, conv, norm, some conv, conv, norm, norm."""
+    """Find whose normalisation this is: some register conv, norm, some conv, conv, norm, norm."""
     for layer in layers:
         if layer.kernel == 3 and layer.norm is None and layer.outputs == channels:
             return layer
@@ -184,7 +189,8 @@ def _double_convolutions(plain: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
     for first, second in blocks:
         if first.outputs != second.inputs or second.inputs != second.outputs:
             raise _NotPlain(
-                f"has a block {first.inputs}-{first.outputs}-{second.outputs}, not a double convolution"
+                f"has a block {first.inputs}-{first.outputs}-{second.outputs}, "
+                "not a double convolution"
             )
     return blocks
 
@@ -192,7 +198,7 @@ def _double_convolutions(plain: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
 def _place(
     blocks: list[tuple[_Layer, _Layer]], filters: tuple[int, ...]
 ) -> tuple[list[tuple[_Layer, _Layer]], list[tuple[_Layer, _Layer]]]:
-    """Encoder and decoder blocks by level, found by their channels; names do not matter."""
+    """Give encoder and decoder blocks by level, found by their channels; names do not matter."""
     rest = list(blocks)
 
     def take(level: int, inputs: int | None, order: int = 1) -> tuple[_Layer, _Layer]:
@@ -204,7 +210,8 @@ def _place(
                 rest.remove(block)
                 return block
         raise _NotPlain(
-            f"has no double convolution from {inputs or 'the image'} to {filters[level]} channels at level {level + 1}"
+            f"has no double convolution from {inputs or 'the image'} to {filters[level]} channels "
+            f"at level {level + 1}"
         )
 
     up = [take(level, 2 * filters[level], -1) for level in range(len(filters) - 1)]
@@ -214,10 +221,11 @@ def _place(
 
 def _filters(rise: list[_Layer]) -> tuple[int, ...]:
     """Channels of each level, from the up-convolutions, shallow first."""
-    for shallow, deep in zip(rise, rise[1:], strict=False):
+    for shallow, deep in pairwise(rise):
         if shallow.inputs != deep.outputs:
             raise _NotPlain(
-                f"has up-convolutions {deep.inputs}-{deep.outputs} and {shallow.inputs}-{shallow.outputs}, which do not follow each other"
+                f"has up-convolutions {deep.inputs}-{deep.outputs} and "
+                f"{shallow.inputs}-{shallow.outputs}, which do not follow each other"
             )
     return (*(layer.outputs for layer in rise), rise[-1].inputs)
 
@@ -288,8 +296,8 @@ def _surprise(config: UNetConfig, tensors: dict[str, Tensor]) -> float:
     def compare(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen, norm = inputs[0], module
         mean, variance = seen.mean((0, 2, 3)), seen.var((0, 2, 3)) + 1e-5
-        expected, spread = norm.running_mean, norm.running_var + 1e-5  # type: ignore[operator]
-        for found, remembered in ((mean, expected), (variance.log(), spread.log())):  # type: ignore[operator]
+        expected, spread = norm.get_buffer("running_mean"), norm.get_buffer("running_var") + 1e-5
+        for found, remembered in ((mean, expected), (variance.log(), spread.log())):
             pair = torch.stack((found, remembered))
             distances.append(1 - float(torch.nan_to_num(torch.corrcoef(pair)[0, 1])))
 

@@ -28,10 +28,9 @@ class Learner:
         self.device = device
         # channels_last makes convolutions faster, except backward on MPS, where it is far slower
         self._layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
-        flat = network.config.dims == 2
         self.network = network.to(device)
-        if flat:
-            self.network = self.network.to(memory_format=self._layout)
+        if network.config.dims == 2:
+            self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -53,7 +52,7 @@ class Learner:
             logits = self.network(image)
         loss = masked_loss(logits.float(), wanted, batch.supervised, batch.weight, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
         self._scaler.step(self.optimizer)

@@ -29,7 +29,7 @@ def border_weight(labels: NDArray[np.integer], w0: float, sigma: float) -> NDArr
             continue
         around = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
         distance = ndimage.distance_transform_edt(labels[around] != index).astype(np.float32)
-        first, second = nearest[(0, *around)], nearest[(1, *around)]
+        first, second = nearest[0][around], nearest[1][around]
         np.minimum(second, np.maximum(first, distance), out=second)
         np.minimum(first, distance, out=first)
     total = nearest.sum(0)
@@ -42,10 +42,11 @@ def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
     ``border`` is the outline of each object, inside it, and what touches another object: made
     from the labels of the crop, so that it is equally thin at any zoom.
     """
-    planes = [labels > 0]
-    for name in outputs[1:]:
-        planes.append(_outline(labels) if name == "border" else labels == _class_number(name))
-    return torch.cat(planes, 1).float()
+    planes = [
+        _outline(labels) if name == "border" else labels == _class_number(name)
+        for name in outputs[1:]
+    ]
+    return torch.cat([labels > 0, *planes], 1).float()
 
 
 def _outline(labels: Tensor) -> Tensor:

@@ -152,7 +152,7 @@ def _load(cls: type[Model], path: Path) -> Model:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         raise BadInput(
             f"{path.name} cannot be read as a model ({error})", "a .safetensors file", _WANTED

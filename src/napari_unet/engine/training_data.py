@@ -11,6 +11,8 @@ from napari_unet.engine.losses import border_weight
 from napari_unet.engine.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from numpy.typing import NDArray
 
@@ -89,7 +91,7 @@ class TrainingData:
         self._replace(changed)
         return bool(changed)
 
-    def _replace(self, frames: dict[int, FrameAnnotation]) -> None:
+    def _replace(self, frames: Mapping[int, FrameAnnotation]) -> None:
         self._frames |= {t: self._prepare(t, frame) for t, frame in frames.items()}
         self._sampler = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, cast
 
 import torch
@@ -89,8 +90,7 @@ class UNet(nn.Module):
             for inputs, outputs in zip((config.in_channels, *widths), widths, strict=False)
         )
         self.rise = nn.ModuleList(
-            ups(deep, shallow, 2, stride=2)
-            for shallow, deep in zip(widths, widths[1:], strict=False)
+            ups(deep, shallow, 2, stride=2) for shallow, deep in pairwise(widths)
         )
         self.up = nn.ModuleList(DoubleConv(2 * width, width, config) for width in widths[:-1])
         self.head = _conv(config.dims)(
@@ -101,7 +101,7 @@ class UNet(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Give the logits of ``frames``."""
         padded, crop = pad_to_multiple(frames, self.config.multiple)
-        logits = self._levels(padded)[(..., *crop)]
+        logits = self._levels(padded)[:, :, *crop]
         return _class_logits(logits) if self.config.softmax else logits
 
     def _levels(self, x: Tensor) -> Tensor:
