@@ -17,6 +17,7 @@ NOTHING = "_"
 _UNNAMED = "?"
 _FEW = 5  # an unnamed axis this short, beside another unnamed one, is taken for channels
 _REMEDY = "give the axes, for example TCYX"
+_MOST_CHANNELS = 32  # a spectral detector has as many
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ def guess_axes(axes: str, shape: tuple[int, ...], name: str, *, taken: str = "")
             named[i] = NOTHING
         elif unnamed:
             named[i] = _UNNAMED
+    if "S" in named and named[-1] != "S" and "C" not in named and "C" not in taken:
+        named[named.index("S")] = "C"  # colours in separate planes are channels in most files
     named = _find_image(named)
     places = [i for i, letter in enumerate(named) if letter == _UNNAMED]
     free = [a for a in "TCZ" if a not in named and a not in taken]
@@ -81,7 +84,7 @@ def guess_axes(axes: str, shape: tuple[int, ...], name: str, *, taken: str = "")
     result = "".join(named)
     if guesses not in ([], ["T"]):
         logger.warning("%s does not name its axes; read as %s", name, result)
-    return result
+    return result if taken else _doubt_axes(result, shape, name)
 
 
 def say_shape(axes: str, shape: tuple[int, ...]) -> str:
@@ -101,6 +104,27 @@ def _guess_letters(lengths: list[int], free: list[str]) -> list[str] | None:
         order = "CZ" if lengths[0] <= _FEW else "ZC"
         return next(([a] for a in order if a in free), None)
     return None
+
+
+def _doubt_axes(axes: str, shape: tuple[int, ...], name: str) -> str:
+    """Doubt what a file without time says: many writers call frames channels or sections."""
+    if "T" in axes:
+        return axes
+    for letter, word in (("C", "channels"), ("Z", "sections")):
+        n = shape[axes.index(letter)] if letter in axes else 1
+        if letter == "C" and n > _MOST_CHANNELS:
+            axes = axes.replace("C", "T")
+            logger.warning("%s says it has %d channels; read as frames, axes %s", name, n, axes)
+            return axes
+        if n > _FEW:
+            logger.warning(
+                "%s says it has one frame with %d %s; if these are frames, give the axes %s",
+                name,
+                n,
+                word,
+                axes.replace(letter, "T").replace(NOTHING, ""),
+            )
+    return axes
 
 
 def _find_image(named: list[str]) -> list[str]:

@@ -66,16 +66,15 @@ def order_files(files: Sequence[Path]) -> tuple[list[Path], tuple[int, ...] | No
             _refuse_kinds(files, patterns)
         return sorted(files, key=_natural), None
     runs = [tuple(int(d) for d in _DIGITS.findall(f.stem)) for f in files]
-    varying = [i for i in range(len(runs[0])) if len({r[i] for r in runs}) > 1]
-    if not runs[0] or (len(files) > 1 and not varying):
+    if not runs[0]:
         return sorted(files, key=_natural), None
+    varying = [i for i in range(len(runs[0])) if len({r[i] for r in runs}) > 1]
     unique = [i for i in varying if len({r[i] for r in runs}) == len(files)]
     if len(files) > 1 and not unique:
+        what = "differ in several numbers" if len(varying) > 1 else "have the same number twice"
         raise BadInput(
-            f"the folder {files[0].parent.name} has files whose names differ in several numbers "
-            f"({files[0].name}, {files[-1].name})"
-            if len(varying) > 1
-            else f"the folder {files[0].parent.name} has the same frame number twice",
+            f"the folder {files[0].parent.name} has files whose names {what} "
+            f"(such as {files[0].name} and {files[-1].name})",
             "one file for each frame, with its number in the name",
             "keep one channel and position in a folder, or save the movie as one TIFF",
         )

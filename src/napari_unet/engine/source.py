@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -78,3 +79,23 @@ def check_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
             "convert it to 8, 16 or 32 bit first",
         )
     return dtype.newbyteorder("=")
+
+
+class Users:
+    """Counts the stacks that read from one source; it is closed when the last one leaves."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._count, self._lock = source, 0, threading.Lock()
+
+    def join(self) -> None:
+        """One more."""
+        with self._lock:
+            self._count += 1
+
+    def leave(self) -> None:
+        """One less."""
+        with self._lock:
+            self._count -= 1
+            last = self._count == 0
+        if last:
+            self._source.close()

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import logging
 import operator
-import threading
 import weakref
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.array_source import ArraySource
+from napari_unet.engine.channels import name_channels, resolve_channels, resolve_z, to_grey
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.folder_source import FolderSource
 from napari_unet.engine.frame_numbers import (
@@ -26,7 +26,7 @@ from napari_unet.engine.frame_numbers import (
 )
 from napari_unet.engine.lazy_frames import LazyFrames
 from napari_unet.engine.settings import Selection
-from napari_unet.engine.source import Metadata, Source
+from napari_unet.engine.source import Metadata, Source, Users
 from napari_unet.engine.tiff_source import TiffSource
 
 __all__ = [
@@ -39,9 +39,6 @@ __all__ = [
     "parse_frames",
 ]
 
-_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, for colour images read as grey
-_COLOURS = ("red", "green", "blue", "alpha")
-
 logger = logging.getLogger(__name__)
 
 
@@ -52,13 +49,13 @@ class Stack:
     source's dtype; from any thread. Nothing else is kept in memory.
     """
 
-    def __init__(self, source: Source, selection: Selection, users: _Users | None = None) -> None:
+    def __init__(self, source: Source, selection: Selection, users: Users | None = None) -> None:
         self._source, self.selection = source, selection
         self._channel_axis = next((a for a in "CS" if a in source.axes), None)
-        self.channel_names = _name_channels(source, self._channel_axis)
-        self._channels = _resolve_channels(selection, self.channel_names, source)
-        self._z = _resolve_z(selection, source)
-        self._users = users or _Users(source)
+        self.channel_names = name_channels(source, self._channel_axis)
+        self._channels = resolve_channels(selection, self.channel_names, source)
+        self._z = resolve_z(selection, source)
+        self._users = users or Users(source)
         self._users.join()
         self._release = weakref.finalize(self, self._users.leave)
 
@@ -249,7 +246,7 @@ class Stack:
         if "Z" in left:
             plane = plane.max(axis=-3)
         if grey and "S" in left:
-            plane = _to_grey(plane)
+            plane = to_grey(plane)
         return np.ascontiguousarray(plane)
 
     def lazy(self) -> LazyFrames:
@@ -305,76 +302,6 @@ def match_frames(a: Stack, b: Stack) -> list[tuple[int, int]]:
         f"{len(a)}, as in {a.name}",
         "give folders whose file names carry frame numbers, or as many frames in both",
     )
-
-
-class _Users:
-    """Stacks that read from one source; it is closed when the last of them leaves."""
-
-    def __init__(self, source: Source) -> None:
-        self._source, self._count, self._lock = source, 0, threading.Lock()
-
-    def join(self) -> None:
-        with self._lock:
-            self._count += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._count -= 1
-            last = self._count == 0
-        if last:
-            self._source.close()
-
-
-def _name_channels(source: Source, axis: str | None) -> tuple[str, ...]:
-    n = source.length(axis) if axis else 1
-    names = source.metadata.channel_names
-    if len(names) == n:
-        return names
-    if axis == "S" and n in (3, 4):
-        return _COLOURS[:n]
-    return tuple(f"channel {i}" for i in range(n))
-
-
-def _resolve_channels(
-    selection: Selection, names: tuple[str, ...], source: Source
-) -> int | tuple[int, ...] | None:
-    """Numbers of the channels asked for; None for colours as grey."""
-    asked = selection.channel
-    if asked is None:
-        return None if "C" not in source.axes and "S" in source.axes else 0
-    if isinstance(asked, str):
-        same = [i for i, n in enumerate(names) if n.casefold() == asked.strip().casefold()]
-        asked = same[0] if same else int(asked) if asked.strip().isdecimal() else -1
-    channels = asked if isinstance(asked, tuple) else (asked,)
-    if not channels or not all(0 <= c < len(names) for c in channels):
-        raise BadInput(
-            f"channel {selection.channel} of {source.name}, which has {', '.join(names)}",
-            f"a number from 0 to {len(names) - 1} or a name",
-            "choose another channel, or correct the axes",
-        )
-    return asked
-
-
-def _resolve_z(selection: Selection, source: Source) -> int | None:
-    """Give the section asked for; None for the maximum projection."""
-    z, n = selection.z, source.length("Z")
-    if z != "max" and not 0 <= z < n:
-        raise BadInput(
-            f"z {z} of {source.name}, which has {n} section{'s' * (n != 1)}",
-            f"max or a number from 0 to {n - 1}",
-            "choose another z, or correct the axes",
-        )
-    return None if z == "max" or n == 1 else z
-
-
-def _to_grey(colours: NDArray[Any]) -> NDArray[Any]:
-    """(S, ...) to (...) in the same dtype: luminance of red, green, blue; alpha is left out."""
-    if len(colours) < 3:
-        return colours[0]
-    grey = np.tensordot(np.array(_LUMINANCE), colours[:3].astype(np.float64), axes=1)
-    if colours.dtype.kind in "ui":
-        grey = np.rint(grey)
-    return np.asarray(grey, dtype=colours.dtype)
 
 
 def _say_numbers(stack: Stack) -> str:

@@ -64,7 +64,7 @@ def _open_series(
     path: Path, position: int, flags: dict[str, Any]
 ) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
     tif = None
-    with _tifffile_complaints() as complaints:
+    with tifffile_complaints() as complaints:
         try:
             tif = tifffile.TiffFile(path, **flags)
             n_pages = len(tif.pages)  # walks through the file: finds out where it is cut
@@ -78,14 +78,13 @@ def _open_series(
                 tif.close()
             raise _refused(path, error, is_tiff=tif is not None) from error
     try:
-        for level, message in complaints:
-            if level >= logging.ERROR:
-                raise damaged(path, message)
+        refuse_errors(path, complaints)
+        for _, message in complaints:
             if _SERIOUS.search(message):
                 raise _WrongMetadata(message)
         chosen = _choose(path, series, position)
         _check_pages(path, series, n_pages)
-        if not flags and any(page is None for page in chosen.pages):
+        if chosen.kind == "ome" and any(page is None for page in chosen.pages):
             raise _WrongMetadata("planes that its metadata name are missing")
     except BaseException:
         tif.close()
@@ -140,8 +139,15 @@ def _check_pages(path: Path, series: list[tifffile.TiffPageSeries], n_pages: int
         raise _WrongMetadata(f"it has {n_pages} pages and describes {planes}")
 
 
+def refuse_errors(path: Path, complaints: list[tuple[int, str]]) -> None:
+    """Raise ``BadInput`` for the first error that tifffile logged."""
+    for level, message in complaints:
+        if level >= logging.ERROR:
+            raise damaged(path, message)
+
+
 @contextmanager
-def _tifffile_complaints() -> Iterator[list[tuple[int, str]]]:
+def tifffile_complaints() -> Iterator[list[tuple[int, str]]]:
     """Collect what tifffile logs in this thread, and keep it from being printed."""
     complaints: list[tuple[int, str]] = []
     here = threading.get_ident()

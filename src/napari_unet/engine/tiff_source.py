@@ -12,6 +12,7 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from napari_unet.engine.files import say_bytes
 from napari_unet.engine.raw_file import RawFile
 from napari_unet.engine.source import Metadata, Source, check_dtype
 from napari_unet.engine.tiff_metadata import read_metadata
-from napari_unet.engine.tiff_opening import damaged, open_tiff
+from napari_unet.engine.tiff_opening import damaged, open_tiff, refuse_errors, tifffile_complaints
 
 if TYPE_CHECKING:
     import tifffile
@@ -50,8 +51,9 @@ class TiffSource(Source):
         wanted = check_axes(axes) if axes else None
         self._tif, series = open_tiff(path, position, wanted)
         try:
-            self._describe(series, wanted, taken)
-            self._locate(series)
+            with self._suspicion("its header"):
+                self._describe(series, wanted, taken)
+                self._locate(series)
         except BaseException:
             self._tif.close()
             raise
@@ -59,7 +61,7 @@ class TiffSource(Source):
     @cached_property
     def metadata(self) -> Metadata:
         """What OME-XML, ImageJ's description or the tags say."""
-        with self._lock:
+        with self._lock, self._suspicion("its metadata"):
             n_channels = self.length("C") if "C" in self.axes else self.length("S")
             return read_metadata(self._tif, self._position, self.length("T"), n_channels)
 
@@ -132,7 +134,7 @@ class TiffSource(Source):
             if math.prod(self._page_shape) != page.size:
                 raise damaged(self.path, "its pages are not of the size its metadata say")
             self._tif.filehandle.set_lock(True)
-            end = _end(series.pages[len(series.pages) - 1], self._tif)
+            end = _end(self._page_header(len(series.pages) - 1), self._tif)
         if end > self._tif.filehandle.size:
             raise damaged(self.path, f"{self._tif.filehandle.size} bytes of {end}")
 
@@ -185,23 +187,35 @@ class TiffSource(Source):
         return np.stack(pieces).reshape(kept + pieces[0].shape)
 
     def _page(self, number: int) -> NDArray[Any]:
-        assert self._pages is not None
-        try:
+        """Decode one page, at the same time as other threads."""
+        with self._suspicion(f"page {number}"):
             with self._lock:
-                page = self._pages[number]
-                if page is None or not page.dataoffsets or not all(page.databytecounts):
-                    raise damaged(self.path, f"page {number} holds no pixels")
+                page = self._page_header(number)
                 if page.parent is not self._tif:
-                    array = _decode_elsewhere(page)
-                    return array.reshape(self._page_shape)
+                    return _decode_elsewhere(page).reshape(self._page_shape)
             if _end(page, self._tif) > self._tif.filehandle.size:
                 raise damaged(self.path, f"page {number} lies beyond its end")
-            return page.asarray().reshape(self._page_shape)
-        except (BadInput, MemoryError):
-            raise
-        except Exception as error:  # decoders raise anything
-            why = str(error).split("\n")[0] or type(error).__name__
-            raise damaged(self.path, f"page {number}: {why}") from error
+            return np.asarray(page.asarray()).reshape(self._page_shape)
+
+    def _page_header(self, number: int) -> Any:
+        assert self._pages is not None
+        page = self._pages[number]
+        if page is None or not page.dataoffsets or not all(page.databytecounts):
+            raise damaged(self.path, f"page {number} holds no pixels")
+        return page
+
+    @contextmanager
+    def _suspicion(self, what: str) -> Iterator[None]:
+        """Turn whatever tifffile raises or logs meanwhile into ``BadInput``."""
+        with tifffile_complaints() as complaints:
+            try:
+                yield
+            except (BadInput, MemoryError):
+                raise
+            except Exception as error:  # decoders raise anything
+                why = str(error).split("\n")[0] or type(error).__name__
+                raise damaged(self.path, f"{what}: {why}") from error
+        refuse_errors(self.path, complaints)
 
 
 def _end(page: Any, tif: tifffile.TiffFile) -> int:
