@@ -62,6 +62,7 @@ CASES = {
         "flipped.safetensors",
     ),
     "no such model": ("segment {movie} --out {out} --model unknown", "unknown"),
+    "no recipe": ("segment {movie} --out {out} --recipe {bad}/text.tif", "text.tif"),
     "out is a file": ("segment {movie} --out {bad}/a_file --model {model}", "a_file"),
     "out in a file": ("segment {movie} --out {bad}/a_file/x --model {model}", "a_file"),
     "empty labels": (TRAIN.replace("{truth}", "{bad}/empty.tif"), "empty"),

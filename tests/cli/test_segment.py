@@ -12,6 +12,7 @@ import tifffile
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
 from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.stack import Stack
 
 
@@ -118,3 +119,26 @@ def test_folder_of_numbered_frames_with_a_gap(world, tmp_path, run):
     assert run("segment", frames, "--out", out, "--model", world.model, "--no-movie").code == 0
     with Stack.open(out / "labels.tif") as labels:
         assert labels.numbers == numbers
+
+
+def test_recipe_says_what_the_options_would(world, tmp_path, run):
+    model = Model.load(world.model)
+    labels = model.label_settings.replace(threshold=0.45, min_size=3)
+    recipe = Recipe(model=str(world.model), model_sha256=model.sha256, labels=labels)
+    recipe.save(tmp_path / "recipe.json")
+    words = ("segment", world.movie, "--no-movie", "--out")
+    by_recipe = run(*words, tmp_path / "a", "--recipe", tmp_path / "recipe.json")
+    assert by_recipe.code == 0, by_recipe.stderr
+    options = ("--model", world.model, "--threshold", 0.45, "--min-size", 3)
+    assert run(*words, tmp_path / "b", *options).code == 0
+    a, b = (tifffile.imread(tmp_path / folder / "labels.tif") for folder in "ab")
+    np.testing.assert_array_equal(a, b)
+
+
+def test_recipe_of_another_model_is_refused(world, tmp_path, run):
+    Recipe(model=str(world.model), model_sha256="0" * 64).save(tmp_path / "recipe.json")
+    words = ("segment", world.movie, "--out", tmp_path / "a", "--recipe", tmp_path / "recipe.json")
+    answer = run(*words)
+    assert answer.code == 1
+    assert "is not the one the recipe was made with" in answer.error
+    assert not (tmp_path / "a").exists()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
+from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import (
     Device,
     LabelSettings,
@@ -50,10 +51,13 @@ def selection(
     channel: str | None = None,
     z: str | None = None,
     position: int | None = None,
+    *,
+    base: Recipe | None = None,
 ) -> Selection:
-    """Which part of the file, from the words of the command line."""
+    """Which part of the file: the words of the command line, and a recipe's where left out."""
+    start = Selection(axes=base.axes, channel=base.channel, z=base.z) if base else Selection()
     return build(
-        Selection(),
+        start,
         axes=axes,
         position=position,
         channel=_channel(channel),
@@ -76,8 +80,13 @@ Movie = Annotated[
     typer.Argument(metavar="MOVIE", help="A TIFF file, or a folder with one TIFF a frame."),
 ]
 Model = Annotated[
-    str,
-    typer.Option("--model", metavar="NAME|FILE", help="A bundled model's name or a model file."),
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="A bundled model's name or a model file.",
+        show_default="nuclei-fluorescence",
+    ),
 ]
 Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")]
 Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]

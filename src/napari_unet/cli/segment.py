@@ -11,6 +11,8 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ DEFAULT_MODEL = "nuclei-fluorescence"
 def segment(
     movie: o.Movie,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
-    model: o.Model = DEFAULT_MODEL,
+    model: o.Model = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Do as this recipe says; other options go before it."),
+    ] = None,
     threshold: o.Threshold = None,
     axes: o.Axes = None,
     channel: o.Channel = None,
@@ -50,26 +56,41 @@ def segment(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Segment a movie: write OUT/labels.tif, OUT/objects.csv and OUT/overlay.mp4."""
-    wanted = o.selection(axes, channel, z, position)
-    predict_settings = o.build(PredictSettings(), device=device, threads=threads)
+    saved = Recipe.load(recipe) if recipe else None
+    wanted = o.selection(axes, channel, z, position, base=saved)
+    base = saved.predict if saved else PredictSettings()
+    predict_settings = o.build(base, device=device, threads=threads)
     changes = {"threshold": threshold, "split": split, "min_size": min_size}
     o.build(LabelSettings(), **changes)  # a value out of range is said before torch is loaded
 
-    from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack
 
     with Stack.open(movie, wanted) as stack:
-        network = Model.load(model)
+        network = load_model(model, saved)
         names = [LABELS, TABLE, *([MOVIE] if overlay else [])]
         prepare_folder(out, names, overwrite=overwrite)
         if diameter is not None:
             predict_settings = predict_settings.replace(scale=scale_for(network, diameter))
-        label_settings = o.build(network.label_settings, **changes)
+        label_settings = o.build(saved.labels if saved else network.label_settings, **changes)
         written = segment_stack(
             stack, network, out, predict_settings, label_settings, overlay=overlay
         )
     for path in written:
         typer.echo(path)
+
+
+def load_model(name: str | None, recipe: Recipe | None) -> Model:
+    """Load the model asked for, else the recipe's, which must still be the same, else ours."""
+    from napari_unet.engine.model import Model
+
+    model = Model.load(name or (recipe.model if recipe else DEFAULT_MODEL))
+    if name or recipe is None or recipe.model_sha256 in (None, model.sha256):
+        return model
+    raise BadInput(
+        f"the model {recipe.model} is not the one the recipe was made with",
+        f"sha256 {recipe.model_sha256}",
+        "find that file, or choose a model with --model",
+    )
 
 
 def segment_stack(
@@ -155,8 +176,6 @@ def label_frames(
 
 def scale_for(model: Model, diameter: float) -> float:
     """Give the factor that brings cells of ``diameter`` px to the size the model knows."""
-    from napari_unet.engine.errors import BadInput
-
     if not model.diameter:
         raise BadInput(
             f"model {model.name} does not say how large its cells are",
