@@ -5,6 +5,7 @@ Needs the extra ``[zarr]``. Specification: https://ngff.openmicroscopy.org/0.5
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -33,7 +34,7 @@ class ZarrWriter:
     """Writes image and labels of each frame into a folder ``….ome.zarr``."""
 
     def __init__(self, folder: Path, info: FrameInfo, stack: Stack) -> None:
-        self.info, self.stack = info, stack
+        self.folder, self.info, self.stack = folder, info, stack
         root = zarr.open_group(folder, mode="w", zarr_format=3)
         labels = root.create_group("labels")
         cells = labels.create_group(_LABELS)
@@ -62,6 +63,8 @@ class ZarrWriter:
 
     def write(self, frame: NDArray[Any]) -> None:
         """Write labels (Y, X) and the movie's frame as the next chunk."""
+        if not (self.folder / "zarr.json").exists():  # zarr would make the folder again, half empty
+            raise FileNotFoundError(errno.ENOENT, "the folder has vanished", str(self.folder))
         self._image[self._n] = self.stack[self.info.positions[self._n]]
         self._labels[self._n] = frame.astype(np.uint32)
         self._n += 1

@@ -1,0 +1,89 @@
+"""Every exporter by name, for tests in this process and for ones that are limited or killed.
+
+``python exporters.py NAME PATH [LIMIT]`` runs one, with files of at most LIMIT bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export import LABEL_FORMATS, write_labels, write_probabilities
+from napari_unet.engine.movie import write_movie, write_still
+from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.stack import Stack
+from napari_unet.engine.table import write_table
+from napari_unet.sample_data import SMALL, sample_movie
+
+FRAMES = 24  # the small movie again and again: long enough to be killed in the middle
+
+
+def world():
+    movie, labels = sample_movie(SMALL)
+    again = np.arange(FRAMES) % len(movie)
+    stack = Stack.from_array(movie[again], axes="TYX", pixel_size=0.65, frame_interval=300.0)
+    return stack, labels[again]
+
+
+def _labels(name):
+    return lambda path, stack, labels, **o: write_labels(path, iter(labels), stack, format=name, **o)
+
+
+def _probabilities(path, stack, labels, **options):
+    probabilities = Probabilities.in_memory((len(stack), 1, *stack.frame_shape))
+    for t, frame in enumerate(labels):
+        probabilities.write(t, np.where(frame > 0, 230, 20).astype(np.uint8)[None])
+    return write_probabilities(path, probabilities, stack, **options)
+
+
+def _movie(path, stack, labels, **options):
+    return write_movie(path, stack, labels, OverlaySettings(line_width=2), **options)
+
+
+def _still(path, stack, labels, **options):
+    yield 0
+    write_still(path, stack, labels, 3, **options)
+
+
+SUFFIXES = {
+    **{name: kind.suffix for name, kind in LABEL_FORMATS.items()},
+    "probabilities": ".ome.tif",
+    "table": ".csv",
+    "mp4": ".mp4",
+    "avi": ".avi",
+    "movie-pngs": "_frames",
+    "still": ".png",
+}
+EXPORTERS = {
+    **{name: _labels(name) for name in LABEL_FORMATS},
+    "probabilities": _probabilities,
+    "table": lambda path, stack, labels, **o: write_table(path, iter(labels), stack, **o),
+    "mp4": _movie,
+    "avi": _movie,
+    "movie-pngs": _movie,
+    "still": _still,
+}
+
+
+def main() -> int:
+    name, path, *limit = sys.argv[1:]
+    stack, labels = world()
+    if limit:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit[0]),) * 2)
+    try:
+        for position in EXPORTERS[name](Path(path), stack, labels, overwrite=True):
+            print(position, flush=True)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

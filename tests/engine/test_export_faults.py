@@ -1,0 +1,160 @@
+"""Each exporter and each fault: nothing partial under the final name, an older file intact."""
+
+import errno
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_unet.engine.errors import BadInput
+
+sys.path.insert(0, str(Path(__file__).parent))
+from exporters import EXPORTERS, SUFFIXES, world
+
+WORKER = Path(__file__).with_name("exporters.py")
+NEEDS = {"zarr": "zarr", "rois": "roifile"}
+EVERY = sorted(EXPORTERS)
+
+
+@pytest.fixture(scope="module")
+def toy_world():
+    return world()
+
+
+@pytest.fixture(params=EVERY)
+def name(request):
+    if request.param in NEEDS:
+        pytest.importorskip(NEEDS[request.param])
+    return request.param
+
+
+def target(folder: Path, name: str) -> Path:
+    return folder / f"Zellen µ {name}{SUFFIXES[name]}"
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """Every file of an export, to see whether one byte changed."""
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def leftovers(folder: Path, path: Path) -> list[str]:
+    return [p.name for p in folder.iterdir() if p != path and p.suffix != ".json"]
+
+
+def test_whole_and_not_replaced_unasked(name, toy_world, tmp_path):
+    path = target(tmp_path, name)
+    positions = list(EXPORTERS[name](path, *toy_world))
+    assert positions == ([0] if name == "still" else list(range(len(toy_world[0]))))
+    assert path.exists()
+    assert (tmp_path / f"{path.name}.json").exists()
+    before = content(path)
+    with pytest.raises(BadInput, match="replace it"):
+        list(EXPORTERS[name](path, *toy_world))
+    assert content(path) == before
+    list(EXPORTERS[name](path, *toy_world, overwrite=True))
+    assert leftovers(tmp_path, path) == []
+    assert content(path).keys() == before.keys()
+
+
+def test_cancel_leaves_the_older_file(name, toy_world, tmp_path):
+    path = target(tmp_path, name)
+    list(EXPORTERS[name](path, *toy_world))
+    before = content(path)
+    running = EXPORTERS[name](path, *toy_world, overwrite=True)
+    next(running)
+    running.close()
+    assert content(path) == before
+    assert leftovers(tmp_path, path) == []
+
+
+def test_a_file_where_the_folder_should_be(name, toy_world, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BadInput) as raised:
+        list(EXPORTERS[name](target(tmp_path / "file", name), *toy_world))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_read_only_folder(name, number, toy_world, tmp_path, monkeypatch):
+    """Refused when the temporary name is made, as a read-only folder does."""
+
+    def refuse(path, *_, **__):
+        raise OSError(number, "refused", str(path))
+
+    monkeypatch.setattr("os.open", refuse)
+    monkeypatch.setattr("os.mkdir", refuse)
+    with pytest.raises(BadInput, match="cannot be written"):
+        list(EXPORTERS[name](target(tmp_path, name), *toy_world))
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_vanishes(name, toy_world, tmp_path):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    running = EXPORTERS[name](target(folder, name), *toy_world)
+    next(running)
+    shutil.rmtree(folder)
+    with pytest.raises(BadInput) as raised:
+        list(running)
+    assert "\n" not in str(raised.value)
+    assert not folder.exists()
+
+
+def test_no_space_is_said_before_the_work(name, toy_world, tmp_path, monkeypatch):
+    if name == "still":
+        pytest.skip("one picture asks for no space")
+    full = shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+    with pytest.raises(BadInput, match="free"):
+        EXPORTERS[name](target(tmp_path, name), *toy_world)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk(name, toy_world, tmp_path):
+    path = target(tmp_path, name)
+    list(EXPORTERS[name](path, *toy_world))
+    before = content(path)
+    limit = "120"  # bytes of any one file: less than each of them needs
+    ended = subprocess.run(
+        [sys.executable, WORKER, name, path, limit], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert content(path) == before
+    assert leftovers(tmp_path, path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 of POSIX")
+@pytest.mark.parametrize("name", ["ome-tiff", "ctc", "table", "mp4"])
+def test_kill_leaves_the_older_file(name, toy_world, tmp_path):
+    path = target(tmp_path, name)
+    list(EXPORTERS[name](path, *toy_world))
+    before = content(path)
+    chance = random.Random(name)
+    with subprocess.Popen(
+        [sys.executable, WORKER, name, path], stdout=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(chance.randrange(1, len(toy_world[0]) - 1)):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    time.sleep(0.2)  # an encoder sees the end of its input and stops
+    assert content(path).keys() == before.keys()
+    assert all(content(path).values())
+
+
+def test_a_folder_with_other_things_is_never_cleared(toy_world, tmp_path):
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter1.docx").write_text("years of work")
+    for name in ("ctc", "tiffs", "pngs", "movie-pngs"):
+        with pytest.raises(BadInput, match="nothing of yours is deleted"):
+            list(EXPORTERS[name](folder, *toy_world, overwrite=True))
+    assert (folder / "chapter1.docx").read_text() == "years of work"
