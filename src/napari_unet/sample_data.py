@@ -78,8 +78,8 @@ def open_sample() -> list[tuple[NDArray[np.uint16], dict[str, Any], str]]:
     low, high = np.percentile(movie[0], (0.5, 99.9))
     options = {
         "name": "sample movie",
-        "scale": (1.0, PIXEL_SIZE, PIXEL_SIZE),
-        "units": ("pixel", "µm", "µm"),
+        "scale": (FRAME_INTERVAL, PIXEL_SIZE, PIXEL_SIZE),
+        "units": ("second", "micrometer", "micrometer"),
         "axis_labels": ("t", "y", "x"),
         "contrast_limits": (float(low), float(high)),
         "metadata": {"frame_interval": FRAME_INTERVAL, "pixel_size": PIXEL_SIZE},
