@@ -88,7 +88,7 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
             f"not {2 * len(ups) + 1}"
         )
     # decoders are registered deep first: that settles levels of equal width
-    rise = sorted(ups[::-1], key=lambda layer: (layer.outputs, layer.inputs))
+    rise = sorted(ups, key=lambda up: (up.outputs, up.inputs, -ups.index(up)))
     filters = _filters(rise)
     down, up = _place(blocks, filters)
     raw = head.outputs

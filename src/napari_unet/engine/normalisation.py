@@ -32,7 +32,7 @@ class Normaliser:
 
     def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
         self.settings = settings
-        self._fixed: tuple[NDArray, NDArray] | None = None
+        self._fixed: tuple[NDArray[Any], NDArray[Any]] | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:
             picks = np.unique(
                 np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
@@ -40,7 +40,7 @@ class Normaliser:
             frames = [_channels(movie[int(t)]) for t in picks]
             self._fixed = self.measure(np.concatenate(frames, axis=1))
 
-    def __call__(self, frame: NDArray) -> NDArray[np.float32]:
+    def __call__(self, frame: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise one frame."""
         raw = _channels(frame)
         shift, scale = self._fixed or self.measure(raw)
@@ -52,7 +52,7 @@ class Normaliser:
             out[bad] = 0
         return np.clip(out, 0, 1, out=out) if self.settings.clip else out
 
-    def measure(self, raw: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def measure(self, raw: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Shift and scale of each channel of ``(C, Y, X)``: ``(raw - shift) * scale``."""
         shift = np.zeros(len(raw), np.float32)
         scale = np.ones(len(raw), np.float32)
@@ -64,7 +64,7 @@ class Normaliser:
             scale[channel] = 1.0 / span if span > 0 else 0.0
         return shift, scale
 
-    def _range(self, plane: NDArray) -> tuple[float, float]:
+    def _range(self, plane: NDArray[Any]) -> tuple[float, float]:
         values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane.ravel()
         if not values.size:
             return 0.0, 0.0
@@ -77,7 +77,7 @@ class Normaliser:
         return low, high - low
 
 
-def percentiles(values: NDArray, low: float, high: float) -> tuple[float, float]:
+def percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, float]:
     """Two percentiles of a flat array; integers up to 16 bits go through a histogram (exact)."""
     if values.dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
         first = int(values.min())  # microscope offsets make short histograms
@@ -88,12 +88,12 @@ def percentiles(values: NDArray, low: float, high: float) -> tuple[float, float]
     return float(found[0]), float(found[1])
 
 
-def _at_rank(cumulative: NDArray, rank: float) -> float:
+def _at_rank(cumulative: NDArray[Any], rank: float) -> float:
     """Value at a fractional rank, interpolated linearly as ``numpy.percentile`` does."""
     below, above = np.searchsorted(cumulative, [np.floor(rank), np.ceil(rank)], side="right")
     return float(below + (above - below) * (rank - np.floor(rank)))
 
 
-def _channels(frame: NDArray) -> NDArray:
+def _channels(frame: NDArray[Any]) -> NDArray[Any]:
     frame = np.asarray(frame)
     return frame[None] if frame.ndim == 2 else frame

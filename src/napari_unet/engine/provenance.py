@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_unet import __version__
 from napari_unet.engine.annotations import BACKGROUND_ID
+from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations import Annotations
@@ -31,6 +32,12 @@ def typical_diameter(annotations: Annotations) -> float:
     sizes = np.concatenate(areas) if areas else np.zeros(0)
     sizes = sizes[sizes > 0]
     return float(np.sqrt(4 / np.pi * np.median(sizes))) if sizes.size else _DEFAULT_DIAMETER
+
+
+def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
+    """Label settings of a new model: what is smaller than a tenth of a typical cell is a speck."""
+    settings = base.label_settings if base else LabelSettings()
+    return settings.replace(min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
 
 
 def versions() -> dict[str, str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,10 +17,11 @@ from napari_unet.engine.learner import Learner
 from napari_unet.engine.metrics import Scores
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
-from napari_unet.engine.provenance import training_record, typical_diameter
+from napari_unet.engine.provenance import recommended_labels, training_record, typical_diameter
 from napari_unet.engine.schedule import Clock, Plan, first_plan, free_memory, learning_rate
-from napari_unet.engine.settings import LabelSettings, TrainSettings
+from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training_data import TrainingData
+from napari_unet.engine.training_step import TrainInput, TrainStep
 from napari_unet.engine.unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
@@ -34,34 +34,12 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations import Annotations, Split
     from napari_unet.engine.stack import Stack
 
+__all__ = ["TrainInput", "TrainStep", "train"]
 logger = logging.getLogger(__name__)
 _JOIN = 0.6  # share of a run after which the frame kept aside joins
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
 _NEW_RATE = 6e-3
 _FINE_TUNING_RATE = 2e-3
-
-
-@dataclass(frozen=True)
-class TrainStep:
-    """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
-
-    step: int
-    steps: int | None
-    seconds: float
-    seconds_left: float | None
-    loss: float
-    validation: Scores | None = None
-    preview: tuple[int, NDArray[np.uint8]] | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class TrainInput:
-    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
-
-    annotations: Annotations | None = None
-    preview: int | None = None
-    stop: bool = False
 
 
 def train(
@@ -176,7 +154,7 @@ class _Run:
             self.stack, annotations, self.split, self.settings, self.normaliser, device
         )
         self.diameter = typical_diameter(annotations)
-        self.label_settings = _label_settings(self.base, self.diameter)
+        self.label_settings = recommended_labels(self.base, self.diameter)
         self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
         self.learner = Learner(
             _network(self.stack, self.settings, self.base), self.settings, device
@@ -303,12 +281,6 @@ def _network(stack: Stack, settings: TrainSettings, base: Model | None) -> UNet:
     outputs = ("object", "border") if settings.border else ("object",)
     config = UNetConfig(in_channels=_channels(stack), outputs=outputs, filters=settings.filters)
     return UNet(config)
-
-
-def _label_settings(base: Model | None, diameter: float) -> LabelSettings:
-    """Give the label settings of a model: smaller than a tenth of a typical cell is a speck."""
-    settings = base.label_settings if base else LabelSettings()
-    return settings.replace(min_size=max(5, int(0.1 * math.pi / 4 * diameter**2)))
 
 
 def _channels(stack: Stack) -> int:
