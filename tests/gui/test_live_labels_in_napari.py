@@ -12,15 +12,15 @@ from qtpy.QtWidgets import QApplication
 from napari_unet.engine.live_labels import LiveLabels
 from napari_unet.engine.probability import encode_logits
 from napari_unet.engine.settings import LabelSettings
-from napari_unet.gui.live_layer import actions_of, add_live_layer
 from napari_unet.gui.layers import place
+from napari_unet.gui.live_layer import actions_of, add_live_layer
 
 FRAMES, SIDE = 5, 96
 CENTRES = ((20, 20), (20, 70), (70, 22), (68, 70))
 
 
 class Cells:
-    """Probabilities (T, 1, Y, X) of four discs that fade outwards; none of the fourth on frame 3."""
+    """Probabilities (T, 1, Y, X) of four discs that fade outwards, three on frame 3."""
 
     outputs = ("object",)
 

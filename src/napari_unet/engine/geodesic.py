@@ -91,14 +91,17 @@ def _dilate(
     right: NDArray[np.uint8],
 ) -> None:
     """One sweep in place: the greatest of the linked neighbours, never above ``roof``."""
+    above, below = np.s_[:-1], np.s_[1:]
+    before, behind = np.s_[:, :-1], np.s_[:, 1:]
     for near, far, link in (
-        (kept[1:], kept[:-1], down),
-        (kept[:-1], kept[1:], down),
-        (kept[:, 1:], kept[:, :-1], right),
-        (kept[:, :-1], kept[:, 1:], right),
+        (below, above, down),
+        (above, below, down),
+        (behind, before, right),
+        (before, behind, right),
     ):
-        np.maximum(near, far & link, out=near)
-    np.minimum(kept, roof, out=kept)
+        come = kept[far] & link
+        np.minimum(come, roof[near], out=come)
+        np.maximum(kept[near], come, out=kept[near])
 
 
 def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -6,12 +6,13 @@ cut off at the next opening; a damaged line before others is left out and said.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from napari_unet.engine.errors import BadInput
 
@@ -23,7 +24,6 @@ class Journal:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file: BinaryIO | None = None
 
     def read(self) -> list[dict[str, Any]]:
         """Read the whole records and cut off a torn end."""
@@ -51,21 +51,14 @@ class Journal:
         text = json.dumps(record, separators=(",", ":")).encode()
         line = b"%08x %s\n" % (zlib.crc32(text), text)
         try:
-            if self._file is None:
-                self._file = self.path.open("ab", buffering=0)
-            end = self._file.seek(0, os.SEEK_END)
-            if self._file.write(line) != len(line):
-                self._file.truncate(end)
-                raise OSError("the disk is full")
-            os.fsync(self._file.fileno())
+            with self.path.open("ab", buffering=0) as file:
+                end = file.seek(0, os.SEEK_END)
+                if file.write(line) != len(line):
+                    file.truncate(end)
+                    raise OSError(errno.ENOSPC, "the disk is full")
+                os.fsync(file.fileno())
         except OSError as error:
             raise self._refused(error) from error
-
-    def close(self) -> None:
-        """Close the file; a later append opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _cut(self, length: int) -> None:
         try:

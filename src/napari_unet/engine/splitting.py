@@ -68,7 +68,8 @@ def adjacent(
 
 def summits_of(heights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Label the local maxima (plateaus are one) of ``heights`` (Y, X) that lie in ``mask``."""
-    peaks = local_maxima(heights, connectivity=2)  # type: ignore[no-untyped-call]
+    padded = np.pad(heights, 1)  # a plateau up to the image edge is a summit too
+    peaks = local_maxima(padded, connectivity=2)[1:-1, 1:-1]  # type: ignore[no-untyped-call]
     return np.asarray(ndi.label(peaks & mask, structure=CONNECTED)[0], dtype=np.int32)
 
 
