@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
-from napari_unet.engine.predictor import open_predictor
+from napari_unet.engine.predictor import Predictor, open_predictor
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def test_labels_on_screen_follow_the_slider(hand, segment):
     hand.done()
     layer = hand.session.labels.layer
     slider = hand.find(segment, "segment.threshold")
+    hand.qtbot.waitUntil(lambda: layer._slice.image.raw.any())  # basins come from a worker
     shown = []
     for threshold in (0.3, 0.9):
         slider.setValue(threshold)
@@ -67,10 +70,6 @@ def test_labels_on_screen_follow_the_slider(hand, segment):
 
 
 def test_cancel_keeps_what_is_done_and_goes_on(hand, segment, monkeypatch):
-    from napari_unet.engine.predictor import Predictor
-
-    import time
-
     launch = Predictor.start
 
     def slow(self, staged):

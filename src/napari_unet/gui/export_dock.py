@@ -145,6 +145,7 @@ class ExportDock(Dock):
         self._forget_question()
         try:
             folder = checked_folder(self.folder.text())
+            export = self._export(folder, overwrite)
         except BadInput as error:
             self.session.job.say(OWNER, str(error), failed=True)
             return
@@ -156,13 +157,12 @@ class ExportDock(Dock):
             self.replace.show()
             self.keep.show()
             return
-        positions = self._positions
         self.session.job.start(
             Task(
                 OWNER,
                 title,
-                lambda: write(self._export(folder, overwrite)),
-                total=len(positions()) if self.session.stack else 0,
+                lambda: write(export),
+                total=len(export.positions),
                 on_done=lambda path: f"Saved {path}",
                 cancelled_line="Cancelled. Nothing was written.",
             )
@@ -172,14 +172,17 @@ class ExportDock(Dock):
         layer = self.labels.layer()
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
-        stack = self.session.require_stack()
+        stack, labels = self.session.require_stack(), self.session.labels
+        live = labels.live if layer is labels.layer else None
         return Export(
             stack,
             LabelFrames(layer, stack),
             folder,
             self._positions(),
             overwrite,
-            self.session.labels.provenance(layer),
+            labels.provenance(layer),
+            threshold=labels.settings.threshold if live else None,
+            corrected=live.corrections.ids if live else None,
         )
 
     def _positions(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.gui.layers import BACKGROUND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class Export:
     positions: Sequence[int]
     overwrite: bool
     provenance: Provenance
+    threshold: float | None = None
+    corrected: Callable[[int], Collection[int]] | None = None
 
     def write_labels(self, format: str, meaning: Literal["ids", "linked", "mask"]) -> Any:
         """Give the generator that writes labels in one of the engine's formats."""
@@ -55,13 +57,15 @@ class Export:
 
     def write_table(self) -> Any:
         """Give the generator that writes one row per object and frame."""
-        from napari_unet.engine.export import write_table
+        from napari_unet.engine.table import write_table
 
         return write_table(
             self.folder / TABLE,
-            self.labels,
+            (self.labels[t] for t in self.positions),
             self.stack,
             positions=self.positions,
+            threshold=self.threshold,
+            corrected=self.corrected,
             overwrite=self.overwrite,
             provenance=self.provenance,
         )

@@ -1,0 +1,134 @@
+"""The movie picker: one choice for all docks, from files, folders and layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+
+@pytest.fixture
+def channels(tmp_path):
+    """A two-channel OME-TIFF with three sections, (T, Z, C, Y, X), named channels and units."""
+    data = np.random.default_rng(0).integers(0, 999, (4, 3, 2, 32, 40), np.uint16)
+    file = tmp_path / "two.ome.tif"
+    tifffile.imwrite(
+        file,
+        data,
+        metadata={
+            "axes": "TZCYX",
+            "Channel": {"Name": ["GFP", "RFP"]},
+            "PhysicalSizeX": 0.5,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeY": 0.5,
+            "PhysicalSizeYUnit": "µm",
+            "TimeIncrement": 60,
+            "TimeIncrementUnit": "s",
+        },
+    )
+    return file, data
+
+
+def open_in(hand, dock, path):
+    hand.find(dock, "movie.path").setText(str(path))
+    hand.click(dock, "movie.open")
+    return hand.done()
+
+
+def test_docks_cannot_disagree(hand, channels, viewer):
+    file, data = channels
+    segment, export = hand.open("Segment"), hand.open("Export")
+    open_in(hand, segment, file)
+    channel = hand.find(export, "movie.channel")
+    assert [channel.itemText(i) for i in range(2)] == ["GFP", "RFP"]
+    channel.setCurrentText("RFP")
+    assert hand.find(segment, "movie.channel").currentText() == "RFP"
+    assert hand.find(segment, "movie.image").currentText().endswith("RFP")
+    np.testing.assert_array_equal(hand.session.stack[2], data[2, :, 1].max(axis=0))
+    hand.find(segment, "movie.z").setCurrentText("1")
+    assert hand.find(export, "movie.z").currentText() == "1"
+    np.testing.assert_array_equal(hand.session.stack[2], data[2, 1, 1])
+    np.testing.assert_array_equal(hand.session.image.data[2], data[2, 1, 1])
+
+
+def test_opened_layers_carry_scale_units_and_axes(hand, channels, viewer):
+    open_in(hand, hand.open("Segment"), channels[0])
+    for layer in viewer.layers:
+        assert layer.axis_labels == ("t", "y", "x")
+        np.testing.assert_allclose(layer.scale, (60, 0.5, 0.5))
+        assert [str(u) for u in layer.units] == ["second", "micrometer", "micrometer"]
+        assert layer.data.shape == (4, 32, 40)
+
+
+def test_reader_gives_the_same_layers(channels, viewer):
+    viewer.open(str(channels[0]), plugin="napari-unet-live")
+    assert [x.name.split(" · ")[-1] for x in viewer.layers] == ["GFP", "RFP"]
+
+
+def test_folder_of_frames(hand, tmp_path, small, viewer):
+    for t, frame in enumerate(small[0]):
+        tifffile.imwrite(tmp_path / f"t{3 * t:03d}.tif", frame)
+    open_in(hand, hand.open("Segment"), tmp_path)
+    assert hand.session.stack.numbers == (0, 3, 6, 9, 12, 15)
+    np.testing.assert_array_equal(viewer.layers[0].data[1], small[0][1])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"II*\x00 cut short"])
+def test_a_bad_file_is_one_line_and_adds_nothing(hand, tmp_path, viewer, content):
+    dock, file = hand.open("Segment"), tmp_path / "bad.tif"
+    if content is not None:
+        file.write_bytes(content)
+    hand.find(dock, "movie.path").setText(str(file))
+    hand.click(dock, "movie.open")
+    line = hand.failure()
+    assert "bad.tif" in line
+    assert line in hand.find(dock, "movie.summary").text()
+    assert len(viewer.layers) == 0
+
+
+def test_pickers_follow_the_layer_list(hand, movie, viewer):
+    dock = hand.open("Segment")
+    image = hand.find(dock, "movie.image")
+    second = viewer.add_image(np.zeros((3, 8, 8)), name="second")
+    assert [image.itemText(i) for i in range(image.count())] == ["small", "second"]
+    assert image.currentText() == "small"
+    second.name = "renamed"
+    assert image.itemText(1) == "renamed"
+    image.setCurrentText("renamed")
+    viewer.layers.remove(second)
+    assert image.currentText() == "small"
+    viewer.layers.remove(viewer.layers["small"])
+    assert image.currentText() == "no image layer yet"
+    assert hand.session.stack is None
+
+
+def test_axes_can_be_said(hand, viewer):
+    dock = hand.open("Segment")
+    data = np.random.default_rng(0).random((5, 2, 16, 20), np.float32)
+    viewer.add_image(data, name="array")
+    axes = hand.find(dock, "movie.axes")
+    axes.setText("TCYX")
+    axes.editingFinished.emit()
+    hand.find(dock, "movie.channel").setCurrentIndex(1)
+    np.testing.assert_array_equal(hand.session.stack[3], data[3, 1])
+    axes.setText("TQYX")
+    axes.editingFinished.emit()
+    summary = hand.find(dock, "movie.summary").text()
+    assert "\n" not in summary
+    assert hand.session.stack is None
+    axes.setText("CTYX")
+    axes.editingFinished.emit()
+    np.testing.assert_array_equal(hand.session.stack[1], data[1, 1])
+
+
+def test_an_array_with_channels_is_unfolded_before_labels_lie_on_it(hand, viewer):
+    dock = hand.open("Train")
+    data = np.random.default_rng(0).random((5, 2, 16, 20), np.float32)
+    viewer.add_image(data, name="array", axis_labels=("t", "c", "y", "x"), scale=(1, 1, 0.5, 0.5))
+    hand.find(dock, "movie.channel").setCurrentIndex(1)
+    hand.click(dock, "train.annotate")
+    image, labels = viewer.layers
+    assert image.data.shape == labels.data.shape == (5, 16, 20)
+    np.testing.assert_array_equal(image.data[4], data[4, 1])
+    np.testing.assert_allclose(image.scale, labels.scale)
+    assert hand.session.image is image

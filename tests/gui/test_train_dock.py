@@ -1,0 +1,145 @@
+"""Train, by clicks in a real napari: paint, train, stop and keep, compare, revert, save."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.model import Model
+from napari_unet.gui.model_choice import library
+
+
+@pytest.fixture
+def train(hand, movie):
+    """The Train dock, set to a small network and few steps."""
+    dock = hand.open("Train")
+    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
+        hand.find(dock, f"train.{name}").setValue(value)
+    hand.find(dock, "train.steps").setValue(30)
+    hand.find(dock, "train.start_from").setCurrentText("a new network")
+    return dock
+
+
+def paint_true_cells(layer, truth, frames):
+    """Paint the true cells of some frames as a person's brush would, cell by cell."""
+    for t in frames:
+        for label in np.unique(truth[t])[1:]:
+            ys, xs = np.nonzero(truth[t] == label)
+            layer.data_setitem((np.full(len(ys), t), ys, xs), int(label))
+
+
+def saved_model(hand):
+    chosen = hand.session.models.chosen
+    return chosen is not None and chosen.saved
+
+
+def said(hand, dock, name, words):
+    label = hand.find(dock, name)
+    hand.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
+    return label.text()
+
+
+def test_start_painting_makes_a_sparse_layer_with_a_new_id(hand, train, viewer):
+    hand.click(train, "train.annotate")
+    layer = viewer.layers.selection.active
+    assert layer.mode == "paint"
+    first = layer.selected_label
+    layer.data_setitem((np.array([0, 0]), np.array([5, 6]), np.array([5, 6])), first)
+    hand.click(train, "train.new_cell")
+    assert layer.selected_label not in (0, first)
+    hand.click(train, "train.background")
+    assert layer.selected_label == 65535
+    assert hand.find(train, "train.start").isEnabled()
+
+
+def test_paint_train_compare_revert(hand, train, small, viewer):
+    hand.click(train, "train.annotate")
+    layer = viewer.layers.selection.active
+    paint_true_cells(layer, small[1], (0, 3))
+    words = said(hand, train, "train.summary", "2 frames")
+    assert "checked on frame" in words
+    hand.click(train, "train.start")
+    hand.done()
+    chosen = hand.session.models.chosen
+    assert chosen.origin == "mine" and not chosen.saved
+    curve = hand.find(train, "train.curve")
+    assert len(curve.loss.points) == 30 and curve.score.points
+    assert said(hand, train, "train.outcome", "of 100 cells")
+    assert not hand.find(train, "train.compare").isEnabled()
+    # a child of it, so that there is a before
+    start_from = hand.find(train, "train.start_from")
+    start_from.setCurrentText(chosen.title)
+    hand.click(train, "train.start")
+    hand.done()
+    child = hand.session.models.chosen
+    assert child is not chosen
+    assert child.model.record["parent"] == chosen.model.sha256
+    hand.click(train, "train.compare")
+    hand.done()
+    names = [x.name for x in viewer.layers]
+    assert "before training" in names
+    hand.click(train, "train.compare")
+    assert "after training" in [x.name for x in viewer.layers]
+    hand.click(train, "train.revert")
+    assert hand.session.models.chosen is chosen
+    assert child not in hand.session.models.all
+    assert "after training" not in [x.name for x in viewer.layers]
+
+
+def test_stop_and_keep_puts_the_model_into_the_library(hand, train, small, viewer):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.frames").setText("0,3")
+    hand.find(train, "train.steps").setValue(5000)
+    said(hand, train, "train.summary", "2 frames")
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 3, timeout=30000)
+    assert not hand.find(train, "train.start").isEnabled()
+    assert hand.find(train, "train.keep").text() == "Stop and keep"
+    hand.click(train, "train.keep")
+    hand.qtbot.waitUntil(lambda: saved_model(hand), timeout=30000)
+    files = list(library().glob("*.safetensors"))
+    assert len(files) == 1
+    assert Model.load(files[0]).record["steps"] < 5000
+    segment = hand.open("Segment")
+    assert "(mine)" in hand.find(segment, "segment.model").currentText()
+
+
+def test_cancel_makes_no_model_and_resume_is_offered_only_with_a_checkpoint(
+    hand, train, small, viewer
+):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(5000)
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 2, timeout=30000)
+    before = hand.session.models.all
+    hand.click(train, "train.cancel")
+    assert hand.done().startswith("Cancelled")
+    assert hand.session.models.all == before
+    assert not hand.find(train, "train.resume").isVisibleTo(train)
+
+
+def test_save_model_writes_the_file(hand, train, small, viewer, tmp_path):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(3)
+    hand.click(train, "train.start")
+    hand.done()
+    hand.find(train, "train.model_path").setText(str(tmp_path / "mine"))
+    hand.click(train, "train.save_model")
+    assert "Saved" in hand.done()
+    assert Model.load(tmp_path / "mine.safetensors").record["steps"] == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.zeros((6, 96, 128), np.uint16), "labels are empty"),
+        (np.ones((6, 40, 40), np.uint16), "pixels"),
+    ],
+)
+def test_labels_that_cannot_teach_are_one_line(hand, train, viewer, labels, words):
+    viewer.add_labels(labels, name="wrong")
+    assert words in said(hand, train, "train.summary", words)
+    hand.click(train, "train.start")
+    assert words in hand.failure()
