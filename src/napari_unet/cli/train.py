@@ -13,13 +13,12 @@ from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
 from napari_unet.engine.settings import Device, TrainSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from napari_unet.engine.model import Model
     from napari_unet.engine.training import TrainInput, TrainStep
 
 SUFFIX = ".safetensors"
-SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
 
 
 def train(
@@ -65,6 +64,7 @@ def train(
     )
 
     from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.comparison import in_words
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack, parse_frames
     from napari_unet.engine.training import train as run
@@ -94,7 +94,7 @@ def train(
         model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
     model.save(out)
     checkpoint.unlink(missing_ok=True)
-    for line in summary(model):
+    for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
 
@@ -140,21 +140,3 @@ def learn(
                     message = TrainInput(stop=True)
         except KeyboardInterrupt:
             raise Stopped(f"Stopped. {kept}") from None
-
-
-def _scores(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{title} {values[key]:.3f}" for title, key in SHOWN)
-
-
-def summary(model: Model) -> list[str]:
-    """Say how good the model is, how good its parent was, and whether it got worse."""
-    before, after = model.record.get("before"), model.record.get("after")
-    if not after:
-        return ["Not checked: all frames were learned from."]
-    lines = [f"Checked on {model.record['checked_on']}"]
-    if before:
-        lines.append(f"before  {_scores(before)}")
-    lines.append(f"after   {_scores(after)}")
-    if before and after["seg"] < before["seg"]:
-        lines.append(f"It got worse: better keep {model.record['parent_name']}.")
-    return lines

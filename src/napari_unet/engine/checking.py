@@ -6,11 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.metrics import Scores, frame_scores, pool
-from napari_unet.engine.probability import encode_logits
+from napari_unet.engine.self_check import network_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 _CHECKS = 20  # at most, spread over a run
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
-
-
-def network_codes(network: UNet, image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        frame = torch.from_numpy(image)[None].to(device)
-        if device.type != "mps":
-            frame = frame.contiguous(memory_format=torch.channels_last)
-        logits = network(frame)[0].float().cpu().numpy()
-    return encode_logits(logits)
 
 
 class Checker:

@@ -23,6 +23,7 @@ from safetensors.torch import save as to_safetensors
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import atomic_path
 from napari_unet.engine.foreign import read_state_dict
+from napari_unet.engine.self_check import TOLERANCE, difference
 from napari_unet.engine.settings import LabelSettings, Normalisation
 from napari_unet.engine.unet import UNet, UNetConfig
 
@@ -191,7 +192,7 @@ def _build(
     network = UNet(UNetConfig.model_validate(description["config"]))
     network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ARRAY)})
     arrays = {k.removeprefix(_ARRAY): v.numpy() for k, v in tensors.items() if k.startswith(_ARRAY)}
-    return cls(
+    model = cls(
         network.eval(),
         Normalisation.model_validate(description["normalisation"]),
         LabelSettings.model_validate(description["label_settings"]),
@@ -201,6 +202,14 @@ def _build(
         arrays,
         path,
     )
+    changed = difference(model.network, model.normalisation, model.label_settings, arrays)
+    if changed is not None and changed > TOLERANCE:
+        logger.warning(
+            "%s gives other labels than when it was made (%.1f %% of the pixels of its test frame)",
+            path.name,
+            100 * changed,
+        )
+    return model
 
 
 def _first_reason(error: Exception) -> str:

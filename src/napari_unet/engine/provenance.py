@@ -60,6 +60,7 @@ def training_record(
     checked_on: str,
     before: Scores | None,
     after: Scores | None,
+    replay: tuple[Scores | None, Scores | None],
     steps: int,
     seconds: float,
 ) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def training_record(
         "checked_on": checked_on,
         "before": asdict(before) if before else None,
         "after": asdict(after) if after else None,
+        "replay_before": asdict(replay[0]) if replay[0] else None,
+        "replay_after": asdict(replay[1]) if replay[1] else None,
         "settings": settings,
         "plan": plan,
         "steps": steps,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.checking import Checker, network_codes
+from napari_unet.engine.checking import Checker
 from napari_unet.engine.checkpoint import SECONDS_BETWEEN, load_checkpoint, save_checkpoint
+from napari_unet.engine.comparison import replay_scores
 from napari_unet.engine.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.learner import Learner
@@ -19,6 +20,7 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.provenance import recommended_labels, training_record, typical_diameter
 from napari_unet.engine.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.self_check import made_check, network_codes
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training_data import TrainingData
 from napari_unet.engine.training_step import TrainInput, TrainStep
@@ -65,7 +67,7 @@ def train(
     base
         Model to start from; it is not changed. A new network where not given.
     checkpoint
-        File that is written about every minute and removed at the end.
+        File that is written about every minute; remove it once the model is saved.
     resume
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
 
@@ -136,6 +138,8 @@ class _Run:
                 note = self._take(sent.annotations)
             if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
                 break
+        if self.checkpoint:  # until the caller has saved the model
+            save_checkpoint(self.checkpoint, self._state())
         return self._finish()
 
     @property
@@ -241,6 +245,12 @@ class _Run:
         if state["joined"]:
             self.data.join()
 
+    def _replay(self, network: UNet) -> tuple[Scores | None, Scores | None]:
+        """Scores before and after on samples of what the parent was trained on."""
+        if self.base is None:
+            return None, None
+        return replay_scores(self.base.network, self.base), replay_scores(network, self.base)
+
     def _finish(self) -> Model:
         """Take the best weights, or the last where all frames joined; write down their history."""
         network = self.learner.mean
@@ -255,22 +265,16 @@ class _Run:
             checked_on=self.split.words,
             before=self.before,
             after=self.checker.last,
+            replay=self._replay(network),
             steps=self.step,
             seconds=self.clock.elapsed,
         )
         card = dict(self.base.card) if self.base else {}
         card |= {"diameter": round(self.diameter, 1), "pixel_size": self.stack.pixel_size}
-        if self.checkpoint:
-            self.checkpoint.unlink(missing_ok=True)
-        return Model(
-            network.cpu().eval(),
-            self.normaliser.settings,
-            self.label_settings,
-            self.name,
-            record,
-            card,
-            dict(self.base.arrays) if self.base else {},
-        )
+        normalisation, network = self.normaliser.settings, network.cpu().eval()
+        made = made_check(network, normalisation, self.label_settings, self.diameter)
+        arrays = {**(self.base.arrays if self.base else {}), **made}
+        return Model(network, normalisation, self.label_settings, self.name, record, card, arrays)
 
 
 def _network(stack: Stack, settings: TrainSettings, base: Model | None) -> UNet:
