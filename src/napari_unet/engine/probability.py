@@ -17,7 +17,7 @@ def encode_logits(logits: ArrayLike) -> NDArray[np.uint8]:
     """Code logits of any shape as uint8; values beyond the range are clipped, NaN becomes 0."""
     code = np.asarray(logits, dtype=np.float32) * np.float32(_HALF / LOGIT_RANGE) + np.float32(_HALF)
     code = np.clip(np.rint(np.nan_to_num(code, nan=0.0)), 0, 255)
-    return code.astype(np.uint8)
+    return np.asarray(code, np.uint8)
 
 
 def encode(probability: ArrayLike) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 __all__ = ["TrainInput", "TrainStep", "train"]
-logger = logging.getLogger(__name__)
 _JOIN = 0.6  # share of a run after which the frame kept aside joins
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
 _NEW_RATE = 6e-3
