@@ -30,7 +30,9 @@ def world():
 
 
 def _labels(name):
-    return lambda path, stack, labels, **o: write_labels(path, iter(labels), stack, format=name, **o)
+    return lambda path, stack, labels, **o: write_labels(
+        path, iter(labels), stack, format=name, **o
+    )
 
 
 def _probabilities(path, stack, labels, **options):
@@ -78,9 +80,10 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit[0]),) * 2)
     try:
         for position in EXPORTERS[name](Path(path), stack, labels, overwrite=True):
-            print(position, flush=True)
+            sys.stdout.write(f"{position}\n")
+            sys.stdout.flush()
     except BadInput as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 3
     return 0
 

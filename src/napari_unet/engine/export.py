@@ -34,11 +34,14 @@ from napari_unet.engine.outputs import (
 )
 from napari_unet.engine.probability import decode
 from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.table import write_table
 from napari_unet.engine.tracking import Linker, link_frames
 
 if TYPE_CHECKING:
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.stack import Stack
+
+__all__ = ["LABEL_FORMATS", "LabelFormat", "write_labels", "write_probabilities", "write_table"]
 
 # Labels compress to a few percent; the space asked for is a tenth of the raw size.
 _COMPRESSION = 10
@@ -141,12 +144,17 @@ def write_labels(
         target = check_target(path, overwrite, space)
     else:
         target = check_folder(path, overwrite, kind.files, space)
-    cleaned: Iterator[NDArray[Any]] = (check_frame(f, info.shape) for f in frames)
-    if semantic:
-        cleaned = ((f > 0).astype(np.uint16) for f in cleaned)
-    elif linker is not None and not kind.links:
-        cleaned = link_frames(cleaned, linker, info.positions)
+    cleaned = _cleaned(frames, info, semantic, None if kind.links else linker)
     return _stream(target, cleaned, stack, info, kind, provenance)
+
+
+def _cleaned(
+    frames: Iterable[NDArray[Any]], info: FrameInfo, semantic: bool, linker: Linker | None
+) -> Iterator[NDArray[Any]]:
+    checked = (check_frame(f, info.shape) for f in frames)
+    if semantic:
+        return ((f > 0).astype(np.uint16) for f in checked)
+    return checked if linker is None else link_frames(checked, linker, info.positions)
 
 
 def write_probabilities(

@@ -23,6 +23,7 @@ from napari_unet.engine.files import atomic_path
 from napari_unet.engine.outputs import (
     FrameInfo,
     check_folder,
+    check_frame,
     check_target,
     output_file,
     output_folder,
@@ -73,12 +74,13 @@ class _Sources:
     tracks: NDArray[np.float64] | None = None
 
     def picture(self, t: int, tails: Mapping[int, Any] | None) -> Picture:
+        shape = self.stack.frame_shape
         codes = None if self.probabilities is None else np.asarray(self.probabilities[t])
         return Picture(
             frame=np.asarray(self.stack[t]),
-            labels=np.asarray(self.labels[t]),
+            labels=check_frame(self.labels[t], shape),
             probability=codes[0] if codes is not None and codes.ndim == 3 else codes,
-            before=None if self.before is None else np.asarray(self.before[t]),
+            before=None if self.before is None else check_frame(self.before[t], shape),
             time=time_of(self.stack, t),
             tails=None if tails is None else dict(tails),
         )

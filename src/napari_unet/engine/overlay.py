@@ -210,7 +210,7 @@ def _windowed(image: NDArray[Any], window: Window) -> Bytes:
     if image.dtype not in (np.uint8, np.uint16) or low < 0:
         light = np.nan_to_num(image.astype(np.float32)) - np.float32(low)
         light *= np.float32(255 / (high - low))
-        return np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(light + np.float32(0.5), 0, 255), dtype=np.uint8)
     # Whole numbers: a multiplication and a shift, three times as fast as floats.
     kind = image.dtype.type
     top = min(max(int(np.ceil(high)), 1), int(np.iinfo(image.dtype).max))
