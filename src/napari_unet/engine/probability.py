@@ -15,7 +15,9 @@ _HALF = 127.5
 
 def encode_logits(logits: ArrayLike) -> NDArray[np.uint8]:
     """Code logits of any shape as uint8; values beyond the range are clipped, NaN becomes 0."""
-    code = np.asarray(logits, dtype=np.float32) * np.float32(_HALF / LOGIT_RANGE) + np.float32(_HALF)
+    code = np.asarray(logits, dtype=np.float32) * np.float32(_HALF / LOGIT_RANGE) + np.float32(
+        _HALF
+    )
     code = np.clip(np.rint(np.nan_to_num(code, nan=0.0)), 0, 255)
     return np.asarray(code, np.uint8)
 
@@ -42,4 +44,6 @@ def threshold_code(threshold: float) -> int:
 
 
 _LOGIT_OF_CODE = (np.arange(256, dtype=np.float64) - _HALF) / _HALF * LOGIT_RANGE
-_PROBABILITY_OF_CODE: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-_LOGIT_OF_CODE))).astype(np.float32)
+_PROBABILITY_OF_CODE: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-_LOGIT_OF_CODE))).astype(
+    np.float32
+)

@@ -192,7 +192,6 @@ class _Run:
             note = (
                 f"memory ran out: going on with {smaller.batch} crops of {smaller.crop} px a step"
             )
-            logger.warning("%s", note)
 
     def _check(self) -> Scores | None:
         held = [] if self.data.joined else self.data.held
