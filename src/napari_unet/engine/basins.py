@@ -17,9 +17,9 @@ from scipy import ndimage as ndi
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_unet.engine.geodesic import fill_holes, keep_pieces
+from napari_unet.engine.geodesic import erosion, fill_holes, keep_pieces
 from napari_unet.engine.probability import threshold_code
-from napari_unet.engine.splitting import CONNECTED, adjacent, flood, split_seeds, summits_of
+from napari_unet.engine.splitting import CONNECTED, adjacent, flood, split, summits_of
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
@@ -116,8 +116,7 @@ def frame_basins(codes: NDArray[np.uint8], settings: LabelSettings) -> Basins:
     if not settings.split:
         return _joined_basins(levels, regions.astype(np.int32, copy=False), settings.fill_holes)
     border = codes[1] if len(codes) > 1 else None
-    seeds, landscape = split_seeds(levels, border, regions, settings.split_strength)
-    ids = flood(landscape, _at_most(seeds, levels), ground)
+    ids = _at_most(split(levels, border, regions, settings.split_strength), levels)
     if settings.fill_holes:
         ids, levels = _filled(ids, levels)
     levels = keep_pieces(levels, ids, _highest_pixels(ids, levels))
@@ -167,15 +166,18 @@ def _closed(ids: NDArray[np.int32], gaps: NDArray[np.int32], n: int) -> NDArray[
 
 def _highest_pixels(ids: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Flat index of one pixel a basin: where its levels are highest around, not a lone speck."""
-    around = ndi.uniform_filter(ndi.uniform_filter(levels, 3), 3)  # the nearest count most
+    solid = erosion(levels)
     inside = np.flatnonzero(ids)
-    key = ids.reshape(-1)[inside].astype(np.int64) << 16
-    key |= around.reshape(-1)[inside].astype(np.int64) << 8
-    key |= levels.reshape(-1)[inside]
-    order = np.argsort(key, kind="stable")
-    owners = ids.reshape(-1)[inside[order]]
-    last = np.flatnonzero(np.append(owners[1:] != owners[:-1], True))
-    return np.asarray(inside[order[last]])
+    owner = ids.reshape(-1)[inside]
+    key = np.zeros(len(inside), dtype=np.int32)
+    for plane in (erosion(solid), solid, levels):
+        key = (key << 8) | plane.reshape(-1)[inside]
+    best = np.zeros(int(ids.max(initial=0)) + 1, dtype=np.int32)
+    np.maximum.at(best, owner, key)
+    highest = key == best[owner]
+    pixel = np.zeros(len(best), dtype=np.intp)
+    pixel[owner[highest][::-1]] = inside[highest][::-1]  # the first of several
+    return pixel[1:]
 
 
 def _at_most(seeds: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArray[np.int32]:

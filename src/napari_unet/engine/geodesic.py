@@ -7,10 +7,13 @@ slider needs a comparison only. Shifted views of uint8 run at memory speed; skim
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS = 8  # sweeps between two looks at what still changes
+_ROUNDS = 8  # sweeps of a strip between two looks at what still changes
+_STRIP = 64  # rows a strip: small enough to stay in the processor's cache
 
 
 def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -20,14 +23,12 @@ def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray
     a ring of several regions around a gap is not a hole. Regions of id 0 stay as they are.
     (Reconstruction by erosion, Vincent 1993.)
     """
-    rim = region_rim(regions) | (regions == 0)
-    filled = np.where(rim, levels, np.uint8(255))
-    window = bounds(regions > 0)
-    while window is not None:
-        before = filled[window].copy()
-        for _ in range(_ROUNDS):
-            _erode(filled[window], levels[window])
-        window = _grown(window, before != filled[window], levels.shape)
+    filled = np.where(region_rim(regions) | (regions == 0), levels, np.uint8(255))
+
+    def sweep(rows: slice) -> None:
+        _erode(filled[rows], levels[rows])
+
+    _settle(filled, sweep)
     return filled
 
 
@@ -43,17 +44,11 @@ def keep_pieces(
     right = np.where(regions[:, 1:] == regions[:, :-1], np.uint8(255), np.uint8(0))
     kept = np.zeros_like(levels)
     kept.reshape(-1)[seeds] = levels.reshape(-1)[seeds]
-    window = bounds((regions > 0) & (levels > 0))
-    while window is not None:
-        rows, columns = window
-        links = (
-            down[rows.start : rows.stop - 1, columns],
-            right[rows, columns.start : columns.stop - 1],
-        )
-        before = kept[window].copy()
-        for _ in range(_ROUNDS):
-            _dilate(kept[window], levels[window], *links)
-        window = _grown(window, before != kept[window], levels.shape)
+
+    def sweep(rows: slice) -> None:
+        _dilate(kept[rows], levels[rows], down[rows.start : rows.stop - 1], right[rows])
+
+    _settle(kept, sweep)
     return kept
 
 
@@ -73,15 +68,20 @@ def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
     return rim & (regions > 0)
 
 
-def _erode(filled: NDArray[np.uint8], floor: NDArray[np.uint8]) -> None:
-    """One sweep in place: the least of the eight neighbours, never below ``floor``."""
-    rows = filled.copy()
-    np.minimum(rows[1:], filled[:-1], out=rows[1:])
-    np.minimum(rows[:-1], filled[1:], out=rows[:-1])
+def erosion(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Least level of each pixel and its eight neighbours, (Y, X)."""
+    rows = levels.copy()
+    np.minimum(rows[1:], levels[:-1], out=rows[1:])
+    np.minimum(rows[:-1], levels[1:], out=rows[:-1])
     least = rows.copy()
     np.minimum(least[:, 1:], rows[:, :-1], out=least[:, 1:])
     np.minimum(least[:, :-1], rows[:, 1:], out=least[:, :-1])
-    np.maximum(least, floor, out=filled)
+    return least
+
+
+def _erode(filled: NDArray[np.uint8], floor: NDArray[np.uint8]) -> None:
+    """One sweep in place: the least of the neighbours, never below ``floor``."""
+    np.maximum(erosion(filled), floor, out=filled)
 
 
 def _dilate(
@@ -112,17 +112,17 @@ def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _grown(
-    window: tuple[slice, slice], changed: NDArray[np.bool_], shape: tuple[int, ...]
-) -> tuple[slice, slice] | None:
-    """Give the part of the frame that the next sweeps can still change."""
-    inner = bounds(changed)
-    if inner is None:
-        return None
-    rows, columns = (
-        slice(
-            max(0, outer.start + s.start - _ROUNDS - 1), min(n, outer.start + s.stop + _ROUNDS + 1)
-        )
-        for outer, s, n in zip(window, inner, shape, strict=True)
-    )
-    return rows, columns
+def _settle(image: NDArray[np.uint8], sweep: Callable[[slice], None]) -> None:
+    """Sweep ``image`` strip by strip, and again where a strip or its neighbour still changed."""
+    n = len(image)
+    strips = [slice(max(0, y - 1), min(n, y + _STRIP + 1)) for y in range(0, n, _STRIP)]
+    active = set(range(len(strips)))
+    while active:
+        changed = set()
+        for i in sorted(active):
+            before = image[strips[i]].copy()
+            for _ in range(_ROUNDS):
+                sweep(strips[i])
+            if not np.array_equal(before, image[strips[i]]):
+                changed |= {i - 1, i, i + 1}
+        active = changed & set(range(len(strips)))

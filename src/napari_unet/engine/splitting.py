@@ -15,32 +15,33 @@ from napari_unet.engine.probability import threshold_code
 _INSIDE = threshold_code(0.5)
 CONNECTED = np.ones((3, 3), dtype=bool)
 _SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
+_PAD = 4  # px: reach of the smoothing
 _SPECK = 1.5  # px: a thinner part is no cell of its own beside a cell
 
 
-def split_seeds(
+def split(
     levels: NDArray[np.uint8],
     border: NDArray[np.uint8] | None,
     regions: NDArray[np.int32],
     strength: float,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Find one seed a cell, and the landscape (low inside cells) in which the seeds grow.
+) -> NDArray[np.int32]:
+    """Divide ``regions`` (Y, X), dense from 1, so that each part is one cell.
 
     The interior is where the object is likely and no border is (``levels`` and ``border`` are
-    (Y, X) codes). Its distance transform has a summit in each cell; two summits are one cell
-    where the neck between them is wide for the smaller of them: wider than half of it at
-    ``strength`` 0, than 95 % of it at 1. A region without interior is one seed.
+    (Y, X) codes). Its distance transform has a summit in each cell, from which the part grows;
+    two parts are one cell where the neck between them is wide for the smaller of them: wider
+    than half of it at ``strength`` 0, than 95 % of it at 1. A region without summit is one part.
     """
     interior = levels >= _INSIDE
     if border is not None:
         interior &= border < _INSIDE
     depth = _depth(interior, regions)
-    seeds = _merged_summits(depth, interior, 0.5 + 0.45 * strength)
-    seeds = _without_specks(seeds, depth, regions)
+    seeds = _seeds(depth, interior, regions)
     landscape = -depth - levels.astype(np.float32) / np.float32(255)
     if border is not None:
         landscape += border.astype(np.float32) / np.float32(255)
-    return seeds, landscape
+    parts = flood(landscape, seeds, regions > 0)
+    return _joined(parts, seeds, depth, 0.5 + 0.45 * strength)
 
 
 def adjacent(
@@ -87,32 +88,48 @@ def _depth(interior: NDArray[np.bool_], regions: NDArray[np.int32]) -> NDArray[n
     for box in ndi.find_objects(regions):
         part = interior[box]
         if part.any():
-            padded = np.pad(part, 1)
-            distance = ndi.distance_transform_edt(padded)[1:-1, 1:-1]
-            np.maximum(depth[box], distance, out=depth[box], casting="same_kind")
-    return np.asarray(ndi.gaussian_filter(depth, _SMOOTH, truncate=3.0))
+            distance = ndi.distance_transform_edt(np.pad(part, _PAD)).astype(np.float32)
+            smooth = ndi.gaussian_filter(distance, _SMOOTH, truncate=3.0)
+            inner = smooth[_PAD:-_PAD, _PAD:-_PAD]
+            np.maximum(depth[box], inner, out=depth[box], where=part)
+    return depth
 
 
-def _merged_summits(
-    depth: NDArray[np.float32], interior: NDArray[np.bool_], ratio: float
+def _seeds(
+    depth: NDArray[np.float32], interior: NDArray[np.bool_], regions: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Parts of the interior, one a cell: joined where the pass is above ``ratio`` of a summit."""
+    """Summits of the depth that are no specks; a region without any is a seed as a whole."""
     summits = summits_of(depth, interior)
-    n = int(summits.max(initial=0))
-    parts = flood(-depth, summits, interior)
+    inside = np.flatnonzero(summits)
+    specks = inside[depth.reshape(-1)[inside] <= _SPECK]
+    summits.reshape(-1)[specks] = 0
+    seeded = np.zeros(int(regions.max(initial=0)) + 1, dtype=bool)
+    seeded[regions.reshape(-1)[np.flatnonzero(summits)]] = True
+    seeded[0] = True
+    if not seeded.all():
+        n = int(summits.max(initial=0))
+        summits = np.where(seeded[regions], summits, n + regions)
+    return summits
+
+
+def _joined(
+    parts: NDArray[np.int32], seeds: NDArray[np.int32], depth: NDArray[np.float32], ratio: float
+) -> NDArray[np.int32]:
+    """Join parts where the pass between them is above ``ratio`` of the lower summit."""
+    n = int(seeds.max(initial=0))
     height = np.zeros(n + 1, dtype=np.float32)
-    np.maximum.at(height, parts.reshape(-1), depth.reshape(-1))
+    inside = np.flatnonzero(seeds)
+    np.maximum.at(height, seeds.reshape(-1)[inside], depth.reshape(-1)[inside])
     parent = np.arange(n + 1)
     a, b, passes = adjacent(parts, depth)
-    for i in np.argsort(-passes, kind="stable"):
+    for i in np.flatnonzero(passes)[np.argsort(-passes[passes > 0], kind="stable")]:
         low, high = _root(parent, int(a[i])), _root(parent, int(b[i]))
         if height[low] > height[high]:
             low, high = high, low
         if low != high and passes[i] >= ratio * height[low]:
             parent[low] = high
     roots = np.array([_root(parent, i) for i in range(n + 1)])
-    number = np.unique(roots, return_inverse=True)[1].astype(np.int32)
-    return np.asarray(number[parts])
+    return np.asarray(roots.astype(np.int32)[parts])
 
 
 def _root(parent: NDArray[np.intp], i: int) -> int:
@@ -120,18 +137,3 @@ def _root(parent: NDArray[np.intp], i: int) -> int:
         parent[i] = parent[parent[i]]
         i = int(parent[i])
     return i
-
-
-def _without_specks(
-    seeds: NDArray[np.int32], depth: NDArray[np.float32], regions: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Drop seeds thinner than a speck beside larger ones; a region without any is one seed."""
-    n = int(seeds.max(initial=0))
-    inside = np.flatnonzero(seeds)
-    height = np.zeros(n + 1, dtype=np.float32)
-    np.maximum.at(height, seeds.reshape(-1)[inside], depth.reshape(-1)[inside])
-    kept = np.where(height[seeds] > _SPECK, seeds, 0)
-    seeded = np.zeros(int(regions.max(initial=0)) + 1, dtype=bool)
-    seeded[regions[kept > 0]] = True
-    seeded[0] = True
-    return np.where(seeded[regions], kept, n + regions).astype(np.int32, copy=False)
