@@ -1,0 +1,25 @@
+import pickle
+
+import pytest
+
+from napari_unet.engine.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (("a.tif has 3 frames", "40", "add frames"), "a.tif has 3 frames; expected 40. Add frames."),
+        (("a", "b", "Ends with a stop."), "a; expected b. Ends with a stop."),
+        (("two\nlines", "one \t line", "join  them"), "two lines; expected one line. Join them."),
+        (("µm is Å", "µm", "öffne"), "µm is Å; expected µm. Öffne."),
+    ],
+)
+def test_one_plain_line(parts, line):
+    assert str(BadInput(*parts)) == line
+
+
+def test_keeps_its_parts_and_travels_between_processes():
+    error = pickle.loads(pickle.dumps(BadInput("found", "expected", "remedy")))
+    assert isinstance(error, ValueError)
+    assert (error.found, error.expected, error.remedy) == ("found", "expected", "remedy")
+    assert str(error) == str(BadInput("found", "expected", "remedy"))
