@@ -134,7 +134,7 @@ class OverlaySettings(Settings):
     style: Literal["contours", "filled", "side_by_side", "probability", "before_after"] = Field("contours", title="Style")
     fps: float = Field(10.0, gt=0, le=120, title="Frames per second")
     length: float | None = Field(None, gt=0, le=36000, title="Length", description="Length of the movie; sets the frames per second; empty to choose those", json_schema_extra={"unit": "s", **ADVANCED})
-    line_width: int = Field(1, ge=1, le=20, title="Line width", json_schema_extra={"unit": "px"})
+    line_width: int = Field(2, ge=1, le=20, title="Line width", json_schema_extra={"unit": "px"})
     opacity: float = Field(0.4, ge=0, le=1, title="Opacity", description="Of the colour in filled style")
     show_ids: bool = Field(False, title="Show ids")
     tail: int = Field(0, ge=0, le=1000, title="Track tails", description="How many frames back the path of each cell is drawn; 0 for none", json_schema_extra={"unit": "frames"})
