@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
 import tifffile
+
+from napari_unet.gui.exporting import FORMATS
 
 
 @pytest.fixture
@@ -17,6 +18,12 @@ def export(hand, movie, small, viewer, tmp_path):
     dock = hand.open("Export")
     hand.find(dock, "export.folder").setText(str(tmp_path / "ergebnis ä"))
     return dock
+
+
+def test_menu_has_the_engines_formats():
+    from napari_unet.engine.export import LABEL_FORMATS
+
+    assert {name: kind.title for name, kind in LABEL_FORMATS.items()} == FORMATS
 
 
 def test_labels_are_the_layers_pixel_for_pixel(hand, export, small, tmp_path):
@@ -91,7 +98,7 @@ def test_cancel_writes_nothing(hand, export, tmp_path, monkeypatch):
     hand.qtbot.waitUntil(lambda: hand.session.job.state.done >= 1)
     hand.click(export, "export.cancel")
     assert hand.done() == "Cancelled. Nothing was written."
-    assert os.listdir(tmp_path / "ergebnis ä") == []
+    assert not any((tmp_path / "ergebnis ä").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -76,17 +76,15 @@ class CurveView(QWidget):
         faint = QColor(ink)
         faint.setAlphaF(0.25)
         painter.setPen(QPen(faint, 1))
+        if not self.loss.points:
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 3, 3)
+            painter.setPen(ink)
+            words = "Loss and score are drawn here\nwhile it trains"
+            painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, words)
+            return
         for part in range(5):
             y = area.top() + area.height() * part / 4
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-        if not self.loss.points:
-            painter.setPen(ink)
-            painter.drawText(
-                QRectF(self.rect()),
-                Qt.AlignmentFlag.AlignCenter,
-                "the curve of the training comes here",
-            )
-            return
         highest = max(y for _, y in self.loss.points) or 1.0
         self._draw(painter, area, self.loss, highest, LOSS)
         self._draw(painter, area, self.score, 1.0, SCORE)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxL
 
 from napari_unet.gui.job import JobState
 from napari_unet.gui.movie_picker import MoviePicker
-from napari_unet.gui.parts import Column, line_between
+from napari_unet.gui.parts import Column
 from napari_unet.gui.session import Session
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Dock(QWidget):
         self.column = Column(inside)
         self.column.setContentsMargins(10, 8, 10, 8)
         self.picker = MoviePicker(self.session)
-        self.column.add(self.picker, line_between())
+        self.column.add(self.picker)
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
@@ -95,6 +95,8 @@ class Dock(QWidget):
     def _stack_as_tab(self) -> None:
         window, mine = self.window(), _holder(self)
         self._settled = True
+        if mine is not None:  # three tabs that end in the plugin's name have no room for it
+            mine.setWindowTitle(self.name.capitalize())
         if not isinstance(window, QMainWindow) or mine is None:
             return
         others = [_holder(d) for d in window.findChildren(Dock) if d is not self and d.settled]

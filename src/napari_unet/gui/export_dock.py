@@ -5,17 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.gui.dock import Dock
-from napari_unet.gui.exporting import MOVIE, TABLE, Export, LabelFrames, checked_folder, labels_name
+from napari_unet.gui.exporting import (
+    FORMATS,
+    MOVIE,
+    TABLE,
+    Export,
+    LabelFrames,
+    checked_folder,
+    labels_name,
+)
 from napari_unet.gui.forms import ChoiceEditor, SettingsForm
 from napari_unet.gui.job import Task
 from napari_unet.gui.layer_menu import LabelsMenu
-from napari_unet.gui.parts import Hint, JobPanel, allow, button, row
+from napari_unet.gui.parts import Hint, JobPanel, add_field, allow, button, form_rows, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,16 +70,16 @@ class ExportDock(Dock):
         self.folder.setPlaceholderText("folder to write to")
         browse = button("Browse…", "export.browse", "Choose the folder")
         browse.clicked.connect(self._on_browse)
-        rows = _rows()
-        rows.addRow("Labels", self.labels)
-        rows.addRow("Frames", self.frames)
-        rows.addRow("Folder", row(self.folder, browse, stretch=0))
+        rows = form_rows()
+        add_field(rows, "Labels", self.labels)
+        add_field(rows, "Frames", self.frames)
+        add_field(rows, "Folder", row(self.folder, browse, stretch=0))
         self.why_not = Hint(name="export.hint")
         self.column.section("What and where", rows, self.why_not)
 
     def _build_labels(self) -> None:
         self.format = QComboBox(objectName="export.format")
-        for name, title in _formats():
+        for name, title in FORMATS.items():
             self.format.addItem(title, name)
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
         self.meaning = ChoiceEditor(tuple(_MEANINGS))
@@ -82,9 +90,9 @@ class ExportDock(Dock):
         self.save_table = button(
             "Save table", "export.save_table", "One row per cell and frame: place, size, brightness"
         )
-        rows = _rows()
-        rows.addRow("Format", self.format)
-        rows.addRow("Values", self.meaning)
+        rows = form_rows()
+        add_field(rows, "Format", self.format)
+        add_field(rows, "Values", self.meaning)
         self.column.section("Labels and table", rows, row(self.save_labels, self.save_table))
         self.save_labels.clicked.connect(self._save_labels)
         self.save_table.clicked.connect(self._save_table)
@@ -97,8 +105,8 @@ class ExportDock(Dock):
         self.save_movie = button(
             "Save movie", "export.save_movie", "Write an mp4 that plays anywhere"
         )
-        rows = _rows()
-        rows.addRow("Style", self.style_of_movie)
+        rows = form_rows()
+        add_field(rows, "Style", self.style_of_movie)
         self.column.section("Overlay movie", rows, self.look, self.save_movie)
         self.style_of_movie.valueChanged.connect(lambda _: self.update_state())
         self.save_movie.clicked.connect(self._save_movie)
@@ -244,16 +252,3 @@ class ExportDock(Dock):
             return ""
         missing = len(live) - int(live.probabilities.computed.sum())
         return f"{missing} of {len(live)} frames are not segmented yet." if missing else ""
-
-
-def _formats() -> list[tuple[str, str]]:
-    from napari_unet.engine.export import LABEL_FORMATS
-
-    return [(name, kind.title) for name, kind in LABEL_FORMATS.items()]
-
-
-def _rows() -> QFormLayout:
-    rows = QFormLayout()
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return rows

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 TABLE, MOVIE = "objects.csv", "overlay.mp4"
+FORMATS = {  # of the engine, whose own table would bring in all of its writers
+    "ome-tiff": "OME-TIFF",
+    "imagej": "ImageJ hyperstack",
+    "zarr": "OME-Zarr",
+    "ctc": "Cell Tracking Challenge",
+    "tiffs": "One TIFF for each frame",
+    "pngs": "One PNG for each frame",
+    "rois": "ImageJ ROIs",
+}
 _PLAIN_NAMES = {"ome-tiff": "labels.tif", "imagej": "labels.tif"}
 
 

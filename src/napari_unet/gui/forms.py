@@ -19,6 +19,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Settings
 from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.number_boxes import DecimalBox, WholeBox
+from napari_unet.gui.parts import add_field, form_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,12 +61,8 @@ class SettingsForm(QWidget):
         kind = type(settings)
         shown = tuple(kind.model_fields if fields is None else fields)
         self.editors: dict[str, Editor] = {}
-        in_sight = QFormLayout()
-        advanced = QWidget(self)
-        advanced_rows = QFormLayout(advanced)
-        for rows in (in_sight, advanced_rows):
-            rows.setContentsMargins(0, 0, 0, 0)
-            rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        in_sight, advanced = form_rows(), QWidget(self)
+        advanced_rows = form_rows(advanced)
         for field in shown:
             info = kind.model_fields[field]
             editor = _editor(info, getattr(settings, field))
@@ -271,4 +268,4 @@ def _add_row(rows: QFormLayout, info: FieldInfo, editor: Editor) -> None:
     if isinstance(editor, CheckEditor | GroupEditor):
         rows.addRow(editor)
     else:
-        rows.addRow(info.title or "", editor)
+        add_field(rows, info.title or "", editor)

@@ -132,6 +132,7 @@ def learning(
         try:
             step = steps.send(told)
         except StopIteration as end:
+            checkpoint.unlink(missing_ok=True)
             return end.value
         preview = None
         if step.preview is not None:

@@ -13,7 +13,7 @@ from superqt.utils import signals_blocked
 
 from napari_unet.gui import layers
 from napari_unet.gui.job import Task
-from napari_unet.gui.parts import Column, Hint, button, row
+from napari_unet.gui.parts import Column, Hint, add_field, button, form_rows, row
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -40,7 +40,7 @@ class MoviePicker(QWidget):
         )
         self.axes.setPlaceholderText("read from the file")
         self.path = QLineEdit(objectName="movie.path")
-        self.path.setPlaceholderText("path of a file or folder")
+        self.path.setPlaceholderText("file or folder")
         self.path.setToolTip(
             "A TIFF, or a folder of numbered TIFFs. Left empty, Open movie… asks for it"
         )
@@ -64,14 +64,12 @@ class MoviePicker(QWidget):
         self.show_view(session.view)
 
     def _build(self) -> QFormLayout:
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Movie", self.image)
-        rows.addRow("Channel", self.channel)
-        rows.addRow("Z", self.z)
-        rows.addRow("Position", self.position)
-        rows.addRow("Axes", self.axes)
+        rows = form_rows()
+        add_field(rows, "Movie", self.image)
+        add_field(rows, "Channel", self.channel)
+        add_field(rows, "Z", self.z)
+        add_field(rows, "Position", self.position)
+        add_field(rows, "Axes", self.axes)
         column = Column(self)
         column.add(rows, self.summary, row(self.path, self.open, self.open_folder, stretch=0))
         return rows

@@ -217,6 +217,7 @@ class OutcomePanel(QWidget):
         no_base = (
             "" if self._base is not None else "It began from new: there is nothing to compare with"
         )
+        self.setVisible(choice is not None or self._training())
         allow(self.compare, none_yet or wait or no_base)
         allow(self.revert, none_yet or wait)
         allow(self.save, none_yet or wait)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QFrame,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLayout,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
 WARNING = "⚠"
+_TITLE_WIDTH = 92
 
 
 class Hint(QLabel):
@@ -34,7 +35,7 @@ class Hint(QLabel):
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setMinimumWidth(10)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.say(text)
 
     def minimumSizeHint(self) -> QSize:
@@ -82,12 +83,20 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     return line
 
 
-def line_between() -> QFrame:
-    """Give a thin line between two parts of a dock."""
-    frame = QFrame()
-    frame.setFrameShape(QFrame.Shape.HLine)
-    frame.setFixedHeight(1)
-    return frame
+def form_rows(parent: QWidget | None = None) -> QFormLayout:
+    """Give an empty form whose fields take all the width there is."""
+    rows = QFormLayout(parent)
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setSpacing(6)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return rows
+
+
+def add_field(rows: QFormLayout, title: str, field: QWidget | QLayout) -> None:
+    """Add a field with its title; titles of one dock are equally wide, so that fields align."""
+    label = QLabel(title)
+    label.setMinimumWidth(_TITLE_WIDTH)
+    rows.addRow(label, field)
 
 
 class Column(QVBoxLayout):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit
+from qtpy.QtWidgets import QCheckBox, QLineEdit
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
@@ -21,7 +21,7 @@ from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.model_choice import ModelChoice
 from napari_unet.gui.model_menu import ModelMenu
 from napari_unet.gui.outcome import OutcomePanel
-from napari_unet.gui.parts import Hint, JobPanel, allow, button, row
+from napari_unet.gui.parts import Hint, JobPanel, add_field, allow, button, form_rows, row
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -60,9 +60,9 @@ class TrainDock(Dock):
             "New cell", "train.new_cell", "Paint the next cell, with an id of its own"
         )
         self.background = button(
-            "Background brush",
+            "Background",
             "train.background",
-            "Paint where there is no cell: it learns that too",
+            "Background brush: paint where there is no cell, it learns that too",
             checkable=True,
         )
         self.whole = QCheckBox(objectName="train.complete")
@@ -72,11 +72,9 @@ class TrainDock(Dock):
             "Frames to learn from, counted from 0; empty for all that have labels"
         )
         self.summary = Hint(name="train.summary")
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Labels", self.labels)
-        rows.addRow("Frames", self.frames)
+        rows = form_rows()
+        add_field(rows, "Labels", self.labels)
+        add_field(rows, "Frames", self.frames)
         self.column.section(
             "Cells to learn from",
             row(self.annotate, self.new_cell, self.background),
@@ -92,11 +90,9 @@ class TrainDock(Dock):
         self.name_of_model = QLineEdit(objectName="train.name")
         self.name_of_model.setPlaceholderText("named after the movie")
         self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes",))
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Start from", self.start_from)
-        rows.addRow("Name", self.name_of_model)
+        rows = form_rows()
+        add_field(rows, "Start from", self.start_from)
+        add_field(rows, "Name", self.name_of_model)
         self.column.section("Training", rows, self.form)
 
     def _build_run(self) -> None:
