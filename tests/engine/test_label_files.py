@@ -147,6 +147,7 @@ def test_ome_zarr_follows_version_5(toy, movie, tmp_path):
     assert np.array_equal(root["labels/cells/0"][:], toy.labels)
     assert np.array_equal(root["0"][:], toy.movie)
     assert root["labels/cells/0"].chunks == (1, *toy.labels.shape[1:])
+    assert root["0"].metadata.dimension_names == ("t", "y", "x")
     ome = root["labels/cells"].attrs["ome"]
     assert ome["version"] == "0.5"
     assert root["labels"].attrs["ome"]["labels"] == ["cells"]

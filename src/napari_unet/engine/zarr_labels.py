@@ -39,9 +39,9 @@ class ZarrWriter:
         labels = root.create_group("labels")
         cells = labels.create_group(_LABELS)
         channels = stack.shape[1:-2]
-        self._image = _array(root, (len(info), *channels, *info.shape), stack.dtype)
-        self._labels = _array(cells, (len(info), *info.shape), np.dtype(np.uint32))
         axes = "tcyx" if channels else "tyx"
+        self._image = _array(root, axes, (len(info), *channels, *info.shape), stack.dtype)
+        self._labels = _array(cells, "tyx", (len(info), *info.shape), np.dtype(np.uint32))
         root.attrs["ome"] = {
             "version": "0.5",
             "multiscales": [_multiscale(info.name, axes, info)],
@@ -70,9 +70,11 @@ class ZarrWriter:
         self._n += 1
 
 
-def _array(group: zarr.Group, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+def _array(group: zarr.Group, axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     chunks = (1,) * (len(shape) - 2) + shape[-2:]
-    return group.create_array("0", shape=shape, chunks=chunks, dtype=dtype)
+    return group.create_array(
+        "0", shape=shape, chunks=chunks, dtype=dtype, dimension_names=tuple(axes)
+    )
 
 
 def _multiscale(name: str, axes: str, info: FrameInfo) -> dict[str, Any]:
