@@ -8,7 +8,10 @@ from napari_unet.engine.errors import BadInput
 @pytest.mark.parametrize(
     ("parts", "line"),
     [
-        (("a.tif has 3 frames", "40", "add frames"), "a.tif has 3 frames; expected 40. Add frames."),
+        (
+            ("a.tif has 3 frames", "40", "add frames"),
+            "a.tif has 3 frames; expected 40. Add frames.",
+        ),
         (("a", "b", "Ends with a stop."), "a; expected b. Ends with a stop."),
         (("two\nlines", "one \t line", "join  them"), "two lines; expected one line. Join them."),
         (("µm is Å", "µm", "öffne"), "µm is Å; expected µm. Öffne."),

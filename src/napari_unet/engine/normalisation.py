@@ -46,10 +46,10 @@ class Normaliser:
         shift, scale = self._fixed or self.measure(raw)
         out = raw.astype(np.float32)
         bad = ~np.isfinite(out) if out.size and raw.dtype.kind == "f" else None
+        if bad is not None and bad.any():
+            out = np.where(bad, shift[:, None, None], out)
         out -= shift[:, None, None]
         out *= scale[:, None, None]
-        if bad is not None and bad.any():
-            out[bad] = 0
         return np.clip(out, 0, 1, out=out) if self.settings.clip else out
 
     def measure(self, raw: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -83,17 +83,24 @@ def percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, f
         first = int(values.min())  # microscope offsets make short histograms
         cumulative = np.cumsum(np.bincount(values - values.dtype.type(first)))
         ranks = [q / 100 * (values.size - 1) for q in (low, high)]
-        return tuple(first + _at_rank(cumulative, rank) for rank in ranks)  # type: ignore[return-value]
+        bottom, top = (_at_rank(cumulative, rank, first) for rank in ranks)
+        return bottom, top
     found = np.percentile(values, (low, high))
     return float(found[0]), float(found[1])
 
 
-def _at_rank(cumulative: NDArray[Any], rank: float) -> float:
-    """Value at a fractional rank, interpolated linearly as ``numpy.percentile`` does."""
-    below, above = np.searchsorted(cumulative, [np.floor(rank), np.ceil(rank)], side="right")
-    return float(below + (above - below) * (rank - np.floor(rank)))
+def _at_rank(cumulative: NDArray[Any], rank: float, first: int) -> float:
+    """Value at a fractional rank, interpolated to the bit as ``numpy.percentile`` does."""
+    ends = np.searchsorted(cumulative, [np.floor(rank), np.ceil(rank)], side="right")
+    below, above = (first + int(end) for end in ends)
+    along = rank - float(np.floor(rank))
+    if along < 0.5:
+        return below + (above - below) * along
+    return above - (above - below) * (1 - along)
 
 
 def _channels(frame: NDArray[Any]) -> NDArray[Any]:
     frame = np.asarray(frame)
+    if frame.dtype.kind == "b" or frame.dtype == np.float16:  # numpy cannot add these up
+        frame = frame.astype(np.float32)
     return frame[None] if frame.ndim == 2 else frame
