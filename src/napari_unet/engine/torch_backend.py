@@ -22,7 +22,10 @@ _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchBackend:
-    """Eager PyTorch. On MPS contiguous, because channels_last is slower there."""
+    """Eager PyTorch. On MPS contiguous, because channels_last is slower there.
+
+    On CUDA, cuDNN picks its algorithms by trying them: two runs may differ by one code.
+    """
 
     def __init__(
         self, network: UNet, device: torch.device, precision: Precision, threads: int

@@ -74,12 +74,14 @@ class CudaTransfer:
     def stage(self, raw: NDArray[Any], normaliser: Normaliser) -> Staged:
         """Pin the raw pixels, or normalised ones of a kind that the device does not measure."""
         if can_normalise(raw.dtype, normaliser.settings):
-            planes = raw if raw.ndim == 3 else raw[None]
-            bits = planes.view(np.int16) if raw.dtype.itemsize == 2 else planes
-            host = torch.from_numpy(np.ascontiguousarray(bits))
+            planes = np.ascontiguousarray(raw if raw.ndim == 3 else raw[None])
+            values = planes.view(np.int16) if planes.dtype.itemsize == 2 else planes
         else:
-            host = torch.from_numpy(normaliser(raw))
-        return Staged(raw, host.pin_memory(), self)
+            values = normaliser(raw)
+        kind = {"i": torch.int16, "u": torch.uint8, "f": torch.float32}[values.dtype.kind]
+        host = torch.empty(values.shape, dtype=kind, pin_memory=True)
+        host.numpy()[...] = values
+        return Staged(raw, host, self)
 
     def upload(self, staged: Sequence[Staged], normaliser: Normaliser) -> Tensor:
         """Copy on a stream of its own while the device computes the frames before."""

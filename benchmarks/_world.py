@@ -1,0 +1,156 @@
+"""Frames, weights and the machine's own limits: what the prediction benchmarks share."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from _peers import eager, monai_window, nnunet_scheme
+from napari_unet.engine.labels import label_frame
+from napari_unet.engine.metrics import frame_scores, pool
+from napari_unet.engine.model import Model
+from napari_unet.engine.predictor import open_predictor
+from napari_unet.engine.probability import encode_logits
+from napari_unet.engine.settings import PredictSettings
+from napari_unet.engine.unet import UNet
+from napari_unet.sample_data import sample_movie
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+_ROOT = Path(__file__).resolve().parents[1]
+_HELA = Path("Fluo-N2DL-HeLa")
+_TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def bench_frames(edge: int | None = None) -> tuple[NDArray[np.uint16], NDArray[Any] | None]:
+    """The HeLa frames (Cell Tracking Challenge) with their truth, or generated ones."""
+    data = Path(os.environ.get("NAPARI_UNET_DATA", _ROOT.parent / "shared" / "data")) / _HELA
+    paths = sorted((data / "01").glob("t*.tif"))
+    if not paths:
+        movie, labels = sample_movie(frames=8, shape=(700, 1100))
+        return movie[:, :edge, :edge], labels[:, :edge, :edge]
+    truth = [data / "01_ST" / "SEG" / f"man_seg{path.stem[1:]}.tif" for path in paths]
+    movie, labels = (np.stack([tifffile.imread(p) for p in part]) for part in (paths, truth))
+    return movie[:, :edge, :edge], labels[:, :edge, :edge]
+
+
+def bench_model(name: str | None) -> tuple[Model, bool]:
+    """The model asked for or the first bundled one; random weights where there is none."""
+    if name or Model.bundled():
+        return Model.load(name or Model.bundled()[0]), True
+    torch.manual_seed(0)
+    network = UNet().eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return Model(network, name="16-32-64-128"), False
+
+
+def describe_machine(device: torch.device) -> str:
+    """Name the processor."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":")[1].strip() if lines else name
+    return f"{name}, {torch.get_num_threads()} cores, torch {torch.__version__}"
+
+
+def peaks(device: torch.device) -> dict[str, tuple[float, float]]:
+    """Best product (FLOP/s) and best copy (byte/s) of this run, for each precision."""
+    size = 2048 if device.type == "cpu" else 8192
+    found = {}
+    for precision, dtype in _TYPES.items():
+        if precision == "fp16" and device.type == "cpu":
+            continue
+        a = torch.randn(size, size, device=device).to(dtype)
+        found[precision] = (2 * size**3 / _best(lambda a=a: torch.mm(a, a), device), 0.0)
+    source = torch.ones(1 << 26, device=device)
+    target = torch.empty_like(source)
+    speed = 2 * source.nbytes / _best(lambda: target.copy_(source), device)
+    return {precision: (flops, speed) for precision, (flops, _) in found.items()}
+
+
+def _best(function: Any, device: torch.device) -> float:
+    best = float("inf")
+    for _ in range(40):
+        began = time.perf_counter()
+        function()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def efficiency(
+    network: UNet,
+    frame: Tensor,
+    seconds: float,
+    precision: str,
+    best: dict[str, tuple[float, float]],
+) -> str:
+    """Roofline: the time that arithmetic or memory needs at the least ÷ the time measured."""
+    if precision not in best:
+        return ""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(frame)
+    flops, speed = best[precision]
+    size = torch.empty(0, dtype=_TYPES[precision]).element_size()
+    least = max(counter.get_total_flops() / flops, _traffic(network, frame) * size / speed)
+    return f"{least / seconds:.2f}"
+
+
+def _traffic(network: UNet, frame: Tensor) -> int:
+    """Values read and written by convolutions and pooling; all else can be fused into them."""
+    values = 0
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal values
+        values += sum(x.numel() for x in inputs) + output.numel()
+
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, kinds)]
+    with torch.no_grad():
+        network(frame)
+    for hook in hooks:
+        hook.remove()
+    return values
+
+
+def scores_line(
+    model: Model,
+    network: UNet,
+    frames: NDArray[np.uint16],
+    truth: NDArray[Any],
+    inputs: list[Tensor],
+) -> str:
+    """Score labels of some frames against the truth, from our codes and from the peers' logits."""
+    predictor = open_predictor(model, PredictSettings(device=inputs[0].device.type))
+    ways = {
+        predictor.device: lambda i: predictor(frames[i]),
+        "eager loop": lambda i: encode_logits(eager(network, inputs[i])[0].cpu()),
+        "MONAI": lambda i: encode_logits(monai_window(network, inputs[i])[0].cpu()),
+        "nnU-Net scheme": lambda i: encode_logits(nnunet_scheme(network, inputs[i])[0].cpu()),
+    }
+    lines = []
+    for name, codes in ways.items():
+        found = [
+            frame_scores(label_frame(codes(i), model.label_settings), truth[i], border=25)
+            for i in range(len(inputs))
+        ]
+        total = pool(found)
+        lines.append(f"{name} IoU {total.iou:.3f}, SEG {total.seg:.3f}, F1 {total.f1:.3f}")
+    return f"Scores on {len(inputs)} frames: " + "; ".join(lines) + "."
