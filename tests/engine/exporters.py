@@ -1,6 +1,7 @@
 """Every exporter by name, for tests in this process and for ones that are limited or killed.
 
-``python exporters.py NAME PATH [LIMIT]`` runs one, with files of at most LIMIT bytes.
+``python exporters.py NAME PATH`` runs one; ``python exporters.py limited FOLDER LIMIT`` runs all,
+with files of at most LIMIT bytes.
 """
 
 from __future__ import annotations
@@ -71,22 +72,34 @@ EXPORTERS = {
 }
 
 
-def main() -> int:
-    name, path, *limit = sys.argv[1:]
-    stack, labels = world()
-    if limit:
-        import resource
+def target(folder, name):
+    return folder / f"Zellen µ {name}{SUFFIXES[name]}"
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit[0]),) * 2)
-    try:
-        for position in EXPORTERS[name](Path(path), stack, labels, overwrite=True):
-            sys.stdout.write(f"{position}\n")
-            sys.stdout.flush()
-    except BadInput as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
-    return 0
+
+def run(name, path):
+    """Export and say each position, as a process that may be killed."""
+    for position in EXPORTERS[name](path, *world(), overwrite=True):
+        sys.stdout.write(f"{position}\n")
+        sys.stdout.flush()
+
+
+def run_all_limited(folder, limit):
+    """Run every exporter, each into its own folder; say the error of each."""
+    import resource
+
+    stack, labels = world()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    for name in sorted(p.name for p in folder.iterdir()):
+        path = target(folder / name, name)
+        try:
+            list(EXPORTERS[name](path, stack, labels, overwrite=True))
+            sys.stdout.write(f"{name}: written\n")
+        except BadInput as error:
+            sys.stdout.write(f"{name}: {error}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1] == "limited":
+        run_all_limited(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        run(sys.argv[1], Path(sys.argv[2]))
