@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import atomic_path
+from napari_unet.engine.plain_tensors import Unreadable, read_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +42,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "start a new training",
         )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0][:80] if str(error) else "it ends early"
-        raise BadInput(
-            f"{path.name} cannot be read ({reason})", "a checkpoint", "start a new training"
-        ) from error
+        state = read_plain(path)
+    except Unreadable as found:
+        raise BadInput(f"{path.name} {found}", "a checkpoint", "start a new training") from None
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise BadInput(f"{path.name} is something else", "a checkpoint", "start a new training")
     return state

@@ -6,7 +6,6 @@ batch normalisation, transposed 2x2 up-convolutions, any filters, a 1x1 or 3x3 h
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.plain_tensors import Unreadable, read_plain
 from napari_unet.engine.unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
 
     """
     try:
-        return convert(_unwrap(_read(path)))
-    except _NotPlain as found:
+        return convert(_unwrap(read_plain(path)))
+    except (_NotPlain, Unreadable) as found:
         raise BadInput(f"{path.name} {found}", _EXPECTED, _REMEDY) from None
 
 
@@ -103,26 +103,6 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
     )
     tensors = _named(config, down, up, rise, _one_logit(head) if raw == 2 else head)
     return _with_skip_order(config, tensors), tensors
-
-
-def _read(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise _NotPlain(
-            "is not plain tensors: it may be a whole pickled program and was not opened"
-        ) from None
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        TypeError,
-    ) as error:
-        reason = (str(error).splitlines() or ["empty"])[0][:80]
-        raise _NotPlain(f"cannot be read as a PyTorch file ({reason})") from None
 
 
 def _unwrap(loaded: Any) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -117,7 +117,7 @@ class Model:
         )
 
     def _description(self) -> dict[str, Any]:
-        return {
+        description = {
             "format": FORMAT,
             "name": self.name,
             "config": self.config.model_dump(mode="json"),
@@ -126,6 +126,7 @@ class Model:
             "record": self.record,
             "card": self.card,
         }
+        return cast("dict[str, Any]", json.loads(json.dumps(description)))  # as it is read back
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
@@ -189,6 +190,9 @@ def _build(
 ) -> Model:
     if description["format"] != FORMAT:
         raise ValueError(f"format '{description['format']}'")
+    for key, kind in (("name", str), ("record", dict), ("card", dict)):
+        if not isinstance(description[key], kind):
+            raise TypeError(f"{key}: not a {kind.__name__}")
     network = UNet(UNetConfig.model_validate(description["config"]))
     network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ARRAY)})
     arrays = {k.removeprefix(_ARRAY): v.numpy() for k, v in tensors.items() if k.startswith(_ARRAY)}
@@ -216,7 +220,7 @@ def _first_reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error).splitlines()[0][:160]
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 def _digest(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> str:
