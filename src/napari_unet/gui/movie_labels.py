@@ -26,6 +26,7 @@ class _Shown:
     live: LiveLabels
     layer: weakref.ref[Labels]
     model: Model | None = None
+    hidden: bool = False  # by us, while another selection of the movie is looked at
 
 
 class MovieLabels:
@@ -129,8 +130,9 @@ class MovieLabels:
         now, image = self._now(), session.image
         for shown in self._all.get(image, {}).values() if image is not None else ():
             layer = shown.layer()
-            if layer is not None and shown is not now and layer.visible:
-                layer.visible = False
+            if layer is not None and (shown is now) == shown.hidden:
+                shown.hidden = layer.visible and shown is not now
+                layer.visible = shown is now
         if now is not None:
             if now.live.settings != self.settings:
                 self._change(now.live, lambda: setattr(now.live, "settings", self.settings))
