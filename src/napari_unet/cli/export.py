@@ -51,8 +51,8 @@ def export(
         _check(stack, given)
         prepare_folder(out, names, overwrite=overwrite)
         for name in names:
-            path = follow(_writer(name, out / name, stack, given, look), name, len(stack))
-            typer.echo(path)
+            follow(_writer(name, out / name, stack, given, look), name, len(stack))
+            typer.echo(out / name)
 
 
 def _check(stack: Stack, labels: Stack) -> None:

@@ -114,8 +114,8 @@ def segment_stack(
     with predict_stack(stack, model, out, predict_settings) as probabilities:
         frames = label_frames(probabilities, label_settings)
         steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True, provenance=made_by)
-        written = [follow(steps, "Labels", n)]
-    with Stack.open(written[0]) as labels:
+        follow(steps, "Labels", n)
+    with Stack.open(out / LABELS) as labels:
         steps = write_table(
             out / TABLE,
             (labels[t] for t in range(n)),
@@ -124,14 +124,14 @@ def segment_stack(
             overwrite=True,
             provenance=made_by,
         )
-        written.append(follow(steps, "Table", n, kept=f"{LABELS} is written."))
+        follow(steps, "Table", n, kept=f"{LABELS} is written.")
         if overlay:
             steps = write_movie(
                 out / MOVIE, stack, labels, OverlaySettings(), overwrite=True, provenance=made_by
             )
             kept = f"{LABELS} and {TABLE} are written."
-            written.append(follow(steps, "Movie", n, kept=kept))
-    return written
+            follow(steps, "Movie", n, kept=kept)
+    return [out / name for name in (LABELS, TABLE, *([MOVIE] if overlay else []))]
 
 
 def predict_stack(
