@@ -75,11 +75,13 @@ def main() -> None:
         seconds = interleave(variants, options.rounds, slow)
     best = peaks(device)
     rows = _rows(seconds, network, backends, inputs, best)
+    weights = model.name if trained else f"{model.name}, random weights"
+    product, copy = (value / 1e9 for value in best["fp32"])
     text = [
-        f"{describe_machine(device)}. {model.name}{'' if trained else ' (random weights)'},"
-        f" filters {model.config.filters}, frames of {frames.shape[1]}x{frames.shape[2]}. Median of "
-        f"{options.rounds} interleaved rounds (quartiles). MONAI: {HAS_MONAI or 'by hand'}. "
-        f"Best fp32 product {best['fp32'][0] / 1e9:,.0f} GFLOP/s, copy {best['fp32'][1] / 1e9:.1f} GB/s.",
+        f"{describe_machine(device)}. {weights}, filters {model.config.filters}, frames of "
+        f"{frames.shape[1]}x{frames.shape[2]}. Median of {options.rounds} interleaved rounds "
+        f"(quartiles). MONAI: {'its own' if HAS_MONAI else 'by hand'}. "
+        f"Best fp32 product {product:,.0f} GFLOP/s, copy {copy:.1f} GB/s.",
         markdown(
             ("network only", "÷ eager loop", "÷ MONAI", "÷ nnU-Net", "roofline", "mask IoU"), rows
         ),

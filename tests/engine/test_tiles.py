@@ -8,6 +8,7 @@ from napari_unet.engine.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.unet import UNet, UNetConfig, pad_to_multiple
 
 
+@settings(deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 500), st.integers(1, 500)),
     tile=st.integers(64, 300),
