@@ -79,7 +79,7 @@ class Stage:
         widget.grab().save(str(IMAGES / f"{name}.png"))
 
 
-def train_a_little(stage: Stage, minutes: float) -> None:
+def train_a_little(stage: Stage, steps: int) -> None:
     """Outline the cells of two frames, as a person would, and train on them."""
     from napari_unet.sample_data import sample_movie
 
@@ -87,13 +87,16 @@ def train_a_little(stage: Stage, minutes: float) -> None:
     stage.open("Train")
     stage.widget("train.annotate").click()
     layer = stage.viewer.layers.selection.active
-    for t in (6, 30):
+    for t in (6, 18, 30):
         layer.data[t] = truth[t]
+        layer.data.confirm_frame(t)
+    stage.viewer.dims.set_current_step(0, 18)
+    layer.contour = 2
     stage.settle()
-    stage.widget("train.minutes").setValue(minutes)
+    stage.widget("train.steps").setValue(steps)
     stage.widget("train.start").click()
     job = stage.docks["Train"].session.job
-    stage.wait(lambda: job.state.done > 60 or not job.running)
+    stage.wait(lambda: job.state.done > steps * 0.6 or not job.running)
     stage.picture(stage.holders["Train"], "train-running")
     stage.wait(lambda: not job.running)
     if job.state.failed:
@@ -101,33 +104,35 @@ def train_a_little(stage: Stage, minutes: float) -> None:
     stage.picture(stage.holders["Train"], "train")
 
 
-def main(minutes: float) -> None:
+def main(steps: int) -> None:
     """Take all pictures."""
     stage = Stage()
     stage.open("Segment")
     stage.picture(stage.holders["Segment"], "segment-empty")
     stage.viewer.open_sample(PLUGIN, "nuclei")
-    train_a_little(stage, minutes)
+    stage.viewer.reset_view()
+    train_a_little(stage, steps)
     stage.open("Segment")
     stage.run("segment.run_movie")
     stage.widget("segment.threshold").setValue(0.6)
-    stage.viewer.dims.set_point(0, 20)
-    stage.viewer.layers[-1].contour = 2
+    stage.viewer.dims.set_current_step(0, 22)
+    labels = stage.docks["Segment"].session.labels.layer
+    stage.viewer.layers.selection.active = labels
+    labels.mode = "pan_zoom"
     stage.picture(stage.holders["Segment"], "segment")
     stage.picture(stage.viewer.window._qt_window, "napari")  # noqa: SLF001 - for a picture only
     stage.open("Export")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="movies") as folder:
         stage.widget("export.folder").setText(str(Path(folder) / "results"))
-        stage.run("export.save_labels")
-        stage.widget("export.folder").setText(str(Path.home() / "movies" / "results"))
+        stage.run("export.save_movie")
         stage.picture(stage.holders["Export"], "export")
     stage.viewer.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0, help="how long it trains")
+    parser.add_argument("--steps", type=int, default=250, help="how long it trains")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG")}
-        main(arguments.minutes)
+        main(arguments.steps)

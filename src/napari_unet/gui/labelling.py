@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.gui import layers
 from napari_unet.gui.job import Progress, Task
-from napari_unet.gui.segmenting import Ready, segmenting
+from napari_unet.gui.segmenting import Ready, folder_of, segmenting
 from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_unet.engine.corrections import Corrections
     from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.stack import Stack
     from napari_unet.gui.session import Session
 
 logger = logging.getLogger(__name__)
@@ -30,11 +32,23 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
     stack = session.require_stack()
     live, layer = session.labels.live, session.labels.layer
     if live is None:
-        live = LiveLabels((len(stack), *stack.frame_shape), settings=session.labels.settings)
+        shape = (len(stack), *stack.frame_shape)
+        live = LiveLabels(
+            shape, settings=session.labels.settings, corrections=kept_corrections(stack)
+        )
     if layer is None:
         layer = layers.raw(add_live_layer(session.viewer, live, image))
         session.labels.show(live, layer)
     return live, layer
+
+
+def kept_corrections(stack: Stack) -> Corrections | None:
+    """Give the corrections kept beside the movie, each later one written as it happens.
+
+    None for an array, which has no place of its own.
+    """
+    folder = folder_of(stack)
+    return folder.corrections() if folder is not None else None
 
 
 def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
+from platformdirs import user_data_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from pathlib import Path
 
     from napari_unet.engine.model import Model
     from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.session_folder import SessionFolder
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.stack import Stack
     from napari_unet.gui.model_choice import ModelChoice
 
-_IN_MEMORY = 256 << 20  # bytes of probabilities up to which an array's are not put on disk
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,27 @@ def _room(
     key, shape = prediction_key(stack, model, settings), probabilities_shape(stack, model)
     if known is not None and known.key == json.loads(json.dumps(key)) and known.shape == shape:
         return known
-    n_bytes = shape[0] * shape[1] * shape[2] * shape[3]
-    if stack.path is None and n_bytes <= _IN_MEMORY:
+    folder = folder_of(stack)
+    if folder is None:
         return Probabilities.in_memory(shape, key)
-    return Probabilities.create(_file_for(stack, key), shape, key)
+    return Probabilities.create(folder.probabilities_path(key), shape, key)
 
 
-def _file_for(stack: Stack, key: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    folder = user_cache_path("napari-unet", appauthor=False) / "probabilities"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{stack.name[:40]}-{digest}.prob"
+def folder_of(stack: Stack) -> SessionFolder | None:
+    """Give the folder beside the movie, or one of the person's where nothing can be written there.
+
+    None for an array, which lies nowhere.
+    """
+    from napari_unet.engine.session_folder import NeedsPlace, SessionFolder
+
+    if stack.path is None:
+        return None
+    try:
+        return SessionFolder.for_movie(stack)
+    except NeedsPlace:
+        place = user_data_path("napari-unet", appauthor=False) / "sessions"
+        place.mkdir(parents=True, exist_ok=True)
+        logger.info(
+            "nothing can be written beside %s: its session is kept in %s", stack.path, place
+        )
+        return SessionFolder.for_movie(stack, place)
