@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from napari_unet.engine.errors import BadInput
@@ -71,6 +72,9 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
         return convert(_unwrap(read_plain(path)))
     except (_NotPlain, Unreadable) as found:
         raise BadInput(f"{path.name} {found}", _EXPECTED, _REMEDY) from None
+    except (RuntimeError, ValidationError):  # of UNet and its config, which know their limits
+        found_in = f"{path.name} has parts that do not fit together, or is too large"
+        raise BadInput(found_in, _EXPECTED, _REMEDY) from None
 
 
 def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
@@ -102,6 +106,7 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
         softmax=raw > 2,
     )
     tensors = _named(config, down, up, rise, _one_logit(head) if raw == 2 else head)
+    UNet(config).load_state_dict(tensors)
     return _with_skip_order(config, tensors), tensors
 
 
@@ -125,14 +130,18 @@ def _layers(state: dict[str, Tensor]) -> list[_Layer]:
     layers: list[_Layer] = []
     for key, tensor in state.items():
         prefix, _, leaf = key.rpartition(".")
+        if leaf == "running_mean" and any(f"{prefix}.{name}" not in state for name in _NORM):
+            raise _NotPlain(f"has a batch normalisation without scale and shift ({prefix})")
         if leaf != "weight":
             continue
+        if not tensor.is_floating_point():
+            raise _NotPlain(f"holds whole numbers as weights ({prefix}): it was quantised")
         if tensor.ndim == 4:
             height, width = tensor.shape[2:]
             if height != width or height not in (1, 2, 3):
                 raise _NotPlain(f"has a {height}x{width} convolution ({prefix})")
             layers.append(_Layer(tensor, state.get(f"{prefix}.bias")))
-        elif tensor.ndim == 1 and f"{prefix}.running_mean" in state:
+        elif tensor.ndim == 1 and all(f"{prefix}.{name}" in state for name in _NORM):
             _first_without_norm(layers, prefix, len(tensor)).norm = {
                 name: state[f"{prefix}.{name}"] for name in _NORM
             }
