@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.label_ids import BACKGROUND_ID, read_ids
 from napari_unet.engine.stack import match_frames
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.label_ids import Kind
     from napari_unet.engine.stack import Stack
 
-BACKGROUND_ID = 65535
 RING = 4  # px: wide enough to hold the outline, narrow enough to miss the unpainted neighbour
 _BLOCK_FROM = 8  # frames from which whole blocks are held out
 
@@ -119,7 +120,7 @@ class Annotations:
         frames: Iterable[int] | None = None,
         *,
         partial: bool = False,
-        kind: Literal["auto", "instances", "binary"] = "auto",
+        kind: Kind = "auto",
     ) -> Annotations:
         """Read annotations from a label stack; frames are matched by number or position.
 
@@ -156,12 +157,11 @@ class Annotations:
                 "labels for each chosen frame",
                 "leave those frames out of --frames",
             )
-        read = {t: _ids(labels, of_frame[t]) for t in chosen}
-        if kind == "binary" or (kind == "auto" and _is_binary(read.values())):
-            read = {t: _components(ids) for t, ids in read.items()}
+        ids = read_ids(labels, [of_frame[t] for t in chosen], kind, strokes=partial)
+        read = dict(zip(chosen, ids, strict=True))
         shape = (len(movie), *movie.frame_shape)
         if frames is None:  # an empty frame among painted ones was not annotated, it is unpainted
-            read = {t: ids for t, ids in read.items() if ids.any()} or read
+            read = {t: frame for t, frame in read.items() if frame.any()} or read
         return cls(shape, {t: annotate(ids, complete=not partial) for t, ids in read.items()})
 
     def split(self, validation: Literal["auto", "none"] | tuple[int, ...] = "auto") -> Split:
@@ -171,18 +171,15 @@ class Annotations:
         joins the training later; with a single one a region of it.
         """
         positions = self.positions
-        if validation == "none" or not positions:
+        if validation in ("none", ()) or not positions:
             return Split(self, None, "nothing kept aside", joins=False)
         if isinstance(validation, tuple):
             return self._split_frames(validation)
-        if len(positions) >= _BLOCK_FROM:
-            return self._split_block()
+        split = self._split_region()
         if len(positions) > 1:
-            held = positions[len(positions) // 2]
-            rest = self.only(t for t in positions if t != held)
-            if rest.n_objects and self.frames[held].labels.any():
-                return Split(rest, self.only([held]), f"frame {held}", joins=True)
-        return self._split_region()
+            in_time = self._split_block() if len(positions) >= _BLOCK_FROM else self._split_one()
+            split = in_time if in_time.has_cells else split
+        return split
 
     def _split_frames(self, held: tuple[int, ...]) -> Split:
         unknown = [t for t in held if t not in self.frames]
@@ -193,7 +190,18 @@ class Annotations:
                 f"some, but not all, of the annotated frames {', '.join(map(str, self.positions))}",
                 "choose other frames to check on",
             )
+        if not self.only(rest).n_objects:
+            raise BadInput(
+                f"all cells are on the frames to check on: {', '.join(map(str, held))}",
+                "cells on the other annotated frames, to learn from",
+                "choose other frames to check on",
+            )
         return Split(self.only(rest), self.only(held), _frames_in_words(held), joins=False)
+
+    def _split_one(self) -> Split:
+        held = self.positions[len(self.positions) // 2]
+        rest = self.only(t for t in self.positions if t != held)
+        return Split(rest, self.only([held]), f"frame {held}", joins=True)
 
     def _split_block(self) -> Split:
         positions = self.positions
@@ -205,8 +213,8 @@ class Annotations:
         return Split(self.only(rest), self.only(held), _frames_in_words(held), joins=False)
 
     def _split_region(self) -> Split:
-        """Keep aside a stripe of the frame that holds about a quarter of the cells."""
-        t = self.positions[0]
+        """Keep aside a stripe that holds about a quarter of the cells of the fullest frame."""
+        t = max(self.positions, key=lambda t: np.count_nonzero(self.frames[t].labels))
         frame = self.frames[t]
         along = int(np.argmax(frame.labels.shape))
         length = frame.labels.shape[along]
@@ -240,6 +248,11 @@ class Split:
     words: str
     joins: bool
 
+    @property
+    def has_cells(self) -> bool:
+        """Whether there are cells both to learn from and to check on."""
+        return bool(self.train.n_objects and self.validation and self.validation.n_objects)
+
 
 def annotate(ids: NDArray[np.integer], *, complete: bool) -> FrameAnnotation:
     """Supervision that painted ``ids (Y, X)`` give: everything, or objects with a thin ring.
@@ -252,40 +265,6 @@ def annotate(ids: NDArray[np.integer], *, complete: bool) -> FrameAnnotation:
         return FrameAnnotation(labels, np.ones(labels.shape, bool), complete=True)
     near = ndimage.distance_transform_edt(labels == 0) <= RING if labels.any() else labels > 0
     return FrameAnnotation(labels, near | background, complete=False)
-
-
-def _ids(labels: Stack, position: int) -> NDArray[np.int32]:
-    frame = np.asarray(labels[position])
-    if frame.dtype.kind == "f" and not np.array_equal(frame, np.rint(frame)):
-        raise BadInput(
-            f"{labels.name} holds fractions, as a probability does",
-            "labels: whole numbers, one for each cell, 0 as background",
-            "give the label file instead",
-        )
-    if frame.dtype.kind == "b":
-        return frame.astype(np.int32)
-    if frame.size and (frame.min() < 0 or frame.max() > np.iinfo(np.int32).max):
-        raise BadInput(
-            f"{labels.name} holds labels from {frame.min()} to {frame.max()}",
-            "labels from 0 up",
-            "renumber the labels",
-        )
-    return frame.astype(np.int32)
-
-
-def _is_binary(frames: Iterable[NDArray[np.int32]]) -> bool:
-    values: set[int] = set()
-    for ids in frames:
-        values.update(np.unique(ids[(ids > 0) & (ids != BACKGROUND_ID)])[:3].tolist())
-    return len(values) == 1
-
-
-def _components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    background = ids == BACKGROUND_ID
-    found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
-    found = np.asarray(found, np.int32)
-    found[background] = BACKGROUND_ID
-    return found
 
 
 def _size(stack: Stack) -> str:

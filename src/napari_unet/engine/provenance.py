@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet import __version__
-from napari_unet.engine.annotations import BACKGROUND_ID
+from napari_unet.engine.label_ids import BACKGROUND_ID
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
