@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 
+_CHECKED_PIXELS = 4e6
+
+
 class TrainingData:
     """Frames to learn from and frames to check on; each is read and normalised once."""
 
@@ -43,11 +46,17 @@ class TrainingData:
 
     @property
     def held(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
-        """Images ``(C, Y, X)`` and annotations kept aside for checking."""
+        """Images ``(C, Y, X)`` and annotations kept aside for checking.
+
+        Evenly spaced ones where there are many: a check must not cost more than it tells.
+        """
         validation = self.split.validation
-        return (
-            [] if validation is None else [(self.image(t), f) for t, f in validation.frames.items()]
-        )
+        if validation is None:
+            return []
+        height, width = validation.shape[1:]
+        positions = validation.positions
+        every = max(1, round(len(positions) * height * width / _CHECKED_PIXELS))
+        return [(self.image(t), validation.frames[t]) for t in positions[::every]]
 
     @property
     def pixels(self) -> int:
