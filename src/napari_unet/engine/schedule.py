@@ -81,13 +81,18 @@ class Clock:
         Looked at again now and then until the last quarter: a machine's speed changes, and a
         run that ends early or late has not annealed as it was meant to.
         """
-        if step == _WARM:
-            self._mark = (step, self.elapsed - self.side)
-        due = step == _MEASURED if plan.steps is None else step % max(25, plan.steps // 16) == 0
-        if not due or self._mark is None or plan.done(step) > _SETTLED:
+        spent = self.elapsed - self.side
+        if self._mark is None or step == _WARM:  # the first step after a resume is slow, too
+            self._mark = (step, spent)
             return plan
         since, began = self._mark
-        pace = (self.elapsed - self.side - began) / (step - since)
+        if plan.steps is None:
+            due = step - since >= _MEASURED - _WARM
+        else:
+            due = step % max(25, plan.steps // 16) == 0 and plan.done(step) <= _SETTLED
+        if not due:
+            return plan
+        pace = max(1e-6, spent - began) / (step - since)
         left = max(0.0, 60 * minutes - self.elapsed) * (1 - _CHECKING_SHARE)
         return plan.replace(steps=step + max(1, int(left / pace)))
 
