@@ -30,7 +30,7 @@ def paint_true_cells(layer, truth, frames):
 
 def saved_model(hand):
     chosen = hand.session.models.chosen
-    return chosen is not None and chosen.saved
+    return chosen is not None and chosen.origin == "mine" and chosen.saved
 
 
 def said(hand, dock, name, words):

@@ -1,4 +1,4 @@
-"""Curves of a training run: the loss, and the score on the frames kept aside."""
+"""Curves of a training run: the loss, and how many of the cells kept aside are right."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ class CurveView(QWidget):
         self.loss, self.score = Series(), Series()
         self._smooth: float | None = None
         self._steps = 1
-        self._score_name = "score"
         self.update()
 
     def add_loss(self, step: int, steps: int, loss: float) -> None:
@@ -56,9 +55,8 @@ class CurveView(QWidget):
         self.loss.add(step, self._smooth)
         self.update()
 
-    def add_score(self, step: int, score: float, name: str) -> None:
-        """Add a score (0 to 1) on the frames kept aside."""
-        self._score_name = name
+    def add_score(self, step: int, score: float) -> None:
+        """Add the share (0 to 1) of the cells kept aside that are right."""
         self.score.add(step, score)
         self.update()
 
@@ -110,7 +108,7 @@ class CurveView(QWidget):
     def _legend(self, painter: QPainter, line: int) -> None:
         words = [(f"loss {self.loss.points[-1][1]:.3f}", LOSS)]
         if self.score.points:
-            words.append((f"{self._score_name} {self.score.points[-1][1]:.3f}", SCORE))
+            words.append((f"{100 * self.score.points[-1][1]:.0f} of 100 cells right", SCORE))
         x = _MARGIN
         for text, color in words:
             painter.setPen(color)

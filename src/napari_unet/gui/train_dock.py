@@ -236,7 +236,7 @@ class TrainDock(Dock):
         step = learned.step
         self.curve.add_loss(step.step, step.steps or step.step, step.loss)
         if step.validation is not None:
-            self.curve.add_score(step.step, step.validation.seg, "SEG of the frames kept aside")
+            self.curve.add_score(step.step, step.validation.right / 100)
         if learned.preview is not None:
             self._show_preview(*learned.preview)
         now = time.monotonic()
