@@ -13,6 +13,7 @@ from napari_unet.engine.checkpoint import SECONDS_BETWEEN, load_checkpoint, save
 from napari_unet.engine.comparison import replay_scores
 from napari_unet.engine.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.initial_network import check_base, initial_network
 from napari_unet.engine.learner import Learner
 from napari_unet.engine.metrics import Scores
 from napari_unet.engine.model import Model
@@ -23,7 +24,6 @@ from napari_unet.engine.self_check import made_check, network_codes
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training_data import TrainingData
 from napari_unet.engine.training_step import TrainInput, TrainStep
-from napari_unet.engine.unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations import Annotations, Split
     from napari_unet.engine.stack import Stack
+    from napari_unet.engine.unet import UNet
 
 __all__ = ["TrainInput", "TrainStep", "train"]
 _JOIN = 0.6  # share of a run after which the frame kept aside joins
@@ -78,7 +79,7 @@ def train(
     settings = settings or TrainSettings()
     annotations = annotations.without_edge(settings.edge)
     annotations.check()
-    _check_base(stack, base)
+    check_base(stack, base)
     state = load_checkpoint(checkpoint) if resume and checkpoint else None
     split = annotations.split(settings.validation)
     return _Run(stack, split, settings, base, name, checkpoint).loop(annotations, state)
@@ -159,7 +160,7 @@ class _Run:
         self.label_settings = recommended_labels(self.base, self.diameter)
         self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
         self.learner = Learner(
-            _network(self.stack, self.settings, self.base), self.settings, device
+            initial_network(self.stack, self.settings, self.base), self.settings, device
         )
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
         self.plan = first_plan(
@@ -228,16 +229,30 @@ class _Run:
             "best": self.checker.best,
             "history": self.checker.history,
             "before": asdict(self.before) if self.before else None,
+            "after": asdict(self.checker.last) if self.checker.last else None,
+            "begun_from": self._begun_from(),
             "generator": self.generator.get_state(),
         }
 
+    def _begun_from(self) -> dict[str, Any]:
+        """Say what a run must share with the one that it resumes."""
+        config = self.learner.network.config.model_dump(mode="json")
+        return {"config": config, "parent": self.base.sha256 if self.base else None}
+
     def _restore(self, state: dict[str, Any]) -> None:
+        if state.get("begun_from") != self._begun_from():
+            raise BadInput(
+                "the checkpoint belongs to another network",
+                "one of the same shape, begun from the same model",
+                "choose the model and settings it was begun with, or start a new training",
+            )
         self.learner.restore(state["learner"])
         self.plan = Plan.model_validate(state["plan"])
         self.step = state["step"]
         self.clock.earlier, self.clock.side = state["seconds"], state["side_seconds"]
         self.checker.best, self.checker.history = state["best"], state["history"]
         self.before = Scores(**state["before"]) if state["before"] else None
+        self.checker.last = Scores(**state["after"]) if state["after"] else None
         self.generator.set_state(state["generator"])
         if state["joined"]:
             self.data.join()
@@ -272,27 +287,3 @@ class _Run:
         made = made_check(network, normalisation, self.label_settings, self.diameter)
         arrays = {**(self.base.arrays if self.base else {}), **made}
         return Model(network, normalisation, self.label_settings, self.name, record, card, arrays)
-
-
-def _network(stack: Stack, settings: TrainSettings, base: Model | None) -> UNet:
-    if base:
-        network = UNet(base.config)
-        network.load_state_dict(base.network.state_dict())
-        return network
-    outputs = ("object", "border") if settings.border else ("object",)
-    config = UNetConfig(in_channels=_channels(stack), outputs=outputs, filters=settings.filters)
-    return UNet(config)
-
-
-def _channels(stack: Stack) -> int:
-    return 1 if len(stack.shape) == 3 else stack.shape[1]
-
-
-def _check_base(stack: Stack, base: Model | None) -> None:
-    if base and base.config.in_channels != _channels(stack):
-        raise BadInput(
-            f"the model {base.name} takes {base.config.in_channels} channels, "
-            f"the movie gives {_channels(stack)}",
-            "as many channels as the model takes",
-            "choose other channels, or start from a new model",
-        )

@@ -11,8 +11,6 @@ from napari_unet.engine.losses import border_weight
 from napari_unet.engine.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
     from numpy.typing import NDArray
 
@@ -37,6 +35,7 @@ class TrainingData:
         normaliser: Normaliser,
         device: torch.device,
     ) -> None:
+        _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
         self._stack, self._settings = stack, settings
         self._normaliser, self._device = normaliser, device
@@ -84,10 +83,18 @@ class TrainingData:
     def join(self) -> None:
         """Let what was kept aside join the training."""
         self.joined = True
-        self._replace(self.annotations.frames)
+        frames = self.annotations.frames.items()
+        self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
+        self._sampler = None
 
     def take(self, annotations: Annotations) -> bool:
-        """Take new strokes in; what is kept aside stays aside. Tells whether anything changed."""
+        """Take new strokes in; what is kept aside stays aside. Tells whether anything changed.
+
+        Frames whose strokes were taken back leave; where nothing would be left to learn from, all
+        stays as it was.
+        """
+        if not annotations.n_objects:
+            return False
         held = (
             () if self.joined or self.split.validation is None else self.split.validation.positions
         )
@@ -96,18 +103,28 @@ class TrainingData:
             for t, frame in annotations.frames.items()
             if t not in held and frame is not self.annotations.frames.get(t)
         }
-        self.annotations = annotations
-        self._replace(changed)
-        return bool(changed)
-
-    def _replace(self, frames: Mapping[int, FrameAnnotation]) -> None:
-        self._frames |= {t: self._prepare(t, frame) for t, frame in frames.items()}
-        self._sampler = None
+        frames = {t: frame for t, frame in self._frames.items() if t in annotations.frames}
+        frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
+        if not any(frame.n_supervised for frame in frames.values()):
+            return False
+        left = self._frames.keys() - frames.keys()
+        self.annotations, self._frames, self._sampler = annotations, frames, None
+        return bool(changed or left)
 
     def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
         settings = self._settings
         weight = border_weight(annotation.labels, settings.border_weight, settings.border_sigma)
         return prepare_frame(self.image(t), annotation, weight, self._device)
+
+
+def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
+    length, height, width = annotations.shape
+    if (height, width) != stack.frame_shape or max(annotations.positions, default=0) >= len(stack):
+        raise BadInput(
+            f"the annotations are for {length} frames of {height} x {width} pixels",
+            f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as the movie {stack.name}",
+            "give annotations made for this movie",
+        )
 
 
 def _refuse(t: int, found: str, expected: str) -> None:
