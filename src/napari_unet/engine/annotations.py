@@ -150,13 +150,7 @@ class Annotations:
             )
         of_frame = dict(match_frames(movie, labels))
         chosen = sorted(of_frame) if frames is None else sorted(set(frames))
-        missing = [t for t in chosen if t not in of_frame]
-        if missing:
-            raise BadInput(
-                f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
-                "labels for each chosen frame",
-                "leave those frames out of --frames",
-            )
+        _require_labels(labels, [t for t in chosen if t not in of_frame])
         ids = read_ids(labels, [of_frame[t] for t in chosen], kind, strokes=partial)
         read = dict(zip(chosen, ids, strict=True))
         shape = (len(movie), *movie.frame_shape)
@@ -265,6 +259,15 @@ def annotate(ids: NDArray[np.integer], *, complete: bool) -> FrameAnnotation:
         return FrameAnnotation(labels, np.ones(labels.shape, bool), complete=True)
     near = ndimage.distance_transform_edt(labels == 0) <= RING if labels.any() else labels > 0
     return FrameAnnotation(labels, near | background, complete=False)
+
+
+def _require_labels(labels: Stack, missing: list[int]) -> None:
+    if missing:
+        raise BadInput(
+            f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
+            "labels for each chosen frame",
+            "leave those frames out of --frames",
+        )
 
 
 def _size(stack: Stack) -> str:
