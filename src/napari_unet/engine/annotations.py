@@ -270,6 +270,15 @@ def _require_labels(labels: Stack, missing: list[int]) -> None:
         )
 
 
+def _require_labels(labels: Stack, missing: list[int]) -> None:
+    if missing:
+        raise BadInput(
+            f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
+            "labels for each chosen frame",
+            "leave those frames out",
+        )
+
+
 def _size(stack: Stack) -> str:
     return " x ".join(map(str, stack.frame_shape))
 

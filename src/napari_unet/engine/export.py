@@ -115,16 +115,12 @@ def write_labels(
         File, or folder for the formats that are one.
     frames
         Labels (Y, X), one for each of ``positions`` in order; never held together.
-    n
-        Number of frames; checked against ``positions``.
+    n, positions
+        How many frames are written, and which of the movie's; all by default.
     format
         A key of `LABEL_FORMATS`.
-    positions
-        Frames of the movie that are written; all by default.
-    semantic
-        Write 1 for every cell instead of its id.
-    linker
-        Write ids that are constant through time.
+    semantic, linker
+        Write 1 for every cell instead of its id, or ids that are constant through time.
     overwrite
         Replace an earlier export.
     provenance

@@ -114,9 +114,8 @@ class Scores:
 def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> FrameScores:
     """Compare two label images (Y, X) of one frame; 0 is background.
 
-    ``border`` drops objects, of the prediction and of the truth alike, whose pixels all lie in
-    the outer ``border`` pixels of the frame. Truth is often not annotated there; the truth's
-    objects go too, so that no cell counts as missed where no prediction is allowed.
+    ``border`` drops predicted objects whose pixels all lie in the outer ``border`` pixels of
+    the frame: truth is often not annotated there. Objects of the truth always count.
     """
     predicted, truth = _as_labels(predicted, "the prediction"), _as_labels(truth, "the truth")
     if predicted.shape != truth.shape:
@@ -128,7 +127,7 @@ def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> Fra
     if border < 0:
         raise BadInput(f"a border of {border} px", "0 or more", "give a width in pixels")
     p, p_areas = _dense(predicted, border)
-    t, t_areas = _dense(truth, border)
+    t, t_areas = _dense(truth, 0)
     rows, columns, overlap = _overlaps(t, p, len(t_areas), len(p_areas))
     return FrameScores(
         intersection=int(overlap.sum()),
