@@ -266,15 +266,6 @@ def _require_labels(labels: Stack, missing: list[int]) -> None:
         raise BadInput(
             f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
             "labels for each chosen frame",
-            "leave those frames out of --frames",
-        )
-
-
-def _require_labels(labels: Stack, missing: list[int]) -> None:
-    if missing:
-        raise BadInput(
-            f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
-            "labels for each chosen frame",
             "leave those frames out",
         )
 

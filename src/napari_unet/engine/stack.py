@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import logging
 import operator
 import weakref
 from functools import cached_property
@@ -24,6 +23,7 @@ from napari_unet.engine.frame_numbers import (
     encode_numbers,
     parse_frames,
 )
+from napari_unet.engine.frame_pairs import match_frames
 from napari_unet.engine.lazy_frames import LazyFrames
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.source import Metadata, Source, Users
@@ -38,8 +38,6 @@ __all__ = [
     "match_frames",
     "parse_frames",
 ]
-
-logger = logging.getLogger(__name__)
 
 
 class Stack:
@@ -275,35 +273,3 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def match_frames(a: Stack, b: Stack) -> list[tuple[int, int]]:
-    """Pair positions in ``a`` and ``b`` that show the same frame.
-
-    By their numbers where both have numbers, else by position where the lengths agree; raises
-    ``BadInput`` where neither works.
-    """
-    if a.numbered and b.numbered:
-        where = {number: j for j, number in enumerate(b.numbers)}
-        pairs = [(i, where[n]) for i, n in enumerate(a.numbers) if n in where]
-        if not pairs:
-            raise BadInput(
-                f"{a.name} has the frames {_say_numbers(a)} and {b.name} {_say_numbers(b)}",
-                "some frames with the same number",
-                "check that both belong to the same movie",
-            )
-        if len(pairs) < len(b):
-            logger.info("%s: %d of %d frames are in %s", b.name, len(pairs), len(b), a.name)
-        return pairs
-    if len(a) == len(b):
-        return [(i, i) for i in range(len(a))]
-    raise BadInput(
-        f"{b.name} has {len(b)} frames",
-        f"{len(a)}, as in {a.name}",
-        "give folders whose file names carry frame numbers, or as many frames in both",
-    )
-
-
-def _say_numbers(stack: Stack) -> str:
-    numbers = stack.numbers
-    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
