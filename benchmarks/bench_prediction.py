@@ -206,7 +206,7 @@ def _rows(
 
 
 def _iou(network: Any, backend: Backend, inputs: list[Tensor]) -> str:
-    """Worst IoU of the masks with those of the eager loop."""
+    """Worst IoU of the object masks with those of the eager loop."""
     worst = 1.0
     for frame in inputs:
         padded, crop = pad_to_multiple(frame, network.config.multiple)

@@ -264,11 +264,10 @@ class Predictor:
         if worst >= SAME_LABELS[precision]:
             self._backend = candidate
         else:
-            self.notice = (
-                f"{precision} changes the labels of this movie "
-                f"(IoU {worst:.4f} with fp32): computing in fp32"
-            )
-            logger.warning("%s", self.notice)
+            said = f"{precision} changes labels (IoU {worst:.4f} with fp32): computing in fp32"
+            logger.info("%s", said)
+            if self.settings.precision != "auto":
+                self.notice = said
 
     def _samples(self, movie: Stack | Sequence[NDArray[Any]], n: int) -> list[Tensor]:
         """Read and normalise up to ``n`` frames, evenly spread; damaged ones are left out."""
