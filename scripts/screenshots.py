@@ -112,6 +112,7 @@ def main(steps: int) -> None:
     stage.viewer.open_sample(PLUGIN, "nuclei")
     stage.viewer.reset_view()
     train_a_little(stage, steps)
+    stage.open("Export")
     stage.open("Segment")
     stage.run("segment.run_movie")
     stage.widget("segment.threshold").setValue(0.6)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_unet.gui.model_choice import ModelChoice
 
 
+_SAME = 0.003  # mean of SEG, F1 and IoU: less is no difference that a person would see
+
+
 @dataclass(frozen=True)
 class Teacher:
     """Where annotations come from: a person's corrections, or a Labels layer.
@@ -190,24 +193,25 @@ def saving(model: Model, path: Path) -> Generator[None, None, Path]:
 def verdict(record: dict[str, Any]) -> tuple[str, str]:
     """(one line on how good the model is and was, its figures for the tooltip)."""
     before, after = record.get("before"), record.get("after")
-    checked = f"on {record.get('checked_on', 'the frames kept aside')}"
+    checked = record.get("checked_on") or "nothing"
     if not after:
-        return f"Trained; it could not be checked ({record.get('checked_on', '')}).", ""
-    figures = f"after: {_figures(after)}"
-    line = f"Now, {checked}: {_per_hundred(after)}."
-    if before:
-        figures = f"before: {_figures(before)}\n{figures}"
-        change = _goodness(after) - _goodness(before)
-        word = "better" if change > 0.003 else "worse" if change < -0.003 else "about the same"
-        line = f"{word.capitalize()}. Before, {checked}: {_per_hundred(before)}. {line}"
-        if word == "worse":
-            line += " Revert takes you back to the former model."
-    return line, figures
+        return f"Trained. How good it is could not be checked ({checked}).", ""
+    if not before:
+        line = f"Checked on {checked}: of 100 cells {_per_hundred(after)}."
+        return line, f"{_figures(after)}"
+    change = _goodness(after) - _goodness(before)
+    word = "Better" if change > _SAME else "Worse" if change < -_SAME else "About the same"
+    line = (
+        f"{word}, checked on {checked}. Of 100 cells, before: {_per_hundred(before)}. "
+        f"Now: {_per_hundred(after)}."
+    )
+    if change < -_SAME:
+        line += " Revert takes you back to the former model."
+    return line, f"before: {_figures(before)}\nnow: {_figures(after)}"
 
 
 def _per_hundred(scores: dict[str, float]) -> str:
-    words = ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))
-    return f"of 100 cells {words}"
+    return ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))
 
 
 def _figures(scores: dict[str, float]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
 WARNING = "⚠"
-_TITLE_WIDTH = 92
+_TITLE_WIDTH = 100
 
 
 class Hint(QLabel):
