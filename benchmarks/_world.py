@@ -138,7 +138,9 @@ def scores_line(
     inputs: list[Tensor],
 ) -> str:
     """Score labels of some frames against the truth, from our codes and from the peers' logits."""
-    predictor = open_predictor(model, PredictSettings(device=inputs[0].device.type))
+    settings = PredictSettings(device=inputs[0].device.type)
+    predictor = open_predictor(model, settings)
+    predictor.prepare(list(frames[: len(inputs)]))
     ways = {
         predictor.device: lambda i: predictor(frames[i]),
         "eager loop": lambda i: encode_logits(eager(network, inputs[i])[0].cpu()),
