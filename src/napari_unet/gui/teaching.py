@@ -1,0 +1,181 @@
+"""What Train learns from: the painting tools, the layer and its frames, and that said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
+from superqt.utils import signals_blocked
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui import layers
+from napari_unet.gui.background import Latest
+from napari_unet.gui.labelling import show_labels
+from napari_unet.gui.layer_menu import LabelsMenu
+from napari_unet.gui.parts import Column, Hint, add_field, allow, button, form_rows, row
+
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.gui.learning import Teacher
+    from napari_unet.gui.session import Session
+
+OWNER = "train"
+_WHOLE_LAYER = "Every cell on these frames is outlined"
+
+
+class TeachingPanel(QWidget):
+    """Chooses and paints what there is to learn from, and says it before anything starts."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, settings: Callable[[], TrainSettings]) -> None:
+        super().__init__()
+        self._session, self._settings = session, settings
+        self._describe = Latest(self)
+        self._build()
+        self.annotate.clicked.connect(self._on_annotate)
+        self.new_cell.clicked.connect(self._on_new_cell)
+        self.background.toggled.connect(self._on_background)
+        self.whole.toggled.connect(self._on_whole)
+        self.labels.chosen.connect(self.ask)
+        self.labels.chosen.connect(self.changed)
+        self.frames.textChanged.connect(self.ask)
+        self._describe.answered.connect(lambda words: self.summary.say(f"Trains on {words}"))
+        self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
+        session.movie_changed.connect(self.ask)
+
+    def _build(self) -> None:
+        self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
+        self.annotate = button(
+            "Start painting",
+            "train.annotate",
+            "Paint cells on the movie: a brush with a new cell's id",
+        )
+        self.new_cell = button(
+            "New cell", "train.new_cell", "Paint the next cell, with an id of its own"
+        )
+        self.background = button(
+            "Background",
+            "train.background",
+            "Background brush: paint where there is no cell, it learns that too",
+            checkable=True,
+        )
+        self.whole = QCheckBox(objectName="train.complete")
+        self.frames = QLineEdit(objectName="train.frames")
+        self.frames.setPlaceholderText("all with labels, or 0,3-5")
+        self.frames.setToolTip(
+            "Frames to learn from, counted from 0; empty for all that have labels"
+        )
+        self.summary = Hint(name="train.summary")
+        rows = form_rows()
+        add_field(rows, "Labels", self.labels)
+        add_field(rows, "Frames", self.frames)
+        column = Column(self)
+        column.add(
+            row(self.annotate, self.new_cell, self.background), rows, self.whole, self.summary
+        )
+
+    # ---- painting ---------------------------------------------------------------------------
+
+    def _on_annotate(self) -> None:
+        try:
+            live, layer = show_labels(self._session)
+        except BadInput as error:
+            self._session.job.say(OWNER, str(error), failed=True)
+            return
+        layers.paint(self._session.viewer, layer, live.new_id())
+        self.changed.emit()
+
+    def _on_new_cell(self) -> None:
+        live, layer = self._session.labels.live, self._session.labels.layer
+        if live is not None and layer is not None:
+            with signals_blocked(self.background):
+                self.background.setChecked(False)
+            layers.paint(self._session.viewer, layer, live.new_id())
+
+    def _on_background(self, on: bool) -> None:
+        live, layer = self._session.labels.live, self._session.labels.layer
+        if live is not None and layer is not None:
+            label = layers.BACKGROUND if on else live.new_id()
+            layers.paint(self._session.viewer, layer, label)
+
+    def _on_whole(self, on: bool) -> None:
+        live = self._session.labels.live
+        if live is not None and self.labels.layer() is self._session.labels.layer:
+            live.confirm_frame(self._session.frame, on)
+        self.ask()
+
+    # ---- what it will train on --------------------------------------------------------------
+
+    def ask(self, *_: Any) -> None:
+        """Find out in the background what there is to learn from, and say it."""
+        layer, stack = self.labels.layer(), self._session.stack
+        if layer is None or stack is None:
+            self._describe.forget()
+            self.summary.say(
+                "Paint a few cells, on two or three frames far apart." if stack else ""
+            )
+            return
+        teacher = self.teacher()
+        if teacher.live is not None and not teacher.live.corrections.frames():
+            self._describe.forget()
+            self.summary.say("Nothing painted yet. Outline a few cells, and a little background.")
+            return
+        try:
+            settings = self._settings()
+        except BadInput as error:
+            self.summary.say(str(error), warn=True)
+            return
+        self._describe.ask(lambda: teacher.describe(settings))
+
+    def teacher(self) -> Teacher:
+        """Give what there is to learn from; `BadInput` where there is nothing."""
+        from napari_unet.gui.learning import Teacher
+
+        layer = self.labels.layer()
+        if layer is None:
+            raise BadInput(
+                "no labels are chosen", "a layer with painted cells", "press Start painting"
+            )
+        stack = self._session.require_stack()
+        return Teacher(stack, layer.data, layer.name, self.frames.text(), self.whole.isChecked())
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def why_not(self) -> str:
+        """Why there is nothing to learn from yet; empty where there is."""
+        live = self._session.labels.live
+        if self.labels.layer() is None:
+            return "Paint some cells first: press Start painting"
+        if self._live_is_chosen() and live is not None and not live.corrections.frames():
+            return "Paint some cells first"
+        return ""
+
+    def update_state(self, no_movie: str) -> None:
+        """Resolve which tools can be used, and say why the others cannot."""
+        allow(self.annotate, no_movie)
+        painting = self._session.labels.layer is not None
+        for tool in (self.new_cell, self.background):
+            allow(tool, "" if painting else "Press Start painting first")
+        self._show_whole()
+
+    def _live_is_chosen(self) -> bool:
+        layer = self.labels.layer()
+        return layer is not None and layer is self._session.labels.layer
+
+    def _show_whole(self) -> None:
+        live, live_chosen = self._session.labels.live, self._live_is_chosen()
+        with signals_blocked(self.whole):
+            if live_chosen and live is not None:
+                self.whole.setText("Every cell on this frame is outlined")
+                self.whole.setToolTip("Then all of the frame counts, empty ground too")
+                self.whole.setChecked(live.corrections.is_complete(self._session.frame))
+            elif self.whole.text() != _WHOLE_LAYER:
+                self.whole.setText(_WHOLE_LAYER)
+                self.whole.setToolTip(
+                    "Untick where some cells are not painted: only painted ones count then"
+                )
+                self.whole.setChecked(True)
+        self.whole.setVisible(self.labels.layer() is not None)
