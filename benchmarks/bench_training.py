@@ -1,0 +1,185 @@
+"""Training: the speed of a step against a plain loop, and what the minutes buy on real data.
+
+    python benchmarks/bench_training.py            # the step, two minutes
+    python benchmarks/bench_training.py --scores   # also HeLa, as in the table: 25 minutes
+
+Scores need the HeLa frames of the Cell Tracking Challenge in ../shared/data (or
+NAPARI_UNET_DATA); they run the command line as a person would and score frames apart in time
+from those learned from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tifffile
+import torch
+
+from _interleave import interleave, markdown, ratio, timed, write_between_markers
+from napari_unet.engine.devices import physical_cores
+from napari_unet.engine.heap import keep_heap
+from napari_unet.engine.learner import Learner
+from napari_unet.engine.losses import masked_loss, targets
+from napari_unet.engine.patches import Batch
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.unet import UNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data")) / "Fluo-N2DL-HeLa"
+FIVE = "0,8,16,24,32"
+ONE = "16"
+BATCH, CROP = 6, 128
+
+
+def step_ratios(rounds: int) -> str:
+    """Time a step of the trainer and of a plain eager loop, same network and batch."""
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.rand((BATCH, 1, CROP, CROP), generator=generator) > 0.7).float()
+    image = torch.rand((BATCH, 1, CROP, CROP), generator=generator)
+    batch = Batch(image, labels, torch.ones_like(labels), torch.zeros_like(labels))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batch = Batch(*(plane.to(device) for plane in (batch.image, labels, *[batch.supervised] * 2)))
+    variants = {
+        "plain eager loop": _eager_step(batch, device),
+        "ours, fp32": _our_step(batch, device, TrainSettings(precision="fp32")),
+        "ours": _our_step(batch, device, TrainSettings()),
+    }
+    seconds = interleave({name: timed(step, 5) for name, step in variants.items()}, rounds)
+    rows = []
+    for name, values in seconds.items():
+        middle, low, high = ratio(seconds, "plain eager loop", name)
+        rows.append((name, f"{middle:.2f} ({low:.2f} to {high:.2f})", f"{1000 * min(values):.0f}"))
+    words = f"{BATCH} crops of {CROP} px, {device}, {physical_cores()} cores, {rounds} rounds."
+    return words + "\n\n" + markdown(("training step", "÷ plain loop", "best, ms"), rows)
+
+
+def _eager_step(batch: Batch, device: torch.device) -> Callable[[], object]:
+    network = UNet().to(device).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, foreach=False, fused=False)
+    settings = TrainSettings()
+
+    def step() -> None:
+        wanted = targets(batch.labels, network.config.outputs)
+        logits = network(batch.image)
+        loss = masked_loss(logits, wanted, batch.supervised, batch.weight, settings)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+
+    return step
+
+
+def _our_step(batch: Batch, device: torch.device, settings: TrainSettings) -> Callable[[], object]:
+    learner = Learner(UNet(), settings, device)
+    return lambda: learner.learn(batch, 1e-3, 100)
+
+
+def half_painted(folder: Path, share: float, strokes: int) -> Path:
+    """Write the HeLa masks with only some nuclei painted, and a few strokes of background."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for path in sorted((DATA / "01_ST" / "SEG").glob("*.tif")):
+        labels = tifffile.imread(path)
+        ids = np.unique(labels[labels > 0])
+        kept = rng.choice(ids, max(1, round(share * len(ids))), replace=False)
+        painted = np.where(np.isin(labels, kept), labels, 0).astype(np.uint16)
+        for _ in range(strokes):
+            y, x = rng.integers(30, np.array(labels.shape) - 70)
+            ground = labels[y : y + 8, x : x + 40] == 0
+            painted[y : y + 8, x : x + 40][ground] = 65535
+        tifffile.imwrite(folder / path.name, painted)
+    return folder
+
+
+def jobs(work: Path) -> Iterator[tuple[str, list[str] | None, Path]]:
+    """Rows of the table: words, options of ``train`` (none: the bundled model untouched), labels."""
+    whole = DATA / "01_ST" / "SEG"
+    bundled = ["--base", "nuclei-fluorescence"]
+    yield "bundled model, untouched", None, whole
+    yield (
+        "1 frame, 60 s, from the bundled model",
+        ["--frames", ONE, "--minutes", "1", *bundled],
+        whole,
+    )
+    half = half_painted(work / "half", 0.5, 0)
+    five = ["--frames", FIVE, "--minutes", "5"]
+    yield "5 frames, half painted, 5 min, from bundled", [*five, "--partial", *bundled], half
+    tenth = half_painted(work / "tenth", 0.1, 6)
+    yield "5 frames, one in ten painted, 5 min, from bundled", [*five, "--partial", *bundled], tenth
+    yield "5 frames, 5 min, from new", five, whole
+
+
+def scores(work: Path, only: str | None) -> str:
+    """Train, segment and evaluate each job by the command line; a table of the scores."""
+    rows = []
+    for words, options, labels in jobs(work):
+        if only and only not in words:
+            continue
+        out = work / words.replace(" ", "-").replace(",", "")
+        model = "nuclei-fluorescence"
+        if options is not None:
+            model = str(out.with_suffix(".safetensors"))
+            _cli("train", DATA / "01", labels, "--out", model, "--edge", "25", *options)
+        _cli("segment", DATA / "01", "--out", out, "--model", model, "--no-movie")
+        truth = DATA / "01_ST" / "SEG"
+        told = _cli(
+            "evaluate", out / "labels.tif", truth, "--border", "25", "--exclude", FIVE, "--json"
+        )
+        found = json.loads(told)
+        rows.append((words, *(f"{found[key]:.3f}" for key in ("seg", "iou", "f1")),
+                     *(f"{found[key]:.1f}" for key in ("missed", "invented", "merged", "split"))))  # fmt: skip
+        print(rows[-1], flush=True)
+    head = (
+        "HeLa 01, frames not learned from",
+        "SEG",
+        "IoU",
+        "F1@0.5",
+        "missed",
+        "invented",
+        "merged",
+        "split",
+    )
+    return markdown(head, rows)
+
+
+def _cli(*arguments: object) -> str:
+    command = [sys.executable, "-m", "napari_unet.cli", *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    """Run and write docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--scores", action="store_true")
+    parser.add_argument("--only", help="only jobs with this in their words; nothing is written")
+    arguments = parser.parse_args()
+    page = ROOT / "docs" / "benchmarks.md"
+    if arguments.scores or arguments.only:
+        with tempfile.TemporaryDirectory() as work:
+            table = scores(Path(work), arguments.only)
+        print(table)
+        if not arguments.only:
+            write_between_markers(page, "bench:scores", table)
+    if arguments.only:
+        return
+    keep_heap()
+    table = step_ratios(arguments.rounds)
+    print(table)
+    write_between_markers(page, "bench:training", table)
+
+
+if __name__ == "__main__":
+    main()
