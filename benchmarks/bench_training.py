@@ -104,7 +104,7 @@ def half_painted(folder: Path, share: float, strokes: int) -> Path:
 
 
 def jobs(work: Path) -> Iterator[tuple[str, list[str] | None, Path]]:
-    """Rows of the table: words, options of ``train`` (none: the bundled model untouched), labels."""
+    """Rows of the table: words, options of ``train`` (none: the bundled model as it is), labels."""
     whole = DATA / "01_ST" / "SEG"
     bundled = ["--base", "nuclei-fluorescence"]
     yield "bundled model, untouched", None, whole
@@ -117,7 +117,8 @@ def jobs(work: Path) -> Iterator[tuple[str, list[str] | None, Path]]:
     five = ["--frames", FIVE, "--minutes", "5"]
     yield "5 frames, half painted, 5 min, from bundled", [*five, "--partial", *bundled], half
     tenth = half_painted(work / "tenth", 0.1, 6)
-    yield "5 frames, one in ten painted, 5 min, from bundled", [*five, "--partial", *bundled], tenth
+    words = "5 frames, one in ten painted, 5 min, from bundled"
+    yield words, [*five, "--partial", *bundled], tenth
     yield "5 frames, 5 min, from new", five, whole
 
 

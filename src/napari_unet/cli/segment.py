@@ -168,10 +168,10 @@ def label_frames(
     probabilities: Probabilities, settings: LabelSettings
 ) -> Iterator[NDArray[np.uint16]]:
     """Labels (Y, X) of each frame, made as they are asked for."""
-    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.labels import label_frame, object_codes
 
     for t in range(len(probabilities)):
-        yield label_frame(probabilities[t], settings)
+        yield label_frame(object_codes(probabilities[t], probabilities.outputs), settings)
 
 
 def scale_for(model: Model, diameter: float) -> float:

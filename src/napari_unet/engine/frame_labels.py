@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.labels import Basins, frame_basins
+from napari_unet.engine.labels import Basins, frame_basins, object_codes
 from napari_unet.engine.machine import Machine
 
 if TYPE_CHECKING:
@@ -152,10 +152,8 @@ class FrameCache:
         """Compute the basins of a frame; None where the model has not predicted it."""
         if probabilities is None or not probabilities.computed[frame]:
             return None
-        codes = probabilities[frame]
         outputs = tuple(getattr(probabilities, "outputs", ("object", "border")))
-        border = [outputs.index("border")] if "border" in outputs[: len(codes)] else []
-        basins = frame_basins(codes[[0, *border]], settings)
+        basins = frame_basins(object_codes(probabilities[frame], outputs), settings)
         if basins.n:
             _ = basins.sizes, basins.edge, basins.boxes  # here, not on the GUI thread
         return basins

@@ -29,7 +29,13 @@ def _channels(stack: Stack) -> int:
 
 
 def check_base(stack: Stack, base: Model | None) -> None:
-    """Refuse a base that takes other channels than the movie has."""
+    """Refuse a base for other channels than the movie has, or one that tells classes apart."""
+    if base and any(name.startswith("class ") for name in base.config.outputs):
+        raise BadInput(
+            f"the model {base.name} tells {len(base.config.outputs) - 1} classes apart",
+            "a model of objects and their borders",
+            "start from a new network",
+        )
     if base and base.config.in_channels != _channels(stack):
         raise BadInput(
             f"the model {base.name} takes {base.config.in_channels} channels, "

@@ -15,6 +15,8 @@ from napari_unet.engine.basins import Basins, basins_key, frame_basins
 from napari_unet.engine.probability import decode, threshold_code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_unet.engine.settings import LabelSettings
 
 __all__ = [
@@ -23,15 +25,22 @@ __all__ = [
     "count_curve",
     "frame_basins",
     "label_frame",
+    "object_codes",
     "object_ids",
     "paint_ids",
 ]
 
 
+def object_codes(codes: NDArray[np.uint8], outputs: Sequence[str]) -> NDArray[np.uint8]:
+    """Pick what labels are made from: of codes (C, Y, X) the object, and the border if any."""
+    border = [outputs.index("border")] if "border" in outputs[: len(codes)] else []
+    return codes[[0, *border]]
+
+
 def label_frame(
     codes: NDArray[np.uint8], settings: LabelSettings, basins: Basins | None = None
 ) -> NDArray[np.uint16]:
-    """Label one frame of codes (C, Y, X); (Y, X) uint16, ids those of the basins.
+    """Label one frame of codes (object, or object and border; Y, X); (Y, X) uint16 basin ids.
 
     Each object is one piece: the part of its basin above the threshold that holds the basin's
     summit. Objects below ``min_size`` or above ``max_size`` pixels are left out.
