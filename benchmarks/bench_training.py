@@ -139,8 +139,9 @@ def scores(work: Path, only: str | None) -> str:
             "evaluate", out / "labels.tif", truth, "--border", "25", "--exclude", FIVE, "--json"
         )
         found = json.loads(told)
-        rows.append((words, *(f"{found[key]:.3f}" for key in ("seg", "iou", "f1")),
-                     *(f"{found[key]:.1f}" for key in ("missed", "invented", "merged", "split"))))  # fmt: skip
+        shares = [f"{found[key]:.3f}" for key in ("seg", "iou", "f1")]
+        counts = [f"{found[key]:.1f}" for key in ("missed", "invented", "merged", "split")]
+        rows.append((words, *shares, *counts))
         print(rows[-1], flush=True)
     head = (
         "HeLa 01, frames not learned from",
