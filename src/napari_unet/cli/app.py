@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from napari_unet.cli import demo, evaluate, export, info, models, segment, train
 from napari_unet.cli.progress import Stopped
-from napari_unet.engine.errors import BadInput
+from napari_unet.cli.words import in_words
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -50,7 +50,7 @@ class PlainGroup(TyperGroup):
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            _end(f"Error: {_in_words(error)}", FAILED)
+            _end(f"Error: {in_words(error)}", FAILED)
 
 
 app = typer.Typer(
@@ -111,13 +111,3 @@ def _usage(error: typer.TyperException) -> Never:
     line = " ".join(message.split()).rstrip(".")
     stop = "" if line.endswith("?") else "."
     _end(f"Error: {line}{stop} See: {command} --help", getattr(error, "exit_code", USAGE))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, BadInput):
-        return str(error)
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return (
-        f"{line}. This was not foreseen; please report it with the output of "
-        "napari-unet --debug followed by the same command."
-    )

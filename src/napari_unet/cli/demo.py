@@ -10,8 +10,10 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.evaluate import score, table
 from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.progress import say
-from napari_unet.cli.segment import DEFAULT_MODEL, LABELS, MOVIE, TABLE, segment_stack
+from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.cli.segment import DEFAULT_MODEL
 from napari_unet.cli.train import SUFFIX, learn
 from napari_unet.engine.settings import PredictSettings, TrainSettings
 
@@ -53,7 +55,9 @@ def demo(
             train(stack, annotations, TrainSettings(minutes=minutes), base=base, name="demo-model")
         )
         written = [out / SAMPLE, out / TRUTH, model.save(out / MODEL)]
-        written += segment_stack(stack, model, out, PredictSettings(), model.label_settings)
+        written += segment_stack(
+            stack, Results(out), Job(model, PredictSettings(), model.label_settings)
+        )
         with Stack.open(out / LABELS) as labels:
             pairs = [pair for pair in match_frames(labels, truth) if pair[0] not in LEARN_FROM]
             scored = score(labels, truth, pairs)

@@ -10,7 +10,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow
-from napari_unet.cli.segment import LABELS, MOVIE, TABLE
+from napari_unet.cli.results import LABELS, MOVIE, TABLE
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import OverlaySettings
 

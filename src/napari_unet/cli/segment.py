@@ -1,36 +1,37 @@
-"""napari-unet segment: a movie through a model to labels, a table and an overlay movie."""
+"""napari-unet segment: movies through a model to labels, tables and overlay movies."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.outputs import prepare_folder
-from napari_unet.cli.progress import follow, say
+from napari_unet.cli.batch import Run
+from napari_unet.cli.movies import find_movies, shard
+from napari_unet.cli.progress import say
+from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.recipe import Recipe
-from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
+from napari_unet.engine.settings import LabelSettings, PredictSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_unet.engine.model import Model
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.stack import Stack
 
-LABELS, TABLE, MOVIE = "labels.tif", "objects.csv", "overlay.mp4"
 DEFAULT_MODEL = "nuclei-fluorescence"
 
 
 def segment(
-    movie: o.Movie,
+    context: typer.Context,
+    movies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MOVIE...",
+            help="TIFF files, folders with one TIFF a frame, or patterns such as 'day1/*.tif'.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     model: o.Model = None,
     recipe: Annotated[
@@ -43,47 +44,79 @@ def segment(
     z: o.Z = None,
     position: o.Position = None,
     device: o.RunOn = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16", "int8"] | None,
+        typer.Option(help="int8 needs the openvino extra; used where it gives the same labels."),
+    ] = None,
+    accurate: Annotated[bool | None, o.option(PredictSettings, "accurate", "--accurate")] = None,
     split: o.Split = None,
     min_size: o.MinSize = None,
     diameter: Annotated[
         float | None,
-        typer.Option(metavar="PX", min=1, help="Diameter of the cells in this movie, in pixels."),
+        typer.Option(metavar="PX", min=1, help="Diameter of the cells in the movie, in pixels."),
     ] = None,
     threads: o.Threads = None,
     overlay: Annotated[
         bool, typer.Option("--movie/--no-movie", help="Write the overlay movie.")
     ] = True,
+    part: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Only every N-th movie, from the I-th on."),
+    ] = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Segment a movie: write OUT/labels.tif, OUT/objects.csv and OUT/overlay.mp4."""
+    """Segment movies: write labels, a table and an overlay movie of each into a folder.
+
+    One movie gives labels.tif, objects.csv and overlay.mp4; several give MOVIE_labels.tif and so
+    on. What is there already is not done again.
+    """
+    of_shard = parse_shard(part) if part else None
     saved = Recipe.load(recipe) if recipe else None
     wanted = o.selection(axes, channel, z, position, base=saved)
     base = saved.predict if saved else PredictSettings()
-    predict_settings = o.build(base, device=device, threads=threads)
+    predict = o.build(base, device=device, threads=threads, precision=precision, accurate=accurate)
     changes = {"threshold": threshold, "split": split, "min_size": min_size}
     o.build(LabelSettings(), **changes)  # a value out of range is said before torch is loaded
 
-    from napari_unet.engine.stack import Stack
+    found = find_movies(movies, wanted, every_position=position is None)
+    network = load_model(model, saved, recipe)
+    labels = saved.labels if saved else network.label_settings
+    if diameter is not None:
+        predict, labels = for_diameter(network, predict, labels, diameter)
+    labels = o.build(labels, **changes)
+    job = Job(network, predict, labels, (LABELS, TABLE, *([MOVIE] if overlay else [])))
+    run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))
+    if len(found) == 1 and of_shard in (None, (1, 1)):
+        run.one(found[0], Results(out))
+        return
+    mine = shard(found, of_shard)
+    if of_shard:
+        say(f"Shard {part}: {len(mine)} of {len(found)} movies")
+    if run.many(mine):
+        raise typer.Exit(1)
 
-    with Stack.open(movie, wanted) as stack:
-        network = load_model(model, saved)
-        names = [LABELS, TABLE, *([MOVIE] if overlay else [])]
-        prepare_folder(out, names, overwrite=overwrite)
-        if diameter is not None:
-            predict_settings = predict_settings.replace(scale=scale_for(network, diameter))
-        label_settings = o.build(saved.labels if saved else network.label_settings, **changes)
-        written = segment_stack(
-            stack, network, out, predict_settings, label_settings, overlay=overlay
-        )
-    for path in written:
-        typer.echo(path)
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read ``2/8``: the second of eight jobs."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    i, n = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= i <= n:
+        raise typer.BadParameter(f"--shard {text}: give I/N with I from 1 to N, such as 2/8")
+    return i, n
 
 
-def load_model(name: str | None, recipe: Recipe | None) -> Model:
-    """Load the model asked for, else the recipe's, which must still be the same, else ours."""
+def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = None) -> Model:
+    """Load the model asked for, else the recipe's, which must still be the same, else ours.
+
+    A recipe's model that is no longer where it was is looked for ``beside`` the recipe's file.
+    """
     from napari_unet.engine.model import Model
 
-    model = Model.load(name or (recipe.model if recipe else DEFAULT_MODEL))
+    wanted = name or (recipe.model if recipe else DEFAULT_MODEL)
+    if recipe and not name and beside and not Path(wanted).is_file():
+        near = beside.parent / re.split(r"[\\/]", wanted)[-1]
+        wanted = str(near) if near.is_file() else wanted
+    model = Model.load(wanted)
     if name or recipe is None or recipe.model_sha256 in (None, model.sha256):
         return model
     raise BadInput(
@@ -93,93 +126,22 @@ def load_model(name: str | None, recipe: Recipe | None) -> Model:
     )
 
 
-def segment_stack(
-    stack: Stack,
-    model: Model,
-    out: Path,
-    predict_settings: PredictSettings,
-    label_settings: LabelSettings,
-    *,
-    overlay: bool = True,
-) -> list[Path]:
-    """Predict, label and export a whole stack into the folder ``out``; give what was written."""
-    from napari_unet.engine.export import write_labels
-    from napari_unet.engine.movie import write_movie
-    from napari_unet.engine.sidecar import Provenance
-    from napari_unet.engine.stack import Stack
-    from napari_unet.engine.table import write_table
+def for_diameter(
+    model: Model, predict: PredictSettings, labels: LabelSettings, diameter: float
+) -> tuple[PredictSettings, LabelSettings]:
+    """Give the settings for cells of ``diameter`` px: the scale, and sizes in proportion.
 
-    n = len(stack)
-    made_by = Provenance.of(model, prediction=predict_settings, labels=label_settings)
-    with predict_stack(stack, model, out, predict_settings) as probabilities:
-        frames = label_frames(probabilities, label_settings)
-        steps = write_labels(out / LABELS, frames, stack, n=n, overwrite=True, provenance=made_by)
-        follow(steps, "Labels", n)
-    with Stack.open(out / LABELS) as labels:
-        steps = write_table(
-            out / TABLE,
-            (labels[t] for t in range(n)),
-            stack,
-            threshold=label_settings.threshold,
-            overwrite=True,
-            provenance=made_by,
-        )
-        follow(steps, "Table", n, kept=f"{LABELS} is written.")
-        if overlay:
-            steps = write_movie(
-                out / MOVIE, stack, labels, OverlaySettings(), overwrite=True, provenance=made_by
-            )
-            kept = f"{LABELS} and {TABLE} are written."
-            follow(steps, "Movie", n, kept=kept)
-    return [out / name for name in (LABELS, TABLE, *([MOVIE] if overlay else []))]
-
-
-def predict_stack(
-    stack: Stack, model: Model, out: Path, settings: PredictSettings
-) -> Probabilities:
-    """Run the network over all frames that ``out`` does not hold yet."""
-    from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
-    from napari_unet.engine.predictor import open_predictor
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.session_folder import SessionFolder
-
-    predictor = open_predictor(model, settings)
-    say(f"{model.name} on {predictor.device}")
-    if predictor.notice:
-        say(predictor.notice)
-    folder = prepare_folder(out / f"{movie_stem(stack)}.unet", (), overwrite=True)
-    key, shape = prediction_key(stack, model, settings), probabilities_shape(stack, model)
-    path = SessionFolder(folder, stack).probabilities_path(key)
-    probabilities = Probabilities.create(path, shape, key)
-    done = int(probabilities.computed.sum())
-    kept = f"Frames done so far are kept in {folder}; the same command goes on there."
-    steps = predict(stack, predictor, probabilities)
-    follow(steps, "Predict", len(stack), done=done, kept=kept)
-    return probabilities
-
-
-def movie_stem(stack: Stack) -> str:
-    """Name of the movie's file or folder without its suffix."""
-    name = stack.path.name if stack.path else stack.name
-    return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE) or "movie"
-
-
-def label_frames(
-    probabilities: Probabilities, settings: LabelSettings
-) -> Iterator[NDArray[np.uint16]]:
-    """Labels (Y, X) of each frame, made as they are asked for."""
-    from napari_unet.engine.labels import label_frame, object_codes
-
-    for t in range(len(probabilities)):
-        yield label_frame(object_codes(probabilities[t], probabilities.outputs), settings)
-
-
-def scale_for(model: Model, diameter: float) -> float:
-    """Give the factor that brings cells of ``diameter`` px to the size the model knows."""
+    ``labels`` are for cells of the size that ``predict`` scales to what the model knows.
+    """
     if not model.diameter:
         raise BadInput(
             f"model {model.name} does not say how large its cells are",
             "a model with a diameter in its card",
             "leave --diameter out",
         )
-    return min(max(model.diameter / diameter, 0.05), 20.0)
+    area = (diameter * predict.scale / model.diameter) ** 2
+    largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
+    return (
+        predict.replace(scale=min(max(model.diameter / diameter, 0.05), 20.0)),
+        labels.replace(min_size=round(labels.min_size * area), max_size=largest),
+    )

@@ -61,6 +61,7 @@ def write_sidecar(
     content = {
         "file": path.name,
         "kind": kind,
+        "bytes": path.stat().st_size if path.is_file() else None,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": {
             "name": stack.name,

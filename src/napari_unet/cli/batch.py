@@ -1,0 +1,105 @@
+"""Many movies, one after the other: a bad one does not stop the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_unet.cli.pipeline import say_cost, segment_stack
+from napari_unet.cli.progress import say
+from napari_unet.cli.results import Job, Results
+from napari_unet.cli.words import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_unet.cli.movies import Movie
+    from napari_unet.cli.pipeline import Foresee
+    from napari_unet.engine.predictor import Predictor
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.stack import Stack
+
+
+@dataclass(frozen=True)
+class Run:
+    """How every movie of a command is done, and where its results go."""
+
+    job: Job
+    out: Path
+    overwrite: bool = False
+    debug: bool = False
+
+    def one(self, movie: Movie, results: Results, foresee: Foresee = say_cost) -> bool:
+        """Segment a movie as far as it is not done; gives whether there was something to do."""
+        from napari_unet.cli.outputs import prepare_folder
+        from napari_unet.engine.stack import Stack
+
+        with Stack.open(movie.path, movie.selection) as stack:
+            parts = results.missing(stack, self.job, overwrite=self.overwrite)
+            prepare_folder(self.out, (), overwrite=True)
+            if parts:
+                segment_stack(stack, results, self.job, parts, foresee=foresee)
+            else:
+                say(f"{movie.name} is done: nothing to do.")
+        for part in self.job.parts:
+            typer.echo(results.path(part))
+        return bool(parts)
+
+    def many(self, movies: Sequence[Movie]) -> dict[Path, str]:
+        """Segment movies one after the other; gives what was wrong, by the movie's path."""
+        failed: dict[Path, str] = {}
+        done_before = 0
+        forecast = _Forecast(self.job)
+        for number, movie in enumerate(movies):
+            say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
+            forecast.left = movies[number:]
+            try:
+                worked = self.one(movie, Results(self.out, movie.name), forecast)
+            except Exception as error:
+                if self.debug:
+                    raise
+                failed[movie.path] = in_words(error)
+                say(f"Error: {in_words(error)}")
+            else:
+                done_before += not worked
+        _summarise(len(movies), done_before, failed)
+        return failed
+
+
+class _Forecast:
+    """Says what all movies that are left will cost, once, when the first one can be measured."""
+
+    def __init__(self, job: Job) -> None:
+        self.left: Sequence[Movie] = ()
+        self._outputs, self._said = len(job.model.config.outputs), False
+
+    def __call__(self, stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
+        from napari_unet.engine.cost import estimate
+
+        if self._said or not (cost := estimate(stack, predictor, probabilities)).frames:
+            return
+        self._said = True
+        pixels = sum(movie.pixels for movie in self.left)
+        seconds_each = cost.seconds / (cost.frames * math.prod(stack.frame_shape))
+        total = replace(
+            cost,
+            frames=sum(movie.frames for movie in self.left),
+            seconds=seconds_each * pixels,
+            disk=self._outputs * pixels,
+        )
+        say(f"At most, for {len(self.left)} movies: {total}")
+        if not total.fits:
+            say("That is more than the disk has: make room, or choose another --out.")
+
+
+def _summarise(n: int, done_before: int, failed: dict[Path, str]) -> None:
+    parts = [f"{n - done_before - len(failed)} segmented"]
+    parts += [f"{done_before} done before"] if done_before else []
+    parts += [f"{len(failed)} failed"] if failed else []
+    say(f"{n} movies: {', '.join(parts)}{':' if failed else '.'}")
+    for path, line in failed.items():
+        say(f"  {path}: {line}")

@@ -1,0 +1,152 @@
+"""Which movies a command works on: patterns, positions, names of their results, shards."""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from napari_unet.engine.settings import Selection
+
+SUFFIXES = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Movie:
+    """One position of a file or folder; ``name`` begins the names of its results.
+
+    ``frames`` and ``pixels`` (of all frames) are 0 where the file cannot be opened.
+    """
+
+    path: Path
+    selection: Selection
+    name: str
+    frames: int = 0
+    pixels: int = 0
+
+
+def find_movies(words: Sequence[str], wanted: Selection, *, every_position: bool) -> list[Movie]:
+    """Give the movies that ``words`` (paths and patterns) name, each position of a file as one.
+
+    A file that cannot be opened is given, too: opening it again says why.
+    """
+    paths = _paths(words)
+    return [
+        movie
+        for path, name in zip(paths, distinct_names(paths), strict=True)
+        for movie in _positions(path, name, wanted, every_position)
+    ]
+
+
+def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
+    """Give every n-th movie from the i-th on, for ``part`` (i, n) with i from 1."""
+    return list(movies) if part is None else list(movies[part[0] - 1 :: part[1]])
+
+
+def stem(path: Path) -> str:
+    """Name of a movie's file or folder without its suffix."""
+    return re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE) or "movie"
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Name each file by its stem, with as many of its folders as it takes to tell all apart."""
+    names = [stem(path) for path in paths]
+    deepest = max((len(path.absolute().parts) for path in paths), default=0)
+    for depth in range(1, deepest):
+        alike = _alike(names)
+        if not alike:
+            break
+        for i in alike:
+            folders = paths[i].absolute().parent.parts[1:][-depth:]
+            names[i] = "_".join((*folders, stem(paths[i])))
+    for i in _alike(names):  # a.tif beside a.ome.tif
+        names[i] = paths[i].name
+    return names
+
+
+def _alike(names: Sequence[str]) -> list[int]:
+    """Places of names that a file system may take for the same."""
+    count = Counter(name.casefold() for name in names)
+    return [i for i, name in enumerate(names) if count[name.casefold()] > 1]
+
+
+def _paths(words: Iterable[str]) -> list[Path]:
+    """Expand patterns; each file once, and none that an earlier run wrote."""
+    found: dict[Path, Path] = {}
+    for word in words:
+        for path in _expand(word):
+            found.setdefault(path.resolve(), path)
+    paths = list(found.values())
+    return [path for path in paths if not is_result(path)] if len(paths) > 1 else paths
+
+
+def _expand(word: str) -> Iterator[Path]:
+    literal = Path(word).expanduser()
+    if literal.exists() or not glob.has_magic(word):
+        yield literal
+        return
+    matches = glob.glob(str(literal), recursive=True)  # noqa: PTH207 - absolute ones, too
+    movies = [path for path in map(Path, sorted(matches)) if _may_be_movie(path)]
+    if not movies:
+        raise BadInput(
+            f"no movie matches {word}",
+            "a pattern that names TIFF files, or folders of them",
+            "correct the pattern",
+        )
+    yield from movies
+
+
+def _may_be_movie(path: Path) -> bool:
+    """Leave out what a wide pattern catches beside the movies."""
+    if path.is_dir():
+        return any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file was written by an export: its sidecar says so."""
+    from napari_unet.engine.sidecar import sidecar_path
+
+    try:
+        content = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("file") == path.name and "kind" in content
+
+
+def _positions(path: Path, name: str, wanted: Selection, every: bool) -> Iterator[Movie]:
+    from napari_unet.engine.stack import Stack
+
+    try:
+        with Stack.open(path, wanted) as stack:
+            names = _position_names(stack.position_names)
+            frames, (height, width) = len(stack), stack.frame_shape
+    except BadInput:
+        yield Movie(path, wanted, name)
+        return
+    several = len(names) > 1
+    for position in range(len(names)) if every else (wanted.position,):
+        yield Movie(
+            path,
+            wanted.replace(position=position),
+            f"{name}_{names[position]}" if several else name,
+            frames,
+            frames * height * width,
+        )
+
+
+def _position_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of the positions for file names; their numbers where those do not tell them apart."""
+    plain = [re.sub(r"[^\w.+-]+", "-", name).strip("-.") for name in names]
+    if not all(plain) or _alike(plain):
+        return tuple(str(i) for i in range(len(names)))
+    return tuple(plain)

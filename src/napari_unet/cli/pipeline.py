@@ -1,0 +1,133 @@
+"""One movie from its frames to labels, table and overlay movie: what segment and demo run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_unet.cli.movies import stem
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import follow, say
+from napari_unet.cli.results import LABELS, TABLE, Job, Results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.predictor import Predictor
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack import Stack
+
+    Foresee = Callable[[Stack, Predictor, Probabilities], None]
+
+
+def say_cost(stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
+    """Say what the run will cost: frames, time, memory, disk and the folder."""
+    from napari_unet.engine.cost import estimate
+
+    cost = estimate(stack, predictor, probabilities)
+    if cost.frames:
+        say(str(cost))
+
+
+def segment_stack(
+    stack: Stack,
+    results: Results,
+    job: Job,
+    parts: Sequence[str] | None = None,
+    *,
+    foresee: Foresee = say_cost,
+) -> list[Path]:
+    """Predict, label and export a whole stack: ``parts`` of its results, all where left out."""
+    from napari_unet.engine.stack import Stack
+
+    parts = job.parts if parts is None else parts
+    written: list[Path] = []
+    if LABELS in parts:
+        with predict_stack(stack, results, job, foresee) as probabilities:
+            frames = label_frames(probabilities, job.labels)
+            written.append(_write_labels(stack, results, job, frames))
+    others = [part for part in parts if part != LABELS]
+    if others:
+        with Stack.open(results.path(LABELS)) as labels:
+            for part in others:
+                steps = _writer(part, stack, labels, results, job)
+                kept = "What is written stays; the same command goes on there."
+                written.append(follow(steps, results.path(part).name, len(stack), kept=kept))
+    return written
+
+
+def predict_stack(
+    stack: Stack, results: Results, job: Job, foresee: Foresee = say_cost
+) -> Probabilities:
+    """Run the network over all frames that the folder of the results does not hold yet."""
+    from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
+    from napari_unet.engine.predictor import open_predictor
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.session_folder import SessionFolder
+
+    name = stem(stack.path) if stack.path else stack.name
+    folder = prepare_folder(results.folder / f"{name}.unet", (), overwrite=True)
+    key, shape = (
+        prediction_key(stack, job.model, job.predict),
+        probabilities_shape(stack, job.model),
+    )
+    path = SessionFolder(folder, stack).probabilities_path(key)
+    predictor = open_predictor(job.model, job.predict)
+    try:
+        probabilities = Probabilities.create(path, shape, key)
+        done = int(probabilities.computed.sum())
+        steps = predict(stack, predictor, probabilities)
+        say(f"{job.model.name} on {predictor.device}")
+        if predictor.notice:
+            say(predictor.notice)
+        foresee(stack, predictor, probabilities)
+        kept = f"Frames done so far are kept in {folder}; the same command goes on there."
+        follow(steps, "Predict", len(stack), done=done, kept=kept)
+    finally:
+        predictor.close()
+    return probabilities
+
+
+def label_frames(
+    probabilities: Probabilities, settings: LabelSettings
+) -> Iterator[NDArray[np.uint16]]:
+    """Labels (Y, X) of each frame, made as they are asked for."""
+    from napari_unet.engine.labels import label_frame
+
+    for t in range(len(probabilities)):
+        yield label_frame(probabilities[t], settings)
+
+
+def _write_labels(
+    stack: Stack, results: Results, job: Job, frames: Iterator[NDArray[np.uint16]]
+) -> Path:
+    from napari_unet.engine.export import write_labels
+
+    made_by, n = job.provenance, len(stack)
+    path = results.announce(LABELS, stack, made_by)
+    steps = write_labels(path, frames, stack, n=n, overwrite=True, provenance=made_by)
+    return follow(steps, path.name, n, kept="The same command goes on there.")
+
+
+def _writer(
+    part: str, stack: Stack, labels: Stack, results: Results, job: Job
+) -> Generator[int, None, Path]:
+    from napari_unet.engine.movie import write_movie
+    from napari_unet.engine.table import write_table
+
+    made_by = job.provenance
+    path = results.announce(part, stack, made_by)
+    if part == TABLE:
+        return write_table(
+            path,
+            (labels[t] for t in range(len(labels))),
+            stack,
+            threshold=job.labels.threshold,
+            overwrite=True,
+            provenance=made_by,
+        )
+    return write_movie(path, stack, labels, job.overlay, overwrite=True, provenance=made_by)

@@ -1,0 +1,123 @@
+"""The files that segment writes, and which of them are done: their sidecars tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.sidecar import Provenance
+    from napari_unet.engine.stack import Stack
+
+LABELS, TABLE, MOVIE = "labels.tif", "objects.csv", "overlay.mp4"
+UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a movie is segmented: all that its results depend on, and what is asked for."""
+
+    model: Model
+    predict: PredictSettings
+    labels: LabelSettings
+    parts: tuple[str, ...] = (LABELS, TABLE, MOVIE)
+    overlay: OverlaySettings = OverlaySettings()
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the sidecars say about it."""
+        from napari_unet.engine.sidecar import Provenance
+
+        return Provenance.of(self.model, prediction=self.predict, labels=self.labels)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Places of one movie's results: plain names, or with the movie's in front."""
+
+    folder: Path
+    name: str = ""
+
+    def path(self, part: str) -> Path:
+        """Place of one of the files."""
+        return self.folder / (f"{self.name}_{part}" if self.name else part)
+
+    def missing(self, stack: Stack, job: Job, *, overwrite: bool) -> tuple[str, ...]:
+        """Give the parts still to be written.
+
+        Raises
+        ------
+        BadInput
+            Where a file is there that another model or other settings made, or somebody else,
+            and it may not be replaced.
+
+        """
+        left = tuple(part for part in job.parts if not self._is_done(part, stack, job))
+        foreign = [
+            self.path(part).name
+            for part in left
+            if self.path(part).exists() and UNFINISHED not in self._sidecar(part)
+        ]
+        if foreign and not overwrite:
+            raise BadInput(
+                f"{self.folder} already holds {', '.join(foreign)}, made in another way",
+                "a new folder, or results of this movie, this model and these settings",
+                "choose another --out, or add --overwrite",
+            )
+        return left
+
+    def announce(self, part: str, stack: Stack, made_by: Provenance) -> Path:
+        """Say in the sidecar that a file is being written: after a kill it is known as ours."""
+        from napari_unet.engine.sidecar import write_sidecar
+
+        path = self.path(part)
+        write_sidecar(path, stack, made_by, kind=part, **{UNFINISHED: True})
+        return path
+
+    def _sidecar(self, part: str) -> dict[str, Any]:
+        from napari_unet.engine.sidecar import sidecar_path
+
+        try:
+            content = json.loads(sidecar_path(self.path(part)).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _is_done(self, part: str, stack: Stack, job: Job) -> bool:
+        path, sidecar = self.path(part), self._sidecar(part)
+        if UNFINISHED in sidecar or not path.is_file():
+            return False
+        if sidecar.get("bytes") != path.stat().st_size:  # cut short, or edited since
+            return False
+        settings = sidecar.get("settings") or {}
+        alike = sidecar["frames"] == list(range(len(stack))) if "frames" in sidecar else False
+        if part == MOVIE:
+            alike = alike and settings.get("overlay") == job.overlay.model_dump(mode="json")
+        return (
+            alike
+            and settings.get("labels") == job.labels.model_dump(mode="json")
+            and _made_by(sidecar, stack, job, settings.get("prediction"))
+        )
+
+
+def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object) -> bool:
+    """Whether movie and model are the same, and the settings that change probabilities."""
+    from napari_unet.engine.prediction import prediction_key
+
+    try:
+        settings = PredictSettings.model_validate(prediction)
+        same = (sidecar["source"]["fingerprint"], sidecar["model"]["sha256"])
+    except (ValidationError, KeyError, TypeError):
+        return False
+    return same == (stack.fingerprint, job.model.sha256) and prediction_key(
+        stack, job.model, settings
+    ) == prediction_key(stack, job.model, job.predict)

@@ -1,0 +1,16 @@
+"""Errors as the one line that a person reads."""
+
+from __future__ import annotations
+
+from napari_unet.engine.errors import BadInput
+
+
+def in_words(error: Exception) -> str:
+    """Say an error in one line; one that was not foreseen asks to be reported."""
+    if isinstance(error, BadInput):
+        return str(error)
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"{line}. This was not foreseen; please report it with the output of "
+        "napari-unet --debug followed by the same command."
+    )
