@@ -85,7 +85,7 @@ def test_an_earlier_file_is_replaced_only_after_a_yes(hand, export, tmp_path):
 def test_cancel_writes_nothing(hand, export, tmp_path, monkeypatch):
     import time
 
-    from napari_unet.gui.exporting import LabelFrames
+    from napari_unet.gui.label_frames import LabelFrames
 
     read = LabelFrames.__getitem__
 

@@ -1,41 +1,45 @@
-"""Export: labels, a table and an overlay movie, streamed to a folder."""
+"""Export: labels, a table, tracks and an overlay movie, streamed to a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit
-from superqt.utils import signals_blocked
+from qtpy.QtGui import QGuiApplication, QStandardItemModel
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.measurement import TableSettings
+from napari_unet.gui.cells_panel import CellsPanel
 from napari_unet.gui.dock import Dock
+from napari_unet.gui.export_target import ExportTarget
 from napari_unet.gui.exporting import (
     FORMATS,
-    MOVIE,
+    PROBABILITIES,
     TABLE,
     Export,
-    LabelFrames,
-    checked_folder,
     labels_name,
+    missing_extra,
+    movie_name,
+    still_name,
 )
 from napari_unet.gui.forms import ChoiceEditor, SettingsForm
 from napari_unet.gui.job import Task
+from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.layer_menu import LabelsMenu
-from napari_unet.gui.parts import Hint, JobPanel, add_field, allow, button, form_rows, row
+from napari_unet.gui.movie_form import MovieForm
+from napari_unet.gui.parts import Column, Hint, JobPanel, add_field, allow, button, form_rows, row
+from napari_unet.gui.tracks import make_tracks, show_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari.viewer
 
 OWNER = "export"
-_STYLES = ("contours", "filled", "side_by_side", "probability")
-_NOT_IN_FORM = ("style", "tail")  # the style is a menu of its own; tails need tracks
 _MEANINGS = {
     "ids": "one id per cell and frame",
     "linked": "one id per cell through time",
+    "laptrack": "the same, linked by LapTrack",
     "mask": "1 for every cell",
 }
 
@@ -46,131 +50,193 @@ class ExportDock(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
         self._again: Callable[[], None] | None = None
-        self._proposed = ""
         self._build_what()
         self._build_labels()
-        self._build_movie()
-        self._build_progress()
+        self.movie = MovieForm(self.session, OWNER, self.labels.layer)
+        self.save_movie = button("Save movie", "export.save_movie", "Write the overlay movie")
+        self.save_still = button(
+            "Save this frame", "export.save_still", "Write the picture above as PNG at 300 dpi"
+        )
+        self.column.section("Overlay movie", self.movie, row(self.save_movie, self.save_still))
+        self._build_cells()
         self.column.addStretch(1)
-        self.labels.chosen.connect(self.update_state)
-        self.format.currentIndexChanged.connect(lambda _: self._forget_question())
-        self.folder.textChanged.connect(lambda _: self._forget_question())
-        self.session.movie_changed.connect(self._propose_folder)
-        self._propose_folder()
+        self._build_progress()
+        self._connect()
         self.watch()
+
+    @property
+    def labels(self) -> LabelsMenu:
+        """The labels that are exported."""
+        return self.target.labels
 
     # ---- parts ------------------------------------------------------------------------------
 
     def _build_what(self) -> None:
-        self.labels = LabelsMenu(self.session, "export.labels", "The labels that are exported")
-        self.frames = QLineEdit(objectName="export.frames")
-        self.frames.setPlaceholderText("all, or 0,3-5")
-        self.frames.setToolTip("Frames to export, counted from 0; empty for all")
-        self.folder = QLineEdit(objectName="export.folder")
-        self.folder.setPlaceholderText("folder to write to")
-        browse = button("Browse…", "export.browse", "Choose the folder")
-        browse.clicked.connect(self._on_browse)
-        rows = form_rows()
-        add_field(rows, "Labels", self.labels)
-        add_field(rows, "Frames", self.frames)
-        add_field(rows, "Folder", row(self.folder, browse, stretch=0))
+        self.target = ExportTarget(self.session, OWNER)
         self.why_not = Hint(name="export.hint")
-        self.column.section("What and where", rows, self.why_not)
+        self.column.section("What and where", self.target, self.why_not)
 
     def _build_labels(self) -> None:
         self.format = QComboBox(objectName="export.format")
-        for name, title in FORMATS.items():
+        for name, title in {**FORMATS, **PROBABILITIES}.items():
             self.format.addItem(title, name)
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
         self.meaning = ChoiceEditor(tuple(_MEANINGS))
         self.meaning.setObjectName("export.meaning")
         for index, words in enumerate(_MEANINGS.values()):
             self.meaning.setItemText(index, words)
-        self.save_labels = button("Save labels", "export.save_labels")
+        for menu in (self.format, self.meaning):
+            menu.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            _switch_off_missing(menu)
+        self.meaning.setProperty("tip", "What the pixels of a cell hold; also the table's track_id")
+        self.save_labels = button("Save labels", "export.save_labels", "Write the labels")
         self.save_table = button(
             "Save table", "export.save_table", "One row per cell and frame: place, size, brightness"
+        )
+        self.columns = SettingsForm(
+            TableSettings(), None, OWNER, plain=(), more="Columns of the table"
         )
         rows = form_rows()
         add_field(rows, "Format", self.format)
         add_field(rows, "Values", self.meaning)
-        self.column.section("Labels and table", rows, row(self.save_labels, self.save_table))
-        self.save_labels.clicked.connect(self._save_labels)
-        self.save_table.clicked.connect(self._save_table)
+        buttons = row(self.save_labels, self.save_table)
+        self.column.section("Labels and table", rows, self.columns, buttons)
 
-    def _build_movie(self) -> None:
-        self.style_of_movie = ChoiceEditor(_STYLES)
-        self.style_of_movie.setObjectName("export.movie_style")
-        fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_FORM]
-        self.look = SettingsForm(OverlaySettings(), fields, OWNER, plain=("fps",), more="Look")
-        self.save_movie = button(
-            "Save movie", "export.save_movie", "Write an mp4 that plays anywhere"
+    def _build_cells(self) -> None:
+        self.cells = CellsPanel(self.session, self.labels.layer)
+        self.add_tracks = button(
+            "Show tracks", "export.tracks", "Link the cells through time and show their paths"
         )
-        rows = form_rows()
-        add_field(rows, "Style", self.style_of_movie)
-        self.column.section("Overlay movie", rows, self.look, self.save_movie)
-        self.style_of_movie.valueChanged.connect(lambda _: self.update_state())
-        self.save_movie.clicked.connect(self._save_movie)
+        self.copy_methods = button(
+            "Copy methods text",
+            "export.copy_methods",
+            "Sentences for a paper: program, model, settings, references",
+        )
+        self.column.section("Cells on screen", self.cells, row(self.add_tracks, self.copy_methods))
 
     def _build_progress(self) -> None:
+        """Below the scrolled column, so that it is in sight whichever button was pressed."""
         self.panel = JobPanel(self.session.job, OWNER, OWNER)
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
         self.keep = button("Keep the old one", "export.keep_old")
-        question = row(self.replace, self.keep)
-        self.replace.clicked.connect(self._on_replace)
-        self.keep.clicked.connect(self._forget_question)
-        self.column.add(self.panel, question)
+        foot = QWidget()
+        column = Column(foot)
+        column.setContentsMargins(10, 4, 10, 8)
+        column.add(self.panel, row(self.replace, self.keep))
+        outside = self.layout()
+        assert outside is not None
+        outside.addWidget(foot)
         self._forget_question()
+
+    def _connect(self) -> None:
+        for part, act in (
+            (self.save_labels, self._save_labels),
+            (self.save_table, self._save_table),
+            (self.save_movie, self._save_movie),
+            (self.save_still, self._save_still),
+            (self.add_tracks, self._show_tracks),
+            (self.copy_methods, self._copy_methods),
+            (self.replace, self._on_replace),
+            (self.keep, self._forget_question),
+        ):
+            part.clicked.connect(lambda _=False, act=act: act())
+        for signal in (self.target.chosen, self.movie.changed, self.format.currentIndexChanged):
+            signal.connect(lambda *_: self.update_state())
+        for signal in (self.format.currentIndexChanged, self.target.folder_changed):
+            signal.connect(lambda *_: self._forget_question())
+        self.session.frame_changed.connect(self._show_frame)
 
     # ---- a person acts ----------------------------------------------------------------------
 
-    def _on_browse(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder for the export", self.folder.text())
-        if chosen:
-            self.folder.setText(chosen)
-
     def _save_labels(self) -> None:
-        format, meaning = self.format.currentData(), self.meaning.value()  # noqa: A001
+        chosen = self.format.currentData()
         stack = self.session.stack
-        name = labels_name(stack.name, format) if stack else ""
-        self._save("Saving labels", name, lambda export: export.write_labels(format, meaning))
+        name = labels_name(stack.name, chosen) if stack else ""
+        self._save("Saving labels", name, lambda export: export.write_labels(chosen))
 
     def _save_table(self) -> None:
-        self._save("Saving the table", TABLE, lambda export: export.write_table())
+        self._save("Saving the table", TABLE, lambda x: x.write_table(self.columns.value()))
 
     def _save_movie(self) -> None:
+        kind = self.movie.kind()
+
         def write(export: Export) -> Any:
-            settings = self._overlay()
-            live = self.session.labels.live
-            shown = live.probabilities if settings.style == "probability" and live else None
-            return export.write_movie(settings, shown)
+            movie = self.movie
+            return export.write_movie(movie.overlay(), movie.screen_look(), kind, movie.earlier())
 
-        self._save("Saving the movie", MOVIE, write)
+        self._save("Saving the movie", movie_name(kind), write)
 
-    def _save(
-        self, title: str, name: str, write: Callable[[Export], Any], overwrite: bool = False
-    ) -> None:
-        """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
+    def _save_still(self) -> None:
+        frame = self.session.frame
+
+        def write(export: Export) -> Any:
+            movie = self.movie
+            return export.write_still(movie.overlay(), movie.screen_look(), frame, movie.earlier())
+
+        self._save("Saving the frame", still_name(frame), write, total=1)
+
+    def _show_tracks(self) -> None:
         self._forget_question()
+        layer = self.labels.layer()
         try:
-            folder = checked_folder(self.folder.text())
-            export = self._export(folder, overwrite)
+            export = self._export(Path(), overwrite=False)
         except BadInput as error:
             self.session.job.say(OWNER, str(error), failed=True)
             return
+        assert layer is not None
+
+        def done(found: tuple[Any, dict[int, list[int]]]) -> str:
+            tracks = make_tracks(*found, layer, f"{layer.name} · tracks")
+            if tracks is None:
+                return "There are no cells to link."
+            show_tracks(self.session.viewer, tracks)
+            divided = len({mother for mothers in found[1].values() for mother in mothers})
+            return f"{len(set(found[0][:, 0].tolist()))} tracks, {divided} divisions."
+
+        n = len(export.positions)
+        task = Task(OWNER, "Linking cells", export.find_tracks, total=n, on_done=done)
+        self.session.job.start(task)
+
+    def _copy_methods(self) -> None:
+        from napari_unet.engine.sidecar import methods_text
+
+        layer, clipboard = self.labels.layer(), QGuiApplication.clipboard()
+        if layer is None or clipboard is None:
+            return
+        clipboard.setText(methods_text(self.session.labels.provenance(layer)))
+        self.session.job.say(OWNER, "Copied. Paste it into your text, and check it.")
+
+    def _save(
+        self,
+        title: str,
+        name: str,
+        write: Callable[[Export], Any],
+        overwrite: bool = False,
+        total: int = 0,
+    ) -> None:
+        """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
+        self._forget_question()
+        job = self.session.job
+        try:
+            folder = self.target.place()
+            export = self._export(folder, overwrite)
+        except BadInput as error:
+            job.say(OWNER, str(error), failed=True)
+            return
         if (folder / name).exists() and not overwrite:
-            self.session.job.say(
-                OWNER, f"{name} is in that folder already. Replace it?", failed=True
-            )
-            self._again = lambda: self._save(title, name, write, overwrite=True)
+            job.say(OWNER, f"{name} is in that folder already. Replace it?", failed=True)
+            self._again = lambda: self._save(title, name, write, True, total)
             self.replace.show()
             self.keep.show()
             return
-        self.session.job.start(
+        job.start(
             Task(
                 OWNER,
                 title,
                 lambda: write(export),
-                total=len(export.positions),
+                total=total or len(export.positions),
                 on_done=lambda path: f"Saved {path}",
                 cancelled_line="Cancelled. Nothing was written.",
             )
@@ -181,26 +247,24 @@ class ExportDock(Dock):
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
         stack, labels = self.session.require_stack(), self.session.labels
-        live = labels.live if layer is labels.layer else None
+        live = self.target.live()
+        corrections = live.corrections if live else None
+        ids = (
+            {t: frozenset(corrections.ids(t)) for t in corrections.frames()} if corrections else {}
+        )
         return Export(
             stack,
-            LabelFrames(layer, stack),
+            LabelFrames(layer.data, stack, layer.name),
             folder,
-            self._positions(),
+            self.target.positions(),
             overwrite,
             labels.provenance(layer),
+            meaning=self.meaning.value(),
             threshold=labels.settings.threshold if live else None,
-            corrected=live.corrections.ids if live else None,
+            corrected=corrections.ids if corrections else None,
+            probabilities=live.probabilities if live else None,
+            frozen=ids,
         )
-
-    def _positions(self) -> tuple[int, ...]:
-        from napari_unet.engine.stack import parse_frames
-
-        stack, text = self.session.require_stack(), self.frames.text().strip()
-        return parse_frames(text, len(stack)) if text else tuple(range(len(stack)))
-
-    def _overlay(self) -> OverlaySettings:
-        return self.look.value().replace(style=self.style_of_movie.value())
 
     def _on_replace(self) -> None:
         if self._again is not None:
@@ -213,42 +277,40 @@ class ExportDock(Dock):
 
     # ---- what is shown ----------------------------------------------------------------------
 
-    def _propose_folder(self) -> None:
-        """Propose a folder beside the movie; one that a person typed stays."""
-        stack = self.session.stack
-        if stack is None or self.folder.text() not in ("", self._proposed):
-            return
-        place = stack.path.parent if stack.path else Path.home()
-        name = stack.path.name.split(".")[0] if stack.path else stack.name
-        self._proposed = str(place / f"{name} results")
-        with signals_blocked(self.folder):
-            self.folder.setText(self._proposed)
-
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
-        no_labels = (
-            ""
-            if self.labels.layer() is not None
-            else "Segment the movie first: there are no labels"
-        )
+        layer = self.labels.layer()
+        no_labels = "" if layer is not None else "Segment the movie first: there are no labels"
         why_not = self.busy() or self.no_movie() or no_labels
-        for part in (self.save_labels, self.save_table):
+        self.target.update_state()
+        for part in (self.save_table, self.add_tracks, self.copy_methods):
             allow(part, why_not)
-        live = self.session.labels.live
-        unknown = self.style_of_movie.value() == "probability" and (
-            live is None or live.probabilities is None
-        )
-        allow(self.save_movie, why_not or ("Segment the movie first" if unknown else ""))
+        live, chosen = self.target.live(), self.format.currentData()
+        pixels = chosen in PROBABILITIES
+        unknown = pixels and (live is None or live.probabilities is None)
+        allow(self.save_labels, why_not or ("Segment the movie first" if unknown else ""))
+        self.save_labels.setText("Save probabilities" if pixels else "Save labels")
+        always = "These files always have one id per cell through time" if chosen == "ctc" else ""
+        allow(self.meaning, "Probabilities have no ids" if pixels else always)
+        for part in (self.save_movie, self.save_still):
+            allow(part, why_not or self.movie.why_not())
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
-        self.why_not.say(f"{why_not}." if why_not and not mine else self._unfinished())
+        self.why_not.say(f"{why_not}." if why_not and not mine else self.target.unfinished())
+        self._show_frame()
 
-    def _unfinished(self) -> str:
-        live = self.session.labels.live
-        if (
-            live is None
-            or live.probabilities is None
-            or self.labels.layer() is not self.session.labels.layer
-        ):
-            return ""
-        missing = len(live) - int(live.probabilities.computed.sum())
-        return f"{missing} of {len(live)} frames are not segmented yet." if missing else ""
+    def _show_frame(self, *_: Any) -> None:
+        """Show the frame on screen in the preview and in the table."""
+        self.movie.preview.update_scene()
+        self.cells.update_cells()
+
+
+def _switch_off_missing(menu: QComboBox) -> None:
+    """Switch off what needs an extra that is not installed, and say which."""
+    items = menu.model()
+    assert isinstance(items, QStandardItemModel)
+    for index in range(menu.count()):
+        extra, item = missing_extra(menu.itemData(index)), items.item(index)
+        if extra and item is not None:
+            item.setEnabled(False)
+            item.setText(f"{item.text()} (needs [{extra}])")
+            item.setToolTip(f'Not installed: pip install "napari-unet-live[{extra}]"')

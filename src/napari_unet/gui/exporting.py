@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.layers import BACKGROUND
+from napari_unet.gui.label_frames import LabelFrames, LinkedFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    from napari.layers import Labels
-    from numpy.typing import NDArray
-
+    from napari_unet.engine.measurement import TableSettings
     from napari_unet.engine.settings import OverlaySettings
     from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tracking import Linker
+    from napari_unet.gui.screen_look import ScreenLook
 
-TABLE, MOVIE = "objects.csv", "overlay.mp4"
+Meaning = Literal["ids", "linked", "laptrack", "mask"]
+TABLE, MOVIE = "objects.csv", "overlay"
 FORMATS = {  # of the engine, whose own table would bring in all of its writers
     "ome-tiff": "OME-TIFF",
     "imagej": "ImageJ hyperstack",
@@ -31,7 +31,25 @@ FORMATS = {  # of the engine, whose own table would bring in all of its writers
     "pngs": "One PNG for each frame",
     "rois": "ImageJ ROIs",
 }
-_PLAIN_NAMES = {"ome-tiff": "labels.tif", "imagej": "labels.tif"}
+PROBABILITIES = {
+    "probabilities": "Probabilities, 8 bit",
+    "probabilities-float": "Probabilities, 32 bit",
+}
+MOVIE_FORMATS = {".mp4": "mp4 (H.264)", ".avi": "AVI (Motion JPEG)", "": "One PNG for each frame"}
+STILL = "frame"
+_EXTRAS = {"zarr": ("zarr", "zarr"), "rois": ("roifile", "roi"), "laptrack": ("laptrack", "track")}
+_PLAIN_NAMES = {
+    "ome-tiff": "labels.tif",
+    "imagej": "labels.tif",
+    "probabilities": "probabilities.ome.tif",
+    "probabilities-float": "probabilities.ome.tif",
+}
+
+
+def missing_extra(choice: str) -> str:
+    """Name the extra that a format or a way of linking needs and that is not installed."""
+    module, extra = _EXTRAS.get(choice, ("", ""))
+    return extra if module and find_spec(module) is None else ""
 
 
 @dataclass(frozen=True)
@@ -44,88 +62,177 @@ class Export:
     positions: Sequence[int]
     overwrite: bool
     provenance: Provenance
+    meaning: Meaning = "ids"
     threshold: float | None = None
     corrected: Callable[[int], Collection[int]] | None = None
+    probabilities: Any = None
+    frozen: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
-    def write_labels(self, format: str, meaning: Literal["ids", "linked", "mask"]) -> Any:
-        """Give the generator that writes labels in one of the engine's formats."""
+    @property
+    def linked(self) -> bool:
+        """Whether ids are to be constant through time."""
+        return self.meaning in ("linked", "laptrack")
+
+    def write_labels(self, format: str) -> Any:
+        """Give the generator that writes labels, or probabilities, in one of the formats."""
+        if format in PROBABILITIES:
+            return self._write_probabilities(as_float=format.endswith("float"))
+        return self._write_labels(format)
+
+    def _write_labels(self, format: str) -> Generator[int, None, Path]:
         from napari_unet.engine.export import write_labels
-        from napari_unet.engine.tracking import Linker
 
-        return write_labels(
-            self.folder / labels_name(self.stack.name, format),
-            (self.labels[t] for t in self.positions),
+        linker = (yield from self._find_linker()) if self.linked and format != "ctc" else None
+        return (
+            yield from write_labels(
+                self.folder / labels_name(self.stack.name, format),
+                (self.labels[t] for t in self.positions),
+                self.stack,
+                format=format,
+                positions=self.positions,
+                semantic=self.meaning == "mask",
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def _write_probabilities(self, *, as_float: bool) -> Any:
+        from napari_unet.engine.export import write_probabilities
+
+        if self.probabilities is None:
+            raise BadInput("no probabilities", "those of this movie", "segment it first")
+        return write_probabilities(
+            self.folder / _PLAIN_NAMES["probabilities"],
+            self.probabilities,
             self.stack,
-            format=format,
+            as_float=as_float,
             positions=self.positions,
-            semantic=meaning == "mask",
-            linker=Linker() if meaning == "linked" else None,
             overwrite=self.overwrite,
             provenance=self.provenance,
         )
 
-    def write_table(self) -> Any:
-        """Give the generator that writes one row per object and frame."""
+    def write_table(self, settings: TableSettings | None = None) -> Generator[int, None, Path]:
+        """Write one row per object and frame."""
         from napari_unet.engine.table import write_table
 
-        return write_table(
-            self.folder / TABLE,
-            (self.labels[t] for t in self.positions),
-            self.stack,
-            positions=self.positions,
-            threshold=self.threshold,
-            corrected=self.corrected,
-            overwrite=self.overwrite,
-            provenance=self.provenance,
+        linker = yield from self._find_linker()
+        return (
+            yield from write_table(
+                self.folder / TABLE,
+                (self.labels[t] for t in self.positions),
+                self.stack,
+                positions=self.positions,
+                settings=settings,
+                threshold=self.threshold,
+                corrected=self.corrected,
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
         )
 
-    def write_movie(self, settings: OverlaySettings, probabilities: Any) -> Any:
-        """Give the generator that writes the overlay movie."""
+    def write_movie(
+        self,
+        settings: OverlaySettings,
+        look: ScreenLook,
+        kind: str = ".mp4",
+        before: LabelFrames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write the overlay movie; tails and linked colours take a look at all frames first."""
         from napari_unet.engine.movie import write_movie
 
-        return write_movie(
-            self.folder / MOVIE,
-            self.stack,
+        tracks, labels = None, self.labels
+        if settings.tail or self.linked:
+            tracks = yield from self._follow()
+            labels = LinkedFrames(self.labels, (yield from self._find_linker()))
+        stack = look.of(self.stack)
+        return (
+            yield from write_movie(
+                self.folder / movie_name(kind),
+                stack,
+                labels,
+                settings,
+                positions=self.positions,
+                probabilities=self.probabilities,
+                before=before,
+                tracks=tracks,
+                look=look.measured(stack, settings, self.positions),
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def write_still(
+        self,
+        settings: OverlaySettings,
+        look: ScreenLook,
+        position: int,
+        before: LabelFrames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write one frame as it is in the movie, at 300 dpi."""
+        from napari_unet.engine.movie import write_still
+
+        stack = look.of(self.stack)
+        path = write_still(
+            self.folder / still_name(position),
+            stack,
             self.labels,
-            settings,
-            positions=self.positions,
-            probabilities=probabilities,
+            position,
+            settings.replace(tail=0),
+            probabilities=self.probabilities,
+            before=before,
+            look=look.measured(stack, settings, self.positions),
             overwrite=self.overwrite,
             provenance=self.provenance,
         )
+        yield position
+        return path
 
+    def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
+        """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
+        linker = yield from self._find_linker()
+        for t in self.positions:
+            linker(self.labels[t], t)
+            yield t
+        return linker.points()
 
-class LabelFrames:
-    """Frames ``(Y, X)`` of a Labels layer's data by position, without the background brush."""
+    def _follow(self) -> Generator[int, None, Any]:
+        points, _ = yield from self.find_tracks()
+        return points
 
-    def __init__(self, layer: Labels, stack: Stack) -> None:
-        data = layer.data
-        shape = tuple(int(n) for n in data.shape)
-        wanted = (len(stack), *stack.frame_shape)
-        if shape not in (wanted, wanted[1:] if wanted[0] == 1 else wanted):
-            raise BadInput(
-                f"the layer {layer.name} has shape {shape}",
-                f"{wanted}, as the movie {stack.name}",
-                "choose the labels of this movie",
-            )
-        self._data, self._flat, self.name = data, len(shape) == 2, layer.name
-        self.shape = wanted
+    def _find_linker(self) -> Generator[int, None, Linker]:
+        """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
+        from napari_unet.engine.tracking import Linker
 
-    def __len__(self) -> int:
-        return self.shape[0]
+        frozen = dict(self.frozen)
+        if self.meaning != "laptrack":
+            return Linker(frozen=frozen)
+        from napari_unet.engine.laptrack_linker import LaptrackLinker
 
-    def __getitem__(self, position: int) -> NDArray[Any]:
-        frame = np.array(self._data if self._flat else self._data[position])
-        frame[frame == BACKGROUND] = 0
-        return frame
+        yield self.positions[0]  # a moment to cancel before all frames are read
+        frames = (self.labels[t] for t in self.positions)
+        return LaptrackLinker.from_frames(frames, self.positions, frozen=frozen)
 
 
 def labels_name(movie: str, format: str) -> str:
     """Name of the file or folder that labels go to: ``labels.tif``, ``labels.zip``, ``01_RES``."""
     from napari_unet.engine.export import LABEL_FORMATS
 
+    if format in _PLAIN_NAMES:
+        return _PLAIN_NAMES[format]
     kind = LABEL_FORMATS[format]
-    return _PLAIN_NAMES.get(format) or (movie if kind.files else "labels") + kind.suffix
+    return (movie if kind.files else "labels") + kind.suffix
+
+
+def movie_name(kind: str) -> str:
+    """Name of the movie's file, or of the folder of its pictures."""
+    return MOVIE + kind if kind else f"{MOVIE}_frames"
+
+
+def still_name(position: int) -> str:
+    """Name of the picture of one frame."""
+    return f"{STILL}{position:04d}.png"
 
 
 def checked_folder(text: str) -> Path:

@@ -1,0 +1,138 @@
+"""The cells of the frame on screen: their table, and what links it with the Labels layer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui import layers
+from napari_unet.gui.background import Latest
+from napari_unet.gui.label_frames import LabelFrames
+from napari_unet.gui.objects_table import Measured, ObjectsTable, measure
+from napari_unet.gui.parts import Column, Hint
+from napari_unet.gui.words import counted
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from qtpy.QtGui import QShowEvent
+
+    from napari_unet.gui.session import Session
+
+_WAIT_MS = 200
+
+
+class CellsPanel(QWidget):
+    """Measures the frame on screen in a worker, shows its cells, and follows what is picked.
+
+    A row that is chosen becomes the layer's selected label and is brought to the middle of the
+    canvas; a cell that is clicked or picked in the canvas becomes the chosen row.
+    """
+
+    def __init__(self, session: Session, layer: Callable[[], Labels | None]) -> None:
+        super().__init__()
+        self._session, self._chosen = session, layer
+        self._linked: weakref.ref[Labels] | None = None
+        self._ours: weakref.WeakSet[Labels] = weakref.WeakSet()  # whose features we made
+        self._latest = Latest(self, wait_ms=_WAIT_MS)
+        self._latest.answered.connect(self._show)
+        self._latest.failed.connect(self._say)
+        self.table = ObjectsTable("export.table")
+        self.line = Hint(name="export.cells")
+        column = Column(self)
+        column.add(self.line, self.table)
+        self.table.picked.connect(self._on_row)
+
+    def update_cells(self, *_: Any) -> None:
+        """Measure again, once nothing more changes; only while the table is in sight."""
+        layer, stack = self._chosen(), self._session.stack
+        self._link(layer)
+        if not self.isVisible():
+            return
+        if layer is None or stack is None:
+            self._latest.forget()
+            self._say("")
+            return
+        try:
+            frames = LabelFrames(layer.data, stack, layer.name)
+        except BadInput as error:
+            self._latest.forget()
+            self._say(str(error))
+            return
+        position, labels = self._session.frame, self._session.labels
+        mine = labels.live is not None and layer is labels.layer
+        corrected = labels.live.corrections.ids if mine and labels.live else None
+        which = weakref.ref(layer)
+        self._latest.ask(lambda: (which, measure(stack, frames, position, corrected)))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what changed while it was out of sight."""
+        super().showEvent(event)
+        self.update_cells()
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def _show(self, answer: tuple[weakref.ref[Labels], Measured]) -> None:
+        layer, measured = answer[0](), answer[1]
+        if layer is None or layer is not self._chosen() or measured.position != self._session.frame:
+            return
+        self.table.show_cells(measured)
+        self.line.say(f"{counted(len(measured), 'cell')} in frame {measured.position}")
+        if layer in self._ours or not layer.features.shape[1]:  # a person's own features stay
+            self._ours.add(layer)
+            layer.features = measured.features()
+        self.table.choose(int(layer.selected_label))
+
+    def _say(self, line: str) -> None:
+        self.table.show_cells(None)
+        self.line.say(line)
+
+    # ---- the links --------------------------------------------------------------------------
+
+    def _link(self, layer: Labels | None) -> None:
+        """Follow what is picked in another layer than before."""
+        before = self._linked() if self._linked is not None else None
+        if layer is before:
+            return
+        if before is not None:
+            before.events.selected_label.disconnect(self._on_label)
+            before.events.paint.disconnect(self.update_cells)
+            if self._on_click in before.mouse_drag_callbacks:
+                before.mouse_drag_callbacks.remove(self._on_click)
+        self._linked = weakref.ref(layer) if layer is not None else None
+        if layer is not None:
+            layer.events.selected_label.connect(self._on_label)
+            layer.events.paint.connect(self.update_cells)
+            layer.mouse_drag_callbacks.append(self._on_click)
+
+    def _on_row(self, label: int) -> None:
+        layer, centre = self._chosen(), self.table.centre(label)
+        if layer is None or centre is None:
+            return
+        layer.selected_label = label
+        viewer = self._session.viewer
+        point = (self._session.frame, *centre)[-layer.ndim :]
+        y, x = layer.data_to_world(point)[-2:]
+        viewer.camera.center = (viewer.camera.center[0], y, x)
+
+    def _on_label(self, _: Any) -> None:
+        layer = self._chosen()
+        if layer is not None:
+            self.table.choose(int(layer.selected_label))
+
+    def _on_click(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Take a click on a cell as picking it, while nothing is painted; a drag moves the view."""
+        yield
+        if event.type == "mouse_move" or str(layer.mode) != "pan_zoom":
+            return
+        value = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        if value and int(value) != layers.BACKGROUND:
+            layer.selected_label = int(value)

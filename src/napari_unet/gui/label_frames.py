@@ -1,0 +1,54 @@
+"""Frames of a Labels layer's data as the exporters read them: one at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.layers import BACKGROUND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tracking import Linker
+
+
+class LabelFrames:
+    """Frames ``(Y, X)`` of labels by position, without the background brush."""
+
+    def __init__(self, data: Any, stack: Stack, name: str) -> None:
+        shape = tuple(int(n) for n in data.shape)
+        wanted = (len(stack), *stack.frame_shape)
+        if shape not in (wanted, wanted[1:] if wanted[0] == 1 else wanted):
+            raise BadInput(
+                f"the layer {name} has shape {shape}",
+                f"{wanted}, as the movie {stack.name}",
+                "choose the labels of this movie",
+            )
+        self._data, self._flat, self.name = data, len(shape) == 2, name
+        self.shape = wanted
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        frame = np.array(self._data if self._flat else self._data[position])
+        if frame.dtype == np.uint16:  # in wider types it is an id like others
+            frame[frame == BACKGROUND] = 0
+        return frame
+
+
+class LinkedFrames:
+    """Frames with one id per cell through time; read once each, in order."""
+
+    def __init__(self, frames: LabelFrames, linker: Linker) -> None:
+        self._frames, self._linker = frames, linker
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        return self._linker(self._frames[position], position)

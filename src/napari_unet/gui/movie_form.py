@@ -1,0 +1,165 @@
+"""How the overlay movie looks: style, what it is compared with, *Look*, and a live preview."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_unet.engine.settings import OverlaySettings
+from napari_unet.gui.exporting import MOVIE_FORMATS
+from napari_unet.gui.forms import CheckEditor, ChoiceEditor, SettingsForm
+from napari_unet.gui.label_frames import LabelFrames
+from napari_unet.gui.layer_menu import LabelsMenu
+from napari_unet.gui.parts import Column, add_field, allow, button, form_rows, row
+from napari_unet.gui.preview import Preview, Scene
+from napari_unet.gui.screen_look import ScreenLook, look_on_screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Labels
+
+    from napari_unet.gui.session import Session
+
+_STYLES = {
+    "contours": "Outlines",
+    "filled": "Filled",
+    "side_by_side": "Raw | overlay",
+    "probability": "Raw | probability | overlay",
+    "before_after": "Before | after",
+}
+_NOT_IN_FORM = ("style",)  # a menu of its own
+_BY_PERCENTILE = ("low", "high")
+
+
+class MovieForm(QWidget):
+    """Edits an `OverlaySettings` and shows the frame on screen with it."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, owner: str, layer: Callable[[], Labels | None]) -> None:
+        super().__init__()
+        self._session, self._layer = session, layer
+        self.style_of_movie = ChoiceEditor(tuple(_STYLES))
+        self.style_of_movie.setObjectName(f"{owner}.movie_style")
+        for index, words in enumerate(_STYLES.values()):
+            self.style_of_movie.setItemText(index, words)
+        self.before = LabelsMenu(session, f"{owner}.before", "The labels shown as before")
+        self.format = QComboBox(objectName=f"{owner}.movie_format")
+        for kind, words in MOVIE_FORMATS.items():
+            self.format.addItem(words, kind)
+        self.format.setToolTip("mp4 plays anywhere; AVI opens in Fiji")
+        self._build_look(owner)
+        self.preview = Preview(self.scene)
+        self._rows = form_rows()
+        add_field(self._rows, "Style", self.style_of_movie)
+        add_field(self._rows, "Before", self.before)
+        add_field(self._rows, "File", self.format)
+        Column(self).add(self.preview, self._rows, self.look, row(self.on_screen, self.crop_view))
+        self._watch()
+        self._resolve()
+
+    def _build_look(self, owner: str) -> None:
+        fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_FORM]
+        self.look = SettingsForm(OverlaySettings(), fields, owner, plain=("fps",), more="Look")
+        self.on_screen = CheckEditor("Contrast as on screen")
+        self.on_screen.setObjectName(f"{owner}.as_on_screen")
+        self.on_screen.setToolTip("Else black and white are percentiles of the whole movie")
+        self.on_screen.setValue(True)
+        self.crop_view = button(
+            "Crop to view",
+            f"{owner}.crop_view",
+            "Show only the part that is on screen; again for all",
+        )
+
+    def _watch(self) -> None:
+        for signal in (self.style_of_movie.valueChanged, self.on_screen.valueChanged):
+            signal.connect(self._resolve)
+        self.look.valueChanged.connect(self._announce)
+        self.before.chosen.connect(self._announce)
+        self.crop_view.clicked.connect(self._on_crop)
+
+    # ---- what is chosen ---------------------------------------------------------------------
+
+    def overlay(self) -> OverlaySettings:
+        """Give the settings; `BadInput` names a field that cannot be."""
+        return self.look.value().replace(style=self.style_of_movie.value())
+
+    def kind(self) -> str:
+        """Give the movie's suffix; empty for one picture for each frame."""
+        return str(self.format.currentData())
+
+    def screen_look(self) -> ScreenLook:
+        """Give contrast and colours, as on screen or to be measured."""
+        return look_on_screen(self._session, self._layer(), contrast=self.on_screen.value())
+
+    def earlier(self) -> LabelFrames | None:
+        """Give the labels to compare with, where the style does."""
+        layer = self.before.layer()
+        if self.style_of_movie.value() != "before_after" or layer is None:
+            return None
+        return LabelFrames(layer.data, self._session.require_stack(), layer.name)
+
+    def probabilities(self) -> Any:
+        """Give the movie's probabilities, where the style shows them."""
+        live = self._session.labels.live
+        shown = self.style_of_movie.value() == "probability" and live is not None
+        return live.probabilities if shown and live else None
+
+    def why_not(self) -> str:
+        """Why the chosen style cannot be made now; empty where it can."""
+        style = self.style_of_movie.value()
+        if style == "probability" and self.probabilities() is None:
+            return "Segment the movie first"
+        if style == "before_after" and self.before.layer() in (None, self._layer()):
+            return "Choose other labels under Before to compare with"
+        return ""
+
+    def scene(self) -> Scene | None:
+        """Give what the preview shows; None where there is nothing to show."""
+        layer, stack = self._layer(), self._session.stack
+        if layer is None or stack is None or self.why_not():
+            return None
+        return Scene(
+            stack,
+            LabelFrames(layer.data, stack, layer.name),
+            self._session.frame,
+            self.overlay(),
+            self.screen_look(),
+            self.probabilities(),
+            self.earlier(),
+        )
+
+    # ---- what follows -----------------------------------------------------------------------
+
+    def _announce(self, *_: Any) -> None:
+        self.changed.emit()
+
+    def _resolve(self, *_: Any) -> None:
+        """Show the fields that the choices call for."""
+        self._rows.setRowVisible(self.before, self.style_of_movie.value() == "before_after")
+        for name in _BY_PERCENTILE:
+            editor = self.look.editors[name]
+            editor.setProperty("tip", editor.property("tip") or editor.toolTip())
+            allow(editor, "Contrast is as on screen" if self.on_screen.value() else "")
+        allow(self.look.editors["opacity"], "" if self._filled() else "Only in style Filled")
+        self.changed.emit()
+
+    def _filled(self) -> bool:
+        return self.style_of_movie.value() == "filled"
+
+    def _on_crop(self) -> None:
+        """Crop to what the canvas shows; back to the whole frame where that is cropped already."""
+        image, stack = self._session.image, self._session.stack
+        if image is None or stack is None:
+            return
+        (y0, x0), (y1, x1) = np.asarray(image.corner_pixels)[:, -2:].tolist()
+        height, width = stack.frame_shape
+        crop = max(0, y0), max(0, x0), min(height, y1 + 1), min(width, x1 + 1)
+        settings = self.look.value()
+        whole = crop == (0, 0, height, width) or crop == settings.crop
+        empty = crop[2] - crop[0] < 2 or crop[3] - crop[1] < 2
+        self.look.setValue(settings.replace(crop=None if whole or empty else crop))

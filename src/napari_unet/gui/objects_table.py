@@ -1,0 +1,212 @@
+"""The cells of the frame on screen as a table, linked both ways with the Labels layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QTableView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from napari_unet.engine.stack import Stack
+    from napari_unet.gui.label_frames import LabelFrames
+
+Columns = dict[str, Any]
+_CHANNEL = "intensity"
+_ROWS_SHOWN = 7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The cells of one frame: columns of equal length, one entry a cell."""
+
+    position: int
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.columns["label"])
+
+    def features(self) -> pd.DataFrame:
+        """Give the table as napari's ``Labels.features`` wants it: ids in ``index``."""
+        rest = {name: values for name, values in self.columns.items() if name != "label"}
+        known = {n: v for n, v in rest.items() if np.isfinite(v.astype(float)).any()}
+        return pd.DataFrame({"index": self.columns["label"], **known})
+
+
+def measure(
+    stack: Stack,
+    labels: LabelFrames,
+    position: int,
+    corrected: Callable[[int], Collection[int]] | None,
+) -> Measured:
+    """Measure the cells of a frame, for a worker."""
+    from napari_unet.engine.measurement import measure_frame
+
+    columns = measure_frame(
+        labels[position],
+        np.asarray(stack[position]),
+        (_CHANNEL,),
+        pixel_size=stack.pixel_size,
+    )
+    touched = list(corrected(position)) if corrected else []
+    columns["hand_corrected"] = np.isin(columns["label"], touched).astype(np.int64)
+    return Measured(position, columns)
+
+
+def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
+    """Give title and explanation of the columns shown, in µm where the pixel size is known."""
+    area = columns["area_um2"]
+    micrometres = len(area) and np.isfinite(area).all()
+    unit, length = ("µm²", "um") if micrometres else ("px", "px")
+    return {
+        "label": ("Cell", "Id of the cell in this frame"),
+        "area_um2" if micrometres else "area_px": (f"Area {unit}", "Size of the cell"),
+        f"{_CHANNEL}_mean": ("Mean", "Mean raw intensity"),
+        f"{_CHANNEL}_mean_minus_background": (
+            "− bg",  # noqa: RUF001
+            "Mean raw intensity less that of the free pixels around the cell",
+        ),
+        f"centroid_y_{length}": (f"y {_spelt(length)}", "Centre, from the top"),
+        f"centroid_x_{length}": (f"x {_spelt(length)}", "Centre, from the left"),
+        "eccentricity": ("Ecc.", "Eccentricity: 0 for a disc, 1 for a line"),
+        "solidity": ("Solidity", "Share of the convex hull that is filled"),
+        "touches_border": ("Edge", "1 where the cell touches the image edge"),
+        "hand_corrected": ("By hand", "1 where a person corrected or confirmed the cell"),
+    }
+
+
+class ObjectsModel(QAbstractTableModel):
+    """Columns as Qt reads a table; the user role gives numbers to sort by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._titles: list[tuple[str, str]] = []
+        self._columns: list[list[Any]] = []
+        self.measured: Measured | None = None
+        self.rows_of: dict[int, int] = {}
+
+    def show(self, measured: Measured | None) -> None:
+        """Show other cells, or none."""
+        self.beginResetModel()
+        self.measured = measured
+        columns = measured.columns if measured else {}
+        shown = shown_columns(columns) if columns else {}
+        self._titles = list(shown.values())
+        self._columns = [columns[name].tolist() for name in shown]
+        labels = self._columns[0] if self._columns else []
+        self.rows_of = {label: row for row, label in enumerate(labels)}
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Count cells."""
+        return 0 if parent is not None and parent.isValid() else len(self.rows_of)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Count columns."""
+        return 0 if parent is not None and parent.isValid() else len(self._columns)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Give an entry: spelt, as a number to sort by, or its alignment."""
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.UserRole):
+            return None
+        value = self._columns[index.column()][index.row()]
+        return value if role == Qt.ItemDataRole.UserRole else _cell(value)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Give a column's title, or in its tooltip what it means."""
+        if orientation == Qt.Orientation.Horizontal and section < len(self._titles):
+            if role == Qt.ItemDataRole.DisplayRole:
+                return self._titles[section][0]
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return self._titles[section][1]
+        return None
+
+
+class ObjectsTable(QTableView):
+    """Cells of a frame; one is chosen by a click or the arrow keys."""
+
+    picked = Signal(int)  # the label a person chose here
+
+    def __init__(self, name: str) -> None:
+        super().__init__(objectName=name)
+        self.cells = ObjectsModel()
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self.cells)
+        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
+        self.setModel(self._sorted)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        self.verticalHeader().hide()
+        row = self.fontMetrics().height() + 6
+        self.verticalHeader().setDefaultSectionSize(row)
+        self.setFixedHeight((_ROWS_SHOWN + 2) * row)
+        self.horizontalHeader().setDefaultSectionSize(
+            self.fontMetrics().horizontalAdvance("0000,00")
+        )
+        self._telling = True
+        self.selectionModel().currentRowChanged.connect(self._on_row)
+
+    def show_cells(self, measured: Measured | None) -> None:
+        """Show the cells of another frame; the order that a person chose stays."""
+        self._telling = False
+        self.cells.show(measured)
+        self._telling = True
+
+    def choose(self, label: int) -> None:
+        """Choose a cell that was picked elsewhere; none where it is not in this frame."""
+        row = self.cells.rows_of.get(label)
+        self._telling = False
+        if row is None:
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
+        else:
+            index = self._sorted.mapFromSource(self.cells.index(row, 0))
+            self.selectRow(index.row())
+            self.scrollTo(index)
+        self._telling = True
+
+    def chosen(self) -> int | None:
+        """Give the label of the cell chosen."""
+        index = self.currentIndex()
+        return self._label(index) if index.isValid() else None
+
+    def centre(self, label: int) -> tuple[float, float] | None:
+        """Give the centre (y, x) of a cell in px."""
+        row = self.cells.rows_of.get(label)
+        if row is None or self.cells.measured is None:
+            return None
+        columns = self.cells.measured.columns
+        return float(columns["centroid_y_px"][row]), float(columns["centroid_x_px"][row])
+
+    def _label(self, index: QModelIndex) -> int:
+        first = self.cells.index(self._sorted.mapToSource(index).row(), 0)
+        return int(self.cells.data(first, Qt.ItemDataRole.UserRole))
+
+    def _on_row(self, current: QModelIndex, _: QModelIndex) -> None:
+        if self._telling and current.isValid():
+            self.picked.emit(self._label(current))
+
+
+def _spelt(unit: str) -> str:
+    return "µm" if unit == "um" else unit
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if not math.isfinite(value) else f"{value:.4g}"

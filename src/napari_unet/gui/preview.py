@@ -1,0 +1,162 @@
+"""The frame on screen as it will be in the movie; composed off the GUI thread, newest wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QImage, QPixmap, QResizeEvent
+from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.background import Latest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from qtpy.QtGui import QShowEvent
+
+    from napari_unet.engine.settings import OverlaySettings
+    from napari_unet.engine.stack import Stack
+    from napari_unet.gui.label_frames import LabelFrames
+    from napari_unet.gui.screen_look import ScreenLook
+
+_WAIT_MS = 120
+_TALLEST = 320  # px of the dock
+_LARGEST = 720  # px of the picture that is kept: twice the dock's width
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that one picture of a movie is made from."""
+
+    stack: Stack
+    labels: LabelFrames
+    position: int
+    settings: OverlaySettings
+    look: ScreenLook
+    probabilities: Any = None
+    before: LabelFrames | None = None
+
+    def compose(self) -> NDArray[np.uint8]:
+        """Give the picture (Y, X, 3), as small as a dock needs it."""
+        from napari_unet.engine.movie import compose_overlay
+        from napari_unet.engine.outputs import time_of
+
+        stack, t = self.look.of(self.stack), self.position
+        codes = None if self.probabilities is None else np.asarray(self.probabilities[t])
+        picture = compose_overlay(
+            np.asarray(stack[t]),
+            self.labels[t],
+            self.settings,
+            self.look.measured(stack, self.settings),
+            probability=codes[0] if codes is not None and codes.ndim == 3 else codes,
+            before=None if self.before is None else self.before[t],
+            time=time_of(stack, t),
+        )
+        return _shrunk(picture)
+
+
+class Preview(QLabel):
+    """Shows a scene; asks for it only while it is in sight."""
+
+    def __init__(self, scene: Callable[[], Scene | None]) -> None:
+        super().__init__(objectName="export.preview")
+        self._scene = scene
+        self._picture = QPixmap()
+        self._contrast: tuple[Any, ScreenLook] | None = None
+        self._latest = Latest(self, wait_ms=_WAIT_MS)
+        self._latest.answered.connect(self._show)
+        self._latest.failed.connect(self._say)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setToolTip("The frame on screen as it will be in the movie")
+        self._say("")
+
+    def update_scene(self, *_: Any) -> None:
+        """Compose the picture again, once nothing more changes; at once forget what is gone."""
+        if not self.isVisible():
+            return
+        try:
+            scene = self._scene()
+        except BadInput as error:
+            self._latest.forget()
+            self._say(str(error))
+            return
+        if scene is None:
+            self._latest.forget()
+            self._say("")
+        else:
+            self._latest.ask(lambda: self._compose(scene))
+
+    def _compose(self, scene: Scene) -> tuple[NDArray[np.uint8], tuple[Any, ScreenLook] | None]:
+        """Compose in the worker; a contrast measured on the movie is measured once."""
+        known = self._contrast
+        if scene.look.windows is None:
+            stack, settings = scene.look.of(scene.stack), scene.settings
+            key = (stack.fingerprint, settings.low, settings.high)
+            if known is None or known[0] != key:
+                windows = scene.look.measured(stack, settings).windows
+                known = key, replace(scene.look, windows=windows)
+            scene = replace(scene, look=replace(scene.look, windows=known[1].windows))
+        return scene.compose(), known
+
+    def _show(self, answer: tuple[NDArray[np.uint8], tuple[Any, ScreenLook] | None]) -> None:
+        picture, self._contrast = answer
+        height, width = picture.shape[:2]
+        image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        self._picture = QPixmap.fromImage(image)
+        self.setText("")
+        self._fit()
+
+    def _say(self, line: str) -> None:
+        self._picture = QPixmap()
+        self.clear()
+        self.setText(line)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make the picture as wide as the dock, on sharp screens with all their pixels."""
+        if self._picture.isNull():
+            self.setFixedHeight(self.sizeHint().height() if self.text() else 0)
+            return
+        ratio = self.devicePixelRatioF()
+        room = QSize(round(self.width() * ratio), round(_TALLEST * ratio))
+        scaled = self._picture.scaled(
+            room,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        scaled.setDevicePixelRatio(ratio)
+        self.setPixmap(scaled)
+        self.setFixedHeight(round(scaled.height() / ratio))
+
+    def minimumSizeHint(self) -> QSize:
+        """Never widen the dock."""
+        return QSize(10, 0)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the picture to another width."""
+        super().resizeEvent(event)
+        if event is None or event.size().width() != event.oldSize().width():
+            self._fit()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what changed while it was out of sight."""
+        super().showEvent(event)
+        self.update_scene()
+
+
+def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give a picture that is not larger than a dock can show."""
+    from PIL import Image
+
+    largest = max(picture.shape[:2])
+    if largest <= _LARGEST:
+        return np.ascontiguousarray(picture)
+    size = tuple(max(1, round(n * _LARGEST / largest)) for n in picture.shape[1::-1])
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
