@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -92,7 +93,7 @@ class OmeTiffWriter:
         metadata = ome_metadata(info, max(n_channels, 1))
         if n_channels:
             metadata["Channel"] = {"Name": list(self.channel_names)}
-        ome = tifffile.OmeXml()
+        ome = tifffile.OmeXml(UUID=_uuid(shape, metadata))
         stored = (len(info) * max(n_channels, 1), 1, 1, *info.shape, 1)
         axes = "TCYX" if n_channels else "TYX"
         ome.addimage(self.dtype, shape, stored, axes=axes, **metadata)
@@ -112,6 +113,11 @@ class OmeTiffWriter:
                         self._write_page(page.asarray())
         finally:
             narrow.unlink()
+
+
+def _uuid(*described: Any) -> str:
+    """Give the UUID that a file with this description always has: same labels, same bytes."""
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, repr(described))}"
 
 
 class ImageJWriter:

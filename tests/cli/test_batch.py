@@ -1,0 +1,300 @@
+"""Many movies: a bad one does not stop the rest, a kill loses nothing, a rerun does the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from napari_unet.cli.demo import write_sample
+from napari_unet.cli.movies import distinct_names, find_movies, shard
+from napari_unet.engine.model import Model
+from napari_unet.engine.normalisation import Normaliser
+from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.settings import LabelSettings, Normalisation, PredictSettings, Selection
+from napari_unet.engine.unet import UNet, UNetConfig
+
+BAD = ("m03", "m08")
+
+
+def write_movies(folder, movie, names):
+    folder.mkdir(parents=True)
+    for i, name in enumerate(names):
+        write_sample(folder / f"{name}.tif", np.roll(movie, 7 * i, axis=2))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def movies(world, tmp_path_factory):
+    """Twelve small movies, of which two are no movies."""
+    folder = tmp_path_factory.mktemp("batch") / "movies"
+    write_movies(folder, tifffile.imread(world.movie)[:3], [f"m{i:02d}" for i in range(12)])
+    whole = (folder / "m03.tif").read_bytes()
+    (folder / "m03.tif").write_bytes(whole[: len(whole) // 2])
+    (folder / "m08.tif").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(world, tmp_path_factory):
+    """A recipe for a tiny network whose labels are objects, though it learnt nothing."""
+    torch.manual_seed(0)
+    network = UNet(UNetConfig(filters=(4, 8), outputs=("object",))).eval()
+    frame = Normaliser(Normalisation())(tifffile.imread(world.movie)[0])
+    with torch.no_grad():
+        logits = network(torch.from_numpy(frame)[None])
+        bright = np.corrcoef(logits.ravel(), frame.ravel())[0, 1] > 0
+        gain = (3 if bright else -3) / logits.std()
+        head = network.head
+        head.bias.copy_((head.bias - logits.quantile(0.9 if bright else 0.1)) * gain)
+        head.weight.mul_(gain)
+    folder = tmp_path_factory.mktemp("recipe")
+    file = Model(network, name="bright", card={"diameter": 20.0}).save(folder / "bright")
+    settings = {"labels": LabelSettings(min_size=5), "predict": PredictSettings(backend="torch")}
+    return Recipe(model=str(file), **settings).save(folder / "recipe.json")
+
+
+def words_for(model, movies, out):
+    words = ("segment", movies / "*.tif", "--out", out, "--recipe", model)
+    return [str(word) for word in (*words, "--no-movie", "--threads", 1)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(model, movies, tmp_path_factory, run):
+    """Results of a run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    return out, run(*words_for(model, movies, out))
+
+
+def test_labels_are_worth_comparing(undisturbed):
+    first, second = (tifffile.imread(undisturbed[0] / f"m0{i}_labels.tif") for i in (0, 1))
+    assert first.max() > 3
+    assert (first != second).any()
+
+
+def label_files(out):
+    return {path.name: path.read_bytes() for path in out.glob("*_labels.tif")}
+
+
+def test_bad_movies_do_not_stop_the_rest(undisturbed, movies):
+    out, answer = undisturbed
+    good = [f"m{i:02d}" for i in range(12) if f"m{i:02d}" not in BAD]
+    assert answer.code == 1
+    assert answer.stdout.split() == [
+        str(out / f"{name}_{part}") for name in good for part in ("labels.tif", "objects.csv")
+    ]
+    *_, summary, first, second = answer.stderr.splitlines()
+    assert summary == "12 movies: 10 segmented, 2 failed:"
+    for name, line in zip(BAD, (first, second), strict=True):
+        assert line.strip().startswith(f"{movies / name}.tif: ")
+    assert "not foreseen" not in answer.stderr
+    assert sorted(label_files(out)) == [f"{name}_labels.tif" for name in good]
+
+
+def test_cost_of_all_is_said_once(undisturbed):
+    out, answer = undisturbed
+    (line,) = (line for line in answer.stderr.splitlines() if "At most" in line)
+    for part in ("for 12 movies", "30 frames", "of memory", "on disk in", str(out)):
+        assert part in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="killed by a POSIX signal")
+def test_killed_halfway_and_run_again(model, movies, undisturbed, tmp_path):
+    words = words_for(model, movies, tmp_path)
+    command = [sys.executable, "-m", "napari_unet.cli", *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while len(label_files(tmp_path)) < 5 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*_labels.tif")}
+    assert 5 <= len(before) < 10
+
+    no_display = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    again = subprocess.run(
+        command, capture_output=True, text=True, env=no_display, timeout=200, check=False
+    )
+    assert again.returncode == 1
+    assert "2 failed" in again.stderr
+    assert label_files(tmp_path) == label_files(undisturbed[0])
+    kept = [path for path, written in before.items() if path.stat().st_mtime_ns == written]
+    assert len(kept) >= 4  # at most the one that was being finished is written anew
+    assert len(list(tmp_path.glob("*_objects.csv"))) == 10
+
+
+def test_predictions_resume(model, movies, tmp_path, run):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model)
+    assert run(*words, "--no-movie").code == 0
+    expected = (tmp_path / "labels.tif").read_bytes()
+    (path,) = tmp_path.glob("*.unet/*.unetp")
+    whole = path.read_bytes()
+    with Probabilities.open(path) as probabilities:
+        shape, key = probabilities.shape, probabilities.key
+        kept = probabilities[0].copy()
+    path.unlink()
+    with Probabilities.create(path, shape, key) as probabilities:
+        probabilities.write(0, kept)
+    (tmp_path / "labels.tif").unlink()
+    answer = run(*words, "--no-movie")
+    assert "2 frames, about" in answer.stderr
+    assert (tmp_path / "labels.tif").read_bytes() == expected
+    assert path.read_bytes() == whole
+
+
+def done_again(run, *words):
+    answer = run(*words)
+    assert answer.code == 0, answer.stderr
+    return "nothing to do" not in answer.stderr
+
+
+def test_only_what_is_missing_is_done(model, movies, tmp_path, run):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model)
+    assert done_again(run, *words, "--no-movie")
+    labels = (tmp_path / "labels.tif").stat().st_mtime_ns
+    assert not done_again(run, *words, "--no-movie")
+    assert not done_again(run, *words, "--no-movie", "--threads", 1)  # gives the same labels
+    (tmp_path / "objects.csv").unlink()
+    assert done_again(run, *words)
+    assert (tmp_path / "overlay.mp4").exists()
+    assert (tmp_path / "objects.csv").exists()
+    assert (tmp_path / "labels.tif").stat().st_mtime_ns == labels
+
+
+def change_sidecar(out, **changes):
+    path = out / "labels.tif.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
+
+
+def cut(out):
+    path = out / "labels.tif"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        (None, ("--threshold", 0.7)),
+        (None, ("--diameter", 40)),
+        (None, ("--accurate",)),
+        (lambda out: change_sidecar(out, model={"name": "tiny", "sha256": "0" * 64}), ()),
+        (lambda out: change_sidecar(out, source={"fingerprint": "0"}), ()),
+        (lambda out: change_sidecar(out, frames=[0, 1]), ()),
+        (lambda out: (out / "labels.tif.json").unlink(), ()),
+        (lambda out: (out / "labels.tif.json").write_text("{"), ()),
+        (cut, ()),
+    ],
+)
+def test_what_was_made_otherwise_is_not_taken_as_done(
+    model, undisturbed, movies, tmp_path, run, change, options
+):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model)
+    assert run(*words, "--no-movie").code == 0
+    if change:
+        change(tmp_path)
+    before = (tmp_path / "labels.tif").read_bytes()
+    answer = run(*words, "--no-movie", *options)
+    assert answer.code == 1
+    assert "add --overwrite" in answer.error
+    assert (tmp_path / "labels.tif").read_bytes() == before
+    assert done_again(run, *words, "--no-movie", *options, "--overwrite")
+    if not options:
+        name = "m00_labels.tif"
+        assert (tmp_path / "labels.tif").read_bytes() == (undisturbed[0] / name).read_bytes()
+
+
+def test_a_file_of_which_only_the_start_was_noted_is_written_again(model, movies, tmp_path, run):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model)
+    assert run(*words, "--no-movie").code == 0
+    change_sidecar(tmp_path, unfinished=True)  # killed after the rename, before the sidecar
+    assert done_again(run, *words, "--no-movie")
+    assert not done_again(run, *words, "--no-movie")
+
+
+def test_every_position_has_results_of_its_own(world, model, tmp_path, run):
+    movie = tifffile.imread(world.movie)[:2]
+    file = tmp_path / "wells.ome.tif"
+    with tifffile.TiffWriter(file, ome=True) as tif:
+        for name, shift in (("B 2", 0), ("B 3", 9)):
+            shifted = np.roll(movie, shift, axis=2)
+            tif.write(shifted, metadata={"axes": "TYX", "Name": name})
+    words = ("segment", file, "--recipe", model, "--no-movie", "--out")
+    answer = run(*words, tmp_path / "out")
+    assert answer.code == 0, answer.stderr
+    labels = [path for path in answer.stdout.split() if path.endswith("labels.tif")]
+    assert labels == [str(tmp_path / "out" / f"wells_B-{n}_labels.tif") for n in (2, 3)]
+    assert run(*words, tmp_path / "one", "--position", 1).code == 0  # one movie: plain names
+    first, second = (tifffile.imread(path) for path in labels)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "one" / "labels.tif"), second)
+    assert (first != second).any()
+
+
+def test_shards_share_the_movies(model, movies, tmp_path, run, undisturbed):
+    good = [movies / f"m{i:02d}.tif" for i in (0, 1, 2)]
+    written = []
+    for i in (1, 2):
+        options = ("--out", tmp_path, "--recipe", model, "--no-movie", "--shard", f"{i}/2")
+        answer = run("segment", *good, *options)
+        assert answer.code == 0, answer.stderr
+        written.append(answer.stdout.split())
+    assert not set(written[0]) & set(written[1])
+    whole = label_files(undisturbed[0])
+    assert label_files(tmp_path) == {
+        name: whole[name] for name in ("m00_labels.tif", "m01_labels.tif", "m02_labels.tif")
+    }
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 20])
+def test_every_movie_is_in_one_shard(n):
+    movies = list(range(13))
+    parts = [shard(movies, (i, n)) for i in range(1, n + 1)]
+    assert sorted(movie for part in parts for movie in part) == movies
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_a_shard_that_makes_no_sense(text, run):
+    answer = run("segment", "x.tif", "--out", "y", "--shard", text)
+    assert answer.code == 2
+    assert "--shard" in answer.error
+
+
+def test_results_are_not_taken_for_movies(world, model, tmp_path, run):
+    folder = write_movies(tmp_path / "here", tifffile.imread(world.movie)[:2], ["a", "b"])
+    words = ("segment", folder / "*", "--out", folder, "--recipe", model, "--no-movie")
+    assert run(*words).code == 0
+    again = run(*words)
+    assert again.code == 0, again.stderr
+    assert again.stderr.splitlines()[-1] == "2 movies: 0 segmented, 2 done before."
+    assert [movie.name for movie in find_movies([str(folder / "*")], Selection(),
+                                                every_position=True)] == ["a", "b"]  # fmt: skip
+
+
+def test_a_pattern_without_movies_is_an_error(tmp_path, run):
+    answer = run("segment", tmp_path / "*.tif", "--out", tmp_path / "out")
+    assert answer.code == 1
+    assert answer.error.startswith("Error: no movie matches")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["x/a.tif", "x/b.ome.tif"], ["a", "b"]),
+        (["x/a.tif", "y/a.tif", "y/b.tif"], ["x_a", "y_a", "b"]),
+        (["x/1/a.tif", "y/1/A.tif"], ["x_1_a", "y_1_A"]),
+        (["x/a.tif", "x/a.ome.tif"], ["a.tif", "a.ome.tif"]),
+        (["x/01", "y/01"], ["x_01", "y_01"]),
+    ],
+)
+def test_names_tell_movies_apart(paths, names, tmp_path):
+    assert distinct_names([tmp_path / path for path in paths]) == names
