@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
 from napari_unet.engine.probabilities import Probabilities
 from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.stack import Stack
 
 
@@ -142,3 +145,78 @@ def test_recipe_of_another_model_is_refused(world, tmp_path, run):
     assert answer.code == 1
     assert "is not the one the recipe was made with" in answer.error
     assert not (tmp_path / "a").exists()
+
+
+def test_sizes_go_with_the_diameter(world, tmp_path, run):
+    words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out")
+    recipe = Recipe(
+        model=str(world.model),
+        labels=LabelSettings(min_size=40, max_size=900),
+        predict=PredictSettings(scale=0.5),  # made on cells of 40 px
+    )
+    recipe.save(tmp_path / "recipe.json")
+    by_recipe = ("--recipe", tmp_path / "recipe.json")
+    model = Model.load(world.model).label_settings.min_size
+    for name, options, sizes in (
+        ("larger", ("--diameter", 40), (4 * model, None)),
+        ("given", ("--diameter", 40, "--min-size", 7), (7, None)),
+        ("as the recipe", (*by_recipe, "--diameter", 40), (40, 900)),
+        ("smaller", (*by_recipe, "--diameter", 20), (10, 225)),
+    ):
+        answer = run(*words, tmp_path / name, *options)
+        assert answer.code == 0, answer.stderr
+        sidecar = json.loads((tmp_path / name / "labels.tif.json").read_text("utf-8"))
+        labels = sidecar["settings"]["labels"]
+        assert (labels["min_size"], labels["max_size"]) == sizes, name
+
+
+def test_diameter_of_a_model_that_has_none(world, tmp_path, run):
+    Model(Model.load(world.model).network).save(tmp_path / "sizeless.safetensors")
+    words = ("segment", world.movie, "--model", tmp_path / "sizeless.safetensors")
+    answer = run(*words, "--out", tmp_path / "out", "--diameter", 20)
+    assert answer.code == 1
+    assert "does not say how large its cells are" in answer.error
+
+
+def test_cost_is_said_before_the_run(world, tmp_path, run):
+    words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
+    (line,) = (line for line in run(*words).stderr.splitlines() if "of memory" in line)
+    assert line.startswith("6 frames, about ")
+    assert f"on disk in {tmp_path / 'movie.unet'} (" in line
+    assert line.endswith(" free)")
+    again = run(*words, "--threshold", 0.6, "--overwrite")
+    assert "of memory" not in again.stderr  # nothing is predicted
+
+
+def test_without_openvino_torch_computes(world, tmp_path, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
+    words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
+    answer = run(*words)
+    assert answer.code == 0, answer.stderr
+    assert "tiny on cpu, torch fp32" in answer.stderr
+    refused = run(*words[:-1], tmp_path / "int8", "--precision", "int8")
+    assert refused.code == 1
+    assert "OpenVINO is not installed" in refused.error
+    assert "pip install" in refused.error
+
+
+def test_where_openvino_cannot_be_loaded_torch_computes(world, tmp_path, run, monkeypatch):
+    (tmp_path / "openvino.py").write_text("raise ImportError('no such symbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "openvino"]:
+        monkeypatch.delitem(sys.modules, name)
+    words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
+    answer = run(*words)
+    assert answer.code == 0, answer.stderr
+    assert "tiny on cpu, torch fp32" in answer.stderr
+
+
+def test_recipe_finds_its_model_beside_itself(world, tmp_path, run):
+    model = Model.load(world.model)
+    (tmp_path / "moved").mkdir()
+    shutil.copy(world.model, tmp_path / "moved" / "tiny.safetensors")
+    recipe = Recipe(model="/home/somebody/tiny.safetensors", model_sha256=model.sha256)
+    recipe.save(tmp_path / "moved" / "recipe.json")
+    words = ("segment", world.movie, "--recipe", tmp_path / "moved" / "recipe.json")
+    answer = run(*words, "--no-movie", "--out", tmp_path / "out")
+    assert answer.code == 0, answer.stderr

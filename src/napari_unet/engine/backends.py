@@ -7,6 +7,7 @@ Measured on CPU, against plain eager PyTorch (docs/benchmarks.md): folding 1.1x,
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.engine.devices import choose_device, has_cpu_bf16, physical_cores, unused_gpu
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.precision import Precision
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.unet import UNet
+
+logger = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -58,13 +61,26 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
     device = choose_device(settings.device)
     threads = settings.threads or physical_cores()
     if wants_openvino(settings, device):
-        from napari_unet.engine.openvino_backend import OpenVinoBackend
-
-        return OpenVinoBackend.of(network, threads)
+        try:
+            return _openvino(network, threads)
+        except ImportError as error:  # there, but not for this system
+            if settings.backend == "openvino" or settings.precision == "int8":
+                raise BadInput(
+                    f"OpenVINO cannot be loaded ({error})",
+                    "it, for this backend and for int8",
+                    "install it again, or choose another backend",
+                ) from error
+            logger.warning("OpenVINO cannot be loaded, computing with torch: %s", error)
     from napari_unet.engine.torch_backend import TorchBackend
 
     _check_precision(settings, device)
     return TorchBackend(network, device, "fp32", threads)
+
+
+def _openvino(network: UNet, threads: int) -> Backend:
+    from napari_unet.engine.openvino_backend import OpenVinoBackend
+
+    return OpenVinoBackend.of(network, threads)
 
 
 def notice_for(settings: PredictSettings, device: torch.device) -> str | None:
