@@ -109,14 +109,15 @@ class CellsPanel(QWidget):
             layer.mouse_drag_callbacks.append(self._on_click)
 
     def _on_row(self, label: int) -> None:
-        layer, centre = self._chosen(), self.table.centre(label)
+        layer, centre = self._chosen(), self.table.cells.centre(label)
         if layer is None or centre is None:
             return
         layer.selected_label = label
-        viewer = self._session.viewer
         point = (self._session.frame, *centre)[-layer.ndim :]
         y, x = layer.data_to_world(point)[-2:]
-        viewer.camera.center = (viewer.camera.center[0], y, x)
+        viewer: Any = self._session.viewer
+        camera = getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9
+        camera.center = (camera.center[0], y, x)
 
     def _on_label(self, _: Any) -> None:
         layer = self._chosen()

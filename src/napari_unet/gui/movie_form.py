@@ -9,11 +9,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.settings import OverlaySettings
+from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.exporting import MOVIE_FORMATS
 from napari_unet.gui.forms import CheckEditor, ChoiceEditor, SettingsForm
 from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.layer_menu import LabelsMenu
-from napari_unet.gui.parts import Column, add_field, allow, button, form_rows, row
+from napari_unet.gui.parts import Column, add_field, allow, button, form_rows
 from napari_unet.gui.preview import Preview, Scene
 from napari_unet.gui.screen_look import ScreenLook, look_on_screen
 
@@ -31,7 +32,7 @@ _STYLES = {
     "probability": "Raw | probability | overlay",
     "before_after": "Before | after",
 }
-_NOT_IN_FORM = ("style",)  # a menu of its own
+_NOT_IN_LOOK = ("style", "fps")  # always in sight
 _BY_PERCENTILE = ("low", "high")
 
 
@@ -52,19 +53,24 @@ class MovieForm(QWidget):
         for kind, words in MOVIE_FORMATS.items():
             self.format.addItem(words, kind)
         self.format.setToolTip("mp4 plays anywhere; AVI opens in Fiji")
+        for menu in (self.style_of_movie, self.format):
+            menu.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         self._build_look(owner)
         self.preview = Preview(self.scene)
         self._rows = form_rows()
         add_field(self._rows, "Style", self.style_of_movie)
         add_field(self._rows, "Before", self.before)
         add_field(self._rows, "File", self.format)
-        Column(self).add(self.preview, self._rows, self.look, row(self.on_screen, self.crop_view))
+        Column(self).add(self.preview, self._rows, self.speed, self.more)
         self._watch()
         self._resolve()
 
     def _build_look(self, owner: str) -> None:
-        fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_FORM]
-        self.look = SettingsForm(OverlaySettings(), fields, owner, plain=("fps",), more="Look")
+        fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_LOOK]
+        self.speed = SettingsForm(OverlaySettings(), ("fps",), owner)
+        self.look = SettingsForm(OverlaySettings(), fields, owner, plain=fields)
         self.on_screen = CheckEditor("Contrast as on screen")
         self.on_screen.setObjectName(f"{owner}.as_on_screen")
         self.on_screen.setToolTip("Else black and white are percentiles of the whole movie")
@@ -74,6 +80,9 @@ class MovieForm(QWidget):
             f"{owner}.crop_view",
             "Show only the part that is on screen; again for all",
         )
+        inside = QWidget()
+        Column(inside).add(self.on_screen, self.look, self.crop_view)
+        self.more = Disclosure("Look", inside)
 
     def _watch(self) -> None:
         for signal in (self.style_of_movie.valueChanged, self.on_screen.valueChanged):
@@ -86,7 +95,8 @@ class MovieForm(QWidget):
 
     def overlay(self) -> OverlaySettings:
         """Give the settings; `BadInput` names a field that cannot be."""
-        return self.look.value().replace(style=self.style_of_movie.value())
+        fps, style = self.speed.value().fps, self.style_of_movie.value()
+        return self.look.value().replace(fps=fps, style=style)
 
     def kind(self) -> str:
         """Give the movie's suffix; empty for one picture for each frame."""

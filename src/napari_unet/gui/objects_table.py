@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTableView
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -82,43 +82,79 @@ def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
 
 
 class ObjectsModel(QAbstractTableModel):
-    """Columns as Qt reads a table; the user role gives numbers to sort by."""
+    """Columns as Qt reads a table; sorted by numpy, since Qt's own sorting asks for every cell."""
 
     def __init__(self) -> None:
         super().__init__()
         self._titles: list[tuple[str, str]] = []
-        self._columns: list[list[Any]] = []
+        self._columns: list[Any] = []
+        self._order: Any = np.zeros(0, np.intp)  # entry of each row
+        self._rows: dict[int, int] = {}
+        self._by = 0, Qt.SortOrder.AscendingOrder
         self.measured: Measured | None = None
-        self.rows_of: dict[int, int] = {}
 
     def show(self, measured: Measured | None) -> None:
-        """Show other cells, or none."""
+        """Show other cells, or none, in the order that was chosen."""
         self.beginResetModel()
         self.measured = measured
         columns = measured.columns if measured else {}
         shown = shown_columns(columns) if columns else {}
         self._titles = list(shown.values())
-        self._columns = [columns[name].tolist() for name in shown]
-        labels = self._columns[0] if self._columns else []
-        self.rows_of = {label: row for row, label in enumerate(labels)}
+        self._columns = [columns[name] for name in shown]
+        self._arrange()
         self.endResetModel()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; the cell that is chosen stays chosen."""
+        self.layoutAboutToBeChanged.emit()
+        chosen = [(index, self.label(index.row())) for index in self.persistentIndexList()]
+        self._by = column, order
+        self._arrange()
+        for index, label in chosen:
+            self.changePersistentIndex(index, self.index(self._rows[label], index.column()))
+        self.layoutChanged.emit()
+
+    def _arrange(self) -> None:
+        column, order = self._by
+        if not 0 <= column < len(self._columns):
+            column = 0
+        labels = self._columns[0] if self._columns else np.zeros(0, np.int64)
+        self._order = np.argsort(self._columns[column] if self._columns else labels, kind="stable")
+        if order == Qt.SortOrder.DescendingOrder:
+            self._order = self._order[::-1]
+        self._rows = {int(label): row for row, label in enumerate(labels[self._order])}
+
+    def label(self, row: int) -> int:
+        """Give the id of the cell in a row."""
+        return int(self._columns[0][self._order[row]])
+
+    def row_of(self, label: int) -> int | None:
+        """Give the row of a cell; None where it is not in this frame."""
+        return self._rows.get(label)
+
+    def centre(self, label: int) -> tuple[float, float] | None:
+        """Give the centre (y, x) of a cell in px."""
+        row = self._rows.get(label)
+        if row is None or self.measured is None:
+            return None
+        y, x = (self.measured.columns[f"centroid_{axis}_px"] for axis in "yx")
+        return float(y[self._order[row]]), float(x[self._order[row]])
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Count cells."""
-        return 0 if parent is not None and parent.isValid() else len(self.rows_of)
+        return 0 if parent is not None and parent.isValid() else len(self._order)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Count columns."""
         return 0 if parent is not None and parent.isValid() else len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give an entry: spelt, as a number to sort by, or its alignment."""
+        """Give an entry as it is spelt, or its alignment."""
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _cell(self._columns[index.column()][self._order[index.row()]].item())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.UserRole):
-            return None
-        value = self._columns[index.column()][index.row()]
-        return value if role == Qt.ItemDataRole.UserRole else _cell(value)
+        return None
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -140,24 +176,21 @@ class ObjectsTable(QTableView):
     def __init__(self, name: str) -> None:
         super().__init__(objectName=name)
         self.cells = ObjectsModel()
-        self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSourceModel(self.cells)
-        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
-        self.setModel(self._sorted)
+        self.setModel(self.cells)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setResizeContentsPrecision(_ROWS_SHOWN)  # rows in sight tell how wide
         self.setWordWrap(False)
         self.setShowGrid(False)
         self.verticalHeader().hide()
         row = self.fontMetrics().height() + 6
         self.verticalHeader().setDefaultSectionSize(row)
         self.setFixedHeight((_ROWS_SHOWN + 2) * row)
-        self.horizontalHeader().setDefaultSectionSize(
-            self.fontMetrics().horizontalAdvance("0000,00")
-        )
         self._telling = True
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
@@ -169,37 +202,24 @@ class ObjectsTable(QTableView):
 
     def choose(self, label: int) -> None:
         """Choose a cell that was picked elsewhere; none where it is not in this frame."""
-        row = self.cells.rows_of.get(label)
+        row = self.cells.row_of(label)
         self._telling = False
         if row is None:
             self.clearSelection()
             self.setCurrentIndex(QModelIndex())
         else:
-            index = self._sorted.mapFromSource(self.cells.index(row, 0))
-            self.selectRow(index.row())
-            self.scrollTo(index)
+            self.selectRow(row)
+            self.scrollTo(self.cells.index(row, 0))
         self._telling = True
 
     def chosen(self) -> int | None:
         """Give the label of the cell chosen."""
         index = self.currentIndex()
-        return self._label(index) if index.isValid() else None
-
-    def centre(self, label: int) -> tuple[float, float] | None:
-        """Give the centre (y, x) of a cell in px."""
-        row = self.cells.rows_of.get(label)
-        if row is None or self.cells.measured is None:
-            return None
-        columns = self.cells.measured.columns
-        return float(columns["centroid_y_px"][row]), float(columns["centroid_x_px"][row])
-
-    def _label(self, index: QModelIndex) -> int:
-        first = self.cells.index(self._sorted.mapToSource(index).row(), 0)
-        return int(self.cells.data(first, Qt.ItemDataRole.UserRole))
+        return self.cells.label(index.row()) if index.isValid() else None
 
     def _on_row(self, current: QModelIndex, _: QModelIndex) -> None:
         if self._telling and current.isValid():
-            self.picked.emit(self._label(current))
+            self.picked.emit(self.cells.label(current.row()))
 
 
 def _spelt(unit: str) -> str:

@@ -63,7 +63,7 @@ def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> lis
     return [path]
 
 
-def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:  # noqa: A002
+def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:
     from napari_unet.engine.export import write_labels
 
     stack, provenance = _movie_of(data, name, attributes)
