@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.model import Model
+from napari_unet.gui.learning import verdict
 from napari_unet.gui.model_choice import library
+from napari_unet.gui.unfinished import checkpoint_of
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_cancel_makes_no_model_and_resume_is_offered_only_with_a_checkpoint(
     hand.qtbot.waitUntil(lambda: job.state.done >= 2, timeout=30000)
     before = hand.session.models.all
     hand.click(train, "train.cancel")
-    assert hand.done().startswith("Cancelled")
+    assert hand.done().startswith("Discarded")
     assert hand.session.models.all == before
     assert not hand.find(train, "train.resume").isVisibleTo(train)
 
@@ -143,3 +145,73 @@ def test_labels_that_cannot_teach_are_one_line(hand, train, viewer, labels, word
     assert words in said(hand, train, "train.summary", words)
     hand.click(train, "train.start")
     assert words in hand.failure()
+
+
+def test_resume_by_click_after_a_crash(hand, train, small, viewer, monkeypatch):
+    monkeypatch.setattr("napari_unet.engine.training.SECONDS_BETWEEN", 0.0)
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.name").setText("patient")
+    hand.find(train, "train.steps").setValue(5000)
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 6, timeout=30000)
+    checkpoint = checkpoint_of(hand.session.stack)
+    crashed = {path: path.read_bytes() for path in checkpoint.parent.iterdir()}
+    assert checkpoint in crashed
+    assert hand.find(train, "train.cancel").text() == "Stop and discard"
+    hand.click(train, "train.cancel")
+    hand.done()
+    assert not checkpoint.exists()
+    for path, content in crashed.items():  # what a crash would have left
+        path.write_bytes(content)
+    hand.find(train, "train.steps").setValue(7)  # it goes on as it was begun
+    hand.find(train, "train.filters").setValue((4, 8))
+    train.update_state()
+    hand.click(train, "train.resume")
+    hand.qtbot.waitUntil(lambda: job.state.done >= 8, timeout=30000)
+    assert job.state.total == 5000
+    hand.click(train, "train.keep")
+    hand.qtbot.waitUntil(lambda: saved_model(hand), timeout=30000)
+    assert hand.session.models.chosen.name == "patient"
+    assert not checkpoint.exists()
+
+
+def test_a_crash_before_keep_gives_the_model_back_at_once(hand, train, small, viewer):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(5)
+    hand.click(train, "train.start")
+    hand.done()
+    model = hand.session.models.chosen.model
+    checkpoint = checkpoint_of(hand.session.stack)
+    assert checkpoint.exists()
+    assert not hand.find(train, "train.resume").isVisibleTo(train)
+    train.outcome.forget()  # as napari opened anew would show it
+    train.update_state()
+    hand.click(train, "train.resume")
+    hand.done()
+    again = hand.session.models.chosen.model
+    assert again is not model
+    for one, other in zip(
+        model.network.state_dict().values(), again.network.state_dict().values(), strict=True
+    ):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    hand.click(train, "train.revert")
+    assert not checkpoint.exists()
+
+
+SCORES = dict.fromkeys(("iou", "dice", "seg", "det", "f1"), 0.9) | {
+    **{"right": 90.0, "missed": 10.0, "merged": 0.0, "split": 0.0, "invented": 0.0},
+    **{"n_frames": 2, "n_truth": 10, "n_predicted": 9},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "worse"), [(-0.1, "It got worse", True), (0.05, "Better", False)]
+)
+def test_the_verdict_says_so_when_it_got_worse(change, words, worse):
+    after = SCORES | {key: SCORES[key] + change for key in ("iou", "seg", "f1")}
+    scores = {"before": SCORES, "after": after, "replay_before": SCORES, "replay_after": after}
+    line, figures, told = verdict({**scores, "checked_on": "frames 4-5", "parent_name": "old"})
+    assert line.startswith(words) and told is worse
+    assert ("Revert" in line) is worse
+    assert "trained on" in figures and "0.900" in figures

@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.gui.job import JobState
+from napari_unet.gui.kept_panel import KeptPanel
 from napari_unet.gui.movie_picker import MoviePicker
 from napari_unet.gui.parts import Column
 from napari_unet.gui.session import Session
@@ -33,7 +34,7 @@ class Dock(QWidget):
         self.column = Column(inside)
         self.column.setContentsMargins(10, 8, 10, 8)
         self.picker = MoviePicker(self.session)
-        self.column.add(self.picker)
+        self.column.add(self.picker, KeptPanel(self.session))
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.gui import layers
 from napari_unet.gui.job import Progress, Task
-from napari_unet.gui.segmenting import Ready, folder_of, segmenting
+from napari_unet.gui.segmenting import Ready, segmenting
 from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_unet.engine.corrections import Corrections
     from napari_unet.engine.live_labels import LiveLabels
-    from napari_unet.engine.stack import Stack
     from napari_unet.gui.session import Session
 
 logger = logging.getLogger(__name__)
@@ -34,21 +32,14 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
     if live is None:
         shape = (len(stack), *stack.frame_shape)
         live = LiveLabels(
-            shape, settings=session.labels.settings, corrections=kept_corrections(stack)
+            shape,
+            settings=session.labels.settings,
+            corrections=session.keeper.corrections(stack),
         )
     if layer is None:
         layer = layers.raw(add_live_layer(session.viewer, live, image))
         session.labels.show(live, layer)
     return live, layer
-
-
-def kept_corrections(stack: Stack) -> Corrections | None:
-    """Give the corrections kept beside the movie, each later one written as it happens.
-
-    None for an array, which has no place of its own.
-    """
-    folder = folder_of(stack)
-    return folder.corrections() if folder is not None else None
 
 
 def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
@@ -57,6 +48,10 @@ def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
     assert choice is not None
     session.movie_layer()  # unfolds an array with more axes before anything starts
     stack = session.require_stack()
+    folder = session.keeper.require(stack)
+    if frames is None and session.keeper.needs_place:  # a whole movie may not fit into memory
+        session.job.say(owner, session.keeper.needs_place, failed=True)
+        return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
     run = _Run(session)
     title = "Segmenting the movie" if frames is None else "Segmenting the frame"
@@ -64,7 +59,7 @@ def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
         Task(
             owner,
             title,
-            lambda: segmenting(stack, choice, session.predict_settings, frames, known),
+            lambda: segmenting(stack, choice, session.predict_settings, frames, known, folder),
             on_item=run.on_item,
             on_done=run.on_done,
             on_end=session.labels.changed.emit,

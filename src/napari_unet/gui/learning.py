@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack import Stack, parse_frames
+from napari_unet.gui.unfinished import Begun, checkpoint_of, remember
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings, TrainSettings
     from napari_unet.engine.training import TrainStep
     from napari_unet.gui.model_choice import ModelChoice
-
-
-_SAME = 0.003  # mean of SEG, F1 and IoU: less is no difference that a person would see
 
 
 @dataclass(frozen=True)
@@ -107,35 +103,36 @@ class Learned:
 
 def learning(
     teacher: Teacher,
-    settings: TrainSettings,
+    begun: Begun,
     base: ModelChoice | None,
-    name: str,
     label_settings: LabelSettings,
     resume: bool = False,
 ) -> Generator[Learned, Message | None, Model]:
-    """Train, yielding each step; takes a `Message` at each yield."""
+    """Train, yielding each step; takes a `Message` at each yield.
+
+    The checkpoint stays until the model is saved or discarded (`unfinished.forget`).
+    """
     from napari_unet.engine.labels import label_frame
     from napari_unet.engine.training import TrainInput, train
 
     annotations = teacher.read()
     checkpoint = checkpoint_of(teacher.stack)
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     model = base.load() if base is not None else None
     steps = train(
         teacher.stack,
         annotations,
-        settings,
+        begun.settings,
         base=model,
-        name=name,
+        name=begun.name,
         checkpoint=checkpoint,
         resume=resume,
     )
+    remember(teacher.stack, begun)
     told: TrainInput | None = None
     while True:
         try:
             step = steps.send(told)
         except StopIteration as end:
-            checkpoint.unlink(missing_ok=True)
             return end.value
         preview = None
         if step.preview is not None:
@@ -148,12 +145,6 @@ def learning(
             if message.touched:
                 painted = annotations = teacher.reread(annotations, message.touched)
             told = TrainInput(painted, message.preview, message.stop)
-
-
-def checkpoint_of(stack: Stack) -> Path:
-    """Give the file in which a training on this movie is kept while it runs."""
-    folder = user_cache_path("napari-unet", appauthor=False) / "checkpoints"
-    return folder / f"{hashlib.sha256(stack.fingerprint.encode()).hexdigest()[:24]}.checkpoint"
 
 
 def both_labels(
@@ -190,35 +181,31 @@ def saving(model: Model, path: Path) -> Generator[None, None, Path]:
     return model.save(path)
 
 
-def verdict(record: dict[str, Any]) -> tuple[str, str]:
-    """(one line on how good the model is and was, its figures for the tooltip)."""
+def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
+    """(one line on how good the model is and was, its figures, whether it got worse)."""
+    from napari_unet.engine.comparison import got_worse, in_words
+
     before, after = record.get("before"), record.get("after")
-    checked = record.get("checked_on") or "nothing"
+    checked, figures = record.get("checked_on") or "nothing", "\n".join(in_words(record))
     if not after:
-        return f"Trained. How good it is could not be checked ({checked}).", ""
+        return f"Trained. How good it is could not be checked ({checked}).", figures, False
     if not before:
         line = f"Checked on {checked}: of 100 cells {_per_hundred(after)}."
-        return line, f"{_figures(after)}"
-    change = _goodness(after) - _goodness(before)
-    word = "Better" if change > _SAME else "Worse" if change < -_SAME else "About the same"
+        return line, figures, False
+    worse = got_worse(record)
+    word = "It got worse" if worse else "Better" if got_worse(_swapped(record)) else "As good"
     line = (
         f"{word}, checked on {checked}. Of 100 cells, before: {_per_hundred(before)}. "
         f"Now: {_per_hundred(after)}."
     )
-    if change < -_SAME:
+    if worse:
         line += " Revert takes you back to the former model."
-    return line, f"before: {_figures(before)}\nnow: {_figures(after)}"
+    return line, figures, worse
+
+
+def _swapped(record: dict[str, Any]) -> dict[str, Any]:
+    return {"before": record["after"], "after": record["before"]}
 
 
 def _per_hundred(scores: dict[str, float]) -> str:
     return ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))
-
-
-def _figures(scores: dict[str, float]) -> str:
-    return "  ".join(
-        f"{n} {scores[k]:.3f}" for n, k in (("SEG", "seg"), ("F1", "f1"), ("IoU", "iou"))
-    )
-
-
-def _goodness(scores: dict[str, float]) -> float:
-    return (scores["seg"] + scores["f1"] + scores["iou"]) / 3

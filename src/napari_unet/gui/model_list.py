@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from psygnal import Signal
 
 from napari_unet.gui.model_choice import ModelChoice, free_name, known_models
@@ -22,6 +24,17 @@ class ModelList:
             self.chosen = choice
             self.changed.emit()
 
+    def find(self, named: str) -> ModelChoice | None:
+        """Give the model that a `reference` names, opened where it is a file; None if gone."""
+        known = next((m for m in self.all if reference(m) == named), None)
+        if known is not None or not Path(named).is_file():
+            return known
+        path = Path(named)
+        found = ModelChoice(free_name(path.stem, {m.name for m in self.all}), "file", path)
+        self.all = (*self.all, found)
+        self.changed.emit()
+        return found
+
     def add(self, choice: ModelChoice) -> ModelChoice:
         """Put a model into every menu, under a free name, and choose it."""
         same = next((m for m in self.all if m.path is not None and m.path == choice.path), None)
@@ -40,3 +53,10 @@ class ModelList:
         if self.chosen is old:
             self.chosen = new or (self.all[0] if self.all else None)
         self.changed.emit()
+
+
+def reference(choice: ModelChoice | None) -> str | None:
+    """Name a model so that it is found tomorrow: bundled name or file; None for an unsaved one."""
+    if choice is None:
+        return None
+    return choice.name if choice.origin == "bundled" else str(choice.path) if choice.path else None

@@ -38,7 +38,8 @@ class MovieLabels:
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self.settings = self._adopted = LabelSettings()
+        self.settings = LabelSettings()
+        self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
         self._ahead = Ahead(self.redraw)
@@ -59,6 +60,12 @@ class MovieLabels:
         if layer is None or session is None or layer not in layers.label_layers(session.viewer):
             return None
         return layer
+
+    @property
+    def model(self) -> Model | None:
+        """The model they are derived from, where it is open."""
+        shown = self._now()
+        return shown.model if shown else None
 
     def show(self, live: LiveLabels, layer: Labels) -> None:
         """Remember the labels of the movie and the layer they are shown in."""
@@ -111,6 +118,30 @@ class MovieLabels:
         if live.probabilities is not probabilities:
             self._change(live, lambda: setattr(live, "probabilities", probabilities))
         self.changed.emit()
+
+    def set_probabilities(self, probabilities: object) -> None:
+        """Derive the movie's labels from probabilities kept of an earlier session."""
+        live = self.live
+        if live is not None:
+            self._change(live, lambda: setattr(live, "probabilities", probabilities))
+            self.changed.emit()
+
+    def know_model(self, model: Model) -> None:
+        """Take in which model the labels on screen are derived from."""
+        shown = self._now()
+        if shown is not None and shown.model is None:
+            shown.model = model
+
+    def read_again(self) -> None:
+        """Derive the labels anew: the corrections may have changed under them."""
+        live = self.live
+        if live is not None:
+            self.set_probabilities(live.probabilities)
+
+    def restore(self, settings: LabelSettings) -> None:
+        """Go on with settings that a person left; no model's recommendation replaces them."""
+        self._adopted = None
+        self.set_settings(settings)
 
     def predicted(self, frame: int) -> None:
         """Take in that a frame's probabilities were written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
@@ -17,6 +17,7 @@ from napari_unet.gui.parts import Column, Hint, allow, button, row
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_unet.engine.stack import Stack
     from napari_unet.gui.session import Session
 
 OWNER = "train"
@@ -25,12 +26,15 @@ OWNER = "train"
 class OutcomePanel(QWidget):
     """*Keep* while it trains means stop and keep; afterwards it puts the model into the library."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, discard: QPushButton, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._discard = session, discard
         self._choice: ModelChoice | None = None
         self._base: ModelChoice | None = None
         self._former: ModelChoice | None = None
+        self._stack: Stack | None = None
         self._keep_at_end = False
         self._pair: tuple[int, NDArray[Any], NDArray[Any]] | None = None
         self.words = Hint(name="train.outcome")
@@ -45,7 +49,7 @@ class OutcomePanel(QWidget):
         column = Column(self)
         column.add(
             self.words,
-            row(self.compare, self.keep, self.revert),
+            row(self.compare, self.keep, discard, self.revert),
             row(self.path, self.save, stretch=0),
         )
         self.compare.toggled.connect(self._on_compare)
@@ -58,9 +62,14 @@ class OutcomePanel(QWidget):
 
     # ---- the training tells -----------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Note that a training began."""
-        self._keep_at_end = False
+    @property
+    def undecided(self) -> bool:
+        """Whether there is a new model that is neither kept nor reverted."""
+        return self._choice is not None and not self._choice.saved
+
+    def begin(self, stack: Stack) -> None:
+        """Note that a training on ``stack`` began."""
+        self._keep_at_end, self._stack = False, stack
         self.update_state()
 
     def forget(self) -> None:
@@ -77,8 +86,9 @@ class OutcomePanel(QWidget):
 
         self._choice, self._base, self._former = choice, base, former
         assert choice.model is not None
-        line, figures = verdict(choice.model.record)
-        self.words.say(line)
+        line, figures, worse = verdict(choice.model.record)
+        self.words.say(line, warn=worse)
+        self.revert.setDefault(worse)
         self.words.setToolTip(figures)
         self.update_state()
         if self._keep_at_end:
@@ -132,6 +142,7 @@ class OutcomePanel(QWidget):
                 kept = ModelChoice(choice.name, "mine", written, model)
                 session.models.replace(choice, kept)
                 self._choice = kept
+            self._in_safety()
             self.update_state()
             return line
 
@@ -143,11 +154,20 @@ class OutcomePanel(QWidget):
         if choice is None:
             return
         session.models.replace(choice, None)
+        if not choice.saved:
+            self._in_safety()
         if former in session.models.all:
             session.models.choose(former)
         name = session.models.chosen.name if session.models.chosen else "no model"
         session.job.say(OWNER, f"Back to {name}.")
         self.update_state()
+
+    def _in_safety(self) -> None:
+        """Let the checkpoint go: the model is written, or not wanted."""
+        from napari_unet.gui.unfinished import forget
+
+        if self._stack is not None:
+            forget(self._stack)
 
     # ---- before and after -------------------------------------------------------------------
 
@@ -217,10 +237,14 @@ class OutcomePanel(QWidget):
         no_base = (
             "" if self._base is not None else "It began from new: there is nothing to compare with"
         )
-        self.setVisible(choice is not None or self._training())
+        self.setVisible(choice is not None or self._session.job.running)
+        for part in (self.words, self.compare, self.revert, self.path, self.save):
+            part.setVisible(choice is not None and not self._training())
         allow(self.compare, none_yet or wait or no_base)
         allow(self.revert, none_yet or wait)
         allow(self.save, none_yet or wait)
+        self.keep.setVisible(choice is not None or self._training())
+        self._discard.setText("Stop and discard" if self._training() else "Cancel")
         if self._training():
             self.keep.setText("Stopping…" if self._keep_at_end else "Stop and keep")
             allow(self.keep, "It stops at the next step" if self._keep_at_end else "")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from platformdirs import user_data_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.stack import Stack
     from napari_unet.gui.model_choice import ModelChoice
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,10 +34,12 @@ def segmenting(
     settings: PredictSettings,
     frames: Iterable[int] | None,
     known: Probabilities | None = None,
+    folder: SessionFolder | None = None,
 ) -> Generator[Ready | int, None, None]:
     """Yield `Ready`, then the position of each frame once its probabilities are stored.
 
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
+    New ones go into the session's ``folder``, or into memory where there is none.
     """
     from napari_unet.engine.prediction import missing_frames, predict
     from napari_unet.engine.predictor import open_predictor
@@ -50,7 +47,7 @@ def segmenting(
     model = choice.load()
     predictor = open_predictor(model, settings)
     try:
-        probabilities = _room(stack, model, settings, known)
+        probabilities = _room(stack, model, settings, known, folder)
         missing = missing_frames(stack, probabilities, frames)
         run = predict(stack, predictor, probabilities, missing)
         yield Ready(model, probabilities, predictor.device, predictor.notice, len(missing))
@@ -61,7 +58,11 @@ def segmenting(
 
 
 def _room(
-    stack: Stack, model: Model, settings: PredictSettings, known: Probabilities | None
+    stack: Stack,
+    model: Model,
+    settings: PredictSettings,
+    known: Probabilities | None,
+    folder: SessionFolder | None,
 ) -> Probabilities:
     from napari_unet.engine.prediction import prediction_key, probabilities_shape
     from napari_unet.engine.probabilities import Probabilities
@@ -69,27 +70,6 @@ def _room(
     key, shape = prediction_key(stack, model, settings), probabilities_shape(stack, model)
     if known is not None and known.key == json.loads(json.dumps(key)) and known.shape == shape:
         return known
-    folder = folder_of(stack)
     if folder is None:
         return Probabilities.in_memory(shape, key)
     return Probabilities.create(folder.probabilities_path(key), shape, key)
-
-
-def folder_of(stack: Stack) -> SessionFolder | None:
-    """Give the folder beside the movie, or one of the person's where nothing can be written there.
-
-    None for an array, which lies nowhere.
-    """
-    from napari_unet.engine.session_folder import NeedsPlace, SessionFolder
-
-    if stack.path is None:
-        return None
-    try:
-        return SessionFolder.for_movie(stack)
-    except NeedsPlace:
-        place = user_data_path("napari-unet", appauthor=False) / "sessions"
-        place.mkdir(parents=True, exist_ok=True)
-        logger.info(
-            "nothing can be written beside %s: its session is kept in %s", stack.path, place
-        )
-        return SessionFolder.for_movie(stack, place)

@@ -16,6 +16,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import PredictSettings, Selection
 from napari_unet.gui import layers
 from napari_unet.gui.job import Job
+from napari_unet.gui.keeper import Keeper
 from napari_unet.gui.model_list import ModelList
 from napari_unet.gui.movie_labels import MovieLabels
 from napari_unet.gui.words import describe_stack
@@ -70,6 +71,7 @@ class Session:
         self.view = MovieView()
         self.models = ModelList()
         self.labels = MovieLabels(self)
+        self.keeper = Keeper(self)
         self.predict_settings = PredictSettings()
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()

@@ -15,15 +15,18 @@ from napari_unet.gui.dock import Dock
 from napari_unet.gui.forms import SettingsForm
 from napari_unet.gui.job import Progress, Task
 from napari_unet.gui.model_choice import ModelChoice
+from napari_unet.gui.model_list import reference
 from napari_unet.gui.model_menu import ModelMenu
 from napari_unet.gui.outcome import OutcomePanel
 from napari_unet.gui.parts import Hint, JobPanel, add_field, allow, button, form_rows, row
 from napari_unet.gui.teaching import TeachingPanel
+from napari_unet.gui.unfinished import Begun, forget, recall
 
 if TYPE_CHECKING:
     import napari.viewer
 
     from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
     from napari_unet.gui.learning import Learned
 
 OWNER = "train"
@@ -35,7 +38,7 @@ class TrainDock(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
-        self._asked = 0.0
+        self._asked, self._discarded = 0.0, False
         self._build_settings()
         self._build_run()
         self.column.addStretch(1)
@@ -65,7 +68,8 @@ class TrainDock(Dock):
         self.panel = JobPanel(self.session.job, OWNER, OWNER)
         self.curve = CurveView()
         self.curve.setObjectName("train.curve")
-        self.outcome = OutcomePanel(self.session)
+        self.panel.cancel.setProperty("tip", "Stop; no model is made")
+        self.outcome = OutcomePanel(self.session, self.panel.cancel)
         self.column.add(
             row(self.start, self.resume), self.why_not, self.panel, self.curve, self.outcome
         )
@@ -73,8 +77,9 @@ class TrainDock(Dock):
     def _connect(self) -> None:
         self.teaching.changed.connect(self.update_state)
         self.form.valueChanged.connect(self.teaching.ask)
-        self.start.clicked.connect(lambda: self._start(resume=False))
-        self.resume.clicked.connect(lambda: self._start(resume=True))
+        self.start.clicked.connect(self._on_start)
+        self.resume.clicked.connect(self._on_resume)
+        self.panel.cancel.clicked.connect(self._on_discard)
         self.session.labels.painted.connect(self._on_strokes)
         self.session.frame_changed.connect(lambda _: self.update_state())
         self.teaching.ask()
@@ -89,23 +94,44 @@ class TrainDock(Dock):
 
     # ---- training ---------------------------------------------------------------------------
 
-    def _start(self, resume: bool) -> None:
+    def _on_start(self) -> None:
+        base = self.start_from.choice()
+        try:
+            stack, settings = self.session.require_stack(), self.form.value()
+        except BadInput as error:
+            self.session.job.say(OWNER, str(error), failed=True)
+            return
+        name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
+        self._train(Begun(settings, name, reference(base)), base, resume=False)
+
+    def _on_resume(self) -> None:
+        """Go on as it was begun, whatever the form shows now."""
+        begun = recall(self.session.require_stack())
+        base = self.session.models.find(begun.base) if begun and begun.base else None
+        if begun is None or (begun.base and base is None):
+            line = f"The model {begun.base} it began from is gone" if begun else "It cannot go on"
+            self.session.job.say(OWNER, f"{line}: start a new training.", failed=True)
+            return
+        self._train(begun, base, resume=True)
+
+    def _on_discard(self) -> None:
+        self._discarded = self._training()
+
+    def _train(self, begun: Begun, base: ModelChoice | None, *, resume: bool) -> None:
         session = self.session
         self.outcome.forget()
         try:
-            teacher, settings = self.teaching.teacher(), self.form.value()
+            teacher = self.teaching.teacher()
         except BadInput as error:
             session.job.say(OWNER, str(error), failed=True)
             return
-        base = self.start_from.choice()
-        name = self.name_of_model.text().strip() or f"{teacher.stack.name.split('.')[0]} model"
         self.curve.clear()
-        self._asked = 0.0
+        self._asked, self._discarded = 0.0, False
 
         def work() -> Any:
             from napari_unet.gui.learning import learning
 
-            return learning(teacher, settings, base, name, session.labels.settings, resume)
+            return learning(teacher, begun, base, session.labels.settings, resume)
 
         session.job.start(
             Task(
@@ -114,11 +140,16 @@ class TrainDock(Dock):
                 work,
                 on_item=self._on_step,
                 on_done=lambda model: self._on_model(model, base),
-                on_end=lambda: layers.remove_preview(session.viewer),
-                cancelled_line="Cancelled. No model was made.",
+                on_end=lambda: self._on_end(teacher.stack),
+                cancelled_line="Discarded. No model was made.",
             )
         )
-        self.outcome.begin()
+        self.outcome.begin(teacher.stack)
+
+    def _on_end(self, stack: Stack) -> None:
+        layers.remove_preview(self.session.viewer)
+        if self._discarded:
+            forget(stack)
 
     def _on_step(self, learned: Learned) -> Progress:
         from napari_unet.gui.learning import Message
@@ -167,9 +198,5 @@ class TrainDock(Dock):
 
     def _show_resume(self, why_not: str) -> None:
         stack = self.session.stack
-        there = False
-        if stack is not None and not why_not:
-            from napari_unet.gui.learning import checkpoint_of
-
-            there = checkpoint_of(stack).is_file()
-        self.resume.setVisible(there)
+        begun = recall(stack) if stack is not None and not why_not else None
+        self.resume.setVisible(begun is not None and not self.outcome.undecided)

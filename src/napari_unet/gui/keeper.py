@@ -1,0 +1,237 @@
+"""Keeps a movie's session in the folder beside it, and goes on there when it is opened again.
+
+Corrections are written stroke by stroke; threshold, model and frame a moment after they change.
+Disk is read and written in workers. Where nothing can be written beside the movie, the docks ask
+for a place (`kept_panel`); a layer without a file keeps its session in memory.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui import layers
+from napari_unet.gui.background import Latest
+from napari_unet.gui.labelling import show_labels
+from napari_unet.gui.model_list import reference
+from napari_unet.gui.words import counted
+
+if TYPE_CHECKING:
+    from napari_unet.engine.corrections import Corrections
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.session_folder import SessionFolder
+    from napari_unet.engine.stack import Stack
+    from napari_unet.gui.session import Session
+
+_WAIT_MS = 300  # after the last change, before it is written
+_NO_FILE = (
+    "This movie is a layer without a file: its labels are kept until napari closes. "
+    "Save it as a TIFF and open that, and they stay."
+)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a worker read of an earlier session."""
+
+    stack: Stack
+    folder: SessionFolder | None = None
+    corrections: Corrections | None = None
+    probabilities: Probabilities | None = None
+
+
+class Keeper:
+    """What is kept of the movie that is chosen now; one per viewer."""
+
+    changed = Signal()  # where it is kept, or that there is no place
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self.folder: SessionFolder | None = None
+        self.needs_place = ""  # why nothing can be written beside the movie
+        self.line = ""
+        self._went_on: set[Path] = set()
+        self._corrections: weakref.WeakValueDictionary[Path, Corrections]
+        self._corrections = weakref.WeakValueDictionary()
+        self._reader, self._models = Latest(wait_ms=0), Latest(wait_ms=200)
+        self._writer = Latest(wait_ms=_WAIT_MS)
+        self._reader.answered.connect(self._go_on)
+        self._models.answered.connect(session.labels.know_model)
+        for worker in (self._reader, self._writer):
+            worker.failed.connect(self._warn)
+        for signal in (
+            session.labels.changed,
+            session.labels.settings_changed,
+            session.models.changed,
+            session.frame_changed,
+        ):
+            signal.connect(self._save_soon)
+        session.movie_changed.connect(self._on_movie)
+
+    # ---- a place ----------------------------------------------------------------------------
+
+    def require(self, stack: Stack) -> SessionFolder | None:
+        """Give the movie's folder, made where it is missing; None where there is no place."""
+        from napari_unet.engine.session_folder import NeedsPlace, SessionFolder
+
+        if stack.path is None:
+            self._say(_NO_FILE)
+            return None
+        if self.folder is None:
+            try:
+                self.folder, self.needs_place = SessionFolder.for_movie(stack), ""
+            except NeedsPlace as error:
+                self.needs_place = str(error)
+            self._say(f"Kept in {self.folder.path.name}." if self.folder else "")
+        return self.folder
+
+    def keep_at(self, place: str) -> None:
+        """Keep this and later movies of the folder in ``place``; what there is goes there now."""
+        from napari_unet.engine.journal import Journal
+        from napari_unet.engine.session_folder import SessionFolder
+
+        session = self._now()
+        stack = session.require_stack()
+        folder = Path(place).expanduser()
+        if not place.strip() or not folder.is_dir():
+            raise BadInput(
+                f"there is no folder {place.strip() or 'given'}",
+                "one you may write to",
+                "type its path",
+            )
+        self.folder, self.needs_place = SessionFolder.for_movie(stack, folder), ""
+        live = session.labels.live
+        if live is not None:
+            live.corrections.keep_in(Journal(self.folder.journal_path))
+            self._corrections[self.folder.journal_path] = live.corrections
+        self._say(f"Kept in {self.folder.path}.")
+        self._save_soon()
+
+    def corrections(self, stack: Stack) -> Corrections | None:
+        """Give the corrections kept of a movie, shared by its channels; None without a place."""
+        folder = self.require(stack)
+        if folder is None:
+            return None
+        path = folder.journal_path
+        known = self._corrections.get(path)
+        if known is None:
+            known = self._corrections[path] = folder.corrections()
+        return known
+
+    # ---- going on ---------------------------------------------------------------------------
+
+    def _on_movie(self) -> None:
+        session = self._now()
+        stack, self.folder, self.needs_place, self.line = session.stack, None, "", ""
+        if session.labels.live is not None:
+            session.labels.read_again()  # another channel may have been painted on
+        if stack is not None and stack.path is not None:
+            self._reader.ask(lambda: _find(stack))
+        self.changed.emit()
+
+    def _go_on(self, found: _Found) -> None:
+        session = self._session()
+        if session is None or found.stack is not session.stack or found.folder is None:
+            return
+        folder, state = found.folder, found.folder.state
+        self.folder = self.folder or folder
+        self._say(f"Kept in {folder.path.name}.")
+        if folder.journal_path in self._went_on or session.labels.live is not None:
+            return
+        self._went_on.add(folder.journal_path)
+        if state.selection != found.stack.selection:
+            session.select(channel=state.selection.channel)
+        session.labels.restore(state.labels)
+        choice = session.models.find(state.model) if state.model else None
+        session.models.choose(choice or session.models.chosen)
+        if found.corrections is not None:
+            self._corrections[folder.journal_path] = found.corrections
+        if not folder.is_new:
+            show_labels(session)
+            if found.probabilities is not None:
+                session.labels.set_probabilities(found.probabilities)
+            if choice is not None:
+                self._models.ask(choice.load)
+        if session.image is not None:
+            layers.go_to_frame(session.viewer, session.image, state.frame)
+        self._say(_went_on(folder, found.corrections))
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def _save_soon(self, *_: Any) -> None:
+        session, folder = self._session(), self.folder
+        if session is None or folder is None or session.labels.live is None:
+            return
+        changes = _state_of(session, folder.state.models)
+        self._writer.ask(lambda: _save(folder, changes))
+
+    def _warn(self, line: str) -> None:
+        self._say(line)
+
+    def _say(self, line: str) -> None:
+        self.line = line
+        self.changed.emit()
+
+    def _now(self) -> Session:
+        session = self._session()
+        assert session is not None
+        return session
+
+
+def _find(stack: Stack) -> _Found:
+    """Read what is kept of a movie; nothing is made."""
+    from napari_unet.engine.session_folder import SessionFolder
+
+    folder = SessionFolder.find(stack)
+    if folder is None:
+        return _Found(stack)
+    corrections = folder.corrections() if folder.journal_path.exists() else None
+    return _Found(stack, folder, corrections, _probabilities(folder, stack))
+
+
+def _probabilities(folder: SessionFolder, stack: Stack) -> Probabilities | None:
+    """Open what the model used last has computed for this stack."""
+    from napari_unet.engine.probabilities import Probabilities
+
+    wanted = folder.state.models[-1:]
+    newest = sorted(folder.probability_files(), key=lambda path: path.stat().st_mtime_ns)
+    for path in reversed(newest):
+        try:
+            found = Probabilities.open(path)
+        except BadInput:  # damaged: made again when it is run
+            continue
+        if (found.key.get("model"),) == wanted and found.key["fingerprint"] == stack.fingerprint:
+            return found
+        found.close()
+    return None
+
+
+def _state_of(session: Session, models: tuple[str, ...]) -> dict[str, Any]:
+    model: Model | None = session.labels.model
+    if model is not None and model.sha256 not in models[-1:]:
+        models = (*(m for m in models if m != model.sha256), model.sha256)
+    stack = session.require_stack()
+    return {
+        "selection": stack.selection,
+        "model": reference(session.models.chosen),
+        "models": models,
+        "labels": session.labels.settings,
+        "frame": session.frame,
+    }
+
+
+def _save(folder: SessionFolder, changes: dict[str, Any]) -> None:
+    if any(getattr(folder.state, name) != value for name, value in changes.items()):
+        folder.save(**changes)
+
+
+def _went_on(folder: SessionFolder, corrections: Corrections | None) -> str:
+    frames = len(corrections.frames()) if corrections is not None else 0
+    what = f", with corrections on {counted(frames, 'frame')}" if frames else ""
+    return f"Going on where you left off{what}. Kept in {folder.path.name}."
