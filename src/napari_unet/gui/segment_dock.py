@@ -16,6 +16,7 @@ from napari_unet.gui.loading import load_model
 from napari_unet.gui.model_menu import ModelMenu
 from napari_unet.gui.number_boxes import DecimalBox
 from napari_unet.gui.parts import Column, Hint, JobPanel, allow, button, row
+from napari_unet.gui.recipe_row import RecipeRow
 from napari_unet.gui.threshold_slider import ThresholdSlider
 from napari_unet.gui.words import counted
 
@@ -90,7 +91,7 @@ class SegmentDock(Dock):
         name = QLabel("Threshold")
         cells = Column()
         cells.add(row(name, self.number, stretch=0), self.threshold, self.form, self.count)
-        self.column.section("Cells", cells)
+        self.column.section("Cells", cells, RecipeRow(self.session, OWNER))
         self.threshold.valueChanged.connect(lambda t: self._change(threshold=t))
         self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
         self.form.valueChanged.connect(self._on_label_form)
