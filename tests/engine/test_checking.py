@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from napari_unet.engine.annotations import FrameAnnotation, annotate
-from napari_unet.engine.checking import Checker, check, object_score, score_labels
+from napari_unet.engine.checking import (
+    Checker,
+    best_threshold,
+    check,
+    object_score,
+    score_labels,
+)
+from napari_unet.engine.metrics import Scores
 from napari_unet.engine.schedule import Clock, Plan
 from napari_unet.engine.self_check import network_codes
 from napari_unet.engine.settings import LabelSettings
@@ -105,6 +112,14 @@ def test_checks_wait_where_the_clock_decides_and_time_is_short():
     assert not checker.due(plan.replace(steps=None), 50, by_clock=True)
 
 
+def test_another_threshold_is_chosen_only_where_it_is_clearly_better():
+    def scores(value):
+        return Scores(value, value, value, value, value, 100, 0, 0, 0, 0, 1, 4, 4)
+
+    assert best_threshold({0.4: scores(0.802), 0.5: scores(0.8)}, 0.5) == 0.5
+    assert best_threshold({0.4: scores(0.81), 0.5: scores(0.8)}, 0.5) == 0.4
+
+
 def test_the_best_weights_are_kept_not_the_last(truth):
     image = (truth > 0)[None].astype(np.float32)
     held = [(image, annotate(truth, complete=True))]
@@ -117,7 +132,7 @@ def test_the_best_weights_are_kept_not_the_last(truth):
     assert checker.best["step"] == 10
     assert checker.best["weights"]["head.bias"] == -10
     assert [h["step"] for h in checker.history] == [10, 20]
-    assert checker.last.iou == 0
+    assert checker.kept.iou == 1  # the scores of the weights that are kept
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.metrics import Scores, frame_scores, pool
+from napari_unet.engine.labels import frame_basins, label_frame
+from napari_unet.engine.metrics import FrameScores, Scores, frame_scores, pool
 from napari_unet.engine.self_check import network_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.unet import UNet
 
 _CHECKS = 20  # at most, spread over a run
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+_CLEARLY = 0.003  # a gain below is noise
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
 
@@ -33,13 +35,14 @@ class Checker:
         self.settings, self.keep_best = settings, keep_best
         self.best: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
-        self.last: Scores | None = None
+        self.kept: Scores | None = None
+        self.threshold = settings.threshold
         self._clock = clock
 
-    def scores(self, network: UNet, held: list[Checked]) -> Scores:
-        """Score a network on frames kept aside."""
+    def scores(self, network: UNet, held: list[Checked], settings: LabelSettings) -> Scores:
+        """Score a network on frames kept aside, with its own label settings."""
         with self._clock.aside():
-            return check(network, held, self.settings)
+            return check(network, held, settings)
 
     def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
         """Whether to check after ``step``: where the clock decides, only while time allows."""
@@ -48,13 +51,19 @@ class Checker:
         return not by_clock or self._clock.side_share < _CHECK_SHARE or step == plan.steps
 
     def check(self, network: UNet, held: list[Checked], step: int) -> Scores:
-        """Check now; the weights are kept where none were better."""
-        scores = self.last = self.scores(network, held)
+        """Check now, at the threshold that suits best; keep the weights where none were better."""
+        with self._clock.aside():
+            found = scores_at(_THRESHOLDS, network, held, self.settings)
+        threshold = best_threshold(found, self.settings.threshold)
+        scores = found[threshold]
         value = object_score(scores)
         self.history.append({"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou})
-        if self.keep_best and value >= self.best.get("score", -1.0):
+        if not self.keep_best:
+            self.kept, self.threshold = scores, threshold
+        elif value >= self.best.get("score", -1.0):
             weights = {k: v.clone() for k, v in network.state_dict().items()}
             self.best = {"score": value, "step": step, "weights": weights}
+            self.kept, self.threshold = scores, threshold
         return scores
 
     def fails_to_improve(self, patience: int | None) -> bool:
@@ -75,7 +84,31 @@ def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> 
     )
 
 
-def score_labels(labels: NDArray[Any], annotation: FrameAnnotation) -> Any:
+def scores_at(
+    thresholds: Iterable[float],
+    network: UNet,
+    frames: Iterable[Checked],
+    settings: LabelSettings,
+) -> dict[float, Scores]:
+    """Score a network's labels at several thresholds; each frame is predicted and split once."""
+    found: dict[float, list[FrameScores]] = {threshold: [] for threshold in thresholds}
+    for image, annotation in frames:
+        codes = network_codes(network, image)
+        basins = frame_basins(codes, settings)
+        for threshold, scores in found.items():
+            labels = label_frame(codes, settings.replace(threshold=threshold), basins)
+            scores.append(score_labels(labels, annotation))
+    return {threshold: pool(scores) for threshold, scores in found.items()}
+
+
+def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
+    """Give the threshold of the best objects; the usual one unless another is clearly better."""
+    best = max(found, key=lambda threshold: object_score(found[threshold]))
+    gain = object_score(found[best]) - object_score(found[usual])
+    return best if gain > _CLEARLY else usual
+
+
+def score_labels(labels: NDArray[Any], annotation: FrameAnnotation) -> FrameScores:
     """Score one frame where it is supervised.
 
     Objects, of either side, count where most of them is supervised: what lies on unpainted

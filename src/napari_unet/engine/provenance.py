@@ -37,7 +37,8 @@ def typical_diameter(annotations: Annotations) -> float:
 def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
     """Label settings of a new model: what is smaller than a tenth of a typical cell is a speck."""
     settings = base.label_settings if base else LabelSettings()
-    return settings.replace(min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
+    usual = LabelSettings().threshold  # what is learned anew is learned at its true size
+    return settings.replace(threshold=usual, min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
 
 
 def versions() -> dict[str, str]:

@@ -174,7 +174,9 @@ class _Run:
         if state:
             self._restore(state)
         elif self.base and self.data.held:
-            self.before = self.checker.scores(self.learner.mean, self.data.held)
+            self.before = self.checker.scores(
+                self.learner.mean, self.data.held, self.base.label_settings
+            )
 
     def _learn(self) -> tuple[float, str]:
         """Take a step; out of memory, with a smaller batch (recovered outside the except)."""
@@ -227,9 +229,10 @@ class _Run:
             "side_seconds": self.clock.side,
             "joined": self.data.joined,
             "best": self.checker.best,
+            "threshold": self.checker.threshold,
             "history": self.checker.history,
             "before": asdict(self.before) if self.before else None,
-            "after": asdict(self.checker.last) if self.checker.last else None,
+            "after": asdict(self.checker.kept) if self.checker.kept else None,
             "begun_from": self._begun_from(),
             "generator": self.generator.get_state(),
         }
@@ -252,7 +255,8 @@ class _Run:
         self.clock.earlier, self.clock.side = state["seconds"], state["side_seconds"]
         self.checker.best, self.checker.history = state["best"], state["history"]
         self.before = Scores(**state["before"]) if state["before"] else None
-        self.checker.last = Scores(**state["after"]) if state["after"] else None
+        self.checker.threshold = state["threshold"]
+        self.checker.kept = Scores(**state["after"]) if state["after"] else None
         self.generator.set_state(state["generator"])
         if state["joined"]:
             self.data.join()
@@ -276,7 +280,7 @@ class _Run:
             plan=self.plan.model_dump(mode="json"),
             checked_on=self.split.words,
             before=self.before,
-            after=self.checker.last,
+            after=self.checker.kept,
             replay=self._replay(network),
             steps=self.step,
             seconds=self.clock.elapsed,
@@ -284,6 +288,7 @@ class _Run:
         card = dict(self.base.card) if self.base else {}
         card |= {"diameter": round(self.diameter, 1), "pixel_size": self.stack.pixel_size}
         normalisation, network = self.normaliser.settings, network.cpu().eval()
-        made = made_check(network, normalisation, self.label_settings, self.diameter)
+        labels = self.label_settings.replace(threshold=self.checker.threshold)
+        made = made_check(network, normalisation, labels, self.diameter)
         arrays = {**(self.base.arrays if self.base else {}), **made}
-        return Model(network, normalisation, self.label_settings, self.name, record, card, arrays)
+        return Model(network, normalisation, labels, self.name, record, card, arrays)
