@@ -32,6 +32,7 @@ lint: $(VENV)/.installed-all ## style, types, layers, manifest
 
 screenshots: $(VENV)/.installed-all $(VENV)/.system ## the pictures of the documentation
 	$(XVFB) $(BIN)/python scripts/screenshots.py
+	$(BIN)/python scripts/contact_sheet.py
 
 bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
