@@ -109,3 +109,15 @@ def test_a_wrong_model_is_one_line(hand, movie, tmp_path, content, words):
     assert words in line
     assert line in hand.find(dock, "segment.message").text()
     assert hand.session.models.chosen is None or hand.session.models.chosen.name != "bad"
+
+
+def test_whole_movie_says_what_it_will_cost(hand, segment, monkeypatch):
+    launch = Predictor.start
+    monkeypatch.setattr(Predictor, "start", lambda *a: time.sleep(0.05) or launch(*a))
+    hand.click(segment, "segment.run_movie")
+    shown = hand.find(segment, "segment.message")
+    hand.qtbot.waitUntil(lambda: "Expected: 6 frames, about" in shown.text(), timeout=20000)
+    assert "of memory" in shown.text()
+    hand.done()
+    hand.qtbot.waitUntil(lambda: "segmented on" in shown.text())
+    assert "Expected" not in shown.text()

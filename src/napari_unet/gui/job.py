@@ -40,6 +40,7 @@ class JobState:
     total: int = 0
     seconds_left: float | None = None
     line: str = ""
+    note: str = ""  # stays below the line while it runs
     failed: bool = False
 
 
@@ -51,6 +52,7 @@ class Progress:
     total: int
     seconds_left: float | None = None
     line: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class Job(QObject):
         now, done = time.monotonic(), self.state.done + 1
         self._first = self._first or now
         progress = self._task.on_item(item)
+        if progress is not None and not progress.done:  # still preparing: says nothing of the pace
+            self._first = 0.0
         if progress is None:
             left = _seconds_left(done, self.state.total, self._started, self._first, now)
             progress = Progress(done, self.state.total, left)
@@ -198,6 +202,7 @@ class Job(QObject):
             total=progress.total,
             seconds_left=progress.seconds_left,
             line=self.state.line if self.state.cancelling else line,
+            note=progress.note or self.state.note,
         )
         if not self._quiet.isActive():
             self._quiet.start()
@@ -206,7 +211,7 @@ class Job(QObject):
         task, self._task, self._worker = self._task, None, None
         if task is None:
             return
-        ended = replace(self.state, running=False, cancelling=False, seconds_left=None)
+        ended = replace(self.state, running=False, cancelling=False, seconds_left=None, note="")
         self.state = ended  # before on_done: it may start the next job
         if outcome.error is not None:
             line = describe_error(outcome.error)

@@ -77,13 +77,16 @@ class _Run:
         self._device = ""
         self._notice: str | None = None
 
-    def on_item(self, item: Ready | int) -> Progress | None:
+    def on_item(self, item: Ready | str | int) -> Progress | None:
         if self._session.image is not self._image:  # its layer was removed
             self._session.job.cancel()
             return None
         if isinstance(item, Ready):
             self._begin(item)
             return Progress(0, self._total, line=f"Running on {self._device}…")
+        if isinstance(item, str):
+            line = f"Running on {self._device}…"
+            return Progress(0, self._total, line=line, note=f"Expected: {item}")
         self._done += 1
         self._session.labels.predicted(item)
         return None

@@ -148,7 +148,7 @@ class JobPanel(QWidget):
         mine = state.owner == self._owner
         running = state.running and mine
         if mine:
-            self.line.say(state.line, warn=state.failed)
+            self.line.say("\n".join(filter(None, (state.line, state.note))), warn=state.failed)
         if running:
             self.bar.setRange(0, state.total)
             self.bar.setValue(state.done)

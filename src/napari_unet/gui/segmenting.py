@@ -35,12 +35,14 @@ def segmenting(
     frames: Iterable[int] | None,
     known: Probabilities | None = None,
     folder: SessionFolder | None = None,
-) -> Generator[Ready | int, None, None]:
+) -> Generator[Ready | str | int, None, None]:
     """Yield `Ready`, then the position of each frame once its probabilities are stored.
 
+    Before a whole movie it yields what that will cost, in words.
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
     New ones go into the session's ``folder``, or into memory where there is none.
     """
+    from napari_unet.engine.cost import estimate
     from napari_unet.engine.prediction import missing_frames, predict
     from napari_unet.engine.predictor import open_predictor
 
@@ -51,6 +53,8 @@ def segmenting(
         missing = missing_frames(stack, probabilities, frames)
         run = predict(stack, predictor, probabilities, missing)
         yield Ready(model, probabilities, predictor.device, predictor.notice, len(missing))
+        if frames is None and missing:
+            yield str(estimate(stack, predictor, probabilities, missing))
         for done in run:
             yield done.position
     finally:
