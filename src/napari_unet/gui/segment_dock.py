@@ -9,6 +9,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
+from napari_unet.gui.background import Latest
+from napari_unet.gui.curves_panel import CurvesPanel
+from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.dock import Dock
 from napari_unet.gui.forms import SettingsForm
 from napari_unet.gui.labelling import segment
@@ -23,6 +26,8 @@ from napari_unet.gui.words import counted
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_unet.gui.auto_threshold import Auto
+
 OWNER = "segment"
 _LABEL_FIELDS = ("split", "min_size", "fill_holes", "split_strength", "max_size", "drop_border")
 _RUN_FIELDS = ("device", "accurate", "precision", "backend", "tile", "threads", "scale")
@@ -34,6 +39,7 @@ class SegmentDock(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
         session = self.session
+        self._auto = Latest(self, wait_ms=0)
         self._build_run()
         self._build_labels()
         self.column.addStretch(1)
@@ -41,6 +47,7 @@ class SegmentDock(Dock):
         self._recount.timeout.connect(self._count)
         session.labels.settings_changed.connect(self._show_settings)
         session.labels.settings_changed.connect(self._recount_soon)
+        session.movie_changed.connect(self._show_areas)
         session.frame_changed.connect(self._recount_soon)
         session.labels.changed.connect(self._recount_soon)
         self._show_settings()
@@ -86,11 +93,24 @@ class SegmentDock(Dock):
         self.number = DecimalBox(above=0.0, below=1.0, step=0.01)
         self.number.setObjectName("segment.threshold_number")
         self.number.setMaximumWidth(110)
+        self.auto = button("Auto", "segment.auto")
+        self.auto.setProperty("tip", "The threshold that gives the best cells where that is known")
+        self.auto_words = Hint(name="segment.auto_words")
         self.form = SettingsForm(self.session.labels.settings, _LABEL_FIELDS, OWNER)
         self.count = Hint(name="segment.count")
         name = QLabel("Threshold")
         cells = Column()
-        cells.add(row(name, self.number, stretch=0), self.threshold, self.form, self.count)
+        cells.add(
+            row(name, self.number, self.auto, stretch=0),
+            self.threshold,
+            self.auto_words,
+            self.form,
+            self.count,
+            Disclosure("Curves", CurvesPanel(self.session)),
+        )
+        self.auto.clicked.connect(self._on_auto)
+        self._auto.answered.connect(self._on_auto_found)
+        self._auto.failed.connect(lambda line: self.auto_words.say(line, warn=True))
         self.column.section("Cells", cells, RecipeRow(self.session, OWNER))
         self.threshold.valueChanged.connect(lambda t: self._change(threshold=t))
         self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
@@ -117,6 +137,26 @@ class SegmentDock(Dock):
     def _change(self, **changes: Any) -> None:
         self.session.labels.set_settings(self.session.labels.settings.replace(**changes))
 
+    def _on_auto(self) -> None:
+        session = self.session
+        live, model, frame = session.labels.live, session.labels.model, session.frame
+        stack = session.require_stack()
+        if live is None:
+            return
+
+        def choose() -> Any:
+            from napari_unet.gui.auto_threshold import auto_threshold, kept_aside
+
+            kept = kept_aside(model.record, stack.fingerprint) if model is not None else ()
+            return auto_threshold(live, kept, frame)
+
+        self.auto_words.say("Choosing…")
+        self._auto.ask(choose)
+
+    def _on_auto_found(self, auto: Auto) -> None:
+        self._change(threshold=auto.threshold)
+        self.auto_words.say(f"{auto.threshold:g}: {auto.words}.")
+
     # ---- what is shown ----------------------------------------------------------------------
 
     def _show_settings(self) -> None:
@@ -129,6 +169,18 @@ class SegmentDock(Dock):
                 part.setValue(value)
         with signals_blocked(self.form):
             self.form.setValue(settings)
+        if not self.auto_words.text().startswith(f"{settings.threshold:g}:"):
+            self.auto_words.say("")
+        self._show_areas()
+
+    def _show_areas(self) -> None:
+        """Say sizes in µm² too, where the pixel size is known."""
+        stack = self.session.stack
+        pixel = stack.pixel_size if stack is not None else None
+        for field in ("min_size", "max_size"):
+            size = getattr(self.session.labels.settings, field)
+            area = f" ({size * pixel**2:.3g} µm²)" if pixel and size is not None else ""
+            self.form.editors[field].setSuffix(f" px{area}")
 
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
@@ -142,6 +194,9 @@ class SegmentDock(Dock):
         for part in (self.run_frame, self.run_movie):
             allow(part, why_not)
         allow(self.load, busy)
+        live = self.session.labels.live
+        segmented = live is not None and live.probabilities is not None
+        allow(self.auto, "" if segmented else "Segment a frame first")
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
         self._recount_soon()

@@ -1,0 +1,100 @@
+"""*Auto*: the threshold with the best objects on frames kept for checking, or Otsu's.
+
+Frames that a model was trained on never choose it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.gui.words import ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.settings import LabelSettings
+
+_TRIED = np.round(np.arange(0.1, 0.95, 0.025), 3)
+_OTSU_FRAMES = 5
+
+
+@dataclass(frozen=True)
+class Auto:
+    """A threshold, and in words where it comes from."""
+
+    threshold: float
+    words: str
+
+
+def kept_aside(record: Mapping[str, Any], fingerprint: str) -> tuple[int, ...]:
+    """Frames of this movie that the model was checked on and never learned from.
+
+    A single frame, or a region of one, joins the training in the end and does not count.
+    """
+    if record.get("movie_fingerprint") != fingerprint:
+        return ()
+    chosen = (record.get("settings") or {}).get("validation")
+    if isinstance(chosen, list | tuple):
+        return tuple(int(t) for t in chosen)
+    words = str(record.get("checked_on") or "")
+    if not words.startswith("frames "):
+        return ()
+    span = re.fullmatch(r"frames (\d+)-(\d+)", words)
+    if span:
+        return tuple(range(int(span[1]), int(span[2]) + 1))
+    return tuple(int(t) for t in re.findall(r"\d+", words))
+
+
+def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Auto:
+    """Choose a threshold on those of ``frames`` that have truth; else on the probabilities.
+
+    Computed in a worker. ``frame`` is the one on screen, for Otsu's method; it must be segmented.
+    """
+    true = [t for t in frames if t in live.corrections.frames() and live.computed(t)]
+    if true:
+        return _best(live, true)
+    return _otsu(live, frame)
+
+
+def _best(live: LiveLabels, frames: list[int]) -> Auto:
+    from napari_unet.engine.annotations import FrameAnnotation
+    from napari_unet.engine.checking import object_score, score_labels
+    from napari_unet.engine.labels import frame_basins, label_frame
+    from napari_unet.engine.metrics import pool
+
+    settings = live.settings
+    known = []
+    for t in frames:
+        codes = live.probabilities[t]
+        truth = FrameAnnotation(*live.annotation(t))
+        known.append((codes, frame_basins(codes, settings), truth))
+
+    def score(threshold: float) -> float:
+        at: LabelSettings = settings.replace(threshold=float(threshold))
+        found = (score_labels(label_frame(c, at, b), truth) for c, b, truth in known)
+        return object_score(pool(list(found)))
+
+    scores = np.array([score(t) for t in _TRIED])
+    best = _TRIED[scores >= scores.max() - 1e-3]
+    chosen = float(best[len(best) // 2])
+    one = len(frames) == 1
+    words = f"best cells on frame{'' if one else 's'} {ranges(frames)}, kept for checking"
+    return Auto(chosen, f"{words} ({scores.max():.2f} of 1)")
+
+
+def _otsu(live: LiveLabels, frame: int) -> Auto:
+    from skimage.filters import threshold_otsu
+
+    from napari_unet.engine.probability import decode
+
+    computed = np.flatnonzero(live.probabilities.computed)
+    near = computed[np.argsort(np.abs(computed - frame), kind="stable")][:_OTSU_FRAMES]
+    counts = sum(np.bincount(live.probabilities[int(t)][0].ravel(), minlength=256) for t in near)
+    threshold = float(threshold_otsu(hist=(np.asarray(counts), decode(np.arange(256)))))
+    words = "by Otsu's method on the probabilities; there are no frames kept for checking"
+    return Auto(round(float(np.clip(threshold, 0.02, 0.98)), 3), words)

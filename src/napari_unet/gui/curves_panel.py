@@ -1,0 +1,96 @@
+"""Curves of Segment: cells against time, and against the threshold; counted while they are open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.engine.probability import decode
+from napari_unet.gui import layers
+from napari_unet.gui.background import Latest
+from napari_unet.gui.counts import Counts
+from napari_unet.gui.line_plot import LinePlot
+from napari_unet.gui.parts import Column, Hint
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
+    from napari_unet.gui.session import Session
+
+_CODES = decode(np.arange(256))
+_PLACES = np.arange(256) / 255  # thresholds on the logit scale of the slider
+
+
+class CurvesPanel(QWidget):
+    """Two curves of what the model sees; nothing is counted while they are folded away."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._counts: Counts | None = None
+        self._worker = Latest(self)
+        self.time = LinePlot(
+            "Cells against time",
+            "segment.count_over_time",
+            "Cells that the model sees in each frame at this threshold, without corrections. "
+            "Click to go to a frame",
+        )
+        self.threshold = LinePlot(
+            "Cells against the threshold, this frame",
+            "segment.count_over_threshold",
+            "Where the curve is flat, the number of cells hardly depends on the threshold. "
+            "Click to take a threshold",
+        )
+        self.line = Hint("Segment some frames first.", name="segment.curves_hint")
+        Column(self).add(self.line, self.time, self.threshold)
+        self.time.clicked.connect(self._on_time)
+        self.threshold.clicked.connect(self._on_threshold)
+        self._worker.answered.connect(self.show_curves)
+        self._worker.failed.connect(lambda line: self.line.say(line, warn=True))
+        for signal in (
+            session.labels.changed,
+            session.labels.settings_changed,
+            session.frame_changed,
+            session.movie_changed,
+        ):
+            signal.connect(self.show_curves)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Begin to count."""
+        super().showEvent(event)
+        self.show_curves()
+
+    def show_curves(self, *_: Any) -> None:
+        """Draw what is counted, and count on."""
+        live = self._session.labels.live
+        if not self.isVisible() or live is None or live.probabilities is None:
+            return
+        counts, settings = self._counts, self._session.labels.settings
+        if counts is None or not counts.fits(live.probabilities, settings):
+            counts = self._counts = Counts(live.probabilities, settings)
+        missing = counts.missing(self._session.frame)
+        if missing:
+            self._worker.ask(lambda: counts.count(missing))
+        self._draw(counts, len(live), settings.threshold)
+        self.line.say("Counting…" if missing else "")
+
+    def _draw(self, counts: Counts, n_frames: int, threshold: float) -> None:
+        frame = self._session.frame
+        frames, cells = counts.against_time(threshold)
+        self.time.show_curve(frames, cells, (0, n_frames - 1), frame)
+        of_frame = counts.against_threshold(frame)
+        here = float(np.interp(threshold, _CODES, _PLACES))
+        shown = slice(1, 255) if of_frame is not None else slice(0, 0)
+        cells_of_frame = of_frame[shown] if of_frame is not None else ()
+        self.threshold.show_curve(_PLACES[shown], cells_of_frame, (0, 1), here)
+
+    def _on_time(self, x: float) -> None:
+        if self._session.image is not None:
+            layers.go_to_frame(self._session.viewer, self._session.image, round(x))
+
+    def _on_threshold(self, x: float) -> None:
+        labels = self._session.labels
+        threshold = float(np.clip(np.interp(x, _PLACES, _CODES), 0.001, 0.999))
+        labels.set_settings(labels.settings.replace(threshold=round(threshold, 3)))
