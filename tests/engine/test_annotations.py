@@ -10,6 +10,7 @@ from napari_unet.engine.annotations import (
     Annotations,
     FrameAnnotation,
     annotate,
+    spare_neighbours,
 )
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.label_ids import BACKGROUND_ID
@@ -325,3 +326,19 @@ def test_within_a_region():
     assert isinstance(inside, FrameAnnotation)
     np.testing.assert_array_equal(inside.supervised, region)
     assert inside.labels is frame.labels
+
+
+def test_a_cell_that_nobody_painted_is_not_taught_as_background():
+    ids = np.zeros((20, 30), np.int32)
+    ids[5:15, 5:13] = 3
+    frame = annotate(ids, complete=False)
+    seen = np.zeros_like(ids)
+    seen[4:16, 4:14] = 1  # the painted cell, seen a little too large
+    seen[5:15, 15:23] = 2  # its neighbour
+    spared = spare_neighbours(frame, seen)
+    assert frame.supervised[10, 16]
+    assert not spared.supervised[seen == 2].any()
+    assert spared.supervised[4, 8]
+    assert spared.supervised[ids > 0].all()
+    whole = annotate(ids, complete=True)
+    assert spare_neighbours(whole, seen) is whole

@@ -261,6 +261,23 @@ def annotate(ids: NDArray[np.integer], *, complete: bool) -> FrameAnnotation:
     return FrameAnnotation(labels, near | background, complete=False)
 
 
+def spare_neighbours(frame: FrameAnnotation, seen: NDArray[np.integer]) -> FrameAnnotation:
+    """Take back the ring of background where a model has ``seen (Y, X)`` another cell.
+
+    Beside a painted cell there may be one that nobody painted yet: its pixels must not be taught
+    as background. Objects that a painted cell covers by a tenth or more are that cell.
+    """
+    painted = frame.labels > 0
+    if frame.complete or not painted.any():
+        return frame
+    area = np.bincount(seen.ravel())
+    covered = np.bincount(seen.ravel(), weights=painted.ravel(), minlength=len(area))
+    another = 10 * covered < area
+    another[0] = False
+    ring = ~painted & (ndimage.distance_transform_edt(~painted) <= RING)
+    return frame.within(~(ring & another[seen]))
+
+
 def _require_labels(labels: Stack, missing: list[int]) -> None:
     if missing:
         raise BadInput(

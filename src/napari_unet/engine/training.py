@@ -154,7 +154,7 @@ class _Run:
             self.base.normalisation if self.base else self.settings.normalisation, self.stack
         )
         self.data = TrainingData(
-            self.stack, annotations, self.split, self.settings, self.normaliser, device
+            self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base
         )
         self.diameter = typical_diameter(annotations)
         self.label_settings = recommended_labels(self.base, self.diameter)

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.annotations import spare_neighbours
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels import label_frame
 from napari_unet.engine.losses import border_weight
 from napari_unet.engine.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
+from napari_unet.engine.self_check import network_codes
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations import Annotations, FrameAnnotation, Split
+    from napari_unet.engine.model import Model
     from napari_unet.engine.normalisation import Normaliser
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack import Stack
@@ -34,11 +38,12 @@ class TrainingData:
         settings: TrainSettings,
         normaliser: Normaliser,
         device: torch.device,
+        base: Model | None = None,
     ) -> None:
         _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
         self._stack, self._settings = stack, settings
-        self._normaliser, self._device = normaliser, device
+        self._normaliser, self._device, self._base = normaliser, device, base
         self._images: dict[int, NDArray[np.float32]] = {}
         self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
         self._sampler: PatchSampler | None = None
@@ -112,7 +117,10 @@ class TrainingData:
         return bool(changed or left)
 
     def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
-        settings = self._settings
+        settings, base = self._settings, self._base
+        if base is not None and not annotation.complete:
+            codes = network_codes(base.network, self.image(t))
+            annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
         weight = border_weight(annotation.labels, settings.border_weight, settings.border_sigma)
         return prepare_frame(self.image(t), annotation, weight, self._device)
 
