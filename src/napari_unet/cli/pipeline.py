@@ -45,19 +45,18 @@ def segment_stack(
     from napari_unet.engine.stack import Stack
 
     parts = job.parts if parts is None else parts
-    written: list[Path] = []
     if LABELS in parts:
         with predict_stack(stack, results, job, foresee) as probabilities:
             frames = label_frames(probabilities, job.labels)
-            written.append(_write_labels(stack, results, job, frames))
+            _write_labels(stack, results, job, frames)
     others = [part for part in parts if part != LABELS]
     if others:
         with Stack.open(results.path(LABELS)) as labels:
             for part in others:
                 steps = _writer(part, stack, labels, results, job)
                 kept = "What is written stays; the same command goes on there."
-                written.append(follow(steps, results.path(part).name, len(stack), kept=kept))
-    return written
+                follow(steps, results.path(part).name, len(stack), kept=kept)
+    return [results.path(part) for part in parts]
 
 
 def predict_stack(
@@ -104,13 +103,13 @@ def label_frames(
 
 def _write_labels(
     stack: Stack, results: Results, job: Job, frames: Iterator[NDArray[np.uint16]]
-) -> Path:
+) -> None:
     from napari_unet.engine.export import write_labels
 
     made_by, n = job.provenance, len(stack)
     path = results.announce(LABELS, stack, made_by)
     steps = write_labels(path, frames, stack, n=n, overwrite=True, provenance=made_by)
-    return follow(steps, path.name, n, kept="The same command goes on there.")
+    follow(steps, path.name, n, kept="The same command goes on there.")
 
 
 def _writer(
