@@ -80,6 +80,7 @@ class ExportDock(Dock):
         self.format = QComboBox(objectName="export.format")
         for name, title in {**FORMATS, **PROBABILITIES}.items():
             self.format.addItem(title, name)
+        self.format.setCurrentIndex(self.format.findData("imagej"))
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
         self.meaning = ChoiceEditor(tuple(_MEANINGS))
         self.meaning.setObjectName("export.meaning")
