@@ -10,6 +10,8 @@ import numpy as np
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack import Stack, parse_frames
+from napari_unet.gui.half_painted import doubt
+from napari_unet.gui.rectangles import Rectangle, limit
 from napari_unet.gui.unfinished import Begun, checkpoint_of, remember
 
 if TYPE_CHECKING:
@@ -26,11 +28,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Described:
+    """What a training will learn from, and what a person should look at before."""
+
+    words: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
 class Teacher:
     """Where annotations come from: a person's corrections, or a Labels layer.
 
     ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
-    frames of a layer is outlined (corrections know this frame by frame).
+    frames of a layer is outlined (corrections know this frame by frame). ``areas`` limit what
+    counts; ``shown`` are the labels on screen, which know what the model sees.
     """
 
     stack: Stack
@@ -38,6 +49,8 @@ class Teacher:
     name: str
     frames: str = ""
     whole: bool = True
+    areas: tuple[Rectangle, ...] = ()
+    shown: LiveLabels | None = None
 
     @property
     def live(self) -> LiveLabels | None:
@@ -48,6 +61,9 @@ class Teacher:
 
     def read(self) -> Annotations:
         """Read what a person vouches for; `BadInput` where the labels are of another movie."""
+        return limit(self._read(), self.areas)
+
+    def _read(self) -> Annotations:
         stack, live = self.stack, self.live
         chosen = parse_frames(self.frames, len(stack)) if self.frames.strip() else None
         if live is None:
@@ -69,14 +85,25 @@ class Teacher:
         for t in touched:
             if (chosen is None or t in chosen) and t in live.corrections.frames():
                 frames[t] = FrameAnnotation(*live.annotation(t))
-        return Annotations(known.shape, frames)
+        return limit(Annotations(known.shape, frames), self.areas)
 
-    def describe(self, settings: TrainSettings) -> str:
+    def describe(self, settings: TrainSettings) -> Described:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
         annotations = self.read().without_edge(settings.edge)
         annotations.check()
         split = annotations.split(settings.validation)
-        return f"{annotations.describe()}; checked on {split.words}."
+        where = "; inside the rectangle where there is one" if self.areas else ""
+        words = f"{annotations.describe()}{where}; checked on {split.words}."
+        return Described(words, doubt(annotations, self._seen))
+
+    def _seen(self, t: int) -> NDArray[np.uint16] | None:
+        """Cells that the model on screen sees in a frame."""
+        from napari_unet.engine.labels import label_frame
+
+        shown = self.shown
+        if shown is None or not shown.computed(t):
+            return None
+        return label_frame(shown.probabilities[t], shown.settings)
 
 
 @dataclass(frozen=True)
@@ -128,6 +155,7 @@ def learning(
         resume=resume,
     )
     remember(teacher.stack, begun)
+    doubted = _doubted(model, teacher.stack, annotations) if model is not None else ""
     told: TrainInput | None = None
     while True:
         try:
@@ -138,13 +166,27 @@ def learning(
         if step.preview is not None:
             position, codes = step.preview
             preview = position, label_frame(codes, label_settings)
-        message = yield Learned(replace(step, preview=None), preview)
+        note = " ".join(filter(None, (doubted, step.note))) or None
+        doubted = ""
+        message = yield Learned(replace(step, preview=None, note=note), preview)
         told = None
         if message is not None:
             painted = None
             if message.touched:
                 painted = annotations = teacher.reread(annotations, message.touched)
             told = TrainInput(painted, message.preview, message.stop)
+
+
+def _doubted(model: Model, stack: Stack, annotations: Annotations) -> str:
+    """Say where the model it starts from sees clearly more cells than are painted."""
+    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.predictor import open_predictor
+
+    predictor = open_predictor(model)
+    try:
+        return doubt(annotations, lambda t: label_frame(predictor(stack[t]), model.label_settings))
+    finally:
+        predictor.close()
 
 
 def both_labels(

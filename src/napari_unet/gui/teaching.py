@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from napari_unet.gui.background import Latest
 from napari_unet.gui.labelling import show_labels
 from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.parts import Column, Hint, add_field, allow, button, form_rows, row
+from napari_unet.gui.rectangles import rectangles, shapes_layers
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
-    from napari_unet.gui.learning import Teacher
+    from napari_unet.gui.learning import Described, Teacher
     from napari_unet.gui.session import Session
 
 OWNER = "train"
@@ -33,6 +35,7 @@ class TeachingPanel(QWidget):
     def __init__(self, session: Session, settings: Callable[[], TrainSettings]) -> None:
         super().__init__()
         self._session, self._settings = session, settings
+        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self._describe = Latest(self)
         self._build()
         self.annotate.clicked.connect(self._on_annotate)
@@ -42,24 +45,27 @@ class TeachingPanel(QWidget):
         self.labels.chosen.connect(self.ask)
         self.labels.chosen.connect(self.changed)
         self.frames.textChanged.connect(self.ask)
-        self._describe.answered.connect(lambda words: self.summary.say(f"Trains on {words}"))
+        self._describe.answered.connect(self._on_described)
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
         session.movie_changed.connect(self.ask)
+        session.layers_changed.connect(self._watch_shapes)
+        self._watch_shapes()
 
     def _build(self) -> None:
         self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
         self.annotate = button(
             "Start painting",
             "train.annotate",
-            "Paint cells on the movie: a brush with a new cell's id",
+            "Paint cells on the movie: a brush with a new cell's id. "
+            "C confirms the cell under the cursor as it is",
         )
         self.new_cell = button(
-            "New cell", "train.new_cell", "Paint the next cell, with an id of its own"
+            "New cell", "train.new_cell", "Paint the next cell, with an id of its own (M)"
         )
         self.background = button(
             "Background",
             "train.background",
-            "Background brush: paint where there is no cell, it learns that too",
+            "Background brush: paint where there is no cell, it learns that too (Shift+B)",
             checkable=True,
         )
         self.whole = QCheckBox(objectName="train.complete")
@@ -140,7 +146,30 @@ class TeachingPanel(QWidget):
                 "no labels are chosen", "a layer with painted cells", "press Start painting"
             )
         stack = self._session.require_stack()
-        return Teacher(stack, layer.data, layer.name, self.frames.text(), self.whole.isChecked())
+        image = self._session.image
+        return Teacher(
+            stack,
+            layer.data,
+            layer.name,
+            self.frames.text(),
+            self.whole.isChecked(),
+            rectangles(self._session.viewer, image) if image is not None else (),
+            self._session.labels.live,
+        )
+
+    def _on_described(self, described: Described) -> None:
+        words = f"Trains on {described.words}"
+        doubted = described.doubt
+        self.summary.say(f"{doubted} {words}" if doubted else words, warn=bool(doubted))
+
+    def _watch_shapes(self) -> None:
+        """Say it anew when a rectangle is drawn, moved or taken away."""
+        for layer in shapes_layers(self._session.viewer):
+            if layer not in self._watched:
+                self._watched.add(layer)
+                layer.events.data.connect(self.ask)
+        if len(self._watched):
+            self.ask()
 
     # ---- what is shown ----------------------------------------------------------------------
 
@@ -170,7 +199,7 @@ class TeachingPanel(QWidget):
         with signals_blocked(self.whole):
             if live_chosen and live is not None:
                 self.whole.setText("Every cell on this frame is outlined")
-                self.whole.setToolTip("Then all of the frame counts, empty ground too")
+                self.whole.setToolTip("Then all of the frame counts, empty ground too (Shift+C)")
                 self.whole.setChecked(live.corrections.is_complete(self._session.frame))
             elif self.whole.text() != _WHOLE_LAYER:
                 self.whole.setText(_WHOLE_LAYER)
