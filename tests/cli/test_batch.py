@@ -14,8 +14,10 @@ import pytest
 import tifffile
 import torch
 
+from napari_unet.cli import batch
 from napari_unet.cli.demo import write_sample
 from napari_unet.cli.movies import distinct_names, find_movies, shard
+from napari_unet.cli.progress import Stopped
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.probabilities import Probabilities
@@ -103,7 +105,7 @@ def test_bad_movies_do_not_stop_the_rest(undisturbed, movies):
 def test_cost_of_all_is_said_once(undisturbed):
     out, answer = undisturbed
     (line,) = (line for line in answer.stderr.splitlines() if "At most" in line)
-    for part in ("for 12 movies", "30 frames", "of memory", "on disk in", str(out)):
+    for part in ("for 12 movies", "30 frames", "of memory", f"on disk in {out} ("):
         assert part in line
 
 
@@ -252,6 +254,34 @@ def test_shards_share_the_movies(model, movies, tmp_path, run, undisturbed):
     assert label_files(tmp_path) == {
         name: whole[name] for name in ("m00_labels.tif", "m01_labels.tif", "m02_labels.tif")
     }
+
+
+def test_one_movie_in_a_job_array_keeps_the_plain_names(model, movies, tmp_path, run):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model, "--no-movie")
+    assert run(*words, "--shard", "2/2").stdout == ""
+    assert run(*words, "--shard", "1/2").stdout.split()[0] == str(tmp_path / "labels.tif")
+
+
+def test_ctrl_c_stops_all(model, movies, tmp_path, run, monkeypatch):
+    def stop(*_, **__):
+        raise Stopped("Stopped. Frames are kept.")
+
+    monkeypatch.setattr(batch, "segment_stack", stop)
+    answer = run(*words_for(model, movies, tmp_path))
+    assert answer.code == 130
+    assert answer.error == "Stopped. Frames are kept."
+    assert "Movie 2" not in answer.stderr
+
+
+def test_what_nobody_foresaw_does_not_stop_the_rest(model, movies, tmp_path, run, monkeypatch):
+    def fail(*_, **__):
+        raise ZeroDivisionError("of nothing")
+
+    monkeypatch.setattr(batch, "segment_stack", fail)
+    answer = run(*words_for(model, movies, tmp_path))
+    assert answer.code == 1
+    assert "12 movies: 0 segmented, 12 failed:" in answer.stderr
+    assert "please report it" in answer.error
 
 
 @pytest.mark.parametrize("n", [1, 3, 7, 20])

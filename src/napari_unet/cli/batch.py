@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_unet.cli.pipeline import say_cost, segment_stack
-from napari_unet.cli.progress import say
+from napari_unet.cli.progress import Stopped, say
 from napari_unet.cli.results import Job, Results
-from napari_unet.cli.words import in_words
+from napari_unet.cli.words import counted, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +53,14 @@ class Run:
         """Segment movies one after the other; gives what was wrong, by the movie's path."""
         failed: dict[Path, str] = {}
         done_before = 0
-        forecast = _Forecast(self.job)
+        forecast = _Forecast(self.job, self.out)
         for number, movie in enumerate(movies):
             say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
             forecast.left = movies[number:]
             try:
                 worked = self.one(movie, Results(self.out, movie.name), forecast)
+            except Stopped:
+                raise
             except Exception as error:
                 if self.debug:
                     raise
@@ -73,8 +75,9 @@ class Run:
 class _Forecast:
     """Says what all movies that are left will cost, once, when the first one can be measured."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, out: Path) -> None:
         self.left: Sequence[Movie] = ()
+        self._out = out
         self._outputs, self._said = len(job.model.config.outputs), False
 
     def __call__(self, stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
@@ -90,8 +93,9 @@ class _Forecast:
             frames=sum(movie.frames for movie in self.left),
             seconds=seconds_each * pixels,
             disk=self._outputs * pixels,
+            folder=self._out,
         )
-        say(f"At most, for {len(self.left)} movies: {total}")
+        say(f"At most, for {counted(len(self.left), 'movie')}: {total}")
         if not total.fits:
             say("That is more than the disk has: make room, or choose another --out.")
 
@@ -100,6 +104,6 @@ def _summarise(n: int, done_before: int, failed: dict[Path, str]) -> None:
     parts = [f"{n - done_before - len(failed)} segmented"]
     parts += [f"{done_before} done before"] if done_before else []
     parts += [f"{len(failed)} failed"] if failed else []
-    say(f"{n} movies: {', '.join(parts)}{':' if failed else '.'}")
+    say(f"{counted(n, 'movie')}: {', '.join(parts)}{':' if failed else '.'}")
     for path, line in failed.items():
         say(f"  {path}: {line}")

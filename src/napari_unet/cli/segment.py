@@ -13,6 +13,7 @@ from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.cli.words import counted
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
@@ -86,13 +87,13 @@ def segment(
     labels = o.build(labels, **changes)
     job = Job(network, predict, labels, (LABELS, TABLE, *([MOVIE] if overlay else [])))
     run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))
-    if len(found) == 1 and of_shard in (None, (1, 1)):
-        run.one(found[0], Results(out))
-        return
     mine = shard(found, of_shard)
     if of_shard:
-        say(f"Shard {part}: {len(mine)} of {len(found)} movies")
-    if run.many(mine):
+        say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
+    if len(found) == 1:
+        for movie in mine:
+            run.one(movie, Results(out))
+    elif run.many(mine):
         raise typer.Exit(1)
 
 
