@@ -6,20 +6,24 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui import layers
 from napari_unet.gui.background import Latest
+from napari_unet.gui.job import Task
 from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.objects_table import Measured, ObjectsTable, measure
-from napari_unet.gui.parts import Column, Hint
+from napari_unet.gui.parts import Column, Hint, allow, button, row
+from napari_unet.gui.tracks import make_tracks, show_tracks
 from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet.gui.exporting import Export
     from napari_unet.gui.session import Session
 
 _WAIT_MS = 200
@@ -32,19 +36,40 @@ class CellsPanel(QWidget):
     canvas; a cell that is clicked or picked in the canvas becomes the chosen row.
     """
 
-    def __init__(self, session: Session, layer: Callable[[], Labels | None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        owner: str,
+        layer: Callable[[], Labels | None],
+        export: Callable[[], Export],
+    ) -> None:
         super().__init__()
-        self._session, self._chosen = session, layer
+        self._session, self._owner = session, owner
+        self._chosen, self._export = layer, export
         self._linked: weakref.ref[Labels] | None = None
         self._ours: weakref.WeakSet[Labels] = weakref.WeakSet()  # whose features we made
         self._latest = Latest(self, wait_ms=_WAIT_MS)
         self._latest.answered.connect(self._show)
         self._latest.failed.connect(self._say)
-        self.table = ObjectsTable("export.table")
-        self.line = Hint(name="export.cells")
-        column = Column(self)
-        column.add(self.line, self.table)
+        self.table = ObjectsTable(f"{owner}.table")
+        self.line = Hint(name=f"{owner}.cells")
+        self.add_tracks = button(
+            "Show tracks", f"{owner}.tracks", "Link the cells through time and show their paths"
+        )
+        self.copy_methods = button(
+            "Copy methods text",
+            f"{owner}.copy_methods",
+            "Sentences for a paper: program, model, settings, references",
+        )
+        Column(self).add(self.line, self.table, row(self.add_tracks, self.copy_methods))
         self.table.picked.connect(self._on_row)
+        self.add_tracks.clicked.connect(self._show_tracks)
+        self.copy_methods.clicked.connect(self._copy_methods)
+
+    def allow(self, why_not: str) -> None:
+        """Switch the buttons on, or off with the reason in their tooltips."""
+        for part in (self.add_tracks, self.copy_methods):
+            allow(part, why_not)
 
     def update_cells(self, *_: Any) -> None:
         """Measure again, once nothing more changes; only while the table is in sight."""
@@ -89,6 +114,38 @@ class CellsPanel(QWidget):
     def _say(self, line: str) -> None:
         self.table.show_cells(None)
         self.line.say(line)
+
+    # ---- a person acts ----------------------------------------------------------------------
+
+    def _show_tracks(self) -> None:
+        layer, job = self._chosen(), self._session.job
+        try:
+            export = self._export()
+        except BadInput as error:
+            job.say(self._owner, str(error), failed=True)
+            return
+        assert layer is not None
+
+        def done(found: tuple[Any, dict[int, list[int]]]) -> str:
+            tracks = make_tracks(*found, layer, f"{layer.name} · tracks")
+            if tracks is None:
+                return "There are no cells to link."
+            show_tracks(self._session.viewer, tracks)
+            divided = len({mother for mothers in found[1].values() for mother in mothers})
+            n_tracks = len(set(found[0][:, 0].tolist()))
+            return f"{counted(n_tracks, 'track')}, {counted(divided, 'division')}."
+
+        n = len(export.positions)
+        job.start(Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done))
+
+    def _copy_methods(self) -> None:
+        from napari_unet.engine.sidecar import methods_text
+
+        layer, clipboard = self._chosen(), QGuiApplication.clipboard()
+        if layer is None or clipboard is None:
+            return
+        clipboard.setText(methods_text(self._session.labels.provenance(layer)))
+        self._session.job.say(self._owner, "Copied. Paste it into your text, and check it.")
 
     # ---- the links --------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QGuiApplication, QStandardItemModel
+from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
@@ -30,7 +30,6 @@ from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.movie_form import MovieForm
 from napari_unet.gui.parts import Column, Hint, JobPanel, add_field, allow, button, form_rows, row
-from napari_unet.gui.tracks import make_tracks, show_tracks
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -106,16 +105,8 @@ class ExportDock(Dock):
         self.column.section("Labels and table", rows, self.columns, buttons)
 
     def _build_cells(self) -> None:
-        self.cells = CellsPanel(self.session, self.labels.layer)
-        self.add_tracks = button(
-            "Show tracks", "export.tracks", "Link the cells through time and show their paths"
-        )
-        self.copy_methods = button(
-            "Copy methods text",
-            "export.copy_methods",
-            "Sentences for a paper: program, model, settings, references",
-        )
-        self.column.section("Cells on screen", self.cells, row(self.add_tracks, self.copy_methods))
+        self.cells = CellsPanel(self.session, OWNER, self.labels.layer, self._to_link)
+        self.column.section("Cells on screen", self.cells)
 
     def _build_progress(self) -> None:
         """Below the scrolled column, so that it is in sight whichever button was pressed."""
@@ -137,8 +128,6 @@ class ExportDock(Dock):
             (self.save_table, self._save_table),
             (self.save_movie, self._save_movie),
             (self.save_still, self._save_still),
-            (self.add_tracks, self._show_tracks),
-            (self.copy_methods, self._copy_methods),
             (self.replace, self._on_replace),
             (self.keep, self._forget_question),
         ):
@@ -178,37 +167,6 @@ class ExportDock(Dock):
 
         self._save("Saving the frame", still_name(frame), write, total=1)
 
-    def _show_tracks(self) -> None:
-        self._forget_question()
-        layer = self.labels.layer()
-        try:
-            export = self._export(Path(), overwrite=False)
-        except BadInput as error:
-            self.session.job.say(OWNER, str(error), failed=True)
-            return
-        assert layer is not None
-
-        def done(found: tuple[Any, dict[int, list[int]]]) -> str:
-            tracks = make_tracks(*found, layer, f"{layer.name} · tracks")
-            if tracks is None:
-                return "There are no cells to link."
-            show_tracks(self.session.viewer, tracks)
-            divided = len({mother for mothers in found[1].values() for mother in mothers})
-            return f"{len(set(found[0][:, 0].tolist()))} tracks, {divided} divisions."
-
-        n = len(export.positions)
-        task = Task(OWNER, "Linking cells", export.find_tracks, total=n, on_done=done)
-        self.session.job.start(task)
-
-    def _copy_methods(self) -> None:
-        from napari_unet.engine.sidecar import methods_text
-
-        layer, clipboard = self.labels.layer(), QGuiApplication.clipboard()
-        if layer is None or clipboard is None:
-            return
-        clipboard.setText(methods_text(self.session.labels.provenance(layer)))
-        self.session.job.say(OWNER, "Copied. Paste it into your text, and check it.")
-
     def _save(
         self,
         title: str,
@@ -242,6 +200,10 @@ class ExportDock(Dock):
                 cancelled_line="Cancelled. Nothing was written.",
             )
         )
+
+    def _to_link(self) -> Export:
+        self._forget_question()
+        return self._export(Path(), overwrite=False)
 
     def _export(self, folder: Path, overwrite: bool) -> Export:
         layer = self.labels.layer()
@@ -284,8 +246,8 @@ class ExportDock(Dock):
         no_labels = "" if layer is not None else "Segment the movie first: there are no labels"
         why_not = self.busy() or self.no_movie() or no_labels
         self.target.update_state()
-        for part in (self.save_table, self.add_tracks, self.copy_methods):
-            allow(part, why_not)
+        allow(self.save_table, why_not)
+        self.cells.allow(why_not)
         live, chosen = self.target.live(), self.format.currentData()
         pixels = chosen in PROBABILITIES
         unknown = pixels and (live is None or live.probabilities is None)
