@@ -1,7 +1,7 @@
 """Take the pictures of the documentation: napari with the sample movie segmented, and each dock.
 
-Run with a display of its own: ``make screenshots``. Writes docs/images/*.png. Without a bundled
-model a small one is trained first, through the Train dock as a person would.
+Run with a display of its own: ``make screenshots``. Writes docs/images/*.png. Segment runs the
+bundled model; Train starts from it, on cells outlined as a person would.
 """
 
 from __future__ import annotations
@@ -79,6 +79,18 @@ class Stage:
         widget.grab().save(str(IMAGES / f"{name}.png"))
 
 
+def picture_of_curves(stage: Stage) -> None:
+    """Unfold the curves of Segment, wait until all frames are counted, and fold them again."""
+    from napari_unet.gui.disclosure import Disclosure
+
+    folded = stage.docks["Segment"].findChildren(Disclosure)
+    curves = next(part for part in folded if part.toggle.text() == "Curves")
+    curves.toggle.click()
+    stage.wait(lambda: not stage.widget("segment.curves_hint").text(), 60)
+    stage.picture(stage.holders["Segment"], "segment-curves")
+    curves.toggle.click()
+
+
 def train_a_little(stage: Stage, steps: int) -> None:
     """Outline the cells of two frames, as a person would, and train on them."""
     from napari_unet.sample_data import sample_movie
@@ -111,9 +123,6 @@ def main(steps: int) -> None:
     stage.picture(stage.holders["Segment"], "segment-empty")
     stage.viewer.open_sample(PLUGIN, "nuclei")
     stage.viewer.reset_view()
-    train_a_little(stage, steps)
-    stage.open("Export")
-    stage.open("Segment")
     stage.run("segment.run_movie")
     stage.widget("segment.threshold").setValue(0.6)
     stage.viewer.dims.set_current_step(0, 22)
@@ -121,6 +130,10 @@ def main(steps: int) -> None:
     stage.viewer.layers.selection.active = labels
     labels.mode = "pan_zoom"
     stage.picture(stage.holders["Segment"], "segment")
+    picture_of_curves(stage)
+    train_a_little(stage, steps)
+    stage.open("Export")
+    stage.open("Segment")
     stage.picture(stage.viewer.window._qt_window, "napari")  # noqa: SLF001 - for a picture only
     stage.open("Export")
     with tempfile.TemporaryDirectory(prefix="movies") as folder:

@@ -147,7 +147,7 @@ def test_a_layer_without_a_file_says_that_it_is_kept_in_memory(hand, movie):
     dock = hand.open("Train")
     assert not hand.find(dock, "movie.kept").text()
     hand.click(dock, "train.annotate")
-    assert "without a file" in hand.find(dock, "movie.kept").text()
+    assert "has no file" in hand.find(dock, "movie.kept").text()
 
 
 def test_channels_share_the_corrections_of_a_movie(hand, tmp_path):

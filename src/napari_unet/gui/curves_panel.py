@@ -38,9 +38,9 @@ class CurvesPanel(QWidget):
             "Click to go to a frame",
         )
         self.threshold = LinePlot(
-            "Cells against the threshold, this frame",
+            "Cells against threshold",
             "segment.count_over_threshold",
-            "Where the curve is flat, the number of cells hardly depends on the threshold. "
+            "Cells in the frame on screen. Where the curve is flat, the number of cells hardly depends on the threshold. "
             "Click to take a threshold",
         )
         self.line = Hint("Segment some frames first.", name="segment.curves_hint")

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 _WAIT_MS = 300  # after the last change, before it is written
 _NO_FILE = (
-    "This movie is a layer without a file: its labels are kept until napari closes. "
-    "Save it as a TIFF and open that, and they stay."
+    "This layer has no file: its labels last until napari closes. Save it as a TIFF to keep them."
 )
 
 
