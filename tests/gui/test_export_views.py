@@ -243,3 +243,33 @@ def test_channels_on_screen_together(hand, viewer, tmp_path):
     viewer.layers[0].visible = False
     assert len(look_on_screen(hand.session, None).channels) == 1
     assert isinstance(look, ScreenLook)
+
+
+def test_crop_to_view_and_back(hand, export, movie):
+    movie.corner_pixels = np.array([[0, 10, 20], [0, 49, 79]])
+    hand.click(export, "export.crop_view")
+    assert export.movie.overlay().crop == (10, 20, 50, 80)
+    hand.qtbot.waitUntil(lambda: picture(export).width() > 1.4 * picture(export).height())
+    hand.click(export, "export.crop_view")
+    assert export.movie.overlay().crop is None
+
+
+def test_probabilities_as_shown(hand, viewer, movie, small, tmp_path):
+    import tifffile
+
+    from napari_unet.engine.probabilities import Probabilities
+
+    probabilities = Probabilities.in_memory((len(small[1]), 1, *small[1].shape[1:]))
+    for t, frame in enumerate(small[1]):
+        probabilities.write(t, np.where(frame > 0, 255, 0).astype(np.uint8)[None])
+    live = LiveLabels(small[1].shape, probabilities)
+    hand.session.labels.show(live, viewer.add_labels(live, name="live"))
+    dock = hand.open("Export")
+    hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
+    formats = hand.find(dock, "export.format")
+    formats.setCurrentIndex(formats.findData("probabilities"))
+    assert not hand.find(dock, "export.meaning").isEnabled()
+    hand.click(dock, "export.save_labels")
+    hand.done()
+    found = np.squeeze(tifffile.imread(tmp_path / "out" / "probabilities.ome.tif"))
+    np.testing.assert_array_equal(found > 127, small[1] > 0)

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 OWNER = "export"
 _MEANINGS = {
-    "ids": "one id per cell and frame",
-    "linked": "one id per cell through time",
-    "laptrack": "the same, linked by LapTrack",
+    "ids": "ids of each frame",
+    "linked": "ids through time",
+    "laptrack": "through time, LapTrack",
     "mask": "1 for every cell",
 }
 

@@ -29,7 +29,7 @@ _STYLES = {
     "contours": "Outlines",
     "filled": "Filled",
     "side_by_side": "Raw | overlay",
-    "probability": "Raw | probability | overlay",
+    "probability": "Raw | prob. | overlay",
     "before_after": "Before | after",
 }
 _NOT_IN_LOOK = ("style", "fps")  # always in sight

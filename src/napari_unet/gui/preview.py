@@ -74,7 +74,7 @@ class Preview(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip("The frame on screen as it will be in the movie")
+        self.setToolTip("The frame on screen as it will be in the movie, without tails")
         self._say("")
 
     def update_scene(self, *_: Any) -> None:
