@@ -166,3 +166,58 @@ def test_channels_share_the_corrections_of_a_movie(hand, tmp_path):
     hand.find(dock, "movie.channel").setCurrentIndex(0)
     assert hand.session.labels.live is not live
     assert hand.session.labels.live[0, 16, 6] == 8
+
+
+def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, model_file, viewer):
+    dock = hand.open("Segment")
+    open_movie(hand, dock, file)
+    hand.find(dock, "segment.model_path").setText(str(model_file))
+    hand.click(dock, "segment.load_model")
+    hand.done()
+    viewer.dims.set_point(0, 0)
+    hand.click(dock, "segment.run_frame")
+    hand.done()
+    layer, live = hand.session.labels.layer, hand.session.labels.live
+    shown = np.asarray(live[0])
+    deleted, confirmed, *_ = np.unique(shown)[1:]
+
+    def paint(ys, xs, label):
+        layer.data_setitem((np.zeros(len(ys), int), ys, xs), label)
+
+    gone = np.nonzero(shown == deleted)
+    paint(*gone, 0)
+    live.confirm_cell(0, *(int(v) for v in np.argwhere(shown == confirmed)[0]))
+    free = np.argwhere(shown[:-12, :-12] == 0)[0] + 1
+    block = np.s_[free[0] : free[0] + 3, free[1] : free[1] + 3]
+    new = live.new_id()
+    live[(0, *block)] = new
+    ground = np.argwhere(shown == 0)[-1]
+    paint(ground[:1], ground[1:], 65535)
+    mine = {label: np.asarray(live[0]) == label for label in (new, confirmed, 65535)}
+
+    def check(labels):
+        for label, where in mine.items():
+            np.testing.assert_array_equal(np.asarray(labels[0]) == label, where)
+        assert not np.isin(np.asarray(labels[0])[gone], deleted).any()
+
+    for threshold in (0.1, 0.5, 0.9):
+        hand.find(dock, "segment.threshold").setValue(threshold)
+        check(live)
+    bundled = hand.session.models.all[0]
+    assert bundled.origin == "bundled"
+    hand.session.models.choose(bundled)
+    hand.click(dock, "segment.run_frame")
+    hand.done()
+    check(live)
+    folder = hand.session.keeper.folder
+    hand.qtbot.waitUntil(lambda: folder.state.model == bundled.name, timeout=5000)
+    viewer.layers.clear()
+    hand.session.models.choose(hand.session.models.all[-1])
+    open_movie(hand, dock, file)
+    went_on(hand, dock)
+    again = hand.session.labels.live
+    assert again is not live
+    check(again)
+    assert hand.session.models.chosen is bundled
+    assert again.settings.threshold == 0.9
+    np.testing.assert_array_equal(again[0], live[0])

@@ -40,8 +40,8 @@ class CurvesPanel(QWidget):
         self.threshold = LinePlot(
             "Cells against threshold",
             "segment.count_over_threshold",
-            "Cells in the frame on screen. Where the curve is flat, the number of cells hardly depends on the threshold. "
-            "Click to take a threshold",
+            "Cells in the frame on screen. Where the curve is flat, their number hardly depends on "
+            "the threshold. Click to take a threshold",
         )
         self.line = Hint("Segment some frames first.", name="segment.curves_hint")
         Column(self).add(self.line, self.time, self.threshold)
