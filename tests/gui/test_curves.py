@@ -26,17 +26,17 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     viewer.window._qt_window.show()
     over_time = hand.find(segment, "segment.count_over_time")
     over_threshold = hand.find(segment, "segment.count_over_threshold")
-    assert not over_time.isVisible() and not over_time.x.size
+    assert not over_time.isVisible() and not over_time.xs.size
     curves = [x for x in segment.findChildren(Disclosure) if x.toggle.text() == "Curves"]
     curves[0].open()
-    hand.qtbot.waitUntil(lambda: over_time.x.size == 6, timeout=10000)
+    hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
     slider = hand.find(segment, "segment.threshold")
     for threshold in (0.3, 0.8):
         slider.setValue(threshold)
         shown = [len(np.unique(live[t])) - 1 for t in range(6)]
-        np.testing.assert_array_equal(over_time.y, shown)
-    assert over_threshold.y.size == 254
+        np.testing.assert_array_equal(over_time.ys, shown)
+    assert over_threshold.ys.size == 254
     right = QPoint(over_time.width() - 8, over_time.height() // 2)
     hand.qtbot.mouseClick(over_time, Qt.MouseButton.LeftButton, pos=right)
     assert hand.session.frame == 5
@@ -95,3 +95,15 @@ def test_sizes_are_said_in_square_micrometres(hand, viewer, small):
     box.setValue(40)
     assert box.value() == 40
     assert box.text() == "40 px (10 µm²)"
+
+
+def test_a_moved_threshold_draws_the_labels_once(hand, segment, monkeypatch):
+    layer, live = hand.session.labels.layer, hand.session.labels.live
+    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.frame), timeout=10000)
+    drawn = []
+    refresh = type(layer).refresh
+    monkeypatch.setattr(
+        type(layer), "refresh", lambda self, *a, **k: (drawn.append(1), refresh(self, *a, **k))
+    )
+    hand.find(segment, "segment.threshold").setValue(0.33)
+    assert len(drawn) == 1

@@ -29,14 +29,14 @@ class LinePlot(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._title = title
-        self.x, self.y = np.zeros(0), np.zeros(0)
+        self.xs, self.ys = np.zeros(0), np.zeros(0)
         self.low, self.high, self.here = 0.0, 1.0, 0.0
 
     def show_curve(
         self, x: ArrayLike, y: ArrayLike, bounds: tuple[float, float], here: float
     ) -> None:
         """Draw a curve over the range ``bounds`` of x, and a line at ``here``."""
-        self.x, self.y = np.asarray(x, float), np.asarray(y, float)
+        self.xs, self.ys = np.asarray(x, float), np.asarray(y, float)
         self.low, self.high, self.here = *bounds, here
         self.update()
 
@@ -47,7 +47,7 @@ class LinePlot(QWidget):
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Tell which x was clicked."""
         area = self._area()
-        if event is None or area.width() <= 0 or not self.x.size:
+        if event is None or area.width() <= 0 or not self.xs.size:
             return
         share = (event.position().x() - area.left()) / area.width()
         self.clicked.emit(self.low + (self.high - self.low) * float(np.clip(share, 0, 1)))
@@ -61,10 +61,10 @@ class LinePlot(QWidget):
         faint.setAlphaF(0.25)
         painter.setPen(QPen(faint, 1))
         painter.drawRect(area)
-        top = float(self.y.max(initial=0)) or 1.0
+        top = float(self.ys.max(initial=0)) or 1.0
         spots = [
             QPointF(self._across(area, x), area.bottom() - area.height() * y / top)
-            for x, y in zip(self.x, self.y, strict=True)
+            for x, y in zip(self.xs, self.ys, strict=True)
         ]
         painter.setPen(QPen(CURVE, 2))
         painter.drawPolyline(QPolygonF(spots))
