@@ -33,7 +33,7 @@ class ExportTarget(QWidget):
         self.frames = QLineEdit(objectName=f"{owner}.frames")
         self.frames.setPlaceholderText("all, or 0,3-5")
         self.frames.setToolTip("Frames to export, counted from 0; empty for all")
-        self.done_only = CheckEditor("Only frames marked done")
+        self.done_only = CheckEditor("Only done frames")
         self.done_only.setObjectName(f"{owner}.done_only")
         self.done_only.setProperty("tip", "Leave out frames that nobody said are done")
         self.folder = QLineEdit(objectName=f"{owner}.folder")
@@ -80,7 +80,7 @@ class ExportTarget(QWidget):
         done = len(self._done_frames())
         allow(self.done_only, "" if done else "No frame of these labels is marked done")
         self.done_only.setText(
-            f"Only frames marked done ({done})" if done else "Only frames marked done"
+            f"Only done frames ({done})" if done else "Only frames marked done"
         )
 
     def unfinished(self) -> str:
