@@ -7,7 +7,8 @@ import pytest
 from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.measurement import TableSettings, measure_frame
+from napari_unet.engine.measurement import measure_frame
+from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.stack import Stack
 from napari_unet.engine.table import write_table
 

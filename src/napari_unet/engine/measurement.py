@@ -8,30 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
-from napari_unet.engine.settings import ADVANCED, Settings
+from napari_unet.engine.settings import TableSettings
 
 Columns = dict[str, NDArray[Any]]
-
-
-class TableSettings(Settings):
-    """What is measured beside the shape. Distances from an object's edge."""
-
-    ring: float | None = Field(
-        None, gt=0, le=100, title="Ring", json_schema_extra={"unit": "µm"},
-        description="Width of a ring around each cell whose intensity is measured too",
-    )  # fmt: skip
-    background_gap: int = Field(
-        2, ge=0, le=50, title="Background from", json_schema_extra={"unit": "px", **ADVANCED},
-        description="Pixels nearer to a cell do not count as its local background",
-    )  # fmt: skip
-    background_reach: int = Field(
-        12, ge=1, le=200, title="Background to", json_schema_extra={"unit": "px", **ADVANCED},
-        description="The local background is the median of the unlabelled pixels up to here",
-    )  # fmt: skip
 
 
 def measure_frame(

@@ -147,3 +147,11 @@ class OverlaySettings(Settings):
     crop: tuple[int, int, int, int] | None = Field(None, title="Crop", description="y0, x0, y1, x1 in pixels; empty for the whole frame", json_schema_extra=ADVANCED)
     zoom: float = Field(1.0, gt=0, le=8, title="Zoom", json_schema_extra=ADVANCED)
     quality: int = Field(20, ge=0, le=51, title="Quality", description="x264 crf: lower is better and larger", json_schema_extra=ADVANCED)
+
+
+class TableSettings(Settings):
+    """What is measured beside the shape. Distances from an object's edge."""
+
+    ring: float | None = Field(None, gt=0, le=100, title="Ring", description="Width of a ring around each cell whose intensity is measured too", json_schema_extra={"unit": "µm"})
+    background_gap: int = Field(2, ge=0, le=50, title="Background from", description="Pixels nearer to a cell do not count as its local background", json_schema_extra={"unit": "px", **ADVANCED})
+    background_reach: int = Field(12, ge=1, le=200, title="Background to", description="The local background is the median of the unlabelled pixels up to here", json_schema_extra={"unit": "px", **ADVANCED})

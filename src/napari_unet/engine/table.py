@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.measurement import TableSettings, measure_frame
+from napari_unet.engine.measurement import measure_frame
 from napari_unet.engine.outputs import (
     FrameInfo,
     check_frame,
@@ -23,6 +23,7 @@ from napari_unet.engine.outputs import (
     time_of,
     writing,
 )
+from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.sidecar import Provenance, write_sidecar
 from napari_unet.engine.tracking import Linker
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.measurement import TableSettings
+from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.cells_panel import CellsPanel
 from napari_unet.gui.dock import Dock
 from napari_unet.gui.export_target import ExportTarget

@@ -13,8 +13,7 @@ from napari_unet.gui.label_frames import LabelFrames, LinkedFrames
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    from napari_unet.engine.measurement import TableSettings
-    from napari_unet.engine.settings import OverlaySettings
+    from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.sidecar import Provenance
     from napari_unet.engine.stack import Stack
     from napari_unet.engine.tracking import Linker

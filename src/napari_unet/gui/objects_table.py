@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    from pandas import DataFrame
 
     from napari_unet.engine.stack import Stack
     from napari_unet.gui.label_frames import LabelFrames
@@ -32,11 +33,13 @@ class Measured:
     def __len__(self) -> int:
         return len(self.columns["label"])
 
-    def features(self) -> pd.DataFrame:
+    def features(self) -> DataFrame:
         """Give the table as napari's ``Labels.features`` wants it: ids in ``index``."""
+        from pandas import DataFrame  # slow to import, and wanted only once cells are measured
+
         rest = {name: values for name, values in self.columns.items() if name != "label"}
         known = {n: v for n, v in rest.items() if np.isfinite(v.astype(float)).any()}
-        return pd.DataFrame({"index": self.columns["label"], **known})
+        return DataFrame({"index": self.columns["label"], **known})
 
 
 def measure(
