@@ -79,9 +79,7 @@ class ExportTarget(QWidget):
         """Offer what the labels allow."""
         done = len(self._done_frames())
         allow(self.done_only, "" if done else "No frame of these labels is marked done")
-        self.done_only.setText(
-            f"Only done frames ({done})" if done else "Only frames marked done"
-        )
+        self.done_only.setText(f"Only done frames ({done})" if done else "Only frames marked done")
 
     def unfinished(self) -> str:
         """Say how many frames are not segmented yet; empty where all are."""
