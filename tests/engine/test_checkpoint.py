@@ -48,6 +48,7 @@ from pathlib import Path
 import torch
 from napari_unet.engine.checkpoint import load_checkpoint, save_checkpoint
 
+torch.set_num_threads(1)  # OpenMP does not survive a fork
 path, chance = Path(sys.argv[1]), random.Random(0)
 
 def save(step):
