@@ -40,6 +40,7 @@ DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data"))
 FIVE = "0,8,16,24,32"
 ONE = "16"
 BATCH, CROP = 6, 128
+ERRORS = ("missed", "invented", "merged", "split")  # per 100 cells
 
 
 def step_ratios(rounds: int) -> str:
@@ -122,9 +123,8 @@ def jobs(work: Path) -> Iterator[tuple[str, list[str] | None, Path]]:
     yield "5 frames, 5 min, from new", five, whole
 
 
-def scores(work: Path, only: str | None) -> str:
-    """Train, segment and evaluate each job by the command line; a table of the scores."""
-    rows = []
+def scores(work: Path, only: str | None) -> Iterator[tuple[str, ...]]:
+    """Train, segment and evaluate each job by the command line; a row of scores for each."""
     for words, options, labels in jobs(work):
         if only and only not in words:
             continue
@@ -135,25 +135,20 @@ def scores(work: Path, only: str | None) -> str:
             _cli("train", DATA / "01", labels, "--out", model, "--edge", "25", *options)
         _cli("segment", DATA / "01", "--out", out, "--model", model, "--no-movie")
         truth = DATA / "01_ST" / "SEG"
-        told = _cli(
-            "evaluate", out / "labels.tif", truth, "--border", "25", "--exclude", FIVE, "--json"
-        )
-        found = json.loads(told)
+        how = ("--border", "25", "--exclude", FIVE, "--json")
+        found = json.loads(_cli("evaluate", out / "labels.tif", truth, *how))
         shares = [f"{found[key]:.3f}" for key in ("seg", "iou", "f1")]
-        counts = [f"{found[key]:.1f}" for key in ("missed", "invented", "merged", "split")]
-        rows.append((words, *shares, *counts))
-        print(rows[-1], flush=True)
-    head = (
-        "HeLa 01, frames not learned from",
-        "SEG",
-        "IoU",
-        "F1@0.5",
-        "missed",
-        "invented",
-        "merged",
-        "split",
-    )
-    return markdown(head, rows)
+        yield words, *shares, *(f"{found[key]:.1f}" for key in ERRORS)
+
+
+def record(page: Path, row: tuple[str, ...]) -> None:
+    """Put a row into the page's table of scores, in place of an older one of the same words."""
+    head = ("HeLa 01, frames not learned from", "SEG", "IoU", "F1@0.5", *ERRORS)
+    text = page.read_text() if page.is_file() else ""
+    block = text.partition("<!-- bench:scores -->")[2].partition("<!-- /bench:scores -->")[0]
+    lines = [line.strip("| ").split(" | ") for line in block.splitlines() if line.startswith("|")]
+    rows = {line[0]: tuple(line) for line in lines[2:]} | {row[0]: row}
+    write_between_markers(page, "bench:scores", markdown(head, list(rows.values())))
 
 
 def _cli(*arguments: object) -> str:
@@ -166,15 +161,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scores", action="store_true")
-    parser.add_argument("--only", help="only jobs with this in their words; nothing is written")
+    parser.add_argument("--only", help="only scores of jobs with this in their words")
     arguments = parser.parse_args()
     page = ROOT / "docs" / "benchmarks.md"
     if arguments.scores or arguments.only:
         with tempfile.TemporaryDirectory() as work:
-            table = scores(Path(work), arguments.only)
-        print(table)
-        if not arguments.only:
-            write_between_markers(page, "bench:scores", table)
+            for row in scores(Path(work), arguments.only):
+                print(row, flush=True)
+                record(page, row)
     if arguments.only:
         return
     keep_heap()
