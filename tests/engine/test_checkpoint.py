@@ -61,13 +61,13 @@ for _ in range(8):
     if not (writer := os.fork()):
         for step in range(before + 1, sys.maxsize):
             save(step)
-    time.sleep(chance.uniform(0.02, 0.3))
+    time.sleep(chance.uniform(0.01, 0.15))
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     state = load_checkpoint(path)
     assert state["step"] >= before
     assert (state["a"] == state["step"]).all() and (state["b"] == state["step"]).all()
-assert state["step"] > 0  # writers did write before they were killed
+assert state["step"] > 8, state["step"]
 """
 
 

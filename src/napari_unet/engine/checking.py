@@ -68,7 +68,7 @@ class Checker:
 
     def fails_to_improve(self, patience: int | None) -> bool:
         """Whether the last ``patience`` checks brought nothing better."""
-        values = [(h["seg"] + h["f1"] + h["iou"]) / 3 for h in self.history]
+        values = [_agreement(h["seg"], h["f1"], h["iou"]) for h in self.history]
         return bool(
             patience
             and len(values) > patience
@@ -133,4 +133,8 @@ def _mostly_inside(labels: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[A
 
 def object_score(scores: Scores) -> float:
     """Give the one number that decides which weights are best: object and pixel agreement."""
-    return (scores.seg + scores.f1 + scores.iou) / 3
+    return _agreement(scores.seg, scores.f1, scores.iou)
+
+
+def _agreement(seg: float, f1: float, iou: float) -> float:
+    return (seg + f1 + iou) / 3

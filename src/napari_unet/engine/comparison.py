@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations import annotate
-from napari_unet.engine.checking import check
+from napari_unet.engine.checking import check, object_score
 from napari_unet.engine.metrics import Scores
 from napari_unet.engine.normalisation import Normaliser
 
@@ -37,7 +37,7 @@ def got_worse(record: Mapping[str, Any]) -> bool:
     before, after = record.get("before"), record.get("after")
     if not before or not after:
         return False
-    return _value(after) < _value(before) - _NOISE
+    return object_score(Scores(**after)) < object_score(Scores(**before)) - _NOISE
 
 
 def in_words(record: Mapping[str, Any]) -> list[str]:
@@ -56,10 +56,6 @@ def in_words(record: Mapping[str, Any]) -> list[str]:
     if got_worse(record):
         lines.append(f"It got worse: better go back to {record['parent_name']}.")
     return lines
-
-
-def _value(scores: Mapping[str, Any]) -> float:
-    return float(scores["seg"] + scores["f1"] + scores["iou"]) / 3
 
 
 def _scores(values: Mapping[str, Any]) -> str:

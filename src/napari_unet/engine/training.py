@@ -197,10 +197,11 @@ class _Run:
             )
 
     def _check(self) -> Scores | None:
-        held = [] if self.data.joined else self.data.held
-        if held and self.checker.due(self.plan, self.step, by_clock=self._by_clock):
-            return self.checker.check(self.learner.mean, held, self.step)
-        return None
+        if self.data.joined or self.split.validation is None:
+            return None
+        if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
+            return None
+        return self.checker.check(self.learner.mean, self.data.held, self.step)
 
     def _join(self) -> str:
         """Let the frame that was kept aside join, once it has said what there is to say."""
