@@ -198,12 +198,14 @@ def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Te
 
 
 def _change_cells(image: Tensor, labels: Tensor, amount: float, g: torch.Generator) -> Tensor:
-    """Give each cell a brightness of its own: dim beside bright ones, as cells cycle and express.
+    """Dim each cell by itself, in some crops much: as cells cycle and express.
 
     Crops are normalised, so background lies near 0 and a gain leaves it there.
     """
-    gains = torch.exp(_uniform(1024, -amount, amount, g)).to(image.device)
-    gain = torch.where(labels > 0, gains[labels.long() % 1024], 1.0)
+    amounts = _uniform(len(image), 0, amount, g)[:, None]
+    gains = torch.exp(-amounts * torch.rand((len(image), 1024), generator=g)).to(image.device)
+    gain = gains.gather(1, labels.flatten(1).long() % 1024).reshape(labels.shape)
+    gain = torch.where(labels > 0, gain, 1.0)
     return image * F.avg_pool2d(gain, 5, stride=1, padding=2, count_include_pad=False)
 
 

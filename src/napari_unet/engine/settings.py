@@ -86,7 +86,7 @@ class Augmentation(Settings):
     gamma: float = Field(0.3, ge=0, lt=1, title="Gamma", description="Largest change of the exponent, as its logarithm")
     noise: float = Field(0.05, ge=0, le=1, title="Noise", description="Largest standard deviation of added Gaussian noise")
     blur: float = Field(1.0, ge=0, le=5, title="Blur", description="Largest Gaussian sigma", json_schema_extra={"unit": "px"})
-    cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="Largest change of each cell's own brightness, as its logarithm")
+    cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="How much dimmer single cells are made at most, as a logarithm: 0.7 is half as bright")
 
     @classmethod
     def preset(cls, name: Literal["none", "light", "default", "strong"]) -> Augmentation:
