@@ -167,6 +167,18 @@ def test_what_a_full_disk_refused_is_written_later(written, monkeypatch):
     assert everything(Corrections(SHAPE, Journal(path)))[0] == everything(corrections)[0]
 
 
+def test_two_programs_do_not_write_to_one_journal(written):
+    path, _ = written
+    here, there = Corrections(SHAPE, Journal(path)), Corrections(SHAPE, Journal(path))
+    say(there, 2, 11)
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="another program or window has changed"):
+        say(here, 2, 12)
+    assert path.read_bytes() == before
+    say(there, 4, 12)
+    assert everything(Corrections(SHAPE, Journal(path))) == everything(there)
+
+
 def test_corrections_made_before_there_is_a_place_are_written_then(tmp_path):
     corrections = Corrections(SHAPE)
     say(corrections)

@@ -1,11 +1,13 @@
 """An append-only file of records, one checked line each: what was written is not lost.
 
 Each line is a CRC-32 and a JSON object. A line that was being written when the process died is
-cut off at the next opening; a damaged line before others is left out and said.
+cut off at the next opening; a damaged line before others is left out and said. A file that another
+program wrote to meanwhile is not written to: two persons' cells would get the same ids.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import logging
@@ -24,12 +26,14 @@ class Journal:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._end: int | None = None  # of the file as this journal knows it
 
     def read(self) -> list[dict[str, Any]]:
         """Read the whole records and cut off a torn end."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
+            self._end = 0
             return []
         except OSError as error:
             raise self._refused(error) from error
@@ -44,6 +48,7 @@ class Journal:
         if whole < len(data):
             logger.warning("%s: an unfinished last line is left out", self.path.name)
             self._cut(whole)
+        self._end = whole
         return records
 
     def append(self, record: dict[str, Any]) -> None:
@@ -53,18 +58,32 @@ class Journal:
         try:
             with self.path.open("ab", buffering=0) as file:
                 end = file.seek(0, os.SEEK_END)
-                if file.write(line) != len(line):
-                    file.truncate(end)
-                    raise OSError(errno.ENOSPC, "the disk is full")
-                os.fsync(file.fileno())
+                if self._end not in (None, end):
+                    raise self._changed()
+                try:
+                    if file.write(line) != len(line):
+                        raise OSError(errno.ENOSPC, "the disk is full")
+                    os.fsync(file.fileno())
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        file.truncate(end)
+                    raise
         except OSError as error:
             raise self._refused(error) from error
+        self._end = end + len(line)
 
     def _cut(self, length: int) -> None:
         try:
             os.truncate(self.path, length)
         except OSError as error:
             raise self._refused(error) from error
+
+    def _changed(self) -> BadInput:
+        return BadInput(
+            f"another program or window has changed {self.path} meanwhile; what you do here is not kept",
+            "one at a time for the corrections of a movie",
+            "close the movie here or there, and open it again",
+        )
 
     def _refused(self, error: OSError) -> BadInput:
         return BadInput(
