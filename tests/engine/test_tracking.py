@@ -110,13 +110,6 @@ def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
     assert linker.id_of()[2] == (2, int(first[5, 5]))
 
 
-def test_a_cut_goes_on_under_a_new_id():
-    linker = Linker()
-    linker(frame(_1=(5, 5)), 3)
-    assert linker(frame(_1=(5, 5)), 9, cut=True).max() == 2
-    assert linker.tracks[2].parent == 1
-
-
 @settings(max_examples=40, deadline=None)
 @given(hnp.arrays(np.uint16, (4, 6, 7), elements=st.integers(0, 4)))
 def test_linking_only_renames_objects(frames):

@@ -10,6 +10,7 @@ import tifffile
 from napari.plugins._npe2 import file_extensions_string_for_layers
 
 from napari_unet.engine.live_labels import LiveLabels
+from napari_unet.engine.probabilities import Probabilities
 
 PLUGIN = "napari-unet-live"
 
@@ -108,3 +109,34 @@ def test_cell_tracking_challenge_from_the_dialog(viewer, truth, small, tmp_path)
     assert set(rows[:, 0]) == {
         int(i) for f in folder.glob("mask*.tif") for i in np.unique(tifffile.imread(f)) if i
     }
+
+
+@pytest.mark.parametrize("name", ["cells_RES", "cells.tif", "cells.ome.tif", "cells.zip"])
+def test_ids_of_corrected_cells_stay(viewer, movie, small, tmp_path, name):
+    """One cell is the person's, with an id that no linker would give; the rest is the machine's."""
+    if name.endswith(".zip"):
+        pytest.importorskip("roifile")
+    probabilities = Probabilities.in_memory((len(small[1]), 1, *small[1].shape[1:]))
+    for t, frame in enumerate(small[1]):
+        probabilities.write(t, np.where(frame > 0, 230, 20).astype(np.uint8)[None])
+    live = LiveLabels(small[1].shape, probabilities)
+    cell = small[1][3] == small[1][3].max()
+    live[3] = np.where(cell, 4000, np.asarray(live[3]))
+    layer = viewer.add_labels(live, name="live")
+    if name.endswith("_RES"):
+        _, writers = file_extensions_string_for_layers([layer])
+        chosen = next(w for w in writers if w.command == f"{PLUGIN}.write_ctc")
+        viewer.layers.save(str(tmp_path / name), selected=True, _writer=chosen)
+        found = tifffile.imread(tmp_path / name / "mask003.tif")
+        rows = np.loadtxt(tmp_path / name / "res_track.txt", dtype=int, ndmin=2)
+        assert rows[rows[:, 0] == 4000, 1] == 3
+    elif name.endswith(".zip"):
+        import roifile
+
+        layer.save(str(tmp_path / name), plugin=PLUGIN)
+        assert "t003-4000" in [roi.name for roi in roifile.roiread(tmp_path / name)]
+        return
+    else:
+        layer.save(str(tmp_path / name), plugin=PLUGIN)
+        found = tifffile.imread(tmp_path / name)[3]
+    np.testing.assert_array_equal(found == 4000, cell)

@@ -54,36 +54,36 @@ class LabelFormat:
     name: str
     title: str
     suffix: str
-    open: Callable[[Path, FrameInfo, Stack], FrameWriter]
+    open: Callable[[Path, FrameInfo, Stack, Linker | None], FrameWriter]
     files: str | None = None
     links: bool = False
 
 
-def _open_zarr(path: Path, info: FrameInfo, stack: Stack) -> FrameWriter:
+def _open_zarr(path: Path, info: FrameInfo, stack: Stack, _: Linker | None) -> FrameWriter:
     from napari_unet.engine.zarr_labels import ZarrWriter  # an extra
 
     return ZarrWriter(path, info, stack)
 
 
-def _open_rois(path: Path, info: FrameInfo, _: Stack) -> FrameWriter:
+def _open_rois(path: Path, info: FrameInfo, _: Stack, __: Linker | None) -> FrameWriter:
     from napari_unet.engine.roi_zip import RoiZipWriter  # an extra
 
     return RoiZipWriter(path, info)
 
 
-def _images(suffix: str) -> Callable[[Path, FrameInfo, Stack], FrameWriter]:
-    return lambda path, info, _: ImageFolderWriter(path, info, suffix=suffix)
+def _images(suffix: str) -> Callable[[Path, FrameInfo, Stack, Linker | None], FrameWriter]:
+    return lambda path, info, *_: ImageFolderWriter(path, info, suffix=suffix)
 
 
 _FORMATS = (
-    LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", lambda p, i, _: OmeTiffWriter(p, i)),
-    LabelFormat("imagej", "ImageJ hyperstack", ".tif", lambda p, i, _: ImageJWriter(p, i)),
+    LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", lambda p, i, *_: OmeTiffWriter(p, i)),
+    LabelFormat("imagej", "ImageJ hyperstack", ".tif", lambda p, i, *_: ImageJWriter(p, i)),
     LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|0|labels"),
     LabelFormat(
         "ctc",
         "Cell Tracking Challenge",
         "_RES",
-        lambda p, i, _: ctc.CtcWriter(p, i),
+        lambda p, i, _, linker: ctc.CtcWriter(p, i, linker),
         ctc.OURS,
         links=True,
     ),
@@ -120,7 +120,8 @@ def write_labels(
     format
         A key of `LABEL_FORMATS`.
     semantic, linker
-        Write 1 for every cell instead of its id, or ids that are constant through time.
+        Write 1 for every cell instead of its id, or ids that are constant through time; formats
+        that always have those take their own linker where none is given.
     overwrite
         Replace an earlier export.
     provenance
@@ -130,6 +131,10 @@ def write_labels(
     kind = LABEL_FORMATS.get(format)
     if kind is None:
         raise BadInput(f"label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these")
+    if semantic and kind.links:
+        raise BadInput(
+            f"1 for every cell in {kind.title}", "ids through time", "choose another format for it"
+        )
     if positions is None and n is not None and n < len(stack):
         positions = range(n)
     info = FrameInfo.of(stack, positions)
@@ -141,7 +146,7 @@ def write_labels(
     else:
         target = check_folder(path, overwrite, kind.files, space)
     cleaned = _cleaned(frames, info, semantic, None if kind.links else linker)
-    return _stream(target, cleaned, stack, info, kind, provenance)
+    return _stream(target, cleaned, stack, info, kind, provenance, linker)
 
 
 def _cleaned(
@@ -179,7 +184,7 @@ def write_probabilities(
     target = check_target(path, overwrite, n_values * dtype.itemsize // 2)
     kind = LabelFormat(
         "probabilities", "probabilities", ".ome.tif",
-        lambda p, i, _: OmeTiffWriter(p, i, dtype=dtype, channel_names=names),
+        lambda p, i, *_: OmeTiffWriter(p, i, dtype=dtype, channel_names=names),
     )  # fmt: skip
     values = decode(np.arange(256))
     table = values if as_float else np.rint(values * 255).astype(np.uint8)
@@ -194,9 +199,10 @@ def _stream(
     info: FrameInfo,
     kind: LabelFormat,
     provenance: Provenance | None,
+    linker: Linker | None = None,
 ) -> Generator[int, None, Path]:
     place = output_file(path) if kind.files is None else output_folder(path)
-    with place as temporary, kind.open(temporary, info, stack) as writer:
+    with place as temporary, kind.open(temporary, info, stack, linker) as writer:
         for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
             with writing(path):
                 writer.write(frame)

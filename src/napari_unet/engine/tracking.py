@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
+
+if TYPE_CHECKING:
+    from napari_unet.engine.corrections import Corrections
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -59,7 +62,8 @@ class Linker:
 
     A division ends the mother's track and starts two with her as parent (as in the Cell
     Tracking Challenge). ``frozen`` holds for each position the ids a person gave: those objects
-    are never renumbered, and no other track ever takes such an id.
+    are never renumbered, and no other track ever takes such an id. ``origins`` gives for each
+    track of the frame linked last the one that its object comes from; 0 for none.
     """
 
     def __init__(
@@ -72,15 +76,12 @@ class Linker:
         self.tracks: dict[int, Track] = {}
         self._taken = {_RESERVED, *(i for ids in self.frozen.values() for i in ids)}
         self._next = 1
+        self.origins: dict[int, int] = {}
         self._before: Objects | None = None
         self._points: list[NDArray[np.float64]] = []
 
-    def __call__(self, labels: NDArray[Any], position: int, cut: bool = False) -> NDArray[Any]:
-        """Give the labels (Y, X) of the frame at ``position`` with linked ids, int32.
-
-        ``cut`` ends every track before this frame; those that go on get a new id with the old
-        one as parent, as the Cell Tracking Challenge wants it where frames are missing.
-        """
+    def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
+        """Give the labels (Y, X) of the frame at ``position`` with linked ids, int32."""
         now = measure_objects(labels)
         previous, mothers = self._origins(now, position)
         fixed = np.isin(now.ids, list(self.frozen.get(position, ())))
@@ -89,11 +90,14 @@ class Linker:
             before, mother = int(previous[new]), int(mothers[new])
             if fixed[new]:
                 now.track[new] = self._keep(own, position, mother or before)
-            elif before and not mother and not cut and before not in claimed:
+            elif before and not mother and before not in claimed:
                 now.track[new] = before
                 self.tracks[before].last = position
             else:
-                now.track[new] = self._begin(position, mother or (before if cut else 0))
+                now.track[new] = self.begin(position, mother)
+        self.origins = dict(
+            zip(now.track.tolist(), np.where(mothers, mothers, previous).tolist(), strict=True)
+        )
         self._before = now
         at = np.full((len(now.ids), 1), float(position))
         self._points.append(np.hstack([now.track[:, None].astype(np.float64), at, now.centroids]))
@@ -185,7 +189,8 @@ class Linker:
             self.tracks[own] = Track(own, position, position, before if before != own else 0)
         return own
 
-    def _begin(self, position: int, parent: int) -> int:
+    def begin(self, position: int, parent: int = 0) -> int:
+        """Give a new track's id, which no other track and no person has."""
         while self._next in self._taken:
             self._next += 1
         new = self._next
@@ -206,6 +211,13 @@ def link_frames(
     else:
         for t, frame in zip(positions, frames, strict=True):
             yield linker(frame, t)
+
+
+def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
+    """Give for each frame the ids that a person vouches for, as `Linker` takes them."""
+    if corrections is None:
+        return {}
+    return {t: frozenset(corrections.ids(t).tolist()) for t in corrections.frames()}
 
 
 def measure_objects(labels: NDArray[Any]) -> Objects:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,15 +207,14 @@ class ExportDock(Dock):
         return self._export(Path(), overwrite=False)
 
     def _export(self, folder: Path, overwrite: bool) -> Export:
+        from napari_unet.engine.tracking import frozen_ids
+
         layer = self.labels.layer()
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
         stack, labels = self.session.require_stack(), self.session.labels
         live = self.target.live()
         corrections = live.corrections if live else None
-        ids = (
-            {t: frozenset(corrections.ids(t)) for t in corrections.frames()} if corrections else {}
-        )
         return Export(
             stack,
             LabelFrames(layer.data, stack, layer.name),
@@ -226,7 +226,7 @@ class ExportDock(Dock):
             threshold=labels.settings.threshold if live else None,
             corrected=corrections.ids if corrections else None,
             probabilities=live.probabilities if live else None,
-            frozen=ids,
+            frozen=partial(frozen_ids, corrections),
         )
 
     def _on_replace(self) -> None:

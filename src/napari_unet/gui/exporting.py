@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.gui.label_frames import LabelFrames, LinkedFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.sidecar import Provenance
@@ -65,7 +65,7 @@ class Export:
     threshold: float | None = None
     corrected: Callable[[int], Collection[int]] | None = None
     probabilities: Any = None
-    frozen: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    frozen: Callable[[], dict[int, frozenset[int]]] = dict  # asked for in the worker
 
     @property
     def linked(self) -> bool:
@@ -79,9 +79,10 @@ class Export:
         return self._write_labels(format)
 
     def _write_labels(self, format: str) -> Generator[int, None, Path]:
-        from napari_unet.engine.export import write_labels
+        from napari_unet.engine.export import LABEL_FORMATS, write_labels
 
-        linker = (yield from self._find_linker()) if self.linked and format != "ctc" else None
+        links = LABEL_FORMATS[format].links
+        linker = (yield from self._find_linker()) if self.linked or links else None
         return (
             yield from write_labels(
                 self.folder / labels_name(self.stack.name, format),
@@ -89,7 +90,7 @@ class Export:
                 self.stack,
                 format=format,
                 positions=self.positions,
-                semantic=self.meaning == "mask",
+                semantic=self.meaning == "mask" and not links,
                 linker=linker,
                 overwrite=self.overwrite,
                 provenance=self.provenance,
@@ -204,7 +205,7 @@ class Export:
         """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
         from napari_unet.engine.tracking import Linker
 
-        frozen = dict(self.frozen)
+        frozen = self.frozen()
         if self.meaning != "laptrack":
             return Linker(frozen=frozen)
         from napari_unet.engine.laptrack_linker import LaptrackLinker

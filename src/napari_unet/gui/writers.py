@@ -64,15 +64,20 @@ def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> lis
 
 
 def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:
-    from napari_unet.engine.export import write_labels
+    from napari_unet.engine.export import LABEL_FORMATS, write_labels
+    from napari_unet.engine.tracking import Linker, frozen_ids
 
     stack, provenance = _movie_of(data, name, attributes)
     frames = LabelFrames(data, stack, name)
+    linker = None
+    if LABEL_FORMATS[format].links:  # the others write the ids as they are
+        linker = Linker(frozen=frozen_ids(getattr(data, "corrections", None)))
     writing = write_labels(
         path,
         (frames[t] for t in range(len(stack))),
         stack,
         format=format,
+        linker=linker,
         overwrite=True,  # napari has asked
         provenance=provenance,
     )
