@@ -61,13 +61,15 @@ for _ in range(8):
     if not (writer := os.fork()):
         for step in range(before + 1, sys.maxsize):
             save(step)
-    time.sleep(chance.uniform(0.01, 0.15))
+    written = path.stat().st_mtime_ns
+    while path.stat().st_mtime_ns == written:  # however slow the machine is
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0.0, 0.1))
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     state = load_checkpoint(path)
-    assert state["step"] >= before
+    assert state["step"] > before
     assert (state["a"] == state["step"]).all() and (state["b"] == state["step"]).all()
-assert state["step"] > 8, state["step"]
 """
 
 

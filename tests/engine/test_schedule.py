@@ -142,3 +142,15 @@ def test_plans_travel_in_records():
 
 def test_there_is_free_memory():
     assert free_memory(torch.device("cpu")) > 2**20
+
+
+def test_previews_do_not_crowd_out_checks():
+    clock = Clock()
+    clock.earlier = 100.0
+    clock.restore({"seconds": 100.0, "side_seconds": 20.0, "shown_seconds": 15.0})
+    assert clock.side_share == pytest.approx(0.2, rel=0.01)
+    assert clock.check_share == pytest.approx(0.05, rel=0.01)
+    with clock.aside(shown=True):
+        pass
+    assert clock.shown >= 15.0
+    assert clock.state().keys() == {"seconds", "side_seconds", "shown_seconds"}

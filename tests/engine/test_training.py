@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_unet.engine import training
-from napari_unet.engine.annotations import Annotations, annotate
+from napari_unet.engine.annotations import Annotations, FrameAnnotation, annotate
 from napari_unet.engine.checkpoint import load_checkpoint
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels import label_frame
@@ -291,6 +291,102 @@ def test_strokes_taken_back_leave(stack, annotated, left):
     assert model.record["frames"] == ([0] if left == (0,) else [0, 1, 2])
 
 
+def painted_on(annotations, t, *places):
+    """Annotations with one more cell of its own id at each place of frame ``t``."""
+    frame = annotations.frames[t]
+    labels = frame.labels.copy()
+    for label, place in places:
+        labels[place] = label
+    return Annotations(
+        annotations.shape,
+        {**annotations.frames, t: FrameAnnotation(labels, frame.supervised, frame.complete)},
+    )
+
+
+@pytest.mark.parametrize("others", [(), (4, 5)])
+def test_strokes_on_the_near_part_join_at_once_and_far_ones_with_the_rest(
+    stack, annotated, monkeypatch, others
+):
+    drawn = []
+    learn = Learner.learn
+
+    def watch(self, batch, rate, step):
+        drawn.append(set(batch.labels[batch.supervised > 0].unique().tolist()))
+        return learn(self, batch, rate, step)
+
+    monkeypatch.setattr(Learner, "learn", watch)
+    settings = TINY.replace(batch=8, augmentation=Augmentation.preset("none"), steps=40)
+    first = annotated(0, *others)
+    for t in others:  # frames without cells, so that a part of frame 0 is kept aside
+        first.frames[t].labels[:] = 0
+    places = (2000, np.s_[20:60, 10:50]), (3000, np.s_[20:60, 115:126])
+    more = painted_on(painted_on(first, 0, *places[:1]), 0, *places[1:])
+    steps, _ = finish(train(stack, first, settings), {4: TrainInput(annotations=more)})
+    assert "a quarter of frame 0" in steps[0].note
+    assert "now training on" in steps[4].note
+    seen = [{2000, 3000} & labels for labels in drawn]
+    assert not set().union(*seen[:4])
+    assert set().union(*seen[4:24]) == {2000}
+    assert set().union(*seen[24:]) == {2000, 3000}
+
+
+def test_strokes_on_what_is_kept_aside_change_nothing_yet(stack, annotated):
+    first = annotated(0)
+    more = painted_on(first, 0, (3000, np.s_[20:60, 115:126]))
+    steps, model = finish(train(stack, first, TINY), {4: TrainInput(annotations=more)})
+    assert steps[4].note is None
+    assert model.record["annotated"] == more.without_edge(TINY.edge).describe()
+    without, _ = finish(train(stack, first, TINY))
+    assert [s.loss for s in steps[:7]] == [s.loss for s in without[:7]]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(5, "is constant (5.0)"), (np.nan, "NaN or infinite"), (np.inf, "infinite")]
+)
+def test_a_frame_that_cannot_teach_is_left_out_and_the_run_goes_on(
+    world, annotated, value, said, tmp_path
+):
+    movie = world[0].astype(np.float32)
+    movie[5] = value if value == 5 else movie[5]
+    movie[5, 3, 4] = value
+    stack, file = Stack.from_array(movie, axes="TYX"), tmp_path / "run.ckpt"
+    more = TrainInput(annotations=annotated(0, 1, 3, 5))
+    run = train(stack, annotated(0, 1), TINY, checkpoint=file)
+    steps, model = finish(run, {2: more, 4: more, 6: TrainInput(preview=5)})
+    assert len(steps) == 12
+    assert said in steps[2].note and "frame 5" in steps[2].note and "left out" in steps[2].note
+    assert "now training on 2 frames" in steps[2].note  # 0 and 3; 1 is kept aside
+    assert steps[4].note is None  # said once
+    assert model.record["frames"] == [0, 1, 3]
+    _, again = finish(train(stack, more.annotations, TINY, checkpoint=file, resume=True))
+    assert again.record["frames"] == [0, 1, 3]
+
+
+def test_after_a_crash_the_same_is_kept_aside_whatever_was_painted_since(
+    stack, annotated, tmp_path
+):
+    file, more = tmp_path / "run.ckpt", annotated(0, 5, 6)
+    run = train(stack, annotated(0), TINY, checkpoint=file)
+    finish(run, {2: TrainInput(annotations=more), 4: TrainInput(stop=True)})
+    rest, model = finish(train(stack, more, TINY, checkpoint=file, resume=True))
+    assert "checked on a quarter of frame 0" in rest[0].note  # not on frame 5: it has seen that
+    assert model.record["checked_on"] == "a quarter of frame 0"
+
+
+def test_a_preview_waits_until_there_is_time_and_the_newest_wish_wins(stack, annotated):
+    settings = TINY.replace(validation="none")
+    run = train(stack, annotated(0, 1), settings)
+    kept = run.gi_frame.f_locals["self"]
+    next(run)
+    kept.clock.side = 1e3
+    assert run.send(TrainInput(preview=3)).preview is None
+    assert run.send(TrainInput(preview=7)).preview is None
+    assert next(run).preview is None
+    kept.clock.side = 0.0
+    assert next(run).preview[0] == 7
+    assert next(run).preview is None
+
+
 def test_the_frame_on_screen_is_shown(stack, annotated):
     settings = TINY.replace(validation="none", steps=6)
     steps, _ = finish(train(stack, annotated(0, 1), settings), {1: TrainInput(preview=7)})
@@ -381,6 +477,17 @@ def test_frames_that_cannot_teach(world, annotated, value, said):
     movie[1] = value if value == 5 else movie[1]
     movie[1, 3, 4] = value
     assert said in refused(Stack.from_array(movie, axes="TYX"), annotated(0, 1), TINY)
+
+
+@pytest.mark.parametrize("value", [5, np.nan])
+def test_a_frame_that_cannot_be_checked_on_is_refused_before_the_first_step(
+    world, annotated, value
+):
+    movie = world[0].astype(np.float32)
+    movie[1] = value
+    run = train(Stack.from_array(movie, axes="TYX"), annotated(0, 1, 2), TINY)  # 1 is kept aside
+    with pytest.raises(BadInput, match="frame 1"):
+        next(run)
 
 
 def test_a_base_for_other_channels(stack, annotated, two_channel_model):

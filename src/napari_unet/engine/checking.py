@@ -48,7 +48,7 @@ class Checker:
         """Whether to check after ``step``: where the clock decides, only while time allows."""
         if plan.steps is None or (step % math.ceil(plan.steps / _CHECKS) and step != plan.steps):
             return False
-        return not by_clock or self._clock.side_share < _CHECK_SHARE or step == plan.steps
+        return not by_clock or self._clock.check_share < _CHECK_SHARE or step == plan.steps
 
     def check(self, network: UNet, held: list[Checked], step: int) -> Scores:
         """Check now, at the threshold that suits best; keep the weights where none were better."""

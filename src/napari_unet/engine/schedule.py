@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field
@@ -51,6 +51,7 @@ class Clock:
     def __init__(self) -> None:
         self.earlier = 0.0  # of parts that were interrupted
         self.side = 0.0
+        self.shown = 0.0  # of the side, what went into previews
         self._started = time.monotonic()
         self._mark: tuple[int, float] | None = None
 
@@ -64,12 +65,28 @@ class Clock:
         """Share of the time that went into checks and previews."""
         return self.side / max(self.elapsed, 1e-6)
 
+    @property
+    def check_share(self) -> float:
+        """Share of the time that went into checks: previews must not crowd them out."""
+        return (self.side - self.shown) / max(self.elapsed, 1e-6)
+
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Count what happens inside as beside the steps."""
+    def aside(self, *, shown: bool = False) -> Iterator[None]:
+        """Count what happens inside as beside the steps, and whether it is a preview."""
         began = time.monotonic()
         yield
-        self.side += time.monotonic() - began
+        spent = time.monotonic() - began
+        self.side += spent
+        self.shown += spent if shown else 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Give the times, for a checkpoint."""
+        return {"seconds": self.elapsed, "side_seconds": self.side, "shown_seconds": self.shown}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's times."""
+        self.earlier, self.side = state["seconds"], state["side_seconds"]
+        self.shown = state.get("shown_seconds", 0.0)
 
     def left(self, plan: Plan, step: int) -> float | None:
         """Seconds until the last step, at the pace so far."""

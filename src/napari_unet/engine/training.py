@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_unet.engine.checking import Checker
-from napari_unet.engine.checkpoint import SECONDS_BETWEEN, load_checkpoint, save_checkpoint
+from napari_unet.engine.checkpoint import (
+    SECONDS_BETWEEN,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    state_of,
+)
 from napari_unet.engine.comparison import replay_scores
 from napari_unet.engine.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.initial_network import check_base, initial_network
 from napari_unet.engine.learner import Learner
-from napari_unet.engine.metrics import Scores
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.provenance import recommended_labels, training_record, typical_diameter
@@ -24,6 +28,7 @@ from napari_unet.engine.self_check import made_check, network_codes
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training_data import TrainingData
 from napari_unet.engine.training_step import TrainInput, TrainStep
+from napari_unet.engine.validation import Aside, keep_aside
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,9 +37,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations import Annotations, Split
+    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.metrics import Scores
     from napari_unet.engine.stack import Stack
     from napari_unet.engine.unet import UNet
+    from napari_unet.engine.validation import Split
 
 __all__ = ["TrainInput", "TrainStep", "train"]
 _JOIN = 0.6  # share of a run after which the frame kept aside joins
@@ -51,6 +58,7 @@ def train(
     base: Model | None = None,
     name: str = "model",
     checkpoint: Path | None = None,
+    checkpoint_every: float | None = None,
     resume: bool = False,
 ) -> Generator[TrainStep, TrainInput | None, Model]:
     """Train a U-Net on annotated frames; yields each step and returns the model.
@@ -66,7 +74,9 @@ def train(
     base
         Model to start from; it is not changed. A new network where not given.
     checkpoint
-        File that is written about every minute; remove it once the model is saved.
+        File that is written now and then; remove it once the model is saved.
+    checkpoint_every
+        Seconds from one to the next; less than a minute where not given.
     resume
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
 
@@ -77,15 +87,19 @@ def train(
 
     """
     settings = settings or TrainSettings()
+    state = load_checkpoint(checkpoint) if resume and checkpoint else {}
     annotations = annotations.without_edge(settings.edge)
+    annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
     annotations.check()
     check_base(stack, base)
-    state = load_checkpoint(checkpoint) if resume and checkpoint else None
-    split = annotations.split(settings.validation)
-    return _Run(stack, split, settings, base, name, checkpoint).loop(annotations, state)
+    split = keep_aside(annotations, settings.validation)
+    if "aside" in state:  # what it has learned from since must not be checked on
+        split = Aside(**state["aside"]).part(annotations)
+    every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
+    return Run(stack, split, settings, base, name, checkpoint, every).loop(annotations, state)
 
 
-class _Run:
+class Run:
     """One training, from its values to its model."""
 
     def __init__(
@@ -96,20 +110,23 @@ class _Run:
         base: Model | None,
         name: str,
         checkpoint: Path | None,
+        checkpoint_every: float,
     ) -> None:
         self.stack, self.split, self.settings = stack, split, settings
         self.base, self.name, self.checkpoint = base, name, checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.wish: int | None = None  # frame to preview once there is time
         self.step = 0
         self.plan: Plan
         self.before: Scores | None = None
 
     def loop(
-        self, annotations: Annotations, state: dict[str, Any] | None
+        self, annotations: Annotations, state: dict[str, Any]
     ) -> Generator[TrainStep, TrainInput | None, Model]:
         """Draw, learn, check, show, save; until the plan is done or the person stops it."""
         self._begin(annotations, state)
         note = f"training on {self.split.train.describe()}; checked on {self.split.words}"
-        saved, show = time.monotonic(), None
+        saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)
             loss, smaller = self._learn()
@@ -118,8 +135,8 @@ class _Run:
                 self.plan = self.clock.resolve(self.plan, self.step, self.settings.minutes or 5.0)
             validation = self._check()
             joined = self._join()
-            if self.checkpoint and time.monotonic() - saved > SECONDS_BETWEEN:
-                save_checkpoint(self.checkpoint, self._state())
+            if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
+                save_checkpoint(self.checkpoint, state_of(self))
                 saved = time.monotonic()
             sent = yield TrainStep(
                 self.step,
@@ -128,24 +145,21 @@ class _Run:
                 self.clock.left(self.plan, self.step),
                 loss,
                 validation,
-                self._preview(show),
+                self._preview(),
                 "; ".join(filter(None, (note, smaller, joined))) or None,
             )
-            note, show = "", None
-            if sent is not None:
-                show = sent.preview
-                note = self._take(sent.annotations)
+            note = self._take(sent)
             if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
                 break
         if self.checkpoint:  # until the caller has saved the model
-            save_checkpoint(self.checkpoint, self._state())
+            save_checkpoint(self.checkpoint, state_of(self))
         return self._finish()
 
     @property
     def _by_clock(self) -> bool:
         return self.settings.steps is None and self.settings.epochs is None
 
-    def _begin(self, annotations: Annotations, state: dict[str, Any] | None) -> None:
+    def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
         self.clock = Clock()
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
@@ -160,7 +174,9 @@ class _Run:
         self.label_settings = recommended_labels(self.base, self.diameter)
         self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
         self.learner = Learner(
-            initial_network(self.stack, self.settings, self.base), self.settings, device
+            initial_network(self.stack, self.settings, self.base),
+            self.settings,
+            device,
         )
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
         self.plan = first_plan(
@@ -172,7 +188,7 @@ class _Run:
             free=free_memory(device),
         )
         if state:
-            self._restore(state)
+            restore(self, state)
         elif self.base and self.data.held:
             self.before = self.checker.scores(
                 self.learner.mean, self.data.held, self.base.label_settings
@@ -210,57 +226,25 @@ class _Run:
         self.data.join()
         return f"{self.split.words} joins the training"
 
-    def _preview(self, t: int | None) -> tuple[int, NDArray[np.uint8]] | None:
-        if t is None or self.clock.side_share > _SIDE_SHARE:
+    def _preview(self) -> tuple[int, NDArray[np.uint8]] | None:
+        """Show the frame asked for last, as soon as there is time for it."""
+        if self.wish is None or self.clock.side_share > _SIDE_SHARE:
             return None
-        with self.clock.aside():
-            return t, network_codes(self.learner.mean, self.normaliser(self.stack[t]))
+        t, self.wish = self.wish, None
+        with self.clock.aside(shown=True):
+            try:
+                frame = self.normaliser(self.stack[t])
+            except BadInput:  # a frame that cannot be read is no reason to stop learning
+                return None
+            return t, network_codes(self.learner.mean, frame)
 
-    def _take(self, annotations: Annotations | None) -> str:
-        if annotations is None or not self.data.take(annotations.without_edge(self.settings.edge)):
+    def _take(self, sent: TrainInput | None) -> str:
+        if sent is None:
             return ""
-        return f"now training on {self.data.annotations.describe()}"
-
-    def _state(self) -> dict[str, Any]:
-        return {
-            "learner": self.learner.state(),
-            "plan": self.plan.model_dump(),
-            "step": self.step,
-            "seconds": self.clock.elapsed,
-            "side_seconds": self.clock.side,
-            "joined": self.data.joined,
-            "best": self.checker.best,
-            "threshold": self.checker.threshold,
-            "history": self.checker.history,
-            "before": asdict(self.before) if self.before else None,
-            "after": asdict(self.checker.kept) if self.checker.kept else None,
-            "begun_from": self._begun_from(),
-            "generator": self.generator.get_state(),
-        }
-
-    def _begun_from(self) -> dict[str, Any]:
-        """Say what a run must share with the one that it resumes."""
-        config = self.learner.network.config.model_dump(mode="json")
-        return {"config": config, "parent": self.base.sha256 if self.base else None}
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        if state.get("begun_from") != self._begun_from():
-            raise BadInput(
-                "the checkpoint belongs to another network",
-                "one of the same shape, begun from the same model",
-                "choose the model and settings it was begun with, or start a new training",
-            )
-        self.learner.restore(state["learner"])
-        self.plan = Plan.model_validate(state["plan"])
-        self.step = state["step"]
-        self.clock.earlier, self.clock.side = state["seconds"], state["side_seconds"]
-        self.checker.best, self.checker.history = state["best"], state["history"]
-        self.before = Scores(**state["before"]) if state["before"] else None
-        self.checker.threshold = state["threshold"]
-        self.checker.kept = Scores(**state["after"]) if state["after"] else None
-        self.generator.set_state(state["generator"])
-        if state["joined"]:
-            self.data.join()
+        self.wish = self.wish if sent.preview is None else sent.preview
+        if sent.annotations is None:
+            return ""
+        return self.data.take(sent.annotations.without_edge(self.settings.edge))
 
     def _replay(self, network: UNet) -> tuple[Scores | None, Scores | None]:
         """Scores before and after on samples of what the parent was trained on."""

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations import Annotations, FrameAnnotation, Split
+    from napari_unet.engine.annotations import Annotations, FrameAnnotation
     from napari_unet.engine.model import Model
     from napari_unet.engine.normalisation import Normaliser
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack import Stack
-
+    from napari_unet.engine.validation import Split
 
 _CHECKED_PIXELS = 4e6
 
@@ -42,14 +42,16 @@ class TrainingData:
     ) -> None:
         _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
+        self.left_out: set[int] = set()  # positions that cannot teach, painted on meanwhile
         self._stack, self._settings = stack, settings
         self._normaliser, self._device, self._base = normaliser, device, base
         self._images: dict[int, NDArray[np.float32]] = {}
+        self._learned = split.train
         self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
         self._sampler: PatchSampler | None = None
+        self.held = self._held()  # read now: one that cannot be checked on is refused at once
 
-    @property
-    def held(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
+    def _held(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
         """Images ``(C, Y, X)`` and annotations kept aside for checking.
 
         Evenly spaced ones where there are many: a check must not cost more than it tells.
@@ -87,34 +89,47 @@ class TrainingData:
 
     def join(self) -> None:
         """Let what was kept aside join the training."""
-        self.joined = True
+        self.joined, self._learned = True, self.annotations
         frames = self.annotations.frames.items()
         self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
         self._sampler = None
 
-    def take(self, annotations: Annotations) -> bool:
-        """Take new strokes in; what is kept aside stays aside. Tells whether anything changed.
+    def take(self, annotations: Annotations) -> str:
+        """Take new strokes in; gives a line on what is different now, empty where nothing is.
 
-        Frames whose strokes were taken back leave; where nothing would be left to learn from, all
-        stays as it was.
+        What is kept aside stays aside. Frames whose strokes were taken back leave, frames that
+        cannot teach are left out; where nothing would be left to learn from, all stays as it was.
         """
-        if not annotations.n_objects:
-            return False
-        held = (
-            () if self.joined or self.split.validation is None else self.split.validation.positions
-        )
+        noted = self._leave_out(annotations)
+        annotations = annotations.only(set(annotations.frames) - self.left_out)
+        learned = annotations if self.joined else self.split.aside.learned(annotations)
+        if not learned.n_objects:
+            return noted
+        known = self._learned.frames
         changed = {
             t: frame
-            for t, frame in annotations.frames.items()
-            if t not in held and frame is not self.annotations.frames.get(t)
+            for t, frame in learned.frames.items()
+            if t not in known or not _is_same(frame, known[t])
         }
-        frames = {t: frame for t, frame in self._frames.items() if t in annotations.frames}
+        frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
         frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
-        if not any(frame.n_supervised for frame in frames.values()):
-            return False
         left = self._frames.keys() - frames.keys()
-        self.annotations, self._frames, self._sampler = annotations, frames, None
-        return bool(changed or left)
+        self.annotations, self._learned = annotations, learned
+        if changed or left:
+            self._frames, self._sampler = frames, None
+            noted = "; ".join(filter(None, (noted, f"now training on {learned.describe()}")))
+        return noted
+
+    def _leave_out(self, annotations: Annotations) -> str:
+        """Find new frames that cannot teach; gives a line on them."""
+        lines = []
+        for t in sorted(annotations.frames.keys() - self.annotations.frames - self.left_out):
+            try:
+                self.image(t)
+            except BadInput as error:
+                self.left_out.add(t)
+                lines.append(f"{error.found}: it is left out")
+        return "; ".join(lines)
 
     def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
         settings, base = self._settings, self._base
@@ -123,6 +138,16 @@ class TrainingData:
             annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
         weight = border_weight(annotation.labels, settings.border_weight, settings.border_sigma)
         return prepare_frame(self.image(t), annotation, weight, self._device)
+
+
+def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:
+    """Whether two annotations of a frame teach the same."""
+    counts = one.supervised
+    return one is other or (
+        one.complete == other.complete
+        and np.array_equal(counts, other.supervised)
+        and np.array_equal(one.labels[counts], other.labels[counts])
+    )
 
 
 def _check_same_movie(stack: Stack, annotations: Annotations) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack import Stack, parse_frames
+from napari_unet.engine.validation import keep_aside
 from napari_unet.gui.half_painted import doubt
 from napari_unet.gui.rectangles import Rectangle, limit
 from napari_unet.gui.unfinished import Begun, checkpoint_of, remember
@@ -91,7 +92,7 @@ class Teacher:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
         annotations = self.read().without_edge(settings.edge)
         annotations.check()
-        split = annotations.split(settings.validation)
+        split = keep_aside(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.areas else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
         return Described(words, doubt(annotations, self._seen))
