@@ -220,3 +220,17 @@ def test_recipe_finds_its_model_beside_itself(world, tmp_path, run):
     words = ("segment", world.movie, "--recipe", tmp_path / "moved" / "recipe.json")
     answer = run(*words, "--no-movie", "--out", tmp_path / "out")
     assert answer.code == 0, answer.stderr
+
+
+def test_a_pixel_size_given_is_that_of_the_results(world, results, run, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(results, out)
+    before = (out / "objects.csv").read_bytes()
+    words = ("segment", world.movie, "--out", out, "--model", world.model, "--min-size", 5)
+    sizes = ("--pixel-size", 2.0, "--frame-interval", 7.0, "--no-movie", "--overwrite")
+    answer = run(*words, *sizes)
+    assert answer.code == 0, answer.stderr
+    assert (out / "objects.csv").read_bytes() != before
+    with Stack.open(out / "labels.tif") as labels:
+        assert (labels.pixel_size, labels.frame_interval) == (2.0, 7.0)
+    assert run(*words, "--pixel-size", 0).code == 2

@@ -175,6 +175,19 @@ def test_ome_metadata(tmp_path):
         assert np.array_equal(stack[2], image("TCYX")[2, 1])
 
 
+def test_a_selection_says_size_and_interval_in_place_of_the_file(tmp_path):
+    path = tmp_path / "movie.ome.tif"
+    metadata = {"axes": "TYX", "PhysicalSizeX": 0.5, "TimeIncrement": 60.0}
+    planes = {"Plane": {"DeltaT": [0.0, 61.0], "DeltaTUnit": ["s", "s"]}}
+    tifffile.imwrite(path, np.ones((2, 4, 5), np.uint8), metadata=metadata | planes)
+    with Stack.open(path, Selection(pixel_size=0.25, frame_interval=30.0)) as stack:
+        assert (stack.pixel_size, stack.frame_interval, stack.times) == (0.25, 30.0, None)
+        plain = stack.select(pixel_size=None, frame_interval=None)
+        assert (plain.pixel_size, plain.frame_interval) == (0.5, 60.0)
+        assert plain.times is not None
+        assert plain.fingerprint == stack.fingerprint
+
+
 @pytest.mark.parametrize(
     ("unit", "size"), [("um", 0.5), ("micron", 0.5), ("mm", 500.0), ("pixel", None), ("", None)]
 )

@@ -23,10 +23,15 @@ def info(
     channel: o.Channel = None,
     z: o.Z = None,
     position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    frame_interval: o.FrameInterval = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Say what is in a movie or a model file."""
-    values = _about(file, o.selection(axes, channel, z, position))
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+    )
+    values = _about(file, wanted)
     if as_json:
         typer.echo(json.dumps(values, indent=2))
         return

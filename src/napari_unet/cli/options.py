@@ -52,6 +52,8 @@ def selection(
     z: str | None = None,
     position: int | None = None,
     *,
+    pixel_size: float | None = None,
+    frame_interval: float | None = None,
     base: Recipe | None = None,
 ) -> Selection:
     """Which part of the file: the words of the command line, and a recipe's where left out."""
@@ -60,6 +62,8 @@ def selection(
         start,
         axes=axes,
         position=position,
+        pixel_size=pixel_size,
+        frame_interval=frame_interval,
         channel=_channel(channel),
         z=int(z) if z is not None and z.isdigit() else z,
     )
@@ -92,6 +96,10 @@ Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")
 Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]
 Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max")]
 Position = Annotated[int | None, option(Selection, "position", "--position", metavar="I")]
+PixelSize = Annotated[float | None, option(Selection, "pixel_size", "--pixel-size", metavar="UM")]
+FrameInterval = Annotated[
+    float | None, option(Selection, "frame_interval", "--frame-interval", metavar="SECONDS")
+]
 RunOn = Annotated[Device | None, option(PredictSettings, "device", "--device")]
 Threads = Annotated[int | None, option(PredictSettings, "threads", "--threads", metavar="N")]
 Threshold = Annotated[float | None, option(LabelSettings, "threshold", "--threshold", metavar="P")]

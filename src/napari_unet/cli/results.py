@@ -115,9 +115,15 @@ def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object
 
     try:
         settings = PredictSettings.model_validate(prediction)
-        same = (sidecar["source"]["fingerprint"], sidecar["model"]["sha256"])
+        source = sidecar["source"]
+        same = (source["fingerprint"], source["pixel_size_um"], source["frame_interval_s"])
+        by_model = sidecar["model"]["sha256"] == job.model.sha256
     except (ValidationError, KeyError, TypeError):
         return False
-    return same == (stack.fingerprint, job.model.sha256) and prediction_key(
-        stack, job.model, settings
-    ) == prediction_key(stack, job.model, job.predict)
+    wanted = (stack.fingerprint, stack.pixel_size, stack.frame_interval)
+    return (
+        by_model
+        and same == wanted
+        and prediction_key(stack, job.model, settings)
+        == prediction_key(stack, job.model, job.predict)
+    )

@@ -44,6 +44,8 @@ def segment(
     channel: o.Channel = None,
     z: o.Z = None,
     position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    frame_interval: o.FrameInterval = None,
     device: o.RunOn = None,
     precision: Annotated[
         Literal["auto", "fp32", "fp16", "bf16", "int8"] | None,
@@ -73,7 +75,9 @@ def segment(
     """
     of_shard = parse_shard(part) if part else None
     saved = Recipe.load(recipe) if recipe else None
-    wanted = o.selection(axes, channel, z, position, base=saved)
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval, base=saved
+    )
     base = saved.predict if saved else PredictSettings()
     predict = o.build(base, device=device, threads=threads, precision=precision, accurate=accurate)
     changes = {"threshold": threshold, "split": split, "min_size": min_size}

@@ -37,6 +37,8 @@ class Selection(Settings):
     position: int = Field(0, ge=0, title="Position", description="Image series of a multi-position file, from 0")
     channel: int | str | tuple[int, ...] | None = Field(None, title="Channel", description="Channel by number (from 0) or name; several numbers for a model with several input channels; the first where left empty")
     z: int | Literal["max"] = Field("max", title="Z", description="Section by number (from 0), or max for the maximum projection")
+    pixel_size: float | None = Field(None, gt=0, title="Pixel size", description="Edge of a pixel, in place of what the file says", json_schema_extra={"unit": "µm"})
+    frame_interval: float | None = Field(None, gt=0, title="Frame interval", description="Time from frame to frame, in place of what the file says", json_schema_extra={"unit": "s"})
 
 
 class Normalisation(Settings):

@@ -143,18 +143,18 @@ class Stack:
 
     @property
     def pixel_size(self) -> float | None:
-        """Edge of a pixel in µm."""
-        return self._source.metadata.pixel_size
+        """Edge of a pixel in µm: as selected, else as the source says."""
+        return self.selection.pixel_size or self._source.metadata.pixel_size
 
     @property
     def frame_interval(self) -> float | None:
-        """Seconds between frames."""
-        return self._source.metadata.frame_interval
+        """Seconds between frames: as selected, else as the source says."""
+        return self.selection.frame_interval or self._source.metadata.frame_interval
 
     @property
     def times(self) -> tuple[float, ...] | None:
-        """Seconds at which each frame was taken, where the file says."""
-        return self._source.metadata.times
+        """Seconds at which each frame was taken, where the file says and nobody says otherwise."""
+        return None if self.selection.frame_interval else self._source.metadata.times
 
     @property
     def numbered(self) -> bool:
