@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
 
 from napari_unet.engine.stack import Stack
 from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE, SMALL, sample_movie
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TOY_NUMBERS = (3, 4, 7, 10, 11, 20)  # as a person's export has them: with gaps
 
@@ -30,6 +28,18 @@ class Toy(NamedTuple):
 def toy() -> Toy:
     """The toy world in memory; read-only."""
     movie, labels = sample_movie(SMALL)
+    movie.flags.writeable = labels.flags.writeable = False
+    return Toy(movie, labels)
+
+
+@pytest.fixture(scope="session")
+def class_toy() -> Toy:
+    """A denser toy movie whose cells are of two classes, bright (1) and dim (2); read-only."""
+    movie, ids = sample_movie(frames=6, shape=(96, 128), density=12, seed=5)
+    ground = float(np.median(movie[ids == 0]))
+    dim = (ids > 0) & (ids % 2 == 0)
+    movie = np.where(dim, ground + 0.35 * (movie - ground), movie).astype(np.uint16)
+    labels = np.where(dim, 2, ids > 0).astype(np.uint16)
     movie.flags.writeable = labels.flags.writeable = False
     return Toy(movie, labels)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.class_labels import label_classes, labels_of
+from napari_unet.engine.class_scores import class_scores
 from napari_unet.engine.labels import frame_basins, label_frame
 from napari_unet.engine.metrics import FrameScores, Scores, frame_scores, pool
 from napari_unet.engine.self_check import network_codes
@@ -57,7 +59,8 @@ class Checker:
         threshold = best_threshold(found, self.settings.threshold)
         scores = found[threshold]
         value = object_score(scores)
-        self.history.append({"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou})
+        known = {"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou}
+        self.history.append(known | ({"classes": scores.class_iou} if scores.classes else {}))
         if not self.keep_best:
             self.kept, self.threshold = scores, threshold
         elif value >= self.best.get("score", -1.0):
@@ -68,7 +71,7 @@ class Checker:
 
     def fails_to_improve(self, patience: int | None) -> bool:
         """Whether the last ``patience`` checks brought nothing better."""
-        values = [_agreement(h["seg"], h["f1"], h["iou"]) for h in self.history]
+        values = [h.get("classes", _agreement(h["seg"], h["f1"], h["iou"])) for h in self.history]
         return bool(
             patience
             and len(values) > patience
@@ -78,8 +81,11 @@ class Checker:
 
 def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
     """Score a network's labels on annotated, normalised frames."""
+    outputs, classes = network.config.outputs, network.config.classes
     return pool(
-        score_labels(label_frame(network_codes(network, image), settings), annotation)
+        score_labels(
+            labels_of(network_codes(network, image), outputs, settings), annotation, classes
+        )
         for image, annotation in frames
     )
 
@@ -92,12 +98,17 @@ def scores_at(
 ) -> dict[float, Scores]:
     """Score a network's labels at several thresholds; each frame is predicted and split once."""
     found: dict[float, list[FrameScores]] = {threshold: [] for threshold in thresholds}
+    outputs, classes = network.config.outputs, network.config.classes
     for image, annotation in frames:
         codes = network_codes(network, image)
-        basins = frame_basins(codes, settings)
+        basins = None if classes else frame_basins(codes, settings)
         for threshold, scores in found.items():
-            labels = label_frame(codes, settings.replace(threshold=threshold), basins)
-            scores.append(score_labels(labels, annotation))
+            at = settings.replace(threshold=threshold)
+            if basins is None:
+                labels = label_classes(codes, outputs, at)
+            else:
+                labels = label_frame(codes, at, basins)
+            scores.append(score_labels(labels, annotation, classes))
     return {threshold: pool(scores) for threshold, scores in found.items()}
 
 
@@ -108,13 +119,17 @@ def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
     return best if gain > _CLEARLY else usual
 
 
-def score_labels(labels: NDArray[Any], annotation: FrameAnnotation) -> FrameScores:
-    """Score one frame where it is supervised.
+def score_labels(
+    labels: NDArray[Any], annotation: FrameAnnotation, classes: tuple[int, ...] = ()
+) -> FrameScores:
+    """Score one frame where it is supervised; labels are ids, or else numbers of ``classes``.
 
     Objects, of either side, count where most of them is supervised: what lies on unpainted
     ground is neither right nor wrong.
     """
     inside = annotation.supervised
+    if classes:
+        return class_scores(labels, annotation.labels, classes, inside)
     predicted = _mostly_inside(labels, inside)
     truth = _mostly_inside(annotation.labels, inside)
     return frame_scores(predicted, truth)
@@ -132,7 +147,12 @@ def _mostly_inside(labels: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[A
 
 
 def object_score(scores: Scores) -> float:
-    """Give the one number that decides which weights are best: object and pixel agreement."""
+    """Give the one number that decides which weights are best: object and pixel agreement.
+
+    Where classes are told apart, the mean of their IoU: a person wants each of them.
+    """
+    if scores.classes:
+        return scores.class_iou
     return _agreement(scores.seg, scores.f1, scores.iou)
 
 

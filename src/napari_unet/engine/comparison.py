@@ -63,4 +63,11 @@ def _scores(values: Mapping[str, Any]) -> str:
 
 
 def _objects(values: Mapping[str, Any]) -> str:
-    return str(Scores(**values))
+    scores = Scores(**values)
+    return classes_in_words(scores) if scores.classes else str(scores)
+
+
+def classes_in_words(scores: Scores) -> str:
+    """Say how well classes agree: ``mean IoU of classes 0.71 (1: 0.93, 2: 0.49)``."""
+    each = ", ".join(f"{number}: {iou:.2f}" for number, iou in scores.classes.items())
+    return f"mean IoU of classes {scores.class_iou:.3f} ({each})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.class_labels import class_outputs
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.unet import UNet, UNetConfig
 
@@ -13,14 +14,21 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 
-def initial_network(stack: Stack, settings: TrainSettings, base: Model | None) -> UNet:
-    """Give a copy of the base's network, or a new one for the channels of the movie."""
+def initial_network(
+    stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
+) -> UNet:
+    """Give a copy of the base's network, or a new one for the movie's channels and ``classes``."""
     if base:
         network = UNet(base.config)
         network.load_state_dict(base.network.state_dict())
         return network
     outputs = ("object", "border") if settings.border else ("object",)
-    config = UNetConfig(in_channels=_channels(stack), outputs=outputs, filters=settings.filters)
+    config = UNetConfig(
+        in_channels=_channels(stack),
+        outputs=class_outputs(classes) if classes else outputs,
+        filters=settings.filters,
+        softmax=bool(classes),
+    )
     return UNet(config)
 
 
@@ -28,14 +36,9 @@ def _channels(stack: Stack) -> int:
     return 1 if len(stack.shape) == 3 else stack.shape[1]
 
 
-def check_base(stack: Stack, base: Model | None) -> None:
-    """Refuse a base for other channels than the movie has, or one that tells classes apart."""
-    if base and any(name.startswith("class ") for name in base.config.outputs):
-        raise BadInput(
-            f"the model {base.name} tells {len(base.config.outputs) - 1} classes apart",
-            "a model of objects and their borders",
-            "start from a new network",
-        )
+def check_base(stack: Stack, base: Model | None, classes: tuple[int, ...] = ()) -> None:
+    """Refuse a base for other channels than the movie's, or other ``classes`` than the labels'."""
+    _check_classes(base, classes)
     if base and base.config.in_channels != _channels(stack):
         raise BadInput(
             f"the model {base.name} takes {base.config.in_channels} channels, "
@@ -43,3 +46,40 @@ def check_base(stack: Stack, base: Model | None) -> None:
             "as many channels as the model takes",
             "choose other channels, or start from a new model",
         )
+
+
+def _check_classes(base: Model | None, classes: tuple[int, ...]) -> None:
+    known = base.config.classes if base else ()
+    if base is None or not known:
+        if base is not None and classes:
+            raise BadInput(
+                f"the model {base.name} finds objects, the labels hold {_these(classes)}",
+                "labels of objects",
+                "start from a new network, or say that the labels are instances",
+            )
+        if len(classes) == 1:
+            raise BadInput(
+                f"the labels hold only {_these(classes)}",
+                "two classes or more",
+                "paint another class, or say that the labels are binary",
+            )
+        return
+    assert base is not None
+    if not classes:
+        raise BadInput(
+            f"the model {base.name} tells {_these(known)} apart, the labels hold objects",
+            "labels of its classes",
+            "start from a new network, or say that the labels are classes",
+        )
+    others = tuple(sorted(set(classes) - set(known)))
+    if others:
+        raise BadInput(
+            f"the labels hold {_these(others)}",
+            f"{_these(known)}, as the model {base.name}",
+            "start from a new network, or change the labels",
+        )
+
+
+def _these(classes: tuple[int, ...]) -> str:
+    """Say them in words: ``class 7``, ``classes 1, 2, 3``."""
+    return f"class{'es' * (len(classes) > 1)} {', '.join(map(str, classes))}"

@@ -1,4 +1,4 @@
-"""Label frames of any file as object ids: checked, renumbered where huge, masks parted in cells."""
+"""Label frames of any file: checked, ids renumbered where huge, masks parted in cells."""
 
 from __future__ import annotations
 
@@ -10,41 +10,16 @@ from scipy import ndimage
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from napari_unet.engine.stack import Stack
 
 BACKGROUND_ID = 65535
-Kind = Literal["auto", "instances", "binary"]
+Kind = Literal["auto", "instances", "binary", "classes"]
 
 
-def read_ids(
-    labels: Stack, positions: Iterable[int], kind: Kind = "auto", *, strokes: bool = False
-) -> list[NDArray[np.int32]]:
-    """Ids ``(Y, X)`` of frames; 0 and 65535 are background.
-
-    ``binary`` separates a mask into connected components; ``auto`` does so where all frames
-    together hold a single value, which may be 65535 unless that marks background ``strokes``.
-
-    Raises
-    ------
-    BadInput
-        Where a frame holds anything but whole numbers from 0 up.
-
-    """
-    frames = [_checked(labels, position) for position in positions]
-    found = {int(i) for ids in frames for i in np.unique(ids)[:4]} - {0}
-    if kind != "instances" and not strokes and found == {BACKGROUND_ID}:
-        frames = [(ids > 0).astype(np.int32) for ids in frames]
-        found = {1}
-    if kind == "binary" or (kind == "auto" and len(found - {BACKGROUND_ID}) == 1):
-        return [_components(ids) for ids in frames]
-    return [_renumbered(ids) for ids in frames]
-
-
-def _checked(labels: Stack, position: int) -> NDArray[np.int32]:
+def whole_numbers(labels: Stack, position: int) -> NDArray[np.int32]:
+    """Read a frame ``(Y, X)`` of labels; `BadInput` unless it holds whole numbers from 0 up."""
     frame = np.asarray(labels[position])
     if frame.dtype.kind == "f" and not np.array_equal(frame, np.rint(frame)):
         raise BadInput(
@@ -63,7 +38,8 @@ def _checked(labels: Stack, position: int) -> NDArray[np.int32]:
     return frame.astype(np.int32)
 
 
-def _components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give each piece of a mask ``(Y, X)`` an id; 65535 stays."""
     background = ids == BACKGROUND_ID
     found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
     found = np.asarray(found, np.int32)
@@ -71,7 +47,7 @@ def _components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
     return found
 
 
-def _renumbered(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+def renumbered(ids: NDArray[np.int32]) -> NDArray[np.int32]:
     """Give small ids in place of huge ones: memory is spent by id, and float32 holds 24 bits."""
     if not ids.size or ids.max() <= BACKGROUND_ID:
         return ids

@@ -48,10 +48,18 @@ class Learner:
             group["lr"] = rate
         self.network.train()
         image = batch.image.contiguous(memory_format=self._layout)
-        wanted = targets(batch.labels, self.network.config.outputs)
+        config = self.network.config
+        wanted = targets(batch.labels, config.outputs)
         with torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None):
             logits = self.network(image)
-        loss = masked_loss(logits.float(), wanted, batch.supervised, batch.weight, self.settings)
+        loss = masked_loss(
+            logits.float(),
+            wanted,
+            batch.supervised,
+            batch.weight,
+            self.settings,
+            exclusive=config.softmax,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self.optimizer)

@@ -22,6 +22,8 @@ def border_weight(labels: NDArray[np.integer], w0: float, sigma: float) -> NDArr
     ``labels (Y, X)``; d1 and d2 are the distances in px to the nearest and second nearest
     object. Each object is measured in its own neighbourhood, so the cost grows with their area.
     """
+    if not w0:
+        return np.zeros(labels.shape, np.float32)
     reach = int(np.ceil(2.5 * sigma))
     nearest = np.full((2, *labels.shape), 4.0 * reach, np.float32)
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -60,13 +62,21 @@ def _class_number(name: str) -> int:
 
 
 def masked_loss(
-    logits: Tensor, target: Tensor, supervised: Tensor, weight: Tensor, settings: TrainSettings
+    logits: Tensor,
+    target: Tensor,
+    supervised: Tensor,
+    weight: Tensor,
+    settings: TrainSettings,
+    *,
+    exclusive: bool = False,
 ) -> Tensor:
     """Loss of ``(N, K, Y, X)`` logits over supervised pixels.
 
     ``bce_dice``: weighted binary cross-entropy plus Dice (Milletari 2016); ``focal``: gamma 2
-    (Lin 2017).
+    (Lin 2017). ``exclusive`` classes have the cross-entropy of all together in its place.
     """
+    if exclusive:
+        return _class_loss(logits, target, supervised, settings)
     pixels = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if settings.loss == "focal":
         pixels = pixels * (1 - torch.exp(-pixels)) ** 2
@@ -74,7 +84,30 @@ def masked_loss(
     loss = (pixels * share).sum() / (share.sum() * logits.shape[1]).clamp(min=1)
     if settings.loss != "bce_dice":
         return loss
+    return loss + _dice(logits, target, supervised)
+
+
+def _class_loss(
+    logits: Tensor, target: Tensor, supervised: Tensor, settings: TrainSettings
+) -> Tensor:
+    """Cross-entropy of exclusive classes, background among them, and Dice over the classes.
+
+    The logits are those of each class against all the rest, so ``softplus(-logit)`` is minus the
+    logarithm of its softmax probability.
+    """
+    ground = (1 - target[:, :1]) * F.softplus(logits[:, :1])
+    classes = (target[:, 1:] * F.softplus(-logits[:, 1:])).sum(1, keepdim=True)
+    pixels = ground + classes
+    if settings.loss == "focal":
+        pixels = pixels * (1 - torch.exp(-pixels)) ** 2
+    loss = (pixels * supervised).sum() / supervised.sum().clamp(min=1)
+    if settings.loss != "bce_dice":
+        return loss
+    return loss + _dice(logits[:, 1:], target[:, 1:], supervised)
+
+
+def _dice(logits: Tensor, target: Tensor, supervised: Tensor) -> Tensor:
     p = torch.sigmoid(logits) * supervised
     overlap = (p * target).sum((0, 2, 3))
     total = p.sum((0, 2, 3)) + (target * supervised).sum((0, 2, 3))
-    return loss + (1 - (2 * overlap + 1) / (total + 1)).mean()
+    return (1 - (2 * overlap + 1) / (total + 1)).mean()

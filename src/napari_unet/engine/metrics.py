@@ -9,17 +9,19 @@ only one of them does every score is 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from napari_unet.engine.class_overlap import pooled_iou
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
+    from napari_unet.engine.class_overlap import Overlap
     from napari_unet.engine.stack import Stack
 
 Ints = NDArray[np.int64]
@@ -56,6 +58,7 @@ class FrameScores:
     missed: int
     invented: int
     number: int | None = None
+    classes: Overlap = field(default_factory=dict)
 
     @property
     def iou(self) -> float:
@@ -104,6 +107,12 @@ class Scores:
     n_frames: int
     n_truth: int
     n_predicted: int
+    classes: Mapping[str, float] = field(default_factory=dict)  # IoU of each, pooled over frames
+
+    @property
+    def class_iou(self) -> float:
+        """Mean IoU over the classes, where classes are told apart."""
+        return float(np.mean(list(self.classes.values()))) if self.classes else 0.0
 
     def __str__(self) -> str:
         parts = [f"{self.right:.0f} right", f"{self.missed:.0f} missed"]
@@ -177,6 +186,7 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
         n_frames=len(frames),
         n_truth=n_truth,
         n_predicted=n_predicted,
+        classes=pooled_iou(f.classes for f in frames),
     )
 
 
@@ -280,9 +290,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _seg(seg_sum: float, n_truth: int, n_predicted: int) -> float:
-    if n_truth == 0:
-        return float(n_predicted == 0)
-    return float(seg_sum / n_truth)
+    return float(seg_sum / n_truth) if n_truth else float(n_predicted == 0)
 
 
 def _det(cost: int, n_truth: int, n_predicted: int) -> float:

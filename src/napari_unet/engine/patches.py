@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _KINDS = 3  # supervised anywhere, on objects, where objects touch
 _SHARES = (0.4, 0.35, 0.25)
+_MOST_CENTRES = 1 << 16  # of each class in a frame
 _TOUCH = 4  # px: objects nearer than this to each other count as touching
 
 
@@ -36,6 +37,7 @@ class TrainingFrame:
     truth: Tensor
     centres: tuple[NDArray[np.int32], ...]
     n_supervised: int
+    of_classes: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,13 @@ def prepare_frame(
     annotation: FrameAnnotation,
     weight: NDArray[np.float32],
     device: torch.device,
+    *,
+    of_classes: bool = False,
 ) -> TrainingFrame:
-    """Put a normalised frame ``(C, Y, X)``, its annotation and border weight on the device."""
+    """Put a normalised frame ``(C, Y, X)``, its annotation and border weight on the device.
+
+    Crops of classes are drawn around each of them equally often, however rare it is.
+    """
     supervised = annotation.supervised
     touching = supervised & (weight > 0.25 * max(float(weight.max()), 1e-6)) & (weight > 0)
     kinds = (supervised, supervised & (annotation.labels > 0), touching)
@@ -62,10 +69,27 @@ def prepare_frame(
     centres = tuple(
         np.flatnonzero(kind).astype(np.int32) if kind.any() else whole for kind in kinds
     )
+    if of_classes:
+        even = _evenly(annotation.labels, supervised)
+        centres = (whole, even, even) if len(even) else (whole,) * _KINDS
     truth = np.stack([annotation.labels, supervised, weight]).astype(np.float32)
     return TrainingFrame(
-        torch.from_numpy(image).to(device), torch.from_numpy(truth).to(device), centres, len(whole)
+        torch.from_numpy(image).to(device),
+        torch.from_numpy(truth).to(device),
+        centres,
+        len(whole),
+        of_classes,
     )
+
+
+def _evenly(labels: NDArray[np.integer], supervised: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Flat indices of supervised pixels, as many of each class; rare ones come repeatedly."""
+    of_class = [np.flatnonzero(supervised & (labels == k)) for k in np.unique(labels) if k]
+    found = [where for where in of_class if len(where)]
+    n = min(_MOST_CENTRES, max(map(len, found), default=0))
+    steps = [np.linspace(0, len(where), n, endpoint=False).astype(np.intp) for where in found]
+    picked = [where[step] for where, step in zip(found, steps, strict=True)]
+    return np.concatenate(picked).astype(np.int32) if picked else np.zeros(0, np.int32)
 
 
 class PatchSampler:
@@ -107,7 +131,7 @@ class PatchSampler:
         truth = F.grid_sample(
             torch.stack(truths), grid, mode="nearest", padding_mode="zeros", align_corners=False
         )
-        if a.cells:
+        if a.cells and not self.frames[0].of_classes:
             image = _change_cells(image, truth[:, :1], a.cells, g)
         image = change_intensities(image, a, g)
         return Batch(image, truth[:, :1], truth[:, 1:2], truth[:, 2:])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet import __version__
+from napari_unet.engine.class_scores import class_pieces
 from napari_unet.engine.label_ids import BACKGROUND_ID
 from napari_unet.engine.settings import LabelSettings
 
@@ -24,7 +25,12 @@ _DEFAULT_DIAMETER = 30.0
 
 
 def typical_diameter(annotations: Annotations) -> float:
-    """Median diameter in px of the annotated objects, each as a circle of its area."""
+    """Median diameter in px of the annotated objects, each as a circle of its area.
+
+    Of classes: that of the pieces in which half of their area lies, specks being no objects.
+    """
+    if annotations.classes:
+        return _typical_piece(annotations)
     areas = [
         np.bincount(frame.labels[frame.supervised & (frame.labels != BACKGROUND_ID)])[1:]
         for frame in annotations.frames.values()
@@ -32,6 +38,25 @@ def typical_diameter(annotations: Annotations) -> float:
     sizes = np.concatenate(areas) if areas else np.zeros(0)
     sizes = sizes[sizes > 0]
     return float(np.sqrt(4 / np.pi * np.median(sizes))) if sizes.size else _DEFAULT_DIAMETER
+
+
+def _typical_piece(annotations: Annotations) -> float:
+    frames = annotations.frames.values()
+    pieces = [class_pieces(f.labels * f.supervised, annotations.classes) for f in frames]
+    found = [np.bincount(ids.ravel())[1:] for ids in pieces]
+    areas = np.sort(np.concatenate(found)) if found else np.zeros(0)
+    if not areas.size:
+        return _DEFAULT_DIAMETER
+    middle = np.searchsorted(np.cumsum(areas), areas.sum() / 2)
+    return float(np.sqrt(4 / np.pi * areas[min(int(middle), len(areas) - 1)]))
+
+
+def _figures(scores: Scores | None) -> dict[str, Any] | None:
+    """Give scores as plain values; classes only where they are told apart."""
+    if scores is None:
+        return None
+    values = asdict(scores)
+    return values if scores.classes else {k: v for k, v in values.items() if k != "classes"}
 
 
 def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
@@ -74,10 +99,10 @@ def training_record(
         "frames": list(annotations.positions),
         "annotated": annotations.describe(),
         "checked_on": checked_on,
-        "before": asdict(before) if before else None,
-        "after": asdict(after) if after else None,
-        "replay_before": asdict(replay[0]) if replay[0] else None,
-        "replay_after": asdict(replay[1]) if replay[1] else None,
+        "before": _figures(before),
+        "after": _figures(after),
+        "replay_before": _figures(replay[0]),
+        "replay_after": _figures(replay[1]),
         "settings": settings,
         "plan": plan,
         "steps": steps,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_unet.engine.labels import label_frame
+from napari_unet.engine.class_labels import labels_of
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.probability import encode_logits
 
@@ -63,7 +63,8 @@ def difference(
 def _labels(
     network: UNet, normalisation: Normalisation, settings: LabelSettings, frame: NDArray[Any]
 ) -> NDArray[np.uint16]:
-    return label_frame(network_codes(network, Normaliser(normalisation)(frame)), settings)
+    codes = network_codes(network, Normaliser(normalisation)(frame))
+    return labels_of(codes, network.config.outputs, settings)
 
 
 def _blobs(channels: int, diameter: float) -> NDArray[np.uint16]:

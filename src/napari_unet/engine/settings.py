@@ -61,6 +61,7 @@ class LabelSettings(Settings):
     max_size: int | None = Field(None, ge=1, title="Largest cell", description="Objects with more pixels are dropped; empty for no limit", json_schema_extra={"unit": "px", **ADVANCED})
     fill_holes: bool = Field(True, title="Fill holes", description="Close holes inside cells")
     drop_border: bool = Field(False, title="Drop cells at the edge", description="Leave out cells that touch the image edge", json_schema_extra=ADVANCED)
+    class_thresholds: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(max_length=63)] = Field((), title="Class thresholds", description="Least probability of each class, in their order, where a model tells classes apart; empty for the likeliest", json_schema_extra=ADVANCED)
 
 
 class PredictSettings(Settings):
@@ -119,7 +120,7 @@ class TrainSettings(Settings):
     border_weight: float = Field(5.0, ge=0, le=100, title="Border weight", description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells", json_schema_extra=ADVANCED)
     border_sigma: float = Field(5.0, gt=0, le=50, title="Border width", description="sigma of Ronneberger 2015", json_schema_extra={"unit": "px", **ADVANCED})
     edge: int = Field(0, ge=0, le=500, title="Leave out at the image edge", description="Band along the image edge that is not trained on", json_schema_extra={"unit": "px", **ADVANCED})
-    loss: Literal["bce_dice", "bce", "focal"] = Field("bce_dice", title="Loss", json_schema_extra=ADVANCED)
+    loss: Literal["bce_dice", "bce", "focal"] = Field("bce_dice", title="Loss", description="Of classes it is the cross-entropy of all of them, with Dice, alone, or focal", json_schema_extra=ADVANCED)
     learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the one-cycle schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)

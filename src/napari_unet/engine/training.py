@@ -91,7 +91,7 @@ def train(
     annotations = annotations.without_edge(settings.edge)
     annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
     annotations.check()
-    check_base(stack, base)
+    check_base(stack, base, annotations.classes)
     split = keep_aside(annotations, settings.validation)
     if "aside" in state:  # what it has learned from since must not be checked on
         split = Aside(**state["aside"]).part(annotations)
@@ -174,7 +174,7 @@ class Run:
         self.label_settings = recommended_labels(self.base, self.diameter)
         self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
         self.learner = Learner(
-            initial_network(self.stack, self.settings, self.base),
+            initial_network(self.stack, self.settings, self.base, annotations.classes),
             self.settings,
             device,
         )
@@ -271,7 +271,8 @@ class Run:
             seconds=self.clock.elapsed,
         )
         card = dict(self.base.card) if self.base else {}
-        card |= {"diameter": round(self.diameter, 1), "pixel_size": self.stack.pixel_size}
+        diameter = None if network.config.classes else round(self.diameter, 1)
+        card |= {"diameter": diameter, "pixel_size": self.stack.pixel_size}
         normalisation, network = self.normaliser.settings, network.cpu().eval()
         labels = self.label_settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)

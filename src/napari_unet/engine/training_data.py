@@ -132,12 +132,15 @@ class TrainingData:
         return "; ".join(lines)
 
     def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
-        settings, base = self._settings, self._base
-        if base is not None and not annotation.complete:
+        settings, base, classes = self._settings, self._base, self.annotations.classes
+        if base is not None and not annotation.complete and not classes:
             codes = network_codes(base.network, self.image(t))
             annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
-        weight = border_weight(annotation.labels, settings.border_weight, settings.border_sigma)
-        return prepare_frame(self.image(t), annotation, weight, self._device)
+        w0 = 0.0 if classes else settings.border_weight
+        weight = border_weight(annotation.labels, w0, settings.border_sigma)
+        return prepare_frame(
+            self.image(t), annotation, weight, self._device, of_classes=bool(classes)
+        )
 
 
 def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.settings import Settings
 
 
@@ -40,6 +41,11 @@ class UNetConfig(Settings):
         if self.softmax and len(self.outputs) < 2:
             raise ValueError("softmax needs a background and at least one class")
         return self
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Numbers of the classes it tells apart; () where it finds objects."""
+        return classes_of(self.outputs)
 
     @property
     def multiple(self) -> int:

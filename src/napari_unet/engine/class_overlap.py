@@ -1,0 +1,35 @@
+"""Overlap of two label images of classes: intersection and union of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    Overlap = Mapping[int, tuple[int, int]]  # (intersection, union) in px by class
+
+
+def overlap_of_classes(
+    predicted: NDArray[Any], truth: NDArray[Any], classes: Iterable[int]
+) -> Overlap:
+    """Count the pixels ``(Y, X)`` that both images, and that either, give to each class."""
+    masks = {number: (predicted == number, truth == number) for number in classes}
+    return {
+        number: (int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b)))
+        for number, (a, b) in masks.items()
+    }
+
+
+def pooled_iou(frames: Iterable[Overlap]) -> dict[str, float]:
+    """IoU over frames of each class that either side holds anywhere."""
+    sums: dict[int, tuple[int, int]] = {}
+    for frame in frames:
+        for number, (both, either) in frame.items():
+            so_far = sums.get(number, (0, 0))
+            sums[number] = (so_far[0] + both, so_far[1] + either)
+    return {str(k): both / either for k, (both, either) in sorted(sums.items()) if either}

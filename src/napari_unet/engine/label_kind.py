@@ -1,0 +1,102 @@
+"""What the numbers in labels are: ids of objects, a mask, or classes; guessed from the labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.label_ids import BACKGROUND_ID, components, renumbered, whole_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.label_ids import Kind
+    from napari_unet.engine.stack import Stack
+
+    Frames = Sequence[NDArray[np.integer]]
+
+MOST_CLASSES = 63  # a network has at most 64 outputs, one of them *object*
+_FEW, _SMALL = 16, 255  # guessed classes are few, and their numbers small
+_PIECE = 9  # px: smaller specks do not count as pieces
+_PIECES, _PIECES_EACH = 4.0, 2.0  # pieces of a class in a frame, on average and of each at least
+_LOOKED_AT = 8  # frames
+
+
+def read_labels(
+    labels: Stack, positions: Iterable[int], kind: Kind = "auto", *, strokes: bool = False
+) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
+    """Labels ``(Y, X)`` of frames, and the classes that their numbers stand for; () for objects.
+
+    0 and 65535 are background, but a mask may hold 65535 alone, unless that marks background
+    ``strokes``. ``binary`` parts a mask into connected components.
+
+    Raises
+    ------
+    BadInput
+        Where a frame holds anything but whole numbers from 0 up, or no classes where wanted.
+
+    """
+    frames = [whole_numbers(labels, position) for position in positions]
+    if kind == "auto":
+        kind = guess_kind(frames, strokes=strokes)
+    if kind == "classes":
+        return frames, class_numbers(frames)
+    if kind == "instances":
+        return [renumbered(ids) for ids in frames], ()
+    if not strokes and _values(frames) == {BACKGROUND_ID}:
+        frames = [(ids > 0).astype(np.int32) for ids in frames]
+    return [components(ids) for ids in frames], ()
+
+
+def guess_kind(frames: Frames, *, strokes: bool = False) -> Kind:
+    """Guess what label frames hold, with care: ids must never be taken for classes.
+
+    One number is a mask. Classes are a few small numbers, the same ones on most frames, each in
+    pieces all over a frame, whereas an object is one piece. Where every pixel has a number, the
+    commonest one may be the ground around the others and need not be in pieces.
+    """
+    values = _values(frames)
+    numbers = values - {BACKGROUND_ID}
+    if len(numbers) == 1 or (values == {BACKGROUND_ID} and not strokes):
+        return "binary"
+    if not 2 <= len(numbers) <= _FEW or max(numbers) > _SMALL:
+        return "instances"
+    painted = [frame for frame in frames if frame.any()]
+    looked_at = painted[:: -(-len(painted) // _LOOKED_AT)]
+    if all(frame.all() for frame in looked_at):
+        numbers.discard(int(np.bincount(looked_at[0].ravel()).argmax()))
+    pieces = [[_pieces(frame == number) for frame in looked_at] for number in sorted(numbers)]
+    on = [[n for n in row if n] for row in pieces]
+    common = all(2 * len(row) >= len(looked_at) and row for row in on)
+    scattered = common and min(float(np.mean(row)) for row in on) >= _PIECES_EACH
+    many = scattered and float(np.mean([n for row in on for n in row])) >= _PIECES
+    return "classes" if many else "instances"
+
+
+def class_numbers(frames: Frames) -> tuple[int, ...]:
+    """Numbers of the classes in label frames; `BadInput` where there are too many for classes."""
+    numbers = sorted(_values(frames) - {BACKGROUND_ID})
+    if len(numbers) > MOST_CLASSES or (numbers and numbers[-1] > BACKGROUND_ID):
+        raise BadInput(
+            f"the labels hold {len(numbers)} numbers up to {numbers[-1]}",
+            f"at most {MOST_CLASSES} classes, numbered below {BACKGROUND_ID}",
+            "say that they are instances, if each cell has a number of its own",
+        )
+    return tuple(numbers)
+
+
+def _values(frames: Frames) -> set[int]:
+    found: set[int] = set()
+    for frame in frames:
+        found.update(np.unique(frame).tolist())
+    return found - {0}
+
+
+def _pieces(mask: NDArray[np.bool_]) -> int:
+    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    return int(np.count_nonzero(np.bincount(pieces.ravel())[1:] >= _PIECE))
