@@ -17,6 +17,7 @@ from napari_unet.engine.settings import PredictSettings, Selection
 from napari_unet.gui import layers
 from napari_unet.gui.job import Job
 from napari_unet.gui.keeper import Keeper
+from napari_unet.gui.layer_stack import stack_of
 from napari_unet.gui.model_list import ModelList
 from napari_unet.gui.movie_labels import MovieLabels
 from napari_unet.gui.words import describe_stack
@@ -235,29 +236,12 @@ class Session:
         source = layers.source_of(image)
         selection = opened.selection if opened else source[1] if source else Selection()
         try:
-            stack = _stack_of(image, selection)
+            stack = stack_of(image, selection)
             opened = _Opened(stack.selection, stack, data=image.data)
         except BadInput as error:
             opened = _Opened(selection, problem=str(error), data=image.data)
         self._opened[image] = opened
         return opened
-
-
-def _stack_of(image: Image, selection: Selection) -> Stack:
-    from napari_unet.engine.stack import Stack
-
-    source = layers.source_of(image)
-    if source is not None:
-        return Stack.open(source[0], selection)
-    pixel_size, frame_interval = layers.scale_of(image)
-    return Stack.from_array(
-        image.data,
-        selection,
-        axes=selection.axes or layers.axes_of(image),
-        name=image.name,
-        pixel_size=pixel_size,
-        frame_interval=frame_interval,
-    )
 
 
 def _resolve(names: tuple[str, ...], index: int, opened: _Opened | None) -> MovieView:
