@@ -1,79 +1,59 @@
-"""Kill a prediction again and again; it goes on each time and ends with the same bytes.
+"""Kill predictions, trainings and painting again and again: nothing that was done is lost.
 
-``python benchmarks/bench_kill.py [--kills 50]``
+``python benchmarks/bench_kill.py [prediction|training|strokes …] [--kills 50]``; the table goes
+into docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-import torch
+import _killed_prediction
+import _killed_strokes
+import _killed_training
+from _interleave import markdown, write_between_markers
+from _kill import HEAD
 
-from _world import bench_model
-from napari_unet.engine.model import Model
-from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probabilities import Probabilities
-from napari_unet.engine.settings import PredictSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import sample_movie
-
-SETTINGS = PredictSettings(device="cpu", backend="torch", precision="fp32", threads=1)
-FRAMES = 2000
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+WORK = {
+    "prediction": _killed_prediction.killed,
+    "training": _killed_training.killed,
+    "strokes": _killed_strokes.killed,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", choices=[[], *WORK], help="all where not given")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--child", type=Path, default=None)
     options = parser.parse_args()
-    if options.child:
-        run(options.child, options.child / "killed.prob")
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        torch.set_num_threads(1)
-        bench_model(None)[0].save(folder / "model")
-        np.save(folder / "movie.npy", sample_movie(frames=8, shape=(96, 128))[0])
-        kill(folder, options.kills)
+    good = True
+    for what in options.what or WORK:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            found = WORK[what](Path(folder), options.kills, random.Random(0))
+        print(f"{what}, {time.monotonic() - began:.0f} s: {found}", flush=True)
+        record((what, *found.row()))
+        good &= found.good
+    sys.exit(not good)
 
 
-def run(folder: Path, path: Path) -> None:
-    """Predict, from wherever the file stands."""
-    model = Model.load(folder / "model.safetensors")
-    movie = np.load(folder / "movie.npy")
-    stack = Stack.from_array(movie[np.arange(FRAMES) % len(movie)], name="movie")
-    key, shape = prediction_key(stack, model, SETTINGS), probabilities_shape(stack, model)
-    with Probabilities.create(path, shape, key) as store:
-        print(int(store.computed.sum()), flush=True)
-        for _ in predict(stack, open_predictor(model, SETTINGS), store):
-            pass
-
-
-def kill(folder: Path, kills: int) -> None:
-    """Kill at random moments, finish once, and compare with a run that was left alone."""
-    moments, found = random.Random(0), []
-    command = [sys.executable, __file__, "--child", str(folder)]
-    for number in range(kills + 1):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            found.append(int(child.stdout.readline()))
-            if number < kills:
-                time.sleep(moments.uniform(0.0, 0.8))
-                child.kill()
-    run(folder, folder / "whole.prob")
-    same = (folder / "killed.prob").read_bytes() == (folder / "whole.prob").read_bytes()
-    grew = all(a <= b for a, b in pairwise(found))
-    print(f"killed {kills} times; frames found at each start: {found}")
-    print(f"never lost a frame: {grew}; same bytes as an undisturbed run: {same}")
-    sys.exit(not (same and grew))
+def record(row: tuple[str, ...]) -> None:
+    """Put a row into the page's table, in place of an older one of the same work."""
+    text = PAGE.read_text()
+    block = text.partition("<!-- bench:kill -->")[2].partition("<!-- /bench:kill -->")[0]
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()[3:]
+    ]
+    rows = {line[0]: tuple(line) for line in lines if line[0]} | {row[0]: row}
+    write_between_markers(
+        PAGE, "bench:kill", markdown(HEAD, [rows[what] for what in WORK if what in rows])
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Children that are killed -9 while they work, and what they had said until then."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KINDS = multiprocessing.get_all_start_methods()
+_CONTEXT = multiprocessing.get_context("forkserver" if "forkserver" in _KINDS else "spawn")
+if "forkserver" in _KINDS:  # torch is imported once, and has computed nothing when it forks
+    _CONTEXT.set_forkserver_preload(
+        ["napari_unet.engine.training", "napari_unet.engine.predictor", "napari_unet.sample_data"]
+    )
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What became of one kind of work; ``caught`` counts kills in the middle of a write."""
+
+    kills: int
+    caught: str
+    lost: str
+    broken: int
+    end: str
+    good: bool
+
+    def row(self) -> tuple[str, ...]:
+        """Columns of `HEAD` after the first."""
+        return str(self.kills), self.caught, self.lost, str(self.broken), self.end
+
+
+HEAD = ("killed -9, then started again", "kills", "while writing", "lost", "broken", "in the end")
+
+
+def run(work: Callable[..., None], *arguments: Any) -> list[Any]:
+    """Let ``work(say, *arguments)`` run to its end in a child; all it said."""
+    said, code = _listen(work, arguments, None, 0.0)
+    assert code == 0, f"the child ended with {code}"
+    return said
+
+
+def kill(work: Callable[..., None], *arguments: Any, after: int, delay: float) -> list[Any]:
+    """Kill a child ``delay`` s after it has said ``after`` things; all it said."""
+    return _listen(work, arguments, after, delay)[0]
+
+
+def _listen(
+    work: Callable[..., None], arguments: tuple[Any, ...], after: int | None, delay: float
+) -> tuple[list[Any], int | None]:
+    ours, theirs = _CONTEXT.Pipe(duplex=False)
+    child = _CONTEXT.Process(target=_work, args=(theirs, work, *arguments))
+    child.start()
+    theirs.close()  # so that the pipe ends with the child
+    said: list[Any] = []
+    try:
+        while after is None or len(said) < after:
+            said.append(ours.recv())
+        time.sleep(delay)
+        child.kill()
+        while True:
+            said.append(ours.recv())
+    except EOFError:
+        pass
+    child.join()
+    return said, child.exitcode
+
+
+def _work(pipe: Any, work: Callable[..., None], *arguments: Any) -> None:
+    work(pipe.send, *arguments)

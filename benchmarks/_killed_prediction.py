@@ -1,0 +1,54 @@
+"""A prediction that is killed and goes on ends with the same bytes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from _kill import Killed, kill, run
+from napari_unet.engine.model import Model
+from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
+from napari_unet.engine.predictor import open_predictor
+from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.settings import PredictSettings
+from napari_unet.engine.stack import Stack
+from napari_unet.sample_data import sample_movie
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from random import Random
+
+_SETTINGS = PredictSettings(device="cpu", backend="torch", precision="fp32", threads=1)
+_FRAMES = 300
+
+
+def killed(folder: Path, kills: int, chance: Random) -> Killed:
+    """Kill it in its first 0.8 s, again and again, finish once, and compare."""
+    np.save(folder / "movie.npy", sample_movie(frames=8, shape=(96, 128))[0])
+    model = Model.bundled()[0]
+    disturbed, whole = folder / "killed.prob", folder / "whole.prob"
+    found = [
+        kill(_predict, folder, model, disturbed, after=1, delay=chance.uniform(0, 0.8))[0]
+        for _ in range(kills)
+    ]
+    found += run(_predict, folder, model, disturbed)
+    run(_predict, folder, model, whole)
+    lost = sum(max(0, before - after) for before, after in pairwise(found))
+    same = disturbed.read_bytes() == whole.read_bytes()
+    end = f"{'the same' if same else 'other'} bytes as an undisturbed run"
+    return Killed(kills, "-", f"{lost} frames", 0, end, good=same and not lost)
+
+
+def _predict(say: Callable[[int], None], folder: Path, model_name: str, path: Path) -> None:
+    """Predict from wherever the file stands; says how many frames are there already."""
+    model = Model.load(model_name)
+    movie = np.load(folder / "movie.npy")
+    stack = Stack.from_array(movie[np.arange(_FRAMES) % len(movie)], name="movie")
+    key, shape = prediction_key(stack, model, _SETTINGS), probabilities_shape(stack, model)
+    with Probabilities.create(path, shape, key) as store:
+        say(int(store.computed.sum()))
+        for _ in predict(stack, open_predictor(model, _SETTINGS), store):
+            pass
