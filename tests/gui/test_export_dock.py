@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.gui.exporting import FORMATS
-
 
 @pytest.fixture
 def export(hand, movie, small, viewer, tmp_path):
@@ -18,12 +16,6 @@ def export(hand, movie, small, viewer, tmp_path):
     dock = hand.open("Export")
     hand.find(dock, "export.folder").setText(str(tmp_path / "ergebnis ä"))
     return dock
-
-
-def test_menu_has_the_engines_formats():
-    from napari_unet.engine.export import LABEL_FORMATS
-
-    assert {name: kind.title for name, kind in LABEL_FORMATS.items()} == FORMATS
 
 
 def test_labels_are_the_layers_pixel_for_pixel(hand, export, small, tmp_path):

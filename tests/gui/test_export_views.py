@@ -10,8 +10,8 @@ from napari.layers import Tracks
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_unet.engine import formats
 from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.gui import exporting
 from napari_unet.gui.screen_look import ScreenLook, look_on_screen
 
 
@@ -208,9 +208,9 @@ def test_before_without_other_labels_says_what_to_do(hand, export):
 
 
 def test_a_missing_extra_is_named(hand, viewer, movie, monkeypatch):
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
-    formats = hand.find(hand.open("Export"), "export.format")
-    item = formats.model().item(formats.findData("zarr"))
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    menu = hand.find(hand.open("Export"), "export.format")
+    item = menu.model().item(menu.findData("zarr"))
     assert not item.isEnabled()
     assert "[zarr]" in item.text()
 

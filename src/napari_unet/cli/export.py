@@ -1,83 +1,212 @@
-"""napari-unet export: labels, table and overlay movie from labels that are there already."""
+"""napari-unet export: labels, tables and overlay movies of a movie that is segmented already."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.outputs import prepare_folder
-from napari_unet.cli.progress import follow
-from napari_unet.cli.results import LABELS, MOVIE, TABLE
+from napari_unet.cli.progress import follow, say
+from napari_unet.cli.words import counted
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.formats import TABLE, labels_name, movie_name, still_name
+from napari_unet.engine.settings import OverlaySettings, TableSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.exporting import Export
+
+Format = Literal[
+    "imagej",
+    "ome-tiff",
+    "zarr",
+    "ctc",
+    "tiffs",
+    "pngs",
+    "rois",
+    "probabilities",
+    "probabilities-float",
+]
+_MOVIES = {"mp4": ".mp4", "avi": ".avi", "pngs": ""}
 
 
 def export(
     movie: o.Movie,
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Labels of its frames.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    labels: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="LABELS",
+            help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
+            show_default="the session beside the movie",
+        ),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            help="How labels are written.", show_default="imagej; ome-tiff where ids have 32 bits"
+        ),
+    ] = None,
+    values: Annotated[
+        Literal["ids", "linked", "laptrack", "mask"],
+        typer.Option(
+            help="What the pixels hold: ids of each frame, ids through time, or 1 for every cell."
+        ),
+    ] = "ids",
+    frames: o.Frames = None,
+    done_only: Annotated[
+        bool, typer.Option("--done-only", help="Only frames marked done in napari.")
+    ] = False,
     write_labels: Annotated[
-        bool, typer.Option("--labels/--no-labels", help="Write labels.tif (OME-TIFF).")
+        bool, typer.Option("--labels/--no-labels", help="Write labels.")
     ] = True,
     table: Annotated[bool, typer.Option("--table/--no-table", help="Write objects.csv.")] = True,
-    overlay: Annotated[bool, typer.Option("--movie/--no-movie", help="Write overlay.mp4.")] = True,
+    ring: Annotated[float | None, o.option(TableSettings, "ring", metavar="UM")] = None,
+    overlay: Annotated[bool, typer.Option("--movie/--no-movie", help="Write the movie.")] = True,
+    movie_format: Annotated[
+        Literal["mp4", "avi", "pngs"], typer.Option(help="H.264, Motion JPEG, or pictures.")
+    ] = "mp4",
+    still: Annotated[
+        int | None, typer.Option(metavar="FRAME", help="Write this frame as PNG at 300 dpi, too.")
+    ] = None,
     style: Annotated[
-        str | None, o.option(OverlaySettings, "style", metavar="contours|filled|side_by_side")
+        str | None,
+        o.option(
+            OverlaySettings,
+            "style",
+            metavar="contours|filled|side_by_side|probability|before_after",
+        ),
+    ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(metavar="LABELS", help="The labels that before_after compares with."),
     ] = None,
     fps: Annotated[float | None, o.option(OverlaySettings, "fps", metavar="F")] = None,
+    length: Annotated[float | None, o.option(OverlaySettings, "length", metavar="S")] = None,
+    line_width: Annotated[int | None, o.option(OverlaySettings, "line_width", metavar="PX")] = None,
+    opacity: Annotated[float | None, o.option(OverlaySettings, "opacity", metavar="P")] = None,
+    show_ids: Annotated[
+        bool | None, o.option(OverlaySettings, "show_ids", "--ids/--no-ids")
+    ] = None,
+    tail: Annotated[int | None, o.option(OverlaySettings, "tail", metavar="N")] = None,
+    show_time: Annotated[
+        bool | None, o.option(OverlaySettings, "show_time", "--time/--no-time")
+    ] = None,
+    scale_bar: Annotated[
+        bool | None, o.option(OverlaySettings, "show_scale_bar", "--scale-bar/--no-scale-bar")
+    ] = None,
+    title: Annotated[str | None, o.option(OverlaySettings, "title_text", "--title")] = None,
+    crop: Annotated[
+        str | None, o.option(OverlaySettings, "crop", "--crop", metavar="Y0,X0,Y1,X1")
+    ] = None,
+    zoom: Annotated[float | None, o.option(OverlaySettings, "zoom", metavar="F")] = None,
+    quality: Annotated[int | None, o.option(OverlaySettings, "quality", metavar="N")] = None,
     axes: o.Axes = None,
     channel: o.Channel = None,
     z: o.Z = None,
     position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Write labels, table and overlay movie of a movie whose labels are there already."""
-    wanted = o.selection(axes, channel, z, position)
-    look = o.build(OverlaySettings(), style=style, fps=fps)
-    parts = {LABELS: write_labels, TABLE: table, MOVIE: overlay}
-    names = [name for name, asked in parts.items() if asked]
+    """Write labels, table and overlay movie of a movie whose labels are there already.
 
+    Labels are a file, or what napari keeps beside the movie: the model's with all corrections.
+    """
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+    )
+    look = o.build(
+        OverlaySettings(), style=style, fps=fps, length=length, line_width=line_width,
+        opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
+        show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), zoom=zoom, quality=quality,
+    )  # fmt: skip
+    columns = o.build(TableSettings(), ring=ring)
+    kind = _MOVIES[movie_format]
+
+    from napari_unet.engine.outputs import check_positions
     from napari_unet.engine.stack import Stack
 
-    with Stack.open(movie, wanted) as stack, Stack.open(labels) as given:
-        _check(stack, given)
-        prepare_folder(out, names, overwrite=overwrite)
-        for name in names:
-            follow(_writer(name, out / name, stack, given, look), name, len(stack))
-            typer.echo(out / name)
+    with ExitStack() as files:
+        stack = files.enter_context(Stack.open(movie, wanted))
+        given = files.enter_context(open_labels(stack, labels))
+        earlier = files.enter_context(open_same(before, stack)) if before else None
+        job = _job(given, out, frames, done_only, values)
+        chosen = format or ("ome-tiff" if given.wide else "imagej")
+        steps = len(job.positions)
+        parts: dict[str, tuple[Callable[[], Generator[int, None, Path]], int]] = {}
+        if write_labels:
+            name = labels_name(stack.name, chosen)
+            parts[name] = partial(job.write_labels, chosen), steps
+        if table:
+            parts[TABLE] = partial(job.write_table, columns), steps
+        if overlay:
+            write = partial(job.write_movie, look, _plain_look(), kind, earlier)
+            parts[movie_name(kind)] = write, job.movie_steps(look)
+            job.check_movie(look, earlier)
+        if still is not None:
+            check_positions([still], len(stack))
+            write = partial(job.write_still, look, _plain_look(), still, earlier)
+            parts[still_name(still)] = write, 1
+        prepare_folder(out, parts, overwrite=overwrite)
+        for name, (begin, n) in parts.items():
+            typer.echo(follow(begin(), name, n))
 
 
-def _check(stack: Stack, labels: Stack) -> None:
-    if labels.shape != stack.shape[:1] + stack.frame_shape:
+def _crop(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def _plain_look() -> Any:
+    from napari_unet.engine.exporting import PlainLook
+
+    return PlainLook()
+
+
+def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: Any) -> Export:
+    from napari_unet.engine.exporting import Export
+    from napari_unet.engine.tracking import frozen_ids
+
+    positions = _positions(given, frames, done_only)
+    missing = given.unsegmented(positions)
+    if missing:
+        say(f"{missing} of {counted(len(positions), 'frame')} are not segmented yet.")
+    corrections = given.corrections
+    return Export(
+        given.stack,
+        given.frames,
+        out,
+        positions,
+        overwrite=True,  # the folder was looked at before
+        provenance=given.provenance,
+        meaning=values,
+        threshold=given.threshold,
+        corrected=corrections.ids if corrections is not None else None,
+        probabilities=given.probabilities,
+        frozen=partial(frozen_ids, corrections),
+    )
+
+
+def _positions(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ...]:
+    from napari_unet.engine.stack import parse_frames
+
+    n = len(given.stack)
+    chosen = tuple(sorted(parse_frames(frames, n))) if frames else tuple(range(n))
+    if not done_only:
+        return chosen
+    done = given.corrections.complete_frames if given.corrections is not None else ()
+    found = tuple(t for t in chosen if t in done)
+    if not found:
         raise BadInput(
-            f"the labels {labels.name} are {_size(labels)}",
-            f"{_size(stack)}, as the movie {stack.name}",
-            "give labels of all frames of this movie",
+            "none of these frames is marked done",
+            "frames marked done in napari, in the session of this movie",
+            "mark some there, or leave --done-only out",
         )
-
-
-def _size(stack: Stack) -> str:
-    return f"{len(stack)} frames of {stack.frame_shape[0]} x {stack.frame_shape[1]} pixels"
-
-
-def _writer(
-    name: str, path: Path, stack: Stack, labels: Stack, look: OverlaySettings
-) -> Generator[int, None, Path]:
-    from napari_unet.engine.export import write_labels
-    from napari_unet.engine.movie import write_movie
-    from napari_unet.engine.table import write_table
-
-    frames = (labels[t] for t in range(len(labels)))
-    if name == LABELS:
-        return write_labels(path, frames, stack, n=len(labels), overwrite=True)
-    if name == TABLE:
-        return write_table(path, frames, stack, overwrite=True)
-    return write_movie(path, stack, labels, look, overwrite=True)
+    return found

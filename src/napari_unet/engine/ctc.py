@@ -24,7 +24,6 @@ from napari_unet.engine.tracking import Linker, Track
 if TYPE_CHECKING:
     from napari_unet.engine.outputs import FrameInfo
 
-OURS = r"mask\d+\.tif|res_track\.txt"
 _LARGEST_NUMBER = 9999
 
 

@@ -1,4 +1,4 @@
-"""Labels and tables in the formats other programs open, and the names of the formats.
+"""Labels and tables in the formats other programs open.
 
 Every export streams frame by frame, yields the position it wrote and returns the path. It
 writes to a temporary name and is renamed when whole, with a sidecar JSON beside it.
@@ -7,15 +7,15 @@ writes to a temporary name and is renamed when whole, with a sidecar JSON beside
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine import ctc
+from napari_unet.engine.ctc import CtcWriter
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.formats import LABEL_FORMATS, LabelFormat
 from napari_unet.engine.label_files import (
     FrameWriter,
     ImageFolderWriter,
@@ -47,51 +47,25 @@ __all__ = ["LABEL_FORMATS", "LabelFormat", "write_labels", "write_probabilities"
 _COMPRESSION = 10
 
 
-@dataclass(frozen=True)
-class LabelFormat:
-    """One way to write labels: ``files`` is the pattern of its files where it is a folder."""
+def _open_writer(
+    format: str, path: Path, info: FrameInfo, stack: Stack, linker: Linker | None
+) -> FrameWriter:
+    """Open the writer of a format; those of extras are imported here."""
+    if format == "ome-tiff":
+        return OmeTiffWriter(path, info)
+    if format == "imagej":
+        return ImageJWriter(path, info)
+    if format == "ctc":
+        return CtcWriter(path, info, linker)
+    if format == "zarr":
+        from napari_unet.engine.zarr_labels import ZarrWriter
 
-    name: str
-    title: str
-    suffix: str
-    open: Callable[[Path, FrameInfo, Stack, Linker | None], FrameWriter]
-    files: str | None = None
-    links: bool = False
+        return ZarrWriter(path, info, stack)
+    if format == "rois":
+        from napari_unet.engine.roi_zip import RoiZipWriter
 
-
-def _open_zarr(path: Path, info: FrameInfo, stack: Stack, _: Linker | None) -> FrameWriter:
-    from napari_unet.engine.zarr_labels import ZarrWriter  # an extra
-
-    return ZarrWriter(path, info, stack)
-
-
-def _open_rois(path: Path, info: FrameInfo, _: Stack, __: Linker | None) -> FrameWriter:
-    from napari_unet.engine.roi_zip import RoiZipWriter  # an extra
-
-    return RoiZipWriter(path, info)
-
-
-def _images(suffix: str) -> Callable[[Path, FrameInfo, Stack, Linker | None], FrameWriter]:
-    return lambda path, info, *_: ImageFolderWriter(path, info, suffix=suffix)
-
-
-_FORMATS = (
-    LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif", lambda p, i, *_: OmeTiffWriter(p, i)),
-    LabelFormat("imagej", "ImageJ hyperstack", ".tif", lambda p, i, *_: ImageJWriter(p, i)),
-    LabelFormat("zarr", "OME-Zarr", ".ome.zarr", _open_zarr, r"zarr\.json|0|labels"),
-    LabelFormat(
-        "ctc",
-        "Cell Tracking Challenge",
-        "_RES",
-        lambda p, i, _, linker: ctc.CtcWriter(p, i, linker),
-        ctc.OURS,
-        links=True,
-    ),
-    LabelFormat("tiffs", "One TIFF for each frame", "_labels", _images(".tif"), r"t\d+\.tif"),
-    LabelFormat("pngs", "One PNG for each frame", "_labels", _images(".png"), r"t\d+\.png"),
-    LabelFormat("rois", "ImageJ ROIs", ".zip", _open_rois),
-)
-LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
+        return RoiZipWriter(path, info)
+    return ImageFolderWriter(path, info, suffix=".png" if format == "pngs" else ".tif")
 
 
 def write_labels(
@@ -128,13 +102,7 @@ def write_labels(
         Goes into the sidecar.
 
     """
-    kind = LABEL_FORMATS.get(format)
-    if kind is None:
-        raise BadInput(f"label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these")
-    if semantic and kind.links:
-        raise BadInput(
-            f"1 for every cell in {kind.title}", "ids through time", "choose another format for it"
-        )
+    kind = _kind_of(format, semantic)
     if positions is None and n is not None and n < len(stack):
         positions = range(n)
     info = FrameInfo.of(stack, positions)
@@ -146,7 +114,21 @@ def write_labels(
     else:
         target = check_folder(path, overwrite, kind.files, space)
     cleaned = _cleaned(frames, info, semantic, None if kind.links else linker)
-    return _stream(target, cleaned, stack, info, kind, provenance, linker)
+    return _stream(
+        target, cleaned, stack, info, kind, provenance,
+        lambda temporary: _open_writer(format, temporary, info, stack, linker),
+    )  # fmt: skip
+
+
+def _kind_of(format: str, semantic: bool) -> LabelFormat:
+    kind = LABEL_FORMATS.get(format)
+    if kind is None:
+        raise BadInput(f"label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these")
+    if semantic and kind.links:
+        raise BadInput(
+            f"1 for every cell in {kind.title}", "ids through time", "choose another format for it"
+        )
+    return kind
 
 
 def _cleaned(
@@ -182,14 +164,14 @@ def write_probabilities(
     names = tuple(probabilities.outputs)
     n_values = len(info) * len(names) * info.shape[0] * info.shape[1]
     target = check_target(path, overwrite, n_values * dtype.itemsize // 2)
-    kind = LabelFormat(
-        "probabilities", "probabilities", ".ome.tif",
-        lambda p, i, *_: OmeTiffWriter(p, i, dtype=dtype, channel_names=names),
-    )  # fmt: skip
+    kind = LabelFormat("probabilities", "probabilities", ".ome.tif")
     values = decode(np.arange(256))
     table = values if as_float else np.rint(values * 255).astype(np.uint8)
     frames = (table[probabilities[t]] for t in info.positions)
-    return _stream(target, frames, stack, info, kind, provenance)
+    return _stream(
+        target, frames, stack, info, kind, provenance,
+        lambda temporary: OmeTiffWriter(temporary, info, dtype=dtype, channel_names=names),
+    )  # fmt: skip
 
 
 def _stream(
@@ -199,10 +181,10 @@ def _stream(
     info: FrameInfo,
     kind: LabelFormat,
     provenance: Provenance | None,
-    linker: Linker | None = None,
+    open_writer: Callable[[Path], FrameWriter],
 ) -> Generator[int, None, Path]:
     place = output_file(path) if kind.files is None else output_folder(path)
-    with place as temporary, kind.open(temporary, info, stack, linker) as writer:
+    with place as temporary, open_writer(temporary) as writer:
         for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
             with writing(path):
                 writer.write(frame)

@@ -119,7 +119,7 @@ def write_movie(
     settings = settings or OverlaySettings()
     sources = _Sources(stack, labels, probabilities, before, tracks)
     info = FrameInfo.of(stack, positions)
-    _check(sources, settings)
+    check_movie(stack, labels, settings, probabilities, before)
     shape = picture_shape(info.shape, settings)
     kind = Path(path).suffix.lower()
     kind = kind if kind in MOVIE_FORMATS else ""
@@ -159,7 +159,7 @@ def write_still(
         raise BadInput(f"a still named {path.name}", ".png or .tif", "change the end of its name")
     sources = _Sources(stack, labels, probabilities, before, tracks)
     info = FrameInfo.of(stack, [position])
-    _check(sources, settings)
+    check_movie(stack, labels, settings, probabilities, before)
     target = check_target(path, overwrite)
     look = look or movie_look(stack, settings)
     tails = Tails(tracks, settings.tail)
@@ -246,12 +246,19 @@ def _ahead(
                 future.cancel()
 
 
-def _check(sources: _Sources, settings: OverlaySettings) -> None:
-    shape = tuple(int(n) for n in sources.stack.frame_shape)
-    if len(sources.labels) != len(sources.stack):
+def check_movie(
+    stack: Stack,
+    labels: Frames,
+    settings: OverlaySettings,
+    probabilities: Frames | None = None,
+    before: Frames | None = None,
+) -> None:
+    """Refuse what cannot become a movie: labels of another length, a crop outside the frame."""
+    shape = tuple(int(n) for n in stack.frame_shape)
+    if len(labels) != len(stack):
         raise BadInput(
-            f"labels of {len(sources.labels)} frames",
-            f"{len(sources.stack)}, as the movie",
+            f"labels of {len(labels)} frames",
+            f"{len(stack)}, as the movie",
             "give labels of the same movie",
         )
     if settings.crop is not None:
@@ -262,9 +269,9 @@ def _check(sources: _Sources, settings: OverlaySettings) -> None:
                 f"y0, x0, y1, x1 within {shape[0]} x {shape[1]} pixels",
                 "choose a crop inside the frame",
             )
-    if settings.style == "probability" and sources.probabilities is None:
+    if settings.style == "probability" and probabilities is None:
         raise BadInput("no probabilities", "those of this movie", "segment it first")
-    if settings.style == "before_after" and sources.before is None:
+    if settings.style == "before_after" and before is None:
         raise BadInput(
             "no earlier labels", "labels to compare with", "choose the labels from before"
         )

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.files import atomic_path
-from napari_unet.engine.settings import LabelSettings, Settings
+from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
 if TYPE_CHECKING:
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack
 
 _PACKAGES = ("napari-unet-live", "torch", "numpy", "scipy", "scikit-image", "tifffile")
+_SETTINGS: dict[str, type[Settings]] = {"labels": LabelSettings, "prediction": PredictSettings}
 _UNET = "Ronneberger O, Fischer P, Brox T (2015), doi:10.1007/978-3-319-24574-4_28"
 _NAPARI = "napari contributors (2019), doi:10.5281/zenodo.3555620"
 
@@ -85,6 +86,24 @@ def write_sidecar(
     with atomic_path(sidecar_path(path)) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return sidecar_path(path)
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Give what the sidecar of labels at ``path`` says of their making; what is missing is None."""
+    try:
+        said = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        model, settings = said["model"], said["settings"]
+        known: dict[str, Settings] = {
+            name: kind.model_validate(settings[name])
+            for name, kind in _SETTINGS.items()
+            if name in settings
+        }
+        corrected = said.get("corrected_objects")
+        return Provenance(
+            model["name"], model["sha256"], dict(model.get("training") or {}), known, corrected
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return Provenance()
 
 
 def versions() -> dict[str, str]:

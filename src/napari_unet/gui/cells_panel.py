@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from qtpy.QtGui import QShowEvent
 
-    from napari_unet.gui.exporting import Export
+    from napari_unet.engine.exporting import Export
     from napari_unet.gui.session import Session
 
 _WAIT_MS = 200

@@ -11,20 +11,20 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.settings import TableSettings
-from napari_unet.gui.cells_panel import CellsPanel
-from napari_unet.gui.dock import Dock
-from napari_unet.gui.export_target import ExportTarget
-from napari_unet.gui.exporting import (
-    FORMATS,
+from napari_unet.engine.exporting import Export
+from napari_unet.engine.formats import (
+    LABEL_FORMATS,
     PROBABILITIES,
     TABLE,
-    Export,
     labels_name,
     missing_extra,
     movie_name,
     still_name,
 )
+from napari_unet.engine.settings import TableSettings
+from napari_unet.gui.cells_panel import CellsPanel
+from napari_unet.gui.dock import Dock
+from napari_unet.gui.export_target import ExportTarget
 from napari_unet.gui.forms import ChoiceEditor, SettingsForm
 from napari_unet.gui.job import Task
 from napari_unet.gui.label_frames import LabelFrames
@@ -78,7 +78,9 @@ class ExportDock(Dock):
 
     def _build_labels(self) -> None:
         self.format = QComboBox(objectName="export.format")
-        for name, title in {**FORMATS, **PROBABILITIES}.items():
+        for kind in LABEL_FORMATS.values():
+            self.format.addItem(kind.title, kind.name)
+        for name, title in PROBABILITIES.items():
             self.format.addItem(title, name)
         self.format.setCurrentIndex(self.format.findData("imagej"))
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
@@ -157,7 +159,10 @@ class ExportDock(Dock):
             movie = self.movie
             return export.write_movie(movie.overlay(), movie.screen_look(), kind, movie.earlier())
 
-        self._save("Saving the movie", movie_name(kind), write)
+        def steps(export: Export) -> int:
+            return export.movie_steps(self.movie.overlay())
+
+        self._save("Saving the movie", movie_name(kind), write, steps=steps)
 
     def _save_still(self) -> None:
         frame = self.session.frame
@@ -166,7 +171,7 @@ class ExportDock(Dock):
             movie = self.movie
             return export.write_still(movie.overlay(), movie.screen_look(), frame, movie.earlier())
 
-        self._save("Saving the frame", still_name(frame), write, total=1)
+        self._save("Saving the frame", still_name(frame), write, steps=lambda _: 1)
 
     def _save(
         self,
@@ -174,7 +179,7 @@ class ExportDock(Dock):
         name: str,
         write: Callable[[Export], Any],
         overwrite: bool = False,
-        total: int = 0,
+        steps: Callable[[Export], int] = lambda export: len(export.positions),
     ) -> None:
         """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
         self._forget_question()
@@ -182,12 +187,13 @@ class ExportDock(Dock):
         try:
             folder = self.target.place()
             export = self._export(folder, overwrite)
+            total = steps(export)
         except BadInput as error:
             job.say(OWNER, str(error), failed=True)
             return
         if (folder / name).exists() and not overwrite:
             job.say(OWNER, f"{name} is in that folder already. Replace it?", failed=True)
-            self._again = lambda: self._save(title, name, write, True, total)
+            self._again = lambda: self._save(title, name, write, True, steps)
             self.replace.show()
             self.keep.show()
             return
@@ -196,7 +202,7 @@ class ExportDock(Dock):
                 OWNER,
                 title,
                 lambda: write(export),
-                total=total or len(export.positions),
+                total=total,
                 on_done=lambda path: f"Saved {path}",
                 cancelled_line="Cancelled. Nothing was written.",
             )

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.exporting import checked_folder
 from napari_unet.gui.forms import CheckEditor
 from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.parts import Column, add_field, allow, button, form_rows, row
@@ -108,3 +107,21 @@ class ExportTarget(QWidget):
         self._proposed = str(place / f"{name} results")
         with signals_blocked(self.folder):
             self.folder.setText(self._proposed)
+
+
+def checked_folder(text: str) -> Path:
+    """Give the folder to write to, made where only its last part is missing."""
+    if not text.strip():
+        raise BadInput("no folder is given", "one to write to", "type or choose it under Folder")
+    folder = Path(text.strip()).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file", "a folder", "choose another one")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the folder {folder} cannot be made ({error.strerror})",
+            "a place you may write to",
+            "choose another folder",
+        ) from error
+    return folder

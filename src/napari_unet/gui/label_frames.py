@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.stack import Stack
-    from napari_unet.engine.tracking import Linker
 
 
 class LabelFrames:
@@ -39,16 +38,3 @@ class LabelFrames:
         if frame.dtype == np.uint16:  # in wider types it is an id like others
             frame[frame == BACKGROUND] = 0
         return frame
-
-
-class LinkedFrames:
-    """Frames with one id per cell through time; read once each, in order."""
-
-    def __init__(self, frames: LabelFrames, linker: Linker) -> None:
-        self._frames, self._linker = frames, linker
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def __getitem__(self, position: int) -> NDArray[Any]:
-        return self._linker(self._frames[position], position)

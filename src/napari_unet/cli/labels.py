@@ -1,0 +1,189 @@
+"""The labels that are exported: of a file, or kept in a movie's session folder by the docks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_unet.engine.corrections import Corrections
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.session_folder import SessionFolder
+    from napari_unet.engine.sidecar import Provenance
+    from napari_unet.engine.stack import Stack
+
+_LARGEST_16 = 2  # bytes
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels by frame, the movie they are of, and what is known of where they come from."""
+
+    stack: Stack
+    frames: Any
+    provenance: Provenance
+    wide: bool = False  # ids may be above 65,535
+    threshold: float | None = None
+    corrections: Corrections | None = None
+    probabilities: Probabilities | None = None
+
+    def unsegmented(self, positions: tuple[int, ...]) -> int:
+        """Count the frames that nobody segmented or corrected."""
+        if self.probabilities is None:
+            return 0
+        done = self.probabilities.computed
+        known = self.corrections.frames() if self.corrections else ()
+        return sum(not done[t] and t not in known for t in positions)
+
+
+@contextmanager
+def open_labels(movie: Stack, path: Path | None) -> Iterator[Labels]:
+    """Open labels of a movie: a file, a folder of TIFFs or of a session; else the session beside.
+
+    Raises
+    ------
+    BadInput
+        Where there are none, or they are of another movie.
+
+    """
+    from napari_unet.engine.session_folder import SessionFolder
+
+    folder = None
+    if path is None:
+        folder = SessionFolder.find(movie)
+        if folder is None:
+            raise BadInput(
+                f"{movie.name} has no session beside it",
+                "labels, or a movie that was segmented in napari",
+                "give a label file after the movie",
+            )
+    elif (path / "session.json").is_file():
+        folder = SessionFolder(path, movie)
+    with ExitStack() as open_files:
+        if folder is not None:
+            yield _of_session(folder, movie, open_files)
+        elif path is not None:
+            yield _of_file(path, movie, open_files)
+
+
+def open_same(path: Path, movie: Stack) -> Stack:
+    """Open a label file of all frames of ``movie``."""
+    from napari_unet.engine.stack import Stack
+
+    labels = Stack.open(path)
+    if labels.shape != (len(movie), *movie.frame_shape):
+        labels.close()
+        raise BadInput(
+            f"the labels {labels.name} are {_size(labels)}",
+            f"{_size(movie)}, as the movie {movie.name}",
+            "give labels of all frames of this movie",
+        )
+    return labels
+
+
+def _size(stack: Stack) -> str:
+    return f"{len(stack)} frames of {stack.frame_shape[0]} x {stack.frame_shape[1]} pixels"
+
+
+def _of_file(path: Path, movie: Stack, open_files: ExitStack) -> Labels:
+    """Open labels of a file; what made them is in the sidecar, where there is one."""
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.sidecar import read_provenance
+
+    labels = open_files.enter_context(open_same(path, movie))
+    made_by = read_provenance(path)
+    settings = made_by.settings.get("labels")
+    threshold = settings.threshold if isinstance(settings, LabelSettings) else None
+    wide = labels.dtype.itemsize > _LARGEST_16
+    return Labels(movie, labels, made_by, wide, threshold)
+
+
+def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> Labels:
+    """Make the labels on screen when the movie was left: probability, settings, corrections."""
+    from napari_unet.engine.live_labels import LiveLabels
+
+    state = folder.state
+    if folder.is_new:
+        raise BadInput(
+            f"{folder.path} keeps nothing of position {movie.selection.position}, "
+            f"z {movie.selection.z}",
+            "a session of this movie",
+            "give --position and --z as in napari, or a label file",
+        )
+    if movie.selection.channel is None:
+        movie = open_files.enter_context(movie.select(channel=state.selection.channel))
+    shape = (len(movie), *movie.frame_shape)
+    probabilities = _probabilities(folder, movie)
+    if probabilities is not None:
+        open_files.callback(probabilities.close)
+    elif state.models:
+        raise BadInput(
+            f"the probabilities in {folder.path} are gone or of another channel",
+            "those of the model used last",
+            "segment the movie again, or choose the --channel that was segmented",
+        )
+    corrections = _corrections(folder, shape)
+    return Labels(
+        movie,
+        LiveLabels(shape, probabilities, state.labels, corrections),
+        _provenance(folder, corrections),
+        threshold=state.labels.threshold if probabilities is not None else None,
+        corrections=corrections,
+        probabilities=probabilities,
+    )
+
+
+def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Corrections:
+    """Read the corrections from a copy: napari may be writing to the journal meanwhile."""
+    from napari_unet.engine.corrections import Corrections
+    from napari_unet.engine.journal import Journal
+
+    if not folder.journal_path.exists():
+        return Corrections(shape)
+    with tempfile.TemporaryDirectory() as place:
+        copied = Path(shutil.copy(folder.journal_path, place))
+        return Corrections(shape, Journal(copied)).copy()
+
+
+def _probabilities(folder: SessionFolder, movie: Stack) -> Probabilities | None:
+    """Open what the model used last has computed of this movie and channel."""
+    from napari_unet.engine.probabilities import Probabilities
+
+    wanted = folder.state.models[-1:]
+    newest_last = sorted(folder.probability_files(), key=lambda path: path.stat().st_mtime_ns)
+    for path in reversed(newest_last):
+        try:
+            found = Probabilities.open(path)
+        except BadInput:  # damaged: as if it were not there
+            continue
+        if (found.key.get("model"),) == wanted and found.key["fingerprint"] == movie.fingerprint:
+            return found
+        found.close()
+    return None
+
+
+def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:
+    """Say which model was used last, with its training where the file is still the same."""
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.sidecar import Provenance
+
+    state = folder.state
+    corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
+    used = state.models[-1] if state.models else None
+    if used and state.model:
+        try:
+            model = Model.load(state.model)
+        except BadInput:
+            model = None
+        if model is not None and model.sha256 == used:
+            return Provenance.of(model, n_corrected=corrected, labels=state.labels)
+    settings = {"labels": state.labels} if used else {}
+    return Provenance(model_sha256=used, settings=settings, n_corrected=corrected)

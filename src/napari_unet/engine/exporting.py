@@ -1,0 +1,258 @@
+"""One export from beginning to end: what the Export dock and ``napari-unet export`` both run.
+
+Which frames, under which names, with which ids, written by which of the writers; each method is a
+generator that yields the positions it is through with and returns the path. The writers are
+imported when they are needed: a dock makes an `Export` where it may not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.formats import (
+    LABEL_FORMATS,
+    PROBABILITIES,
+    TABLE,
+    Meaning,
+    labels_name,
+    movie_name,
+    still_name,
+)
+from napari_unet.engine.outputs import check_frame
+from napari_unet.engine.sidecar import Provenance
+
+if TYPE_CHECKING:
+    from napari_unet.engine.movie import Frames
+    from napari_unet.engine.overlay import Look
+    from napari_unet.engine.settings import OverlaySettings, TableSettings
+    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tracking import Linker
+
+
+class LookSource(Protocol):
+    """What a movie shows of its channels, with which contrast and colours."""
+
+    def of(self, stack: Stack, /) -> Stack:
+        """Give the movie with the channels that are shown together."""
+
+    def measured(
+        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
+    ) -> Look:
+        """Give contrast and colours, the same for all frames."""
+
+
+class PlainLook:
+    """The channel that is chosen, its contrast measured over the movie."""
+
+    def of(self, stack: Stack, /) -> Stack:
+        """Give the movie itself."""
+        return stack
+
+    def measured(
+        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
+    ) -> Look:
+        """Measure black and white."""
+        from napari_unet.engine.movie import movie_look
+
+        return movie_look(stack, settings, positions)
+
+
+class LinkedFrames:
+    """Labels with one id per cell through time; read once each, in order."""
+
+    def __init__(self, frames: Frames, linker: Linker, shape: tuple[int, int]) -> None:
+        self._frames, self._linker, self._shape = frames, linker, shape
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        return self._linker(check_frame(self._frames[position], self._shape), position)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One thing to write: of which movie and labels, where, and which frames.
+
+    ``frozen`` gives for each frame the ids that are never renumbered; it is asked while the
+    export runs, since it takes its time.
+    """
+
+    stack: Stack
+    labels: Frames
+    folder: Path
+    positions: Sequence[int]
+    overwrite: bool = False
+    provenance: Provenance = field(default_factory=Provenance)
+    meaning: Meaning = "ids"
+    threshold: float | None = None
+    corrected: Callable[[int], Collection[int]] | None = None
+    probabilities: Any = None
+    frozen: Callable[[], dict[int, frozenset[int]]] = dict
+
+    @property
+    def linked(self) -> bool:
+        """Whether ids are to be constant through time."""
+        return self.meaning in ("linked", "laptrack")
+
+    def write_labels(self, format: str) -> Generator[int, None, Path]:
+        """Write labels, or probabilities, in one of the formats."""
+        if format in PROBABILITIES:
+            return (yield from self._write_probabilities(format))
+        from napari_unet.engine.export import write_labels
+
+        links = LABEL_FORMATS[format].links
+        linker = (yield from self._find_linker()) if self.linked or links else None
+        return (
+            yield from write_labels(
+                self.folder / labels_name(self.stack.name, format),
+                self._frames(),
+                self.stack,
+                format=format,
+                positions=self.positions,
+                semantic=self.meaning == "mask" and not links,
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def _write_probabilities(self, format: str) -> Generator[int, None, Path]:
+        from napari_unet.engine.export import write_probabilities
+
+        if self.probabilities is None:
+            raise BadInput("no probabilities", "those of this movie", "segment it first")
+        return (
+            yield from write_probabilities(
+                self.folder / labels_name(self.stack.name, format),
+                self.probabilities,
+                self.stack,
+                as_float=format.endswith("float"),
+                positions=self.positions,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def write_table(self, settings: TableSettings | None = None) -> Generator[int, None, Path]:
+        """Write one row per object and frame."""
+        from napari_unet.engine.table import write_table
+
+        linker = yield from self._find_linker()
+        return (
+            yield from write_table(
+                self.folder / TABLE,
+                self._frames(),
+                self.stack,
+                positions=self.positions,
+                settings=settings,
+                threshold=self.threshold,
+                corrected=self.corrected,
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def movie_steps(self, settings: OverlaySettings) -> int:
+        """How often `write_movie` yields: tails and linked colours read all labels before."""
+        return len(self.positions) * (2 if settings.tail or self.linked else 1)
+
+    def check_movie(self, settings: OverlaySettings, before: Frames | None = None) -> None:
+        """Refuse at once what `write_movie` would refuse when it begins."""
+        from napari_unet.engine.movie import check_movie
+
+        check_movie(self.stack, self.labels, settings, self.probabilities, before)
+
+    def write_movie(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        kind: str = ".mp4",
+        before: Frames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write the overlay movie; tails and linked colours take a look at all frames first."""
+        from napari_unet.engine.movie import write_movie
+
+        tracks, labels = None, self.labels
+        if settings.tail or self.linked:
+            tracks, _ = yield from self.find_tracks()
+            linker = yield from self._find_linker()
+            labels = LinkedFrames(self.labels, linker, self._shape)
+        stack = look.of(self.stack)
+        return (
+            yield from write_movie(
+                self.folder / movie_name(kind),
+                stack,
+                labels,
+                settings,
+                positions=self.positions,
+                probabilities=self.probabilities,
+                before=before,
+                tracks=tracks,
+                look=look.measured(stack, settings, self.positions),
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def write_still(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        position: int,
+        before: Frames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write one frame as it is in the movie, at 300 dpi."""
+        from napari_unet.engine.movie import write_still
+
+        stack = look.of(self.stack)
+        path = write_still(
+            self.folder / still_name(position),
+            stack,
+            self.labels,
+            position,
+            settings.replace(tail=0),
+            probabilities=self.probabilities,
+            before=before,
+            look=look.measured(stack, settings, self.positions),
+            overwrite=self.overwrite,
+            provenance=self.provenance,
+        )
+        yield position
+        return path
+
+    def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
+        """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
+        linker = yield from self._find_linker()
+        for t, frame in zip(self.positions, self._frames(), strict=True):
+            linker(frame, t)
+            yield t
+        return linker.points()
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        height, width = self.stack.frame_shape
+        return int(height), int(width)
+
+    def _frames(self) -> Iterator[NDArray[Any]]:
+        """Labels (Y, X) of the chosen frames, without supervised background."""
+        return (check_frame(self.labels[t], self._shape) for t in self.positions)
+
+    def _find_linker(self) -> Generator[int, None, Linker]:
+        """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
+        from napari_unet.engine.tracking import Linker
+
+        frozen = self.frozen()
+        if self.meaning != "laptrack":
+            return Linker(frozen=frozen)
+        from napari_unet.engine.laptrack_linker import LaptrackLinker  # an extra
+
+        yield self.positions[0]  # a moment to cancel before all frames are read
+        return LaptrackLinker.from_frames(self._frames(), self.positions, frozen=frozen)

@@ -1,0 +1,80 @@
+"""What can be exported: names of the formats, their files and the extras they need.
+
+Known without importing a writer, so that a menu or a command's help opens at once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+Meaning = Literal["ids", "linked", "laptrack", "mask"]
+TABLE, MOVIE, STILL = "objects.csv", "overlay", "frame"
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """One way to write labels: ``files`` is the pattern of its files where it is a folder.
+
+    ``links`` formats always have ids that are constant through time.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    files: str | None = None
+    links: bool = False
+
+
+_FORMATS = (
+    LabelFormat("ome-tiff", "OME-TIFF", ".ome.tif"),
+    LabelFormat("imagej", "ImageJ hyperstack", ".tif"),
+    LabelFormat("zarr", "OME-Zarr", ".ome.zarr", r"zarr\.json|0|labels"),
+    LabelFormat(
+        "ctc", "Cell Tracking Challenge", "_RES", r"mask\d+\.tif|res_track\.txt", links=True
+    ),
+    LabelFormat("tiffs", "One TIFF for each frame", "_labels", r"t\d+\.tif"),
+    LabelFormat("pngs", "One PNG for each frame", "_labels", r"t\d+\.png"),
+    LabelFormat("rois", "ImageJ ROIs", ".zip"),
+)
+LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
+PROBABILITIES = {
+    "probabilities": "Probabilities, 8 bit",
+    "probabilities-float": "Probabilities, 32 bit",
+}
+MOVIE_FORMATS = {".mp4": "mp4 (H.264)", ".avi": "AVI (Motion JPEG)", "": "One PNG for each frame"}
+
+_EXTRAS = {"zarr": ("zarr", "zarr"), "rois": ("roifile", "roi"), "laptrack": ("laptrack", "track")}
+_TIFF = re.compile(r"(\.ome)?\.tiff?$", re.IGNORECASE)
+_PLAIN_NAMES = {
+    "ome-tiff": "labels.tif",
+    "imagej": "labels.tif",
+    "probabilities": "probabilities.ome.tif",
+    "probabilities-float": "probabilities.ome.tif",
+}
+
+
+def missing_extra(choice: str) -> str:
+    """Name the extra that a format or a way of linking needs and that is not installed."""
+    module, extra = _EXTRAS.get(choice, ("", ""))
+    return extra if module and find_spec(module) is None else ""
+
+
+def labels_name(movie: str, format: str) -> str:
+    """Name of the file or folder that labels go to: ``labels.tif``, ``labels.zip``, ``01_RES``."""
+    if format in _PLAIN_NAMES:
+        return _PLAIN_NAMES[format]
+    kind = LABEL_FORMATS[format]
+    return (_TIFF.sub("", movie) or movie if kind.files else "labels") + kind.suffix
+
+
+def movie_name(kind: str) -> str:
+    """Name of the movie's file, or of the folder of its pictures."""
+    return MOVIE + kind if kind else f"{MOVIE}_frames"
+
+
+def still_name(position: int) -> str:
+    """Name of the picture of one frame."""
+    return f"{STILL}{position:04d}.png"
