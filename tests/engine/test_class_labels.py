@@ -103,6 +103,6 @@ def test_stacks_are_scored_frame_by_frame():
         return Stack.from_array(np.stack(frames).astype(np.uint8), axes="TYX", numbers=(4, 9))
 
     pairs = [(0, 0), (1, 1)]
-    found = list(evaluate_classes(stack(FOUND, TRUTH), stack(TRUTH, TRUTH), pairs, (1, 2)))
+    found = list(evaluate_classes(stack(FOUND, TRUTH), stack(TRUTH, TRUTH), pairs))
     assert [frame.number for frame in found] == [4, 9]
     assert found[1].classes == {1: (4, 4), 2: (6, 6)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 Pairs = list[tuple[int, int]]
+_LOOKED_AT = 8  # frames
 SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
 COUNTS = ("n_truth", "n_predicted")
 TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "cells", "found")
@@ -35,19 +36,28 @@ def evaluate(
         int,
         typer.Option(metavar="N", min=0, help="Leave out objects wholly in the outer N pixels."),
     ] = 0,
+    labels_are: Annotated[
+        Literal["instances", "classes"] | None,
+        typer.Option(
+            help="One number for each cell, or a number for each class of pixels; guessed from "
+            "the truth where left out."
+        ),
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Score labels against a truth, frame by frame and over all.
 
     IoU and Dice are means over frames, SEG and F1 are pooled over objects; missed, invented,
-    merged and split are per 100 cells of the truth.
+    merged and split are per 100 cells of the truth. Of classes the cells are the connected
+    pieces, and the IoU of each class over all frames is said, too.
     """
     from napari_unet.engine.metrics import pool
     from napari_unet.engine.stack import Stack, match_frames
 
     with Stack.open(predicted) as labels, Stack.open(truth) as right:
         pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
-        scored = score(labels, right, pairs, border)
+        classes = labels_are == "classes" if labels_are else holds_classes(right, pairs)
+        scored = score(labels, right, pairs, border, classes=classes)
         positions = [position for position, _ in pairs]
     if as_json:
         typer.echo(json.dumps(as_values(positions, scored, pool(scored)), indent=2))
@@ -55,8 +65,24 @@ def evaluate(
     table(positions, scored, pool(scored))
 
 
-def score(labels: Stack, truth: Stack, pairs: Pairs, border: int = 0) -> list[FrameScores]:
+def holds_classes(truth: Stack, pairs: Pairs) -> bool:
+    """Tell whether a truth looks like classes, from some of its frames."""
+    import numpy as np
+
+    from napari_unet.engine.label_kind import guess_kind
+
+    some = pairs[:: -(-len(pairs) // _LOOKED_AT)]
+    frames = [np.asarray(truth[t]) for _, t in some]
+    return all(f.dtype == np.uint8 or f.dtype == np.uint16 for f in frames) and (
+        guess_kind(frames) == "classes"
+    )
+
+
+def score(
+    labels: Stack, truth: Stack, pairs: Pairs, border: int = 0, *, classes: bool = False
+) -> list[FrameScores]:
     """Score the matched frames with a progress bar."""
+    from napari_unet.engine.class_scores import evaluate_classes
     from napari_unet.engine.metrics import evaluate as run
 
     scored: list[FrameScores] = []
@@ -66,7 +92,10 @@ def score(labels: Stack, truth: Stack, pairs: Pairs, border: int = 0) -> list[Fr
             scored.append(frame)
             yield len(scored)
 
-    follow(steps(run(labels, truth, pairs, border)), "Score", len(pairs))
+    frames = (
+        evaluate_classes(labels, truth, pairs) if classes else run(labels, truth, pairs, border)
+    )
+    follow(steps(frames), "Score", len(pairs))
     return scored
 
 
@@ -100,6 +129,7 @@ def as_values(positions: list[int], frames: list[FrameScores], total: Scores) ->
     return {
         **{key: getattr(total, key) for key in (*SCORES, *COUNTS)},
         "n_frames": len(frames),
+        **({"classes": total.classes, "class_iou": total.class_iou} if total.classes else {}),
         "frames": [
             {"frame": position, "number": frame.number, **frame_values(frame)}
             for position, frame in zip(positions, frames, strict=True)
@@ -123,6 +153,10 @@ def table(positions: list[int], frames: list[FrameScores], total: Scores) -> Non
         typer.echo(_row(name, frame_values(frame)))
     typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
     typer.echo(str(total))
+    if total.classes:
+        from napari_unet.engine.class_scores import classes_in_words
+
+        typer.echo(classes_in_words(total))
 
 
 def _row(name: str, values: dict[str, Any]) -> str:

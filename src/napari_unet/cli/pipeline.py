@@ -95,10 +95,10 @@ def label_frames(
     probabilities: Probabilities, settings: LabelSettings
 ) -> Iterator[NDArray[np.uint16]]:
     """Labels (Y, X) of each frame, made as they are asked for."""
-    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.class_labels import labels_of
 
     for t in range(len(probabilities)):
-        yield label_frame(probabilities[t], settings)
+        yield labels_of(probabilities[t], probabilities.outputs, settings)
 
 
 def _write_labels(

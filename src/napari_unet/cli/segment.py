@@ -54,6 +54,9 @@ def segment(
     accurate: Annotated[bool | None, o.option(PredictSettings, "accurate", "--accurate")] = None,
     split: o.Split = None,
     min_size: o.MinSize = None,
+    class_thresholds: Annotated[
+        str | None, o.option(LabelSettings, "class_thresholds", metavar="P,P,...")
+    ] = None,
     diameter: Annotated[
         float | None,
         typer.Option(metavar="PX", min=1, help="Diameter of the cells in the movie, in pixels."),
@@ -80,7 +83,12 @@ def segment(
     )
     base = saved.predict if saved else PredictSettings()
     predict = o.build(base, device=device, threads=threads, precision=precision, accurate=accurate)
-    changes = {"threshold": threshold, "split": split, "min_size": min_size}
+    changes = {
+        "threshold": threshold,
+        "split": split,
+        "min_size": min_size,
+        "class_thresholds": class_thresholds and tuple(class_thresholds.split(",")),
+    }
     o.build(LabelSettings(), **changes)  # a value out of range is said before torch is loaded
 
     found = find_movies(movies, wanted, every_position=position is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,10 +15,12 @@ from napari_unet.engine.settings import Device, TrainSettings
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from napari_unet.engine.metrics import Scores
     from napari_unet.engine.model import Model
     from napari_unet.engine.training import TrainInput, TrainStep
 
 SUFFIX = ".safetensors"
+Kind = Literal["instances", "binary", "classes"]
 
 
 def train(
@@ -38,6 +40,13 @@ def train(
     partial: Annotated[
         bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
     ] = False,
+    labels_are: Annotated[
+        Kind | None,
+        typer.Option(
+            help="One number for each cell, a mask, or a number for each class of pixels; "
+            "guessed from the labels where left out."
+        ),
+    ] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -72,14 +81,15 @@ def train(
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
         n = len(stack)
         if validation is not None:
-            kind = validation in ("auto", "none")
+            word = validation in ("auto", "none")
             settings = o.build(
-                settings, validation=validation if kind else parse_frames(validation, n)
+                settings, validation=validation if word else parse_frames(validation, n)
             )
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
-        annotations = Annotations.from_labels(stack, truth, chosen, partial=partial)
+        kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
+        annotations = Annotations.from_labels(stack, truth, chosen, partial=partial, kind=kind)
         say(annotations.describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
@@ -132,7 +142,7 @@ def learn(
                 if step.note:
                     say(step.note)
                 if step.validation:
-                    score = f"  SEG {step.validation.seg:.3f}"
+                    score = _score(step.validation)
                 note = f"loss {step.loss:.3f}{score}"
                 advance(step.step, total=step.steps, note=note, left=step.seconds_left)
                 if interrupt.asked and message is None:
@@ -140,3 +150,7 @@ def learn(
                     message = TrainInput(stop=True)
         except KeyboardInterrupt:
             raise Stopped(f"Stopped. {kept}") from None
+
+
+def _score(scores: Scores) -> str:
+    return f"  mean IoU {scores.class_iou:.3f}" if scores.classes else f"  SEG {scores.seg:.3f}"

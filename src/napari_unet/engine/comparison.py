@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations import annotate
 from napari_unet.engine.checking import check, object_score
+from napari_unet.engine.class_scores import classes_in_words
 from napari_unet.engine.metrics import Scores
 from napari_unet.engine.normalisation import Normaliser
 
@@ -65,9 +66,3 @@ def _scores(values: Mapping[str, Any]) -> str:
 def _objects(values: Mapping[str, Any]) -> str:
     scores = Scores(**values)
     return classes_in_words(scores) if scores.classes else str(scores)
-
-
-def classes_in_words(scores: Scores) -> str:
-    """Say how well classes agree: ``mean IoU of classes 0.71 (1: 0.93, 2: 0.49)``."""
-    each = ", ".join(f"{number}: {iou:.2f}" for number, iou in scores.classes.items())
-    return f"mean IoU of classes {scores.class_iou:.3f} ({each})"
