@@ -57,6 +57,21 @@ def test_partial_labels_leave_the_rest_open(world, tmp_path, run):
     assert "100 % of the pixels" not in answer.stderr
 
 
+def test_the_band_left_out_at_the_edge_is_not_counted(world, tmp_path, run):
+    words = ("train", world.movie, world.truth, "--out", tmp_path / "m", "--frames", "0,1")
+    answer = run(*words, "--steps", 1, "--edge", 20)
+    assert answer.code == 0, answer.stderr
+    height, width = tifffile.imread(world.truth).shape[1:]
+    share = 100 * (height - 40) * (width - 40) / (height * width)
+    assert answer.stderr.count(f"{share:.3g} % of the pixels") == 2  # read, and learned from
+    assert "100 % of the pixels" not in answer.stderr
+    record = Model.load(tmp_path / "m.safetensors").record
+    assert f"{share:.3g} % of the pixels" in record["annotated"]
+    answer = run(*words, "--steps", 1, "--edge", height // 2, "--overwrite")
+    assert answer.code == 1
+    assert "narrower band" in answer.error
+
+
 def test_a_model_is_not_overwritten_unasked(world, trained, run):
     before = trained.read_bytes()
     words = ("train", world.movie, world.truth, "--out", trained, "--steps", 1, "--frames", "0")

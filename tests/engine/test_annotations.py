@@ -208,7 +208,6 @@ def test_what_is_no_label(value, said):
     [
         (Annotations((1, *SHAPE), {}), "no frame is annotated"),
         (annotations(9, positions=(2, 4), ids=()), "empty on the chosen frames (2, 4)"),
-        (annotations(1).without_edge(12), "empty"),
         (
             Annotations((1, *SHAPE), {0: annotate(np.ones(SHAPE, np.int32), complete=True)}),
             "no background",
@@ -245,3 +244,9 @@ def test_a_cell_that_nobody_painted_is_not_taught_as_background():
     assert spared.supervised[ids > 0].all()
     whole = annotate(ids, complete=True)
     assert spare_neighbours(whole, seen) is whole
+
+
+def test_a_band_that_leaves_nothing_is_refused():
+    assert annotations(1).without_edge(11).supervised_fraction == 2 * 10 / (24 * 32)
+    with pytest.raises(BadInput, match="narrower band"):
+        annotations(1).without_edge(12)

@@ -77,9 +77,22 @@ class Annotations:
         return replace(self, frames=frames)
 
     def without_edge(self, width: int) -> Annotations:
-        """Give the annotations without a band of ``width`` px along the image edge."""
+        """Give the annotations without a band of ``width`` px along the image edge.
+
+        Raises
+        ------
+        BadInput
+            Where the band leaves nothing of a frame.
+
+        """
         if not width:
             return self
+        if 2 * width >= min(self.shape[1:]):
+            raise BadInput(
+                f"without {width} px at the image edge nothing is left of the frames",
+                f"less than half of {' x '.join(map(str, self.shape[1:]))} px",
+                "leave out a narrower band",
+            )
         inner = np.zeros(self.shape[1:], bool)
         inner[width:-width, width:-width] = True
         return self.with_frames({t: f.within(inner) for t, f in self.frames.items()})
