@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.leftovers import temporary_path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_EXCHANGE = 2  # RENAME_EXCHANGE of Linux
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -30,7 +32,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
     if final.is_dir():
         raise BadInput(f"{final} is a folder", "the name of a file to write", "add a file name")
     final = Path(os.path.realpath(final))  # a link stays a link
-    temporary = final.with_name(_temporary_name(final.name))
+    temporary = temporary_path(final)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
@@ -51,26 +53,32 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(final: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``final``; it is renamed to ``final`` when the block ends.
+def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside ``final``; it becomes ``final`` when the block ends.
 
-    A ``final`` that holds something already raises ``BadInput``: folders are never replaced.
+    A ``final`` that holds something already raises ``BadInput``, unless it is to be replaced:
+    then the two change places in one step, or, where the system knows no such step, in two, from
+    which `clear_leftovers` goes back after a kill between them.
     """
     final = Path(os.path.realpath(final))
-    if final.exists() and not (final.is_dir() and not any(final.iterdir())):
+    exists = final.exists() and not (final.is_dir() and not any(final.iterdir()))
+    if exists and not (replace and final.is_dir()):
         raise BadInput(f"{final} exists already", "a folder that is new or empty", "choose another")
-    temporary = final.with_name(_temporary_name(final.name))
+    temporary = temporary_path(final)
     try:
         temporary.mkdir()
     except OSError as error:
         raise _not_writable(final, error) from error
     try:
         yield temporary
-        for file in temporary.iterdir():
+        for file in temporary.rglob("*"):
             _sync(file)
-        if final.exists():
-            final.rmdir()
-        temporary.replace(final)
+        if exists:
+            _change_places(temporary, final)
+        else:
+            if final.exists():
+                final.rmdir()
+            temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
         if error.errno in _FULL:
@@ -78,6 +86,35 @@ def atomic_folder(final: str | Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _change_places(new: Path, old: Path) -> None:
+    """Put the folder ``new`` in the place of ``old``, whose content is then the temporary one."""
+    if _exchange(new, old):
+        return
+    aside = temporary_path(old, "old")
+    aside.mkdir()
+    kept = aside / old.name
+    old.rename(kept)
+    try:
+        new.rename(old)
+    except OSError:
+        kept.rename(old)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; False where system or disk knows no such step."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here = -100  # AT_FDCWD: the paths are absolute
+    return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -113,13 +150,6 @@ def say_bytes(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit in ("bytes", "kB") else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
-
-
-def _temporary_name(name: str) -> str:
-    """Make a hidden name, short enough anywhere, with the suffix that writers look at."""
-    suffixes = Path(name).suffixes[-2:]
-    keep = suffixes if suffixes[:-1] == [".ome"] else suffixes[-1:]
-    return f".{name[:24]}-{secrets.token_hex(4)}.partial{''.join(keep)}"
 
 
 def _concerns(error: OSError, path: Path) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import atomic_folder, atomic_path, require_space
+from napari_unet.engine.leftovers import clear_leftovers
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
@@ -111,6 +110,7 @@ def check_frame(frame: Any, shape: tuple[int, int]) -> NDArray[Any]:
 def check_target(path: str | Path, overwrite: bool, n_bytes: int = 0) -> Path:
     """Refuse a file that exists unless ``overwrite``, and a disk without ``n_bytes`` free."""
     path = Path(path).absolute()
+    clear_leftovers(path.parent)
     if path.exists() and not path.is_dir() and not overwrite:
         raise BadInput(
             f"{path} exists already", "a new file name", "choose another or allow to replace it"
@@ -122,6 +122,7 @@ def check_target(path: str | Path, overwrite: bool, n_bytes: int = 0) -> Path:
 def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0) -> Path:
     """Refuse a folder with files in it, unless ``overwrite`` and all match the pattern ``ours``."""
     path = Path(path).absolute()
+    clear_leftovers(path.parent)
     if path.exists() and not path.is_dir():
         raise BadInput(f"{path} is a file", "the name of a folder", "choose another name")
     names = sorted(p.name for p in path.iterdir()) if path.is_dir() else []
@@ -151,22 +152,10 @@ def output_file(path: Path) -> Iterator[Path]:
 def output_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder that becomes ``path`` when the block ends, replacing an earlier one.
 
-    Two renames swap the folders: a kill in the instant between them leaves both under hidden
-    names beside ``path``, and nothing is lost.
+    What of an earlier one is ours was asked before, by `check_folder`.
     """
-    if not path.exists() or not any(path.iterdir()):
-        with atomic_folder(path) as temporary:
-            yield temporary
-        return
-    fresh, old = (
-        path.with_name(f".{path.name[:24]}-{secrets.token_hex(4)}.{word}")
-        for word in ("new", "old")
-    )
-    with atomic_folder(fresh) as temporary:
+    with atomic_folder(path, replace=True) as temporary:
         yield temporary
-    path.rename(old)
-    fresh.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
