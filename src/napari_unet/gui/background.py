@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
-from superqt.utils import create_worker
+from superqt.utils import WorkerBase, create_worker
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.job import describe_error
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WAIT_MS = 60
+# A thread that is still at work when Qt's objects are gone aborts the process. napari waits only
+# where its event loop ends; a script or a console that closes the viewer just goes on to its end.
+atexit.register(WorkerBase.await_workers)
 
 
 class Latest(QObject):
