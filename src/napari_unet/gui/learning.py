@@ -5,107 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_unet.engine.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack import Stack, parse_frames
-from napari_unet.engine.validation import keep_aside
 from napari_unet.gui.half_painted import doubt
-from napari_unet.gui.rectangles import Rectangle, limit
-from napari_unet.gui.unfinished import Begun, checkpoint_of, remember
+from napari_unet.gui.unfinished import Begun, checkpoint_of, forget, remember
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.annotations import Annotations
     from napari_unet.engine.model import Model
-    from napari_unet.engine.settings import LabelSettings, TrainSettings
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack import Stack
     from napari_unet.engine.training import TrainStep
     from napari_unet.gui.model_choice import ModelChoice
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a training will learn from, and what a person should look at before."""
-
-    words: str
-    doubt: str = ""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Where annotations come from: a person's corrections, or a Labels layer.
-
-    ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
-    frames of a layer is outlined (corrections know this frame by frame). ``areas`` limit what
-    counts; ``shown`` are the labels on screen, which know what the model sees.
-    """
-
-    stack: Stack
-    labels: Any
-    name: str
-    frames: str = ""
-    whole: bool = True
-    areas: tuple[Rectangle, ...] = ()
-    shown: LiveLabels | None = None
-
-    @property
-    def live(self) -> LiveLabels | None:
-        """The corrections, where they are what teaches."""
-        from napari_unet.engine.live_labels import LiveLabels
-
-        return self.labels if isinstance(self.labels, LiveLabels) else None
-
-    def read(self) -> Annotations:
-        """Read what a person vouches for; `BadInput` where the labels are of another movie."""
-        return limit(self._read(), self.areas)
-
-    def _read(self) -> Annotations:
-        stack, live = self.stack, self.live
-        chosen = parse_frames(self.frames, len(stack)) if self.frames.strip() else None
-        if live is None:
-            labels = Stack.from_array(
-                self.labels, axes="TYX"[3 - self.labels.ndim :], name=self.name
-            )
-            return Annotations.from_labels(stack, labels, chosen, partial=not self.whole)
-        touched = live.corrections.frames()
-        positions = touched if chosen is None else [t for t in chosen if t in touched]
-        return Annotations(live.shape, {t: FrameAnnotation(*live.annotation(t)) for t in positions})
-
-    def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:
-        """Read the frames that were painted on again; the others stay the objects they were."""
-        live = self.live
-        if live is None:
-            return known
-        chosen = parse_frames(self.frames, len(self.stack)) if self.frames.strip() else None
-        frames = dict(known.frames)
-        for t in touched:
-            if (chosen is None or t in chosen) and t in live.corrections.frames():
-                frames[t] = FrameAnnotation(*live.annotation(t))
-        return limit(Annotations(known.shape, frames), self.areas)
-
-    def describe(self, settings: TrainSettings) -> Described:
-        """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
-        annotations = self.read().without_edge(settings.edge)
-        annotations.check()
-        split = keep_aside(annotations, settings.validation)
-        where = "; inside the rectangle where there is one" if self.areas else ""
-        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
-        words = f"{annotations.describe()}{where}; checked on {split.words}."
-        return Described(words, doubt(annotations, self._seen))
-
-    def _seen(self, t: int) -> NDArray[np.uint16] | None:
-        """Cells that the model on screen sees in a frame."""
-        from napari_unet.engine.labels import label_frame
-
-        shown = self.shown
-        if shown is None or not shown.computed(t):
-            return None
-        return label_frame(shown.probabilities[t], shown.settings)
+    from napari_unet.gui.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -141,12 +58,16 @@ def learning(
 
     The checkpoint stays until the model is saved or discarded (`unfinished.forget`).
     """
-    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.class_labels import labels_of
+    from napari_unet.engine.initial_network import network_outputs
     from napari_unet.engine.training import TrainInput, train
 
-    annotations = teacher.read()
-    checkpoint = checkpoint_of(teacher.stack)
     model = base.load() if base is not None else None
+    if model is not None and model.config.classes and teacher.kind == "auto":
+        teacher = replace(teacher, kind="classes")
+    annotations = teacher.read()
+    outputs = network_outputs(begun.settings, model, annotations.classes)
+    checkpoint = checkpoint_of(teacher.stack)
     steps = train(
         teacher.stack,
         annotations,
@@ -156,7 +77,9 @@ def learning(
         checkpoint=checkpoint,
         resume=resume,
     )
-    remember(teacher.stack, begun)
+    if not resume:
+        forget(teacher.stack)  # an older one, begun otherwise
+    remember(teacher.stack, begun, model)
     doubted = _doubted(model, teacher.stack, annotations) if model is not None else ""
     told: TrainInput | None = None
     while True:
@@ -167,7 +90,7 @@ def learning(
         preview = None
         if step.preview is not None:
             position, codes = step.preview
-            preview = position, label_frame(codes, label_settings)
+            preview = position, labels_of(codes, outputs, label_settings)
         note = " ".join(filter(None, (doubted, step.note))) or None
         doubted = ""
         message = yield Learned(replace(step, preview=None, note=note), preview)
@@ -181,12 +104,16 @@ def learning(
 
 def _doubted(model: Model, stack: Stack, annotations: Annotations) -> str:
     """Say where the model it starts from sees clearly more cells than are painted."""
-    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.class_labels import labels_of
     from napari_unet.engine.predictor import open_predictor
 
     predictor = open_predictor(model)
+
+    def seen(t: int) -> NDArray[np.uint16]:
+        return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
+
     try:
-        return doubt(annotations, lambda t: label_frame(predictor(stack[t]), model.label_settings))
+        return doubt(annotations, seen)
     finally:
         predictor.close()
 
@@ -199,13 +126,14 @@ def both_labels(
     label_settings: LabelSettings,
 ) -> Generator[None, None, tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
     """Give (position, labels before, labels after) of one frame, for a look at both."""
-    from napari_unet.engine.labels import label_frame
+    from napari_unet.engine.class_labels import labels_of
     from napari_unet.engine.predictor import open_predictor
 
     found = []
     for choice in (before, after):
         predictor = open_predictor(choice.load())
-        found.append(label_frame(predictor(stack[position]), label_settings))
+        codes = predictor(stack[position])
+        found.append(labels_of(codes, predictor.outputs, label_settings))
         predictor.close()
         yield
     return position, found[0], found[1]
@@ -234,14 +162,19 @@ def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
     if not after:
         return f"Trained. How good it is could not be checked ({checked}).", figures, False
     if not before:
-        line = f"Checked on {checked}: of 100 cells {_per_hundred(after)}."
+        line = f"Checked on {checked}: {_in_words(after)}."
         return line, figures, False
     worse = got_worse(record)
     word = "It got worse" if worse else "Better" if got_worse(_swapped(record)) else "As good"
-    line = (
-        f"{word}, checked on {checked}. Of 100 cells, before: {_per_hundred(before)}. "
-        f"Now: {_per_hundred(after)}."
-    )
+    if after.get("classes"):
+        line = (
+            f"{word}, checked on {checked}. Before: {_in_words(before)}. Now: {_in_words(after)}."
+        )
+    else:
+        line = (
+            f"{word}, checked on {checked}. Of 100 cells, before: {_per_hundred(before)}. "
+            f"Now: {_per_hundred(after)}."
+        )
     if worse:
         line += " Revert takes you back to the former model."
     return line, figures, worse
@@ -249,6 +182,16 @@ def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
 
 def _swapped(record: dict[str, Any]) -> dict[str, Any]:
     return {"before": record["after"], "after": record["before"]}
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    """``of 100 cells 94 right, …``; of classes, the overlap of each and their mean."""
+    from napari_unet.engine.class_scores import classes_in_words
+    from napari_unet.engine.metrics import Scores
+
+    if scores.get("classes"):
+        return classes_in_words(Scores(**scores))
+    return f"of 100 cells {_per_hundred(scores)}"
 
 
 def _per_hundred(scores: dict[str, float]) -> str:

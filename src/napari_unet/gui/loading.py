@@ -26,7 +26,7 @@ def load_model(session: Session, owner: str, path: str) -> bool:
             raise BadInput(
                 f"there is no file {file}", "a model file (.safetensors or .pth)", "check the path"
             )
-        return _opening(file)
+        return opening(file)
 
     def done(model: Model) -> str:
         choice = session.models.add(ModelChoice(file.stem, "file", file, model))
@@ -35,7 +35,8 @@ def load_model(session: Session, owner: str, path: str) -> bool:
     return session.job.start(Task(owner, "Opening the model", work, on_done=done))
 
 
-def _opening(file: Path) -> Generator[None, None, Model]:
+def opening(file: Path) -> Generator[None, None, Model]:
+    """Open a model file in a worker."""
     yield
     from napari_unet.engine.model import Model
 

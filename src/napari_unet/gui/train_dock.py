@@ -14,13 +14,14 @@ from napari_unet.gui.curve import CurveView
 from napari_unet.gui.dock import Dock
 from napari_unet.gui.forms import SettingsForm
 from napari_unet.gui.job import Progress, Task
+from napari_unet.gui.loading import opening
 from napari_unet.gui.model_choice import ModelChoice
 from napari_unet.gui.model_list import reference
 from napari_unet.gui.model_menu import ModelMenu
 from napari_unet.gui.outcome import OutcomePanel
 from napari_unet.gui.parts import Hint, JobPanel, add_field, allow, button, form_rows, row
 from napari_unet.gui.teaching import TeachingPanel
-from napari_unet.gui.unfinished import Begun, forget, recall
+from napari_unet.gui.unfinished import Begun, base_of, forget, recall
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -102,17 +103,47 @@ class TrainDock(Dock):
             self.session.job.say(OWNER, str(error), failed=True)
             return
         name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
-        self._train(Begun(settings, name, reference(base)), base, resume=False)
+        kept = reference(base)
+        unsaved = base.name if base is not None and kept is None else None
+        self._train(Begun(settings, name, kept, unsaved), base, resume=False)
 
     def _on_resume(self) -> None:
         """Go on as it was begun, whatever the form shows now."""
-        begun = recall(self.session.require_stack())
-        base = self.session.models.find(begun.base) if begun and begun.base else None
-        if begun is None or (begun.base and base is None):
-            line = f"The model {begun.base} it began from is gone" if begun else "It cannot go on"
-            self.session.job.say(OWNER, f"{line}: start a new training.", failed=True)
-            return
-        self._train(begun, base, resume=True)
+        session = self.session
+        stack = session.require_stack()
+        begun = recall(stack)
+        if begun is None:
+            session.job.say(OWNER, "It cannot go on: start a new training.", failed=True)
+        elif begun.unsaved_base:
+            self._resume_from_unsaved(begun, begun.unsaved_base, stack)
+        else:
+            base = session.models.find(begun.base) if begun.base else None
+            if begun.base and base is None:
+                self._say_gone(begun.base)
+            else:
+                self._train(begun, base, resume=True)
+
+    def _resume_from_unsaved(self, begun: Begun, name: str, stack: Stack) -> None:
+        """Go on from a model that is saved nowhere else; it is in the menus again."""
+        session, file = self.session, base_of(stack)
+        here = (m for m in session.models.all if m.name == name and m.model and not m.saved)
+        base = next(here, None)
+        if base is not None:
+            self._train(begun, base, resume=True)
+        elif not file.is_file():
+            self._say_gone(name)
+        else:
+
+            def done(model: Model) -> None:
+                again = session.models.add(ModelChoice(name, "mine", model=model))
+                self._train(begun, again, resume=True)
+
+            title = "Opening the model it began from"
+            session.job.start(Task(OWNER, title, lambda: opening(file), on_done=done))
+
+    def _say_gone(self, base: str) -> None:
+        line = f"The model {base} it began from is gone: start a new training."
+        self.session.job.say(OWNER, line, failed=True)
 
     def _on_discard(self) -> None:
         self._discarded = self._training()
@@ -157,7 +188,10 @@ class TrainDock(Dock):
         step = learned.step
         self.curve.add_loss(step.step, step.steps or step.step, step.loss)
         if step.validation is not None:
-            self.curve.add_score(step.step, step.validation.right / 100)
+            scores = step.validation
+            kind = "mean IoU of classes" if scores.classes else None
+            share = scores.class_iou if scores.classes else scores.right / 100
+            self.curve.add_score(step.step, share, kind)
         if learned.preview is not None:
             self._show_preview(*learned.preview)
         now = time.monotonic()
