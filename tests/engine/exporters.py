@@ -1,7 +1,7 @@
 """Every exporter by name, for tests in this process and for ones that are limited or killed.
 
-``python exporters.py NAME PATH`` runs one; ``python exporters.py limited FOLDER LIMIT`` runs all,
-with files of at most LIMIT bytes.
+``python exporters.py NAME PATH`` runs one; ``python exporters.py limited FOLDER SHARE`` runs all
+over what is there, with files of at most SHARE of the largest that each wrote before.
 """
 
 from __future__ import annotations
@@ -83,14 +83,21 @@ def run(name, path):
         sys.stdout.flush()
 
 
-def run_all_limited(folder, limit):
+def largest_file(path):
+    """Bytes of an export's largest file."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return max(file.stat().st_size for file in files)
+
+
+def run_all_limited(folder, share):
     """Run every exporter, each into its own folder; say the error of each."""
     import resource
 
     stack, labels = world()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     for name in sorted(p.name for p in folder.iterdir()):
         path = target(folder / name, name)
+        limit = max(1, int(share * largest_file(path)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         try:
             list(EXPORTERS[name](path, stack, labels, overwrite=True))
             sys.stdout.write(f"{name}: written\n")
@@ -100,6 +107,6 @@ def run_all_limited(folder, limit):
 
 if __name__ == "__main__":
     if sys.argv[1] == "limited":
-        run_all_limited(Path(sys.argv[2]), int(sys.argv[3]))
+        run_all_limited(Path(sys.argv[2]), float(sys.argv[3]))
     else:
         run(sys.argv[1], Path(sys.argv[2]))

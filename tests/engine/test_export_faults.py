@@ -1,11 +1,13 @@
 """Each exporter and each fault: nothing partial under the final name, an older file intact."""
 
 import errno
+import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,12 +62,16 @@ def test_whole_and_not_replaced_unasked(name, toy_world, tmp_path):
     assert content(path).keys() == before.keys()
 
 
-def test_cancel_leaves_the_older_file(name, toy_world, tmp_path):
+@pytest.mark.parametrize("moment", ["first", "middle", "last"])
+def test_cancel_leaves_the_older_file(name, moment, toy_world, tmp_path):
+    """At the last yield every frame is with the writer, and nothing is renamed yet."""
     path = target(tmp_path, name)
     list(EXPORTERS[name](path, *toy_world))
     before = content(path)
     running = EXPORTERS[name](path, *toy_world, overwrite=True)
-    next(running)
+    n = 1 if name == "still" else len(toy_world[0])
+    for _ in range({"first": 1, "middle": max(1, n // 2), "last": n}[moment]):
+        next(running)
     running.close()
     assert content(path) == before
     assert leftovers(tmp_path, path) == []
@@ -115,15 +121,16 @@ def test_no_space_is_said_before_the_work(name, toy_world, tmp_path, monkeypatch
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-def test_a_full_disk(toy_world, tmp_path):
-    """In a process of its own, whose files may have 120 bytes: less than each of them needs."""
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_full_disk(share, toy_world, tmp_path):
+    """In a process of its own, whose files may have a byte, or half of what they need."""
     before = {}
     for name in EVERY:
         if name not in NEEDS or find_spec(NEEDS[name]):
             (tmp_path / name).mkdir()
             list(EXPORTERS[name](target(tmp_path / name, name), *toy_world))
             before[name] = content(target(tmp_path / name, name))
-    command = [sys.executable, WORKER, "limited", tmp_path, "120"]
+    command = [sys.executable, WORKER, "limited", tmp_path, str(share)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = dict(line.split(": ", 1) for line in said.strip().splitlines())
     assert lines.keys() == before.keys()
@@ -132,6 +139,50 @@ def test_a_full_disk(toy_world, tmp_path):
         assert "; expected " in line, (name, line)
         assert content(path) == before[name], name
         assert leftovers(tmp_path / name, path) == [], name
+
+
+def test_no_room_for_the_sidecar(name, toy_world, tmp_path, monkeypatch):
+    """The export itself fits, and is not renamed: what made it could not be said."""
+    path = target(tmp_path, name)
+    list(EXPORTERS[name](path, *toy_world))
+    before, sidecar = content(path), tmp_path / f"{path.name}.json"
+    said = sidecar.read_bytes()
+
+    def full(self, *_, **__):
+        raise OSError(errno.ENOSPC, "full", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(BadInput, match="disk"):
+        list(EXPORTERS[name](path, *toy_world, overwrite=True))
+    monkeypatch.undo()
+    assert content(path) == before
+    assert sidecar.read_bytes() == said
+    assert leftovers(tmp_path, path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permission there")
+def test_a_folder_of_somebody_else(name, toy_world, tmp_path):
+    """As root for a while as nobody, who may look and not write."""
+    path = target(tmp_path / "theirs", name)
+    (tmp_path / "theirs").mkdir()
+    list(EXPORTERS[name](path, *toy_world))
+    before = content(path)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()) and folder.stat().st_uid == os.getuid():
+            folder.chmod(folder.stat().st_mode | 0o055)
+    (tmp_path / "theirs").chmod(0o555)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65534)
+        with pytest.raises(BadInput, match="cannot be written"):
+            list(EXPORTERS[name](path, *toy_world, overwrite=True))
+    finally:
+        if root:
+            os.seteuid(0)
+        (tmp_path / "theirs").chmod(0o755)
+    assert content(path) == before
+    assert leftovers(tmp_path / "theirs", path) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 of POSIX")
@@ -150,6 +201,8 @@ def test_kill_leaves_the_older_file(name, toy_world, tmp_path):
     time.sleep(0.2)  # an encoder sees the end of its input and stops
     assert content(path).keys() == before.keys()
     assert all(content(path).values())
+    list(EXPORTERS[name](path, *toy_world, overwrite=True))  # clears what the killed one left
+    assert leftovers(tmp_path, path) == []
 
 
 def test_a_folder_with_other_things_is_never_cleared(toy_world, tmp_path):

@@ -33,7 +33,7 @@ from napari_unet.engine.outputs import (
     writing,
 )
 from napari_unet.engine.probability import decode
-from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.sidecar import Provenance, sidecar_beside
 from napari_unet.engine.table import write_table
 from napari_unet.engine.tracking import Linker, link_frames
 
@@ -184,10 +184,13 @@ def _stream(
     open_writer: Callable[[Path], FrameWriter],
 ) -> Generator[int, None, Path]:
     place = output_file(path) if kind.files is None else output_folder(path)
-    with place as temporary, open_writer(temporary) as writer:
-        for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
-            with writing(path):
-                writer.write(frame)
-            yield position
-    write_sidecar(path, stack, provenance, kind=kind.title, frames=list(info.positions))
+    frames_written = list(info.positions)
+    sidecar = sidecar_beside(path, stack, provenance, kind=kind.title, frames=frames_written)
+    with sidecar as note, place as temporary:
+        with open_writer(temporary) as writer:
+            for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
+                with writing(path):
+                    writer.write(frame)
+                yield position
+        note(temporary)
     return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,7 +41,7 @@ from napari_unet.engine.overlay import (
     picture_shape,
 )
 from napari_unet.engine.settings import OverlaySettings
-from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.sidecar import Provenance, sidecar_beside
 from napari_unet.engine.tails import Tails
 
 if TYPE_CHECKING:
@@ -164,9 +164,13 @@ def write_still(
     look = look or movie_look(stack, settings)
     tails = Tails(tracks, settings.tail)
     picture = compose(sources.picture(position, tails.at(position)), settings, look)
-    with atomic_path(target) as temporary, writing(target):
-        save_still(temporary, picture, dpi=dpi)
-    _note(target, sources, settings, info, provenance, "still")
+    with (
+        _noted(target, sources, settings, info, provenance, "still") as note,
+        atomic_path(target) as temporary,
+    ):
+        with writing(target):
+            save_still(temporary, picture, dpi=dpi)
+        note(temporary)
     return target
 
 
@@ -204,28 +208,25 @@ def _write(
     def picture(t: int) -> tuple[int, Packed]:
         return t, compose(sources.picture(t, tails.at(t)), settings, look)
 
-    with ExitStack() as closing_in_order:
-        encoder = closing_in_order.enter_context(
-            _open_encoder(path, settings, info, closing_in_order)
-        )
-        pictures = closing_in_order.enter_context(closing(_ahead(picture, info.positions)))
-        for t, packed in pictures:
-            with writing(path):
-                encoder.write(packed)
-            yield t
-    _note(path, sources, settings, info, provenance, "movie")
+    place = output_file(path) if path.suffix.lower() in (".mp4", ".avi") else output_folder(path)
+    with _noted(path, sources, settings, info, provenance, "movie") as note, place as temporary:
+        with (
+            _open_encoder(temporary, settings, info) as encoder,
+            closing(_ahead(picture, info.positions)) as pictures,
+        ):
+            for t, packed in pictures:
+                with writing(path):
+                    encoder.write(packed)
+                yield t
+        note(temporary)
     return path
 
 
-def _open_encoder(
-    path: Path, settings: OverlaySettings, info: FrameInfo, stack: ExitStack
-) -> Encoder:
-    if path.suffix.lower() not in (".mp4", ".avi"):
-        folder = stack.enter_context(output_folder(path))
-        return PngFolderEncoder(folder, info.numbers)
-    temporary = stack.enter_context(output_file(path))
+def _open_encoder(path: Path, settings: OverlaySettings, info: FrameInfo) -> Encoder:
+    if path.is_dir():
+        return PngFolderEncoder(path, info.numbers)
     fps = len(info) / settings.length if settings.length else settings.fps
-    return FfmpegEncoder(temporary, picture_shape(info.shape, settings), fps, settings.quality)
+    return FfmpegEncoder(path, picture_shape(info.shape, settings), fps, settings.quality)
 
 
 def _ahead(
@@ -277,14 +278,15 @@ def check_movie(
         )
 
 
-def _note(
+def _noted(
     path: Path,
     sources: _Sources,
     settings: OverlaySettings,
     info: FrameInfo,
     provenance: Provenance | None,
     kind: str,
-) -> None:
+) -> AbstractContextManager[Callable[[Path], None]]:
     provenance = provenance or Provenance()
     provenance = replace(provenance, settings={**provenance.settings, "overlay": settings})
-    write_sidecar(path, sources.stack, provenance, kind=kind, frames=list(info.positions))
+    frames = list(info.positions)
+    return sidecar_beside(path, sources.stack, provenance, kind=kind, frames=frames)

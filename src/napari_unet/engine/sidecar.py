@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -58,11 +59,42 @@ def write_sidecar(
     **details: Any,
 ) -> Path:
     """Write what is needed to make the export at ``path`` again; gives the sidecar's path."""
-    provenance = provenance or Provenance()
-    content = {
+    with sidecar_beside(path, stack, provenance, kind=kind, **details) as note:
+        note(path)
+    return sidecar_path(path)
+
+
+@contextmanager
+def sidecar_beside(
+    path: Path,
+    stack: Stack,
+    provenance: Provenance | None = None,
+    *,
+    kind: str,
+    **details: Any,
+) -> Iterator[Callable[[Path], None]]:
+    """Give what writes the sidecar of an export once its temporary file is whole.
+
+    The sidecar gets its name when the block ends: an export inside the block is renamed only
+    where there was room for the sidecar, too.
+    """
+    with atomic_path(sidecar_path(path)) as temporary:
+
+        def note(written: Path) -> None:
+            content = _content(path, written, stack, provenance or Provenance(), kind)
+            text = json.dumps({**content, **details}, indent=2, ensure_ascii=False, default=str)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+        yield note
+
+
+def _content(
+    path: Path, written: Path, stack: Stack, provenance: Provenance, kind: str
+) -> dict[str, Any]:
+    return {
         "file": path.name,
         "kind": kind,
-        "bytes": path.stat().st_size if path.is_file() else None,
+        "bytes": written.stat().st_size if written.is_file() else None,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": {
             "name": stack.name,
@@ -80,12 +112,7 @@ def write_sidecar(
         "settings": {k: v.model_dump(mode="json") for k, v in provenance.settings.items()},
         "corrected_objects": provenance.n_corrected,
         "versions": versions(),
-        **details,
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    with atomic_path(sidecar_path(path)) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-    return sidecar_path(path)
 
 
 def read_provenance(path: Path) -> Provenance:

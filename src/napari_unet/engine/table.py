@@ -24,7 +24,7 @@ from napari_unet.engine.outputs import (
     writing,
 )
 from napari_unet.engine.settings import TableSettings
-from napari_unet.engine.sidecar import Provenance, write_sidecar
+from napari_unet.engine.sidecar import Provenance, sidecar_beside
 from napari_unet.engine.tracking import Linker
 
 if TYPE_CHECKING:
@@ -122,18 +122,7 @@ def _write(
     info: FrameInfo,
     provenance: Provenance | None,
 ) -> Generator[int, None, Path]:
-    with output_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
-            header, rows = measured.rows(frame, position)
-            with writing(path):
-                if position == info.positions[0]:
-                    writer.writerow(header)
-                writer.writerows([_cell(value) for value in row] for row in rows)
-            yield position
-        with writing(path):
-            file.flush()
-    write_sidecar(
+    sidecar = sidecar_beside(
         path,
         measured.stack,
         provenance,
@@ -142,6 +131,19 @@ def _write(
         table=measured.settings.model_dump(mode="json"),
         channels=list(measured.channels),
     )
+    with sidecar as note, output_file(path) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
+                header, rows = measured.rows(frame, position)
+                with writing(path):
+                    if position == info.positions[0]:
+                        writer.writerow(header)
+                    writer.writerows([_cell(value) for value in row] for row in rows)
+                yield position
+            with writing(path):
+                file.flush()
+        note(temporary)
     return path
 
 
