@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.frame_labels import FrameCache, FrameLabels
 from napari_unet.engine.labels import basins_key
@@ -99,7 +100,12 @@ class DerivedLabels(LiveArray):
     def is_prepared(self, frame: int) -> bool:
         """Tell whether reading a frame takes no watershed."""
         with self._lock:
-            return self._cache.has(frame) or not self.computed(frame)
+            return self._cache.has(frame) or not self.computed(frame) or bool(self.classes)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Numbers of the classes that the model tells apart; () where labels are objects."""
+        return classes_of(getattr(self._probabilities, "outputs", ()))
 
     def machine(self, frame: int) -> NDArray[np.uint16]:
         """Give the machine's objects of a frame (Y, X), without those a person took."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.class_labels import classes_of
+from napari_unet.engine.class_machine import ClassCodes, ClassMachine
 from napari_unet.engine.labels import Basins, frame_basins, object_codes
 from napari_unet.engine.machine import Machine
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.corrections import Corrections
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.sheets import Box, Change, Sheet
+
+    _Basins = Basins | ClassCodes
 
 BUDGET = 256 << 20  # bytes of basins and labels kept
 _BYTES_A_PIXEL = 4 + 1 + 2
@@ -24,7 +28,7 @@ class FrameLabels:
     """The labels of one frame: the machine's objects with the person's sheet over them."""
 
     def __init__(
-        self, shape: tuple[int, int], machine: Machine | None, sheet: Sheet | None
+        self, shape: tuple[int, int], machine: Machine | ClassMachine | None, sheet: Sheet | None
     ) -> None:
         self.machine = machine
         self._shape = shape
@@ -63,7 +67,8 @@ class FrameLabels:
         box, moved = change.box, False
         if self.machine is not None:
             turned = self.machine.cover(box, before, now)
-            moved = any(not _within(self.machine.basins.boxes[i - 1], box) for i in turned)
+            boxes = self.machine.basins.boxes if isinstance(self.machine, Machine) else ()
+            moved = any(not _within(boxes[i - 1], box) for i in turned)
             if not np.array_equal(np.unique(before.ids), np.unique(now.ids)):
                 moved |= self.machine.name(corrections.ids(change.frame), corrections.reserved)
         if self._labels is None or moved or self._settings is None:
@@ -82,7 +87,7 @@ class FrameCache:
         self.most_objects = 0
         self._keep = max(2, BUDGET // (_BYTES_A_PIXEL * shape[0] * shape[1]))
         self._frames: OrderedDict[int, FrameLabels] = OrderedDict()
-        self._basins: OrderedDict[int, Basins | None] = OrderedDict()
+        self._basins: OrderedDict[int, _Basins | None] = OrderedDict()
         self._age = 0
         self._dropped: dict[int, int] = {}
 
@@ -121,7 +126,7 @@ class FrameCache:
             view = self._frames[frame] = self._built(frame, corrections)
         return view
 
-    def put(self, frame: int, basins: Basins | None, version: tuple[int, int]) -> None:
+    def put(self, frame: int, basins: _Basins | None, version: tuple[int, int]) -> None:
         """Keep basins computed outside the lock, unless they are out of date by now."""
         if version != self.version(frame):
             return
@@ -141,18 +146,22 @@ class FrameCache:
 
     def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
         basins, sheet = self._basins[frame], corrections.sheet(frame)
-        machine = None
-        if basins is not None:
+        machine: Machine | ClassMachine | None = None
+        if isinstance(basins, ClassCodes):
+            machine = ClassMachine(basins, corrections.is_complete(frame))
+        elif basins is not None:
             machine = Machine(basins, sheet, corrections.is_complete(frame))
             machine.name(corrections.ids(frame), corrections.reserved)
         return FrameLabels(corrections.shape[1:], machine, sheet)
 
     @staticmethod
-    def basins(probabilities: Any, frame: int, settings: LabelSettings) -> Basins | None:
+    def basins(probabilities: Any, frame: int, settings: LabelSettings) -> _Basins | None:
         """Compute the basins of a frame; None where the model has not predicted it."""
         if probabilities is None or not probabilities.computed[frame]:
             return None
         outputs = tuple(getattr(probabilities, "outputs", ("object", "border")))
+        if classes_of(outputs):
+            return ClassCodes(probabilities[frame], outputs)
         basins = frame_basins(object_codes(probabilities[frame], outputs), settings)
         if basins.n:
             _ = basins.sizes, basins.edge, basins.boxes  # here, not on the GUI thread

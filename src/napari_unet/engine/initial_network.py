@@ -22,14 +22,24 @@ def initial_network(
         network = UNet(base.config)
         network.load_state_dict(base.network.state_dict())
         return network
-    outputs = ("object", "border") if settings.border else ("object",)
     config = UNetConfig(
         in_channels=_channels(stack),
-        outputs=class_outputs(classes) if classes else outputs,
+        outputs=network_outputs(settings, base, classes),
         filters=settings.filters,
         softmax=bool(classes),
     )
     return UNet(config)
+
+
+def network_outputs(
+    settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
+) -> tuple[str, ...]:
+    """Name what the network gives: as its base, or classes, or objects and their borders."""
+    if base:
+        return base.config.outputs
+    if classes:
+        return class_outputs(classes)
+    return ("object", "border") if settings.border else ("object",)
 
 
 def _channels(stack: Stack) -> int:

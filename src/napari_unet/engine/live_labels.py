@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from napari_unet.engine.array_keys import block_of, frames_of, whole_key
 from napari_unet.engine.corrections import Corrections, Step
 from napari_unet.engine.derived_labels import DerivedLabels, check_shape
 from napari_unet.engine.geodesic import bounds
+from napari_unet.engine.machine import Machine
 from napari_unet.engine.sheets import BACKGROUND, CLAIMED, ERASED, Box, Change, Sheet
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class LiveLabels(DerivedLabels):
         check_shape("the corrections are", self.corrections.shape, self.shape)
         self.on_step: list[Callable[[tuple[int, ...]], object]] = []
         self._stroke: list[Change] | None = None
+        self._turn = 0
 
     # Reading
 
@@ -64,11 +67,21 @@ class LiveLabels(DerivedLabels):
         with self._lock:
             return self._part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
 
-    def annotation(self, frame: int) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-        """Give what a frame teaches: labels (Y, X), supervised pixels (Y, X), complete."""
+    def annotation(
+        self, frame: int, *, classes: bool = False
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
+        """Give what a frame teaches: labels (Y, X), supervised pixels (Y, X), complete.
+
+        Of ``classes`` only what is painted counts: beside a stroke there is more of its class.
+        """
         shown = self._frame(frame)
         with self._lock:
-            return self.corrections.to_annotation(frame, shown.labels(self._settings))
+            labels, supervised, complete = self.corrections.to_annotation(
+                frame, shown.labels(self._settings)
+            )
+        if classes and not complete:
+            supervised = self.state(frame).said()
+        return labels, supervised, complete
 
     def streamed(self, *, background: bool = False) -> Iterator[NDArray[np.uint16]]:
         """Give the labels (Y, X) frame by frame, for writers; 65535 as 0 unless ``background``."""
@@ -107,11 +120,16 @@ class LiveLabels(DerivedLabels):
             if not ys.size or value == BACKGROUND:
                 return
             box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
-            if value:
+            if value and not self.classes:
                 self._record(self._freeze(frame, [value]))
                 return
             part = self._part(frame, box)
-            part.flags[ys - box[0].start, xs - box[1].start] |= ERASED
+            here = ys - box[0].start, xs - box[1].start
+            if value:
+                part.ids[here] = value
+                part.flags[here] &= ~np.uint8(ERASED)
+            else:
+                part.flags[here] |= ERASED
             self._record([self._write(frame, box, part)])
 
     def begin_stroke(self) -> None:
@@ -140,17 +158,26 @@ class LiveLabels(DerivedLabels):
     # Actions
 
     def new_id(self) -> int:
-        """Reserve the id of a new cell: one no frame of the movie shows."""
+        """Reserve the id of a new cell: one no frame of the movie shows; of classes, the next."""
         with self._lock:
+            if self.classes:
+                self._turn += 1
+                return self.classes[(self._turn - 1) % len(self.classes)]
             return self.corrections.new_id(self._cache.most_objects)
 
     def confirm_cell(self, frame: int, y: int, x: int) -> int:
         """Vouch for the object at a pixel as it is; gives its id, 0 where there is none."""
         with self._changing():
-            label = int(self._frame(frame).labels(self._settings)[y, x])
+            labels = self._frame(frame).labels(self._settings)
+            label = int(labels[y, x])
             if label in (0, BACKGROUND):
                 return 0
-            self._record(self._freeze(frame, [label]))
+            if self.classes:  # an object is a connected piece of a class
+                pieces, _ = ndimage.label(labels == label, np.ones((3, 3)))
+                ys, xs = np.nonzero(pieces == pieces[y, x])
+                self.touch(frame, ys, xs, label)
+            else:
+                self._record(self._freeze(frame, [label]))
             return label
 
     def confirm_frame(self, frame: int, complete: bool = True) -> None:
@@ -208,9 +235,10 @@ class LiveLabels(DerivedLabels):
         step = []
         for label in touched:
             members = view.members(label, self._settings)
-            if label in (0, BACKGROUND) or view.machine is None or not members.size:
+            machine = view.machine
+            if label in (0, BACKGROUND) or not isinstance(machine, Machine) or not members.size:
                 continue
-            ground, footprint = view.machine.footprint(members)
+            ground, footprint = machine.footprint(members)
             part = self._part(frame, ground)
             outline = (view.labels(self._settings)[ground] == label) & footprint
             part.ids[outline] = label

@@ -64,20 +64,28 @@ def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Aut
 def _best(live: LiveLabels, frames: list[int]) -> Auto:
     from napari_unet.engine.annotations import FrameAnnotation
     from napari_unet.engine.checking import object_score, score_labels
-    from napari_unet.engine.labels import frame_basins, label_frame
+    from napari_unet.engine.class_labels import label_classes
+    from napari_unet.engine.labels import frame_basins, label_frame, object_codes
     from napari_unet.engine.metrics import pool
 
-    settings = live.settings
-    known = []
+    settings, classes = live.settings, live.classes
+    outputs = tuple(getattr(live.probabilities, "outputs", ("object", "border")))
+    known: list[tuple[Any, Any, FrameAnnotation]] = []
     for t in frames:
         codes = live.probabilities[t]
-        truth = FrameAnnotation(*live.annotation(t))
-        known.append((codes, frame_basins(codes, settings), truth))
+        if not classes:
+            codes = object_codes(codes, outputs)
+        truth = FrameAnnotation(*live.annotation(t, classes=bool(classes)))
+        known.append((codes, None if classes else frame_basins(codes, settings), truth))
 
     def score(threshold: float) -> float:
         at: LabelSettings = settings.replace(threshold=float(threshold))
-        found = (score_labels(label_frame(c, at, b), truth) for c, b, truth in known)
-        return object_score(pool(list(found)))
+        found = (
+            label_classes(c, outputs, at) if b is None else label_frame(c, at, b)
+            for c, b, _ in known
+        )
+        scores = (score_labels(x, known[i][2], classes) for i, x in enumerate(found))
+        return object_score(pool(list(scores)))
 
     scores = np.array([score(t) for t in _TRIED])
     best = _TRIED[scores >= scores.max() - 1e-3]

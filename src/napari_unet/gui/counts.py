@@ -46,11 +46,12 @@ class Counts:
 
     def count(self, frames: list[int]) -> None:
         """Count frames, in a worker, until the next drawing is due."""
-        from napari_unet.engine.labels import count_curve
+        from napari_unet.engine.labels import count_curve, object_codes
 
         end = time.monotonic() + _AT_ONCE
         for t in frames:
-            self._of[t] = count_curve(self.probabilities[t], self._settings)[1]
+            codes = object_codes(self.probabilities[t], self.probabilities.outputs)
+            self._of[t] = count_curve(codes, self._settings)[1]
             if time.monotonic() > end:
                 return
 

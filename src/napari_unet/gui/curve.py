@@ -43,6 +43,7 @@ class CurveView(QWidget):
         """Begin a new run."""
         self.loss, self.score = Series(), Series()
         self._smooth: float | None = None
+        self._scored: str | None = None
         self._steps = 1
         self.update()
 
@@ -55,9 +56,10 @@ class CurveView(QWidget):
         self.loss.add(step, self._smooth)
         self.update()
 
-    def add_score(self, step: int, score: float) -> None:
-        """Add the share (0 to 1) of the cells kept aside that are right."""
+    def add_score(self, step: int, score: float, of: str | None = None) -> None:
+        """Add the share (0 to 1) of the cells kept aside that are right, or the score ``of``."""
         self.score.add(step, score)
+        self._scored = of
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -108,7 +110,9 @@ class CurveView(QWidget):
     def _legend(self, painter: QPainter, line: int) -> None:
         words = [(f"loss {self.loss.points[-1][1]:.3f}", LOSS)]
         if self.score.points:
-            words.append((f"{100 * self.score.points[-1][1]:.0f} of 100 cells right", SCORE))
+            last = self.score.points[-1][1]
+            said = f"{self._scored} {last:.2f}" if self._scored else None
+            words.append((said or f"{100 * last:.0f} of 100 cells right", SCORE))
         x = _MARGIN
         for text, color in words:
             painter.setPen(color)

@@ -134,8 +134,9 @@ class TextEditor(QLineEdit):
         text = self.text().strip()
         if self._annotation is str:
             return text
-        words: Any = text if text else None
-        if "," in text or (_wants_tuple(self._annotation) and text.lstrip("-").isdigit()):
+        words: Any = text or (() if get_origin(self._annotation) is tuple else None)
+        a_number = text.lstrip("-").replace(".", "", 1).isdigit()
+        if "," in text or (_wants_tuple(self._annotation) and a_number):
             words = tuple(part.strip() for part in text.split(",") if part.strip())
         try:
             return self._adapter.validate_python(words)

@@ -34,6 +34,8 @@ def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None]) 
 
     ``seen(t)`` gives the labels that a model makes of frame ``t``, or None where it was not run.
     """
+    if annotations.classes:
+        return ""
     whole = {t: len(np.unique(a.labels)) - 1 for t, a in annotations.frames.items() if a.complete}
     for t in sorted(whole, key=whole.__getitem__)[:_LOOKED_AT]:
         labels = seen(t)

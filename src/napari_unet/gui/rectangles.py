@@ -56,7 +56,7 @@ def limit(annotations: Annotations, areas: Iterable[Rectangle]) -> Annotations:
             for area in mine:
                 inside[max(0, area.top) : area.bottom, max(0, area.left) : area.right] = True
             frames[t] = annotation.within(inside)
-    return Annotations(annotations.shape, frames)
+    return annotations.with_frames(frames)
 
 
 def _on_movie(world: NDArray[np.float64], image: Image, *, of_frame: bool) -> Rectangle:

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from napari_unet.gui.auto_threshold import Auto
 
 OWNER = "segment"
-_LABEL_FIELDS = ("split", "min_size", "fill_holes", "split_strength", "max_size", "drop_border")
+_LABEL_FIELDS = (
+    "split",
+    "min_size",
+    "fill_holes",
+    "split_strength",
+    "max_size",
+    "drop_border",
+    "class_thresholds",
+)
 _RUN_FIELDS = ("device", "accurate", "precision", "backend", "tile", "threads", "scale")
 
 
@@ -197,6 +205,9 @@ class SegmentDock(Dock):
         live = self.session.labels.live
         segmented = live is not None and live.probabilities is not None
         allow(self.auto, "" if segmented else "Segment a frame first")
+        for field in _LABEL_FIELDS:  # classes are not split, and have no sizes
+            of_classes = live is not None and bool(live.classes)
+            self.form.editors[field].setEnabled(of_classes == (field == "class_thresholds"))
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
         self._recount_soon()
@@ -223,5 +234,7 @@ class SegmentDock(Dock):
             here = "This frame is not segmented yet."
         else:
             sizes = np.bincount(np.asarray(live[session.frame]).ravel())
-            here = f"{counted(int(np.count_nonzero(sizes[1:65535])), 'cell')} in this frame."
+            n = int(np.count_nonzero(sizes[1:65535]))
+            what = counted(n, "class", "classes") if live.classes else counted(n, "cell")
+            here = f"{what} in this frame."
         self.count.say(f"{here} {done} of {counted(len(stack), 'frame')} segmented.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
@@ -20,11 +20,24 @@ from napari_unet.gui.rectangles import rectangles, shapes_layers
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
-    from napari_unet.gui.learning import Described, Teacher
     from napari_unet.gui.session import Session
+    from napari_unet.gui.teacher import Described, Teacher
 
 OWNER = "train"
-_WHOLE_LAYER = "Every cell on these frames is outlined"
+_SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+_KINDS = {
+    "auto": "guessed",
+    "instances": "cells, each with its own number",
+    "binary": "a mask of the cells",
+    "classes": "classes, a number for each",
+}
+_GUESSED = {True: "guessed: classes", False: "guessed: cells"}
+_WHOLE = {
+    (False, False): "Every cell on these frames is outlined",
+    (False, True): "Every cell on this frame is outlined",
+    (True, False): "The rest of these frames is background",
+    (True, True): "The rest of this frame is background",
+}  # by: of classes, painted here
 
 
 class TeachingPanel(QWidget):
@@ -36,6 +49,7 @@ class TeachingPanel(QWidget):
         super().__init__()
         self._session, self._settings = session, settings
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._of_classes = self._whole_of_live = False
         self._describe = Latest(self)
         self._build()
         self.annotate.clicked.connect(self._on_annotate)
@@ -44,6 +58,7 @@ class TeachingPanel(QWidget):
         self.whole.toggled.connect(self._on_whole)
         self.labels.chosen.connect(self.ask)
         self.labels.chosen.connect(self.changed)
+        self.kind.currentIndexChanged.connect(self.ask)
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
@@ -69,6 +84,14 @@ class TeachingPanel(QWidget):
             checkable=True,
         )
         self.whole = QCheckBox(objectName="train.complete")
+        self.kind = QComboBox(objectName="train.labels_are")
+        for kind, words in _KINDS.items():
+            self.kind.addItem(words, kind)
+        self.kind.setSizeAdjustPolicy(_SHORT)
+        self.kind.setToolTip(
+            "What the numbers in the labels are. Classes tell kinds of pixels apart: "
+            "the network learns which is which, not which cell"
+        )
         self.frames = QLineEdit(objectName="train.frames")
         self.frames.setPlaceholderText("all with labels, or 0,3-5")
         self.frames.setToolTip(
@@ -77,6 +100,7 @@ class TeachingPanel(QWidget):
         self.summary = Hint(name="train.summary")
         rows = form_rows()
         add_field(rows, "Labels", self.labels)
+        add_field(rows, "They are", self.kind)
         add_field(rows, "Frames", self.frames)
         column = Column(self)
         column.add(
@@ -138,7 +162,7 @@ class TeachingPanel(QWidget):
 
     def teacher(self) -> Teacher:
         """Give what there is to learn from; `BadInput` where there is nothing."""
-        from napari_unet.gui.learning import Teacher
+        from napari_unet.gui.teacher import Teacher
 
         layer = self.labels.layer()
         if layer is None:
@@ -155,12 +179,16 @@ class TeachingPanel(QWidget):
             self.whole.isChecked(),
             rectangles(self._session.viewer, image) if image is not None else (),
             self._session.labels.live,
+            self.kind.currentData(),
         )
 
     def _on_described(self, described: Described) -> None:
         words = f"Trains on {described.words}"
         doubted = described.doubt
         self.summary.say(f"{doubted} {words}" if doubted else words, warn=bool(doubted))
+        self._of_classes = bool(described.classes)
+        self.kind.setItemText(0, _GUESSED[self._of_classes])
+        self._show_whole()
 
     def _watch_shapes(self) -> None:
         """Say it anew when a rectangle is drawn, moved or taken away."""
@@ -186,6 +214,8 @@ class TeachingPanel(QWidget):
         """Resolve which tools can be used, and say why the others cannot."""
         allow(self.annotate, no_movie)
         painting = self._session.labels.layer is not None
+        live = self._session.labels.live
+        self.new_cell.setText("Next class" if live is not None and live.classes else "New cell")
         for tool in (self.new_cell, self.background):
             allow(tool, "" if painting else "Press Start painting first")
         self._show_whole()
@@ -197,14 +227,14 @@ class TeachingPanel(QWidget):
     def _show_whole(self) -> None:
         live, live_chosen = self._session.labels.live, self._live_is_chosen()
         with signals_blocked(self.whole):
+            self.whole.setText(_WHOLE[self._of_classes, live_chosen])
             if live_chosen and live is not None:
-                self.whole.setText("Every cell on this frame is outlined")
                 self.whole.setToolTip("Then all of the frame counts, empty ground too (Shift+C)")
                 self.whole.setChecked(live.corrections.is_complete(self._session.frame))
-            elif self.whole.text() != _WHOLE_LAYER:
-                self.whole.setText(_WHOLE_LAYER)
+            elif self._whole_of_live or not self.whole.toolTip():
                 self.whole.setToolTip(
                     "Untick where some cells are not painted: only painted ones count then"
                 )
                 self.whole.setChecked(True)
+            self._whole_of_live = live_chosen
         self.whole.setVisible(self.labels.layer() is not None)

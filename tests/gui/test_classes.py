@@ -1,0 +1,124 @@
+"""Classes by clicks in a real napari: guessed and shown, trained, segmented, painted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.gui.learning import verdict
+
+
+@pytest.fixture
+def kinds(class_toy, viewer):
+    """The movie of two kinds of cells as the viewer's first layer, its classes as the second."""
+    image = viewer.add_image(class_toy.movie, name="kinds", axis_labels=("t", "y", "x"))
+    viewer.add_labels(class_toy.labels, name="truth")
+    return image
+
+
+@pytest.fixture
+def train(hand, kinds):
+    """The Train dock, set to a small network and few steps."""
+    dock = hand.open("Train")
+    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
+        hand.find(dock, f"train.{name}").setValue(value)
+    hand.find(dock, "train.steps").setValue(60)
+    hand.find(dock, "train.start_from").setCurrentText("a new network")
+    hand.find(dock, "train.frames").setText("0-3")
+    return dock
+
+
+def said(hand, dock, name, words):
+    label = hand.find(dock, name)
+    hand.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
+    return label.text()
+
+
+def choose(hand, dock, kind):
+    menu = hand.find(dock, "train.labels_are")
+    menu.setCurrentIndex(menu.findData(kind))
+
+
+def test_what_the_labels_are_is_guessed_shown_and_can_be_chosen(hand, train):
+    menu, whole = hand.find(train, "train.labels_are"), hand.find(train, "train.complete")
+    assert "4 frames, 2 classes, 100 % of the pixels" in said(hand, train, "train.summary", "class")
+    assert menu.currentText() == "guessed: classes"
+    assert "is background" in whole.text()
+    choose(hand, train, "binary")
+    said(hand, train, "train.summary", "cells")
+    assert "Every cell" in whole.text()
+    choose(hand, train, "instances")
+    said(hand, train, "train.summary", "8 cells")
+    choose(hand, train, "classes")
+    said(hand, train, "train.summary", "2 classes")
+    assert whole.isChecked()
+    whole.setChecked(False)
+    assert "100 %" not in said(hand, train, "train.summary", "2 classes, 5")
+    assert not whole.isChecked()
+
+
+def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
+    said(hand, train, "train.summary", "2 classes")
+    hand.click(train, "train.start")
+    hand.done()
+    model = hand.session.models.chosen.model
+    assert model.config.classes == (1, 2)
+    assert "mean IoU of classes" in said(hand, train, "train.outcome", "classes")
+
+    segment = hand.open("Segment")
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    live, layer = hand.session.labels.live, hand.session.labels.layer
+    assert live.classes == (1, 2)
+    found = live[5, :, :]
+    overlap = [np.sum((found == k) & (class_toy.labels[5] == k)) for k in (1, 2)]
+    either = [np.sum((found == k) | (class_toy.labels[5] == k)) for k in (1, 2)]
+    assert np.mean(np.divide(overlap, either)) > 0.4
+    said(hand, segment, "segment.count", "2 classes in this frame")
+
+    thresholds = hand.find(segment, "segment.class_thresholds")
+    assert thresholds.isEnabled()
+    assert not hand.find(segment, "segment.min_size").isEnabled()
+    thresholds.setText("0, 0.999")
+    thresholds.textEdited.emit(thresholds.text())
+    hand.qtbot.waitUntil(lambda: np.sum(live[5, :, :] == 2) < np.sum(found == 2), timeout=5000)
+    thresholds.setText("")
+    thresholds.textEdited.emit("")
+    hand.qtbot.waitUntil(lambda: np.array_equal(live[5, :, :], found), timeout=5000)
+
+    hand.click(train, "train.annotate")  # corrections: what is painted, and nothing else
+    assert layer.selected_label == 1
+    hand.click(train, "train.new_cell")
+    assert hand.find(train, "train.new_cell").text() == "Next class"
+    assert layer.selected_label == 2
+    layer.data_setitem((np.full(9, 4), *np.indices((3, 3)).reshape(2, 9)), 2)
+    layer.data_setitem((np.full(9, 4), *(20 + np.indices((3, 3)).reshape(2, 9))), 1)
+    hand.find(train, "train.frames").setText("")
+    hand.find(train, "train.labels").setCurrentText(layer.name)
+    assert "1 frame, 2 classes, 0.146 %" in said(hand, train, "train.summary", "1 frame")
+
+
+def test_what_does_not_fit_is_said_in_one_line(hand, train, viewer, class_toy):
+    viewer.add_labels(np.where(class_toy.labels, 1, 0), name="one")
+    hand.find(train, "train.labels").setCurrentText("one")
+    choose(hand, train, "classes")
+    said(hand, train, "train.summary", "1 class,")
+    hand.click(train, "train.start")
+    assert "only class 1" in hand.failure()
+
+
+def test_the_verdict_speaks_of_classes():
+    scores = {
+        **dict.fromkeys(("iou", "dice", "seg", "det", "f1", "right", "missed", "invented"), 0.5),
+        **{"merged": 1.0, "split": 2.0, "n_frames": 1, "n_truth": 1, "n_predicted": 1},
+    }
+    after = {**scores, "classes": {"1": 0.9, "2": 0.7}}
+    line, _, worse = verdict({"after": after, "checked_on": "frame 3"})
+    assert line == "Checked on frame 3: mean IoU of classes 0.800 (1: 0.90, 2: 0.70)."
+    assert not worse
+    before = {**scores, "classes": {"1": 0.95, "2": 0.9}}
+    line, _, worse = verdict({"after": after, "before": before, "checked_on": "frame 3",
+                              "parent_name": "p"})  # fmt: skip
+    assert worse
+    assert "It got worse" in line
+    assert "Before: mean IoU of classes 0.925" in line
