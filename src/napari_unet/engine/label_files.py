@@ -121,7 +121,7 @@ def _uuid(*described: Any) -> str:
 
 
 class ImageJWriter:
-    """ImageJ hyperstack (uint16, zlib): Fiji shows T, µm and seconds, and names each slice."""
+    """ImageJ hyperstack (uint16, zlib): Fiji shows T, µm, seconds and the frame numbers."""
 
     def __init__(self, path: Path, info: FrameInfo) -> None:
         self.info = info
