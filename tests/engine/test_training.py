@@ -1,6 +1,7 @@
 """Training learns, repeats itself to the bit, and takes what happens meanwhile."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -384,7 +385,10 @@ def test_a_preview_waits_until_there_is_time_and_the_newest_wish_wins(stack, ann
     assert next(run).preview is None
     kept.clock.side = 0.0
     assert next(run).preview[0] == 7
+    labelling = 0.05  # s that the receiver needs for it count, too
+    time.sleep(labelling)
     assert next(run).preview is None
+    assert kept.clock.shown > labelling
 
 
 def test_the_frame_on_screen_is_shown(stack, annotated):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -138,7 +139,7 @@ class Run:
             if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
                 save_checkpoint(self.checkpoint, state_of(self))
                 saved = time.monotonic()
-            sent = yield TrainStep(
+            step = TrainStep(
                 self.step,
                 self.plan.steps,
                 self.clock.elapsed,
@@ -148,6 +149,9 @@ class Run:
                 self._preview(),
                 "; ".join(filter(None, (note, smaller, joined))) or None,
             )
+            # what the receiver makes of a preview, its labels, takes time from the learning, too
+            with self.clock.aside(shown=True) if step.preview else nullcontext():
+                sent = yield step
             note = self._take(sent)
             if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.label_ids import Kind
     from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.model import Model
     from napari_unet.engine.settings import TrainSettings
 
 
@@ -57,6 +58,12 @@ class Teacher:
         from napari_unet.engine.live_labels import LiveLabels
 
         return self.labels if isinstance(self.labels, LiveLabels) else None
+
+    def for_base(self, model: Model | None) -> Teacher:
+        """What starts from a model of classes is taught classes, unless a person chose."""
+        if model is None or not model.config.classes or self.kind != "auto":
+            return self
+        return replace(self, kind="classes")
 
     def read(self) -> Annotations:
         """Read what a person vouches for; `BadInput` where the labels are of another movie."""
@@ -114,6 +121,8 @@ class Teacher:
         annotations.check()
         split = keep_aside(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.areas else ""
+        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
+        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
         return Described(words, doubt(annotations, self._seen), annotations.classes)
 
