@@ -63,18 +63,15 @@ def learning(
     from napari_unet.engine.training import TrainInput, train
 
     model = base.load() if base is not None else None
-    if model is not None and model.config.classes and teacher.kind == "auto":
-        teacher = replace(teacher, kind="classes")
-    annotations = teacher.read()
+    annotations = (teacher := teacher.for_base(model)).read()
     outputs = network_outputs(begun.settings, model, annotations.classes)
-    checkpoint = checkpoint_of(teacher.stack)
     steps = train(
         teacher.stack,
         annotations,
         begun.settings,
         base=model,
         name=begun.name,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint_of(teacher.stack),
         resume=resume,
     )
     if not resume:
@@ -96,9 +93,9 @@ def learning(
         message = yield Learned(replace(step, preview=None, note=note), preview)
         told = None
         if message is not None:
-            painted = None
             if message.touched:
-                painted = annotations = teacher.reread(annotations, message.touched)
+                annotations = teacher.reread(annotations, message.touched)
+            painted = annotations if message.touched else None
             told = TrainInput(painted, message.preview, message.stop)
 
 

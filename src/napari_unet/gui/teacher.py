@@ -60,7 +60,7 @@ class Teacher:
         return self.labels if isinstance(self.labels, LiveLabels) else None
 
     def for_base(self, model: Model | None) -> Teacher:
-        """What starts from a model of classes is taught classes, unless a person chose."""
+        """Teach classes to what starts from a model of classes, unless a person chose."""
         if model is None or not model.config.classes or self.kind != "auto":
             return self
         return replace(self, kind="classes")
