@@ -37,6 +37,16 @@ def test_a_rectangle_limits_what_is_learned_on_its_frame(hand, movie, small, vie
     assert "100 % of the pixels" in said(hand, dock, "100 %")
 
 
+def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, small, viewer):
+    viewer.add_labels(small[1], name="truth")
+    dock = hand.open("Train")
+    hand.find(dock, "train.edge").setValue(12)
+    line = said(hand, dock, "without 12 px at the image edge")
+    assert f"{100 * 72 * 104 / (96 * 128):.3g} % of the pixels" in line
+    hand.find(dock, "train.edge").setValue(48)
+    assert "narrower band" in said(hand, dock, "nothing is left")
+
+
 @pytest.mark.parametrize("frame", [None, 1])
 def test_limit(frame):
     labels = np.arange(64).reshape(8, 8)
