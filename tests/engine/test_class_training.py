@@ -94,6 +94,20 @@ def test_the_same_seed_gives_the_same_model(stack, annotated):
     assert all(torch.equal(v, weights[k]) for k, v in one.network.state_dict().items())
 
 
+def test_a_stopped_training_is_resumed_to_the_same(stack, annotated, tmp_path):
+    settings = TINY.replace(steps=6, validation=(4, 5))
+    whole = finish(train(stack, annotated(), settings))[1]
+    file = tmp_path / "kinds.checkpoint"
+    begun = train(stack, annotated(), settings, checkpoint=file, checkpoint_every=0)
+    for _ in range(4):
+        next(begun)
+    begun.close()
+    resumed = finish(train(stack, annotated(), settings, checkpoint=file, resume=True))[1]
+    weights = resumed.network.state_dict()
+    assert all(torch.equal(v, weights[k]) for k, v in whole.network.state_dict().items())
+    assert resumed.record["after"]["classes"] == whole.record["after"]["classes"]
+
+
 def test_it_goes_on_from_a_model_of_the_same_classes(learned, stack, annotated):
     model = learned[1]
     few = annotated(1, partial=True)
