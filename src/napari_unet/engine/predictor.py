@@ -257,8 +257,9 @@ class Predictor:
             frames = [sample.to(self._backend.device) for sample in samples]
             candidate = self._backend.at(precision, frames)
             checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
-            exact = self._backend.logits
-            return candidate, min(agreement(candidate.logits(f), exact(f)) for f in checked)
+            exact, classes = self._backend.logits, bool(self.model.config.classes)
+            found = (agreement(candidate.logits(f), exact(f), classes=classes) for f in checked)
+            return candidate, min(found)
 
         candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))
         if worst >= SAME_LABELS[precision]:
