@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Frames = Sequence[NDArray[np.integer]]
 
 MOST_CLASSES = 63  # a network has at most 64 outputs, one of them *object*
-_FEW, _SMALL = 16, 255  # guessed classes are few, and their numbers small
+FEW, _SMALL = 16, 255  # guessed classes are few, and their numbers small
 _PIECE = 9  # px: smaller specks do not count as pieces
 _PIECES, _PIECES_EACH = 4.0, 2.0  # pieces of a class in a frame, on average and of each at least
 _LOOKED_AT = 8  # frames
@@ -64,7 +64,7 @@ def guess_kind(frames: Frames, *, strokes: bool = False) -> Kind:
     numbers = values - {BACKGROUND_ID}
     if len(numbers) == 1 or (values == {BACKGROUND_ID} and not strokes):
         return "binary"
-    if not 2 <= len(numbers) <= _FEW or max(numbers) > _SMALL:
+    if not 2 <= len(numbers) <= FEW or max(numbers) > _SMALL:
         return "instances"
     painted = [frame for frame in frames if frame.any()]
     looked_at = painted[:: -(-len(painted) // _LOOKED_AT)]

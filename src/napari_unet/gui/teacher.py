@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
-from napari_unet.engine.label_ids import components
-from napari_unet.engine.label_kind import class_numbers, guess_kind
+from napari_unet.engine.label_ids import BACKGROUND_ID, components
+from napari_unet.engine.label_kind import FEW, class_numbers, guess_kind
 from napari_unet.engine.stack import Stack, parse_frames
 from napari_unet.engine.validation import keep_aside
 from napari_unet.gui.half_painted import doubt
@@ -102,6 +102,10 @@ class Teacher:
         kind = "classes" if self.kind == "auto" and live.classes else self.kind
         if kind not in ("auto", "classes"):
             return ()
+        if kind == "auto":  # many ids are cells: no need to look at their pixels
+            ids = set().union(*(live.corrections.ids(t).tolist() for t in positions))
+            if len(ids - {BACKGROUND_ID}) > FEW:
+                return ()
         painted = [live.annotation(t)[0] for t in positions]
         if kind == "auto" and guess_kind(painted) != "classes":
             return ()
