@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Tracks
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
@@ -63,6 +64,89 @@ def test_the_preview_is_composed_off_the_gui_thread(hand, export, monkeypatch):
     hand.qtbot.waitUntil(lambda: bool(threads))
     hand.qtbot.waitUntil(lambda: not picture(export).isNull())
     assert threading.main_thread() not in threads
+
+
+def choose(hand, export, **values):
+    for name, value in values.items():
+        hand.find(export, f"export.{name}").setValue(value)
+
+
+@pytest.mark.parametrize("meaning", ["ids", "linked", "laptrack"])
+def test_the_preview_is_the_exported_frame(hand, export, viewer, tmp_path, meaning):
+    """Tails and linked colours: found in the worker, with a word while they are looked for."""
+    if meaning == "laptrack":
+        pytest.importorskip("laptrack")
+    viewer.dims.set_current_step(0, 4)
+    hand.qtbot.waitUntil(lambda: not picture(export).isNull())
+    before, said = picture(export).toImage(), []
+    note = hand.find(export, "export.preview_note")
+    say = note.say
+    note.say = lambda line, warn=False: (said.append(line), say(line, warn))
+    choose(hand, export, tail=3, meaning=meaning)
+    hand.qtbot.waitUntil(lambda: picture(export).toImage() != before and not note.text())
+    scene = export.movie.scene()
+    assert scene.links.n_read == (6 if meaning == "laptrack" else 5)  # kept, not found again
+    kinds = hand.find(export, "export.movie_format")
+    kinds.setCurrentIndex(kinds.findData(""))
+    for button in ("save_movie", "save_still"):
+        hand.click(export, f"export.{button}")
+        hand.done()
+    for path in (
+        tmp_path / "out" / "overlay_frames" / "frame0004.png",
+        *(tmp_path / "out").glob("frame*.png"),
+    ):
+        with Image.open(path) as exported:
+            np.testing.assert_array_equal(scene.compose(), np.asarray(exported))
+
+
+def test_the_preview_says_that_it_is_linking(hand, export, viewer, monkeypatch):
+    from napari_unet.gui import preview
+
+    monkeypatch.setattr(preview, "_LINK_S", 0)
+    viewer.dims.set_current_step(0, 5)
+    note, said = hand.find(export, "export.preview_note"), []
+    say = note.say
+    note.say = lambda line, warn=False: (said.append(line), say(line, warn))
+    choose(hand, export, meaning="linked")
+    hand.qtbot.waitUntil(lambda: len(said) > 2 and not said[-1])
+    lines = [line for line in said if line]
+    assert lines == [f"Linking cells: {n} of 6 frames…" for n in range(1, 6)]
+    assert not note.isVisible()
+
+
+def test_links_are_found_again_where_a_frame_changed(hand, viewer, movie, small):
+    live = LiveLabels(small[1].shape)
+    for t, frame in enumerate(small[1]):
+        live[t] = frame
+    hand.session.labels.show(live, viewer.add_labels(live, name="live"))
+    dock = hand.open("Export")
+    dock.window().show()
+    choose(hand, dock, meaning="linked")
+    viewer.dims.set_current_step(0, 2)
+    hand.qtbot.waitUntil(lambda: dock.movie.scene().links.n_read == 3)
+    links = dock.movie.scene().links
+    live[4, :5, :5] = 99  # read by nobody yet
+    assert dock.movie.scene().links is links
+    live[1, :5, :5] = 99
+    assert dock.movie.scene().links is not links
+    links = dock.movie.scene().links
+    hand.session.labels.set_settings(hand.session.labels.settings.replace(threshold=0.3))
+    assert dock.movie.scene().links is not links
+    plain = viewer.add_labels(small[1].copy(), name="plain")
+    hand.find(dock, "export.labels").setCurrentText("plain")
+    hand.qtbot.waitUntil(lambda: dock.movie.scene().links.n_read == 3)
+    links = dock.movie.scene().links
+    plain.paint((1, 3, 3), 7)
+    assert dock.movie.scene().links is not links
+
+
+def test_frames_that_are_not_exported_are_shown_unlinked(hand, export, viewer):
+    choose(hand, export, meaning="linked")
+    hand.find(export, "export.frames").setText("0-2")
+    viewer.dims.set_current_step(0, 4)
+    assert export.movie.scene().links is None
+    viewer.dims.set_current_step(0, 2)
+    assert export.movie.scene().links is not None
 
 
 def test_a_crop_outside_the_frame_is_said_in_the_preview(hand, export):

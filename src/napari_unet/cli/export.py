@@ -154,7 +154,7 @@ def export(
         if still is not None:
             check_positions([still], len(stack))
             write = partial(job.write_still, look, _plain_look(), still, earlier)
-            parts[still_name(still)] = write, 1
+            parts[still_name(still)] = write, job.still_steps(look, still)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
             typer.echo(follow(begin(), name, n))

@@ -28,6 +28,9 @@ from napari_unet.engine.outputs import check_frame
 from napari_unet.engine.sidecar import Provenance
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_unet.engine.links import Links
     from napari_unet.engine.movie import Frames
     from napari_unet.engine.overlay import Look
     from napari_unet.engine.settings import OverlaySettings, TableSettings
@@ -63,17 +66,17 @@ class PlainLook:
         return movie_look(stack, settings, positions)
 
 
-class LinkedFrames:
-    """Labels with one id per cell through time; read once each, in order."""
+class _Linked:
+    """Labels by position with one id per cell through time."""
 
-    def __init__(self, frames: Frames, linker: Linker, shape: tuple[int, int]) -> None:
-        self._frames, self._linker, self._shape = frames, linker, shape
+    def __init__(self, links: Links, n: int) -> None:
+        self._links, self._n = links, n
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return self._n
 
     def __getitem__(self, position: int) -> NDArray[Any]:
-        return self._linker(check_frame(self._frames[position], self._shape), position)
+        return self._links.labels(position)
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,12 @@ class Export:
         """How often `write_movie` yields: tails and linked colours read all labels before."""
         return len(self.positions) * (2 if settings.tail or self.linked else 1)
 
+    def still_steps(self, settings: OverlaySettings, position: int) -> int:
+        """How often `write_still` yields."""
+        links = self.links()
+        linked = (settings.tail or self.linked) and position in links
+        return 1 + (links.n_needed(position) if linked else 0)
+
     def check_movie(self, settings: OverlaySettings, before: Frames | None = None) -> None:
         """Refuse at once what `write_movie` would refuse when it begins."""
         from napari_unet.engine.movie import check_movie
@@ -180,11 +189,9 @@ class Export:
         """Write the overlay movie; tails and linked colours take a look at all frames first."""
         from napari_unet.engine.movie import write_movie
 
-        tracks, labels = None, self.labels
+        labels, tracks = self.labels, None
         if settings.tail or self.linked:
-            tracks, _ = yield from self.find_tracks()
-            linker = yield from self._find_linker()
-            labels = LinkedFrames(self.labels, linker, self._shape)
+            labels, tracks = yield from self._link(self.positions[-1])
         stack = look.of(self.stack)
         return (
             yield from write_movie(
@@ -209,24 +216,42 @@ class Export:
         position: int,
         before: Frames | None = None,
     ) -> Generator[int, None, Path]:
-        """Write one frame as it is in the movie, at 300 dpi."""
+        """Write one frame as it is in the movie, at 300 dpi; its past is looked at first."""
         from napari_unet.engine.movie import write_still
 
+        labels, tracks = self.labels, None
+        if (settings.tail or self.linked) and position in self.positions:
+            labels, tracks = yield from self._link(position)
         stack = look.of(self.stack)
         path = write_still(
             self.folder / still_name(position),
             stack,
-            self.labels,
+            labels,
             position,
-            settings.replace(tail=0),
+            settings if tracks is not None else settings.replace(tail=0),
             probabilities=self.probabilities,
             before=before,
+            tracks=tracks,
             look=look.measured(stack, settings, self.positions),
             overwrite=self.overwrite,
             provenance=self.provenance,
         )
         yield position
         return path
+
+    def links(self) -> Links:
+        """Give the links of its labels, found as far as they are asked for."""
+        from napari_unet.engine.links import Links
+
+        return Links(self.labels, self._shape, self.positions, self.meaning, self.frozen)
+
+    def _link(self, position: int) -> Generator[int, None, tuple[Frames, NDArray[np.float64]]]:
+        """Link as far as ``position`` needs it; gives the labels, and rows for the tails."""
+        links = self.links()
+        for _ in range(links.n_needed(position)):
+            links.advance(position, seconds=0)
+            yield links.reached
+        return _Linked(links, len(self.labels)), links.rows()
 
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
         """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""

@@ -5,7 +5,8 @@ Needs the extra ``[track]``. Frames are passed twice: once for the centroids, on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -41,22 +42,31 @@ class LaptrackLinker(Linker):
 
         Without ``reach`` it is the median diameter of the objects.
         """
+        measured = [_without_pixels(measure_objects(frame)) for frame in frames]
+        return cls.from_objects(measured, positions, frozen=frozen, reach=reach)
+
+    @classmethod
+    def from_objects(
+        cls,
+        frames: Sequence[Objects],
+        positions: Iterable[int],
+        *,
+        frozen: dict[int, frozenset[int]] | None = None,
+        reach: float | None = None,
+    ) -> Self:
+        """Find all links of objects that were measured before."""
         linker = cls(frozen=frozen)
         linker._positions = tuple(positions)
-        centroids, areas = [], []
-        for frame in frames:
-            objects = measure_objects(frame)
-            centroids.append(objects.centroids)
-            areas.extend(objects.areas.tolist())
-        if not areas:
+        if not any(len(objects.areas) for objects in frames):
             return linker
+        areas = np.concatenate([objects.areas for objects in frames])
         farthest = reach or float(np.sqrt(4 / np.pi * np.median(areas)))
         tree = laptrack.LapTrack(
             cutoff=farthest**2,
             gap_closing_cutoff=farthest**2,
             gap_closing_max_frame_count=_MAX_GAP,
             splitting_cutoff=farthest**2,
-        ).predict(centroids)
+        ).predict([objects.centroids for objects in frames])
         for child in tree.nodes:
             for parent in tree.predecessors(child):
                 linker._origin[child] = parent, tree.out_degree(parent) > 1
@@ -80,3 +90,8 @@ class LaptrackLinker(Linker):
                 (mothers if divides else previous)[index] = self._tracks_at[t][i]
         self._tracks_at.append(now.track)  # filled in by the caller
         return previous, mothers
+
+
+def _without_pixels(objects: Objects) -> Objects:
+    """Let the frame go: only sizes and places of all frames are held together."""
+    return replace(objects, dense=np.zeros((0, 0), np.int32))

@@ -83,6 +83,11 @@ class Linker:
     def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
         """Give the labels (Y, X) of the frame at ``position`` with linked ids, int32."""
         now = measure_objects(labels)
+        self.link(now, position)
+        return np.concatenate([[0], now.track]).astype(np.int32)[now.dense]
+
+    def link(self, now: Objects, position: int) -> None:
+        """Fill in the tracks of the objects of the frame at ``position``."""
         previous, mothers = self._origins(now, position)
         fixed = np.isin(now.ids, list(self.frozen.get(position, ())))
         claimed = {int(i) for i in now.ids[fixed]}
@@ -101,7 +106,6 @@ class Linker:
         self._before = now
         at = np.full((len(now.ids), 1), float(position))
         self._points.append(np.hstack([now.track[:, None].astype(np.float64), at, now.centroids]))
-        return np.concatenate([[0], now.track]).astype(np.int32)[now.dense]
 
     def points(self) -> tuple[Floats, dict[int, list[int]]]:
         """Rows (id, t, y, x) sorted by id, and the graph child -> parents, for a Tracks layer."""

@@ -27,9 +27,9 @@ from napari_unet.gui.dock import Dock
 from napari_unet.gui.export_target import ExportTarget
 from napari_unet.gui.forms import ChoiceEditor, SettingsForm
 from napari_unet.gui.job import Task
-from napari_unet.gui.label_frames import LabelFrames
+from napari_unet.gui.label_frames import LabelFrames, frozen_by_hand
 from napari_unet.gui.layer_menu import LabelsMenu
-from napari_unet.gui.movie_form import MovieForm
+from napari_unet.gui.movie_form import Linking, MovieForm
 from napari_unet.gui.parts import Column, Hint, JobPanel, add_field, allow, button, form_rows, row
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ExportDock(Dock):
         self._again: Callable[[], None] | None = None
         self._build_what()
         self._build_labels()
-        self.movie = MovieForm(self.session, OWNER, self.labels.layer)
+        self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking)
         self.save_movie = button("Save movie", "export.save_movie", "Write the overlay movie")
         self.save_still = button(
             "Save this frame", "export.save_still", "Write the picture above as PNG at 300 dpi"
@@ -135,7 +135,14 @@ class ExportDock(Dock):
             (self.keep, self._forget_question),
         ):
             part.clicked.connect(lambda _=False, act=act: act())
-        for signal in (self.target.chosen, self.movie.changed, self.format.currentIndexChanged):
+        for signal in (
+            self.target.chosen,
+            self.target.frames.editingFinished,
+            self.target.done_only.valueChanged,
+            self.meaning.valueChanged,
+            self.movie.changed,
+            self.format.currentIndexChanged,
+        ):
             signal.connect(lambda *_: self.update_state())
         for signal in (self.format.currentIndexChanged, self.target.folder_changed):
             signal.connect(lambda *_: self._forget_question())
@@ -171,7 +178,10 @@ class ExportDock(Dock):
             movie = self.movie
             return export.write_still(movie.overlay(), movie.screen_look(), frame, movie.earlier())
 
-        self._save("Saving the frame", still_name(frame), write, steps=lambda _: 1)
+        def steps(export: Export) -> int:
+            return export.still_steps(self.movie.overlay(), frame)
+
+        self._save("Saving the frame", still_name(frame), write, steps=steps)
 
     def _save(
         self,
@@ -212,9 +222,12 @@ class ExportDock(Dock):
         self._forget_question()
         return self._export(Path(), overwrite=False)
 
-    def _export(self, folder: Path, overwrite: bool) -> Export:
-        from napari_unet.engine.tracking import frozen_ids
+    def _linking(self) -> Linking:
+        live = self.target.live()
+        frozen = partial(frozen_by_hand, live.corrections if live else None)
+        return Linking(self.meaning.value(), self.target.positions(), frozen)
 
+    def _export(self, folder: Path, overwrite: bool) -> Export:
         layer = self.labels.layer()
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
@@ -232,7 +245,7 @@ class ExportDock(Dock):
             threshold=labels.settings.threshold if live else None,
             corrected=corrections.ids if corrections else None,
             probabilities=live.probabilities if live else None,
-            frozen=partial(frozen_ids, corrections),
+            frozen=partial(frozen_by_hand, corrections),
         )
 
     def _on_replace(self) -> None:

@@ -12,6 +12,7 @@ from napari_unet.gui.layers import BACKGROUND
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_unet.engine.corrections import Corrections
     from napari_unet.engine.stack import Stack
 
 
@@ -38,3 +39,10 @@ class LabelFrames:
         if frame.dtype == np.uint16:  # in wider types it is an id like others
             frame[frame == BACKGROUND] = 0
         return frame
+
+
+def frozen_by_hand(corrections: Corrections | None) -> dict[int, frozenset[int]]:
+    """Give for each frame the ids that a person gave or confirmed; for a worker, it reads all."""
+    from napari_unet.engine.tracking import frozen_ids
+
+    return frozen_ids(corrections)

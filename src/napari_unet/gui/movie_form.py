@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_unet.engine.formats import MOVIE_FORMATS
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.forms import CheckEditor, ChoiceEditor, SettingsForm
+from napari_unet.gui.kept_links import KeptLinks
 from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.parts import Column, add_field, allow, button, form_rows
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_unet.engine.formats import Meaning
+    from napari_unet.engine.links import Links
+    from napari_unet.engine.stack import Stack
     from napari_unet.gui.session import Session
 
 _STYLES = {
@@ -36,14 +41,29 @@ _NOT_IN_LOOK = ("style", "fps")  # always in sight
 _BY_PERCENTILE = ("low", "high")
 
 
+@dataclass(frozen=True)
+class Linking:
+    """How cells are linked through time in what is exported, and over which frames."""
+
+    meaning: Meaning
+    positions: tuple[int, ...]
+    frozen: Callable[[], dict[int, frozenset[int]]]
+
+
 class MovieForm(QWidget):
     """Edits an `OverlaySettings` and shows the frame on screen with it."""
 
     changed = Signal()
 
-    def __init__(self, session: Session, owner: str, layer: Callable[[], Labels | None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        owner: str,
+        layer: Callable[[], Labels | None],
+        linking: Callable[[], Linking],
+    ) -> None:
         super().__init__()
-        self._session, self._layer = session, layer
+        self._session, self._layer, self._linking = session, layer, linking
         self.style_of_movie = ChoiceEditor(tuple(_STYLES))
         self.style_of_movie.setObjectName(f"{owner}.movie_style")
         for index, words in enumerate(_STYLES.values()):
@@ -59,11 +79,12 @@ class MovieForm(QWidget):
             )
         self._build_look(owner)
         self.preview = Preview(self.scene)
+        self._kept_links = KeptLinks(self.preview.update_scene)
         self._rows = form_rows()
         add_field(self._rows, "Style", self.style_of_movie)
         add_field(self._rows, "Before", self.before)
         add_field(self._rows, "File", self.format)
-        Column(self).add(self.preview, self._rows, self.speed, self.more)
+        Column(self).add(self.preview, self.preview.note, self._rows, self.speed, self.more)
         self._watch()
         self._resolve()
 
@@ -141,7 +162,25 @@ class MovieForm(QWidget):
             self.screen_look(),
             self.probabilities(),
             self.earlier(),
+            self._links(layer, stack),
         )
+
+    def _links(self, layer: Labels, stack: Stack) -> Links | None:
+        """Give the links that tails or linked colours need; None where the export has none."""
+        from napari_unet.engine.links import Links
+
+        chosen = self._linking()
+        wanted = self.overlay().tail or chosen.meaning in ("linked", "laptrack")
+        if not wanted or self._session.frame not in chosen.positions:
+            return None
+        frames = LabelFrames(layer.data, stack, layer.name)
+        height, width = stack.frame_shape
+
+        def begin() -> Links:
+            return Links(frames, (height, width), chosen.positions, chosen.meaning, chosen.frozen)
+
+        key = (id(layer.data), stack, chosen.meaning, chosen.positions)
+        return self._kept_links.find(layer, key, begin)
 
     # ---- what follows -----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.background import Latest
+from napari_unet.gui.parts import Hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet.engine.links import Links
     from napari_unet.engine.settings import OverlaySettings
     from napari_unet.engine.stack import Stack
     from napari_unet.gui.label_frames import LabelFrames
     from napari_unet.gui.screen_look import ScreenLook
 
 _WAIT_MS = 120
+_LINK_S = 0.3  # of linking, then a newer question has its turn
 _TALLEST = 320  # px of the dock
 _LARGEST = 720  # px of the picture that is kept: twice the dock's width
 
@@ -40,9 +43,10 @@ class Scene:
     look: ScreenLook
     probabilities: Any = None
     before: LabelFrames | None = None
+    links: Links | None = None
 
     def compose(self) -> NDArray[np.uint8]:
-        """Give the picture (Y, X, 3), as small as a dock needs it."""
+        """Give the picture (Y, X, 3), as small as a dock needs it; links must have been found."""
         from napari_unet.engine.movie import compose_overlay
         from napari_unet.engine.outputs import time_of
 
@@ -50,22 +54,37 @@ class Scene:
         codes = None if self.probabilities is None else np.asarray(self.probabilities[t])
         picture = compose_overlay(
             np.asarray(stack[t]),
-            self.labels[t],
+            self.labels[t] if self.links is None else self.links.labels(t),
             self.settings,
             self.look.measured(stack, self.settings),
             probability=codes[0] if codes is not None and codes.ndim == 3 else codes,
             before=None if self.before is None else self.before[t],
             time=time_of(stack, t),
+            tails=None if self.links is None else self.links.tails(t, self.settings.tail),
         )
         return _shrunk(picture)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the worker has: a picture, the contrast it measured, and how far linking is."""
+
+    scene: Scene
+    picture: NDArray[np.uint8] | None
+    contrast: tuple[Any, ScreenLook] | None
+    linking: str = ""
+
+
 class Preview(QLabel):
-    """Shows a scene; asks for it only while it is in sight."""
+    """Shows a scene; asks for it only while it is in sight.
+
+    Where cells have to be linked for it, it shows them unlinked meanwhile, and `note` says so.
+    """
 
     def __init__(self, scene: Callable[[], Scene | None]) -> None:
         super().__init__(objectName="export.preview")
         self._scene = scene
+        self.note = Hint(name="export.preview_note")
         self._picture = QPixmap()
         self._contrast: tuple[Any, ScreenLook] | None = None
         self._latest = Latest(self, wait_ms=_WAIT_MS)
@@ -74,7 +93,7 @@ class Preview(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip("The frame on screen as it will be in the movie, without tails")
+        self.setToolTip("The frame on screen as it will be in the movie")
         self._say("")
 
     def update_scene(self, *_: Any) -> None:
@@ -93,9 +112,9 @@ class Preview(QLabel):
         else:
             self._latest.ask(lambda: self._compose(scene))
 
-    def _compose(self, scene: Scene) -> tuple[NDArray[np.uint8], tuple[Any, ScreenLook] | None]:
+    def _compose(self, scene: Scene, again: bool = False) -> _Answer:
         """Compose in the worker; a contrast measured on the movie is measured once."""
-        known = self._contrast
+        known, whole = self._contrast, scene
         if scene.look.windows is None:
             stack, settings = scene.look.of(scene.stack), scene.settings
             key = (stack.fingerprint, settings.low, settings.high)
@@ -103,17 +122,29 @@ class Preview(QLabel):
                 windows = scene.look.measured(stack, settings).windows
                 known = key, replace(scene.look, windows=windows)
             scene = replace(scene, look=replace(scene.look, windows=known[1].windows))
-        return scene.compose(), known
+        links, t = scene.links, scene.position
+        if links is None or links.advance(t, _LINK_S):
+            return _Answer(whole, scene.compose(), known)
+        line = f"Linking cells: {links.n_read} of {links.n_needed(t)} frames…"
+        plain = None if again else replace(scene, links=None).compose()
+        return _Answer(whole, plain, known, line)
 
-    def _show(self, answer: tuple[NDArray[np.uint8], tuple[Any, ScreenLook] | None]) -> None:
-        picture, self._contrast = answer
-        height, width = picture.shape[:2]
-        image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    def _show(self, answer: _Answer) -> None:
+        self._contrast = answer.contrast
+        self.note.say(answer.linking)
+        if answer.linking and self.isVisible():
+            self._latest.ask(lambda: self._compose(answer.scene, again=True))
+        if answer.picture is None:
+            return
+        height, width = answer.picture.shape[:2]
+        pixels = answer.picture.tobytes()
+        image = QImage(pixels, width, height, 3 * width, QImage.Format.Format_RGB888)
         self._picture = QPixmap.fromImage(image)
         self.setText("")
         self._fit()
 
     def _say(self, line: str) -> None:
+        self.note.say("")
         self._picture = QPixmap()
         self.clear()
         self.setText(line)
