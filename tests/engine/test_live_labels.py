@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from scipy import ndimage as ndi
 
 from napari_unet.engine import live_array
 from napari_unet.engine.corrections import Corrections
@@ -18,7 +19,7 @@ from napari_unet.engine.frame_labels import FrameCache
 from napari_unet.engine.journal import Journal
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.probability import encode_logits
+from napari_unet.engine.probability import encode_logits, threshold_code
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.sheets import BACKGROUND
 
@@ -148,6 +149,29 @@ def test_basins_are_computed_once_a_frame(live):
     live.settings = live.settings.replace(split=False)
     shown(live)
     assert live.probabilities.reads == [0, 0]
+
+
+def test_a_draft_is_for_who_takes_it_and_for_no_longer_than_it_must(live):
+    asked = []
+    live.touch(1, np.array([0]), np.array([0]), 0)  # ground that is the person's
+    live[2, 20:23, 20:23] = 77
+    live.invalidate(2)
+    live.takes_draft = lambda frame: not asked.append(frame)
+    mask = live.probabilities[0][0] >= threshold_code(FINE.threshold)
+    np.testing.assert_array_equal(shown(live), ndi.label(mask)[0])
+    assert (live[2, 20:23, 20:23] == 77).all()
+    assert asked == [0, 2]
+    exact = label_frame(live.probabilities[0], FINE)
+    np.testing.assert_array_equal(np.asarray(live[0]), exact)  # the labels themselves
+    np.testing.assert_array_equal(shown(live), exact)
+    live.confirm_frame(0)
+    np.testing.assert_array_equal(shown(live), exact)
+    assert asked == [0, 2]
+    live.invalidate(0)
+    np.testing.assert_array_equal(shown(live), exact)  # all the person's
+    live.takes_draft = lambda frame: False
+    live.invalidate(0)
+    np.testing.assert_array_equal(shown(live), exact)
 
 
 def test_frames_predicted_later_appear(live):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -70,6 +72,18 @@ def test_every_backend_gives_the_same_labels(toy_model, toy_stack, changes):
     for t in range(len(toy_stack)):
         codes, expected = predictor(toy_stack[t]), reference(toy_model, toy_stack[t])
         assert iou(codes[0], expected[0]) >= least - 0.001
+
+
+def test_openvino_sends_no_usage_data():
+    pytest.importorskip("openvino")
+    script = """
+import sys
+from napari_unet.engine.openvino_backend import OpenVinoBackend
+from napari_unet.engine.unet import UNet, UNetConfig
+OpenVinoBackend.of(UNet(UNetConfig(filters=(4, 8))), 1)
+assert "openvino" in sys.modules and not sys.modules.get("openvino_telemetry")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
+from napari_unet.engine.frame_labels import FrameCache
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
 from napari_unet.engine.predictor import Predictor, open_predictor
@@ -47,6 +49,35 @@ def test_whole_movie_then_threshold(hand, segment, small, model_file):
     hand.qtbot.waitUntil(
         lambda: "cells in this frame" in hand.find(segment, "segment.count").text()
     )
+
+
+def test_no_watershed_is_due_in_the_window_when_the_frame_changes(
+    hand, segment, viewer, monkeypatch
+):
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    live, layer = hand.session.labels.live, hand.session.labels.layer
+    count = hand.find(segment, "segment.count")
+    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.frame), timeout=10000)
+    found_by = []
+    basins = FrameCache.basins
+    monkeypatch.setattr(
+        FrameCache,
+        "basins",
+        lambda *a: (found_by.append(threading.current_thread()), basins(*a))[1],
+    )
+    live.invalidate(5)
+    viewer.dims.set_current_step(0, 5)
+    assert layer._slice.image.raw.any()  # a draft
+    hand.qtbot.waitUntil(lambda: live.is_prepared(5), timeout=10000)
+    hand.qtbot.waitUntil(
+        lambda: np.array_equal(layer._slice.image.raw, np.asarray(live[5])), timeout=10000
+    )
+    hand.qtbot.waitUntil(lambda: "cells in this frame" in count.text(), timeout=10000)
+    assert found_by and threading.main_thread() not in found_by
+    live.invalidate(5)
+    assert np.asarray(layer.data[5, :, :]).any()  # a script gets the labels themselves
+    assert found_by[-1] is threading.main_thread()
 
 
 def test_this_frame_only(hand, segment, viewer):

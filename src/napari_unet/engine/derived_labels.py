@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.frame_labels import FrameCache, FrameLabels
+from napari_unet.engine.frame_labels import FrameCache, FrameLabels, draft_labels
 from napari_unet.engine.labels import basins_key
 from napari_unet.engine.live_array import LiveArray
 from napari_unet.engine.settings import LabelSettings
@@ -27,7 +27,8 @@ class DerivedLabels(LiveArray):
 
     Basins of the frames used last are kept, so that a moved threshold costs a comparison. Safe to
     read from several threads. ``on_change`` hears of frames to draw again (None: all of them),
-    ``on_notice`` of lines for the person.
+    ``on_notice`` of lines for the person. ``takes_draft`` is asked, where a watershed is due,
+    whether the reader of a frame rather has a draft at once; it draws again later.
     """
 
     corrections: Corrections
@@ -42,6 +43,7 @@ class DerivedLabels(LiveArray):
         self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
         self.on_change: list[Callable[[tuple[int, ...] | None], object]] = []
         self.on_notice: list[Callable[[str], object]] = []
+        self.takes_draft: Callable[[int], bool] | None = None
         self._lock = threading.RLock()
         self._cache = FrameCache(self.shape[1:])
         self._settings = settings or LabelSettings()
@@ -130,6 +132,16 @@ class DerivedLabels(LiveArray):
         view = self._frame(frame)
         with self._lock:
             return view.labels(self._settings)[key].copy()
+
+    def _look(self, frame: int, key: Any) -> Any:
+        asked = self.takes_draft
+        if asked is None or self.is_prepared(frame) or not asked(frame):
+            return self._read(frame, key)
+        probabilities, settings = self._probabilities, self._settings
+        codes = probabilities[frame]
+        with self._lock:
+            sheet, complete = self.corrections.sheet(frame), self.corrections.is_complete(frame)
+            return draft_labels(codes[0], settings, sheet, complete)[key]
 
     def _at_hand(self, frame: int) -> bool:
         return self.is_prepared(frame)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage as ndi
 
+from napari_unet.engine.basins import MAX_OBJECTS
 from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.class_machine import ClassCodes, ClassMachine
 from napari_unet.engine.labels import Basins, frame_basins, object_codes
 from napari_unet.engine.machine import Machine
+from napari_unet.engine.probability import threshold_code
 
 if TYPE_CHECKING:
     from napari_unet.engine.corrections import Corrections
@@ -166,6 +169,24 @@ class FrameCache:
         if basins.n:
             _ = basins.sizes, basins.edge, basins.boxes  # here, not on the GUI thread
         return basins
+
+
+def draft_labels(
+    object_codes: NDArray[np.uint8], settings: LabelSettings, sheet: Sheet | None, complete: bool
+) -> NDArray[np.uint16]:
+    """Label a frame (Y, X) in a moment: pieces above the threshold, the person's over them.
+
+    Touching cells are one piece and no size is looked at: for the eye, until the basins are there.
+    """
+    if complete:
+        pieces = np.zeros(object_codes.shape, np.int32)
+    else:
+        pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
+    labels = np.minimum(pieces, MAX_OBJECTS).astype(np.uint16)
+    if sheet is not None:
+        covered = sheet.covered()
+        labels[covered] = sheet.ids[covered]
+    return labels
 
 
 def _within(inner: Box | None, outer: Box) -> bool:

@@ -35,6 +35,10 @@ class LiveArray(ABC):
     def _read(self, frame: int, key: Any = ...) -> Any:
         """Give a copy of a part of a frame (Y, X)."""
 
+    def _look(self, frame: int, key: Any) -> Any:
+        """Give a copy of a part of a frame (Y, X) to whoever indexes, a viewer perhaps."""
+        return self._read(frame, key)
+
     @abstractmethod
     def _at_hand(self, frame: int) -> bool:
         """Tell whether reading a frame takes no time."""
@@ -60,7 +64,7 @@ class LiveArray(ABC):
         first, rest = whole_key(key, self.shape)
         if isinstance(first, int):
             if isinstance(key, tuple):
-                return self._read(first, rest)
+                return self._look(first, rest)
             return FrameView(self.shape[1:], self.dtype, lambda: self._read(first))
         if isinstance(first, slice):
             frames = range(*first.indices(self.shape[0]))

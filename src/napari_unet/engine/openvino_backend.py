@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -73,6 +74,7 @@ class OpenVinoBackend:
 
 def _convert(network: UNet) -> Any:
     """Turn the folded network into an OpenVINO model for any number and size of frames."""
+    _keep_quiet()
     import openvino
 
     folded = fold(network).cpu().float()
@@ -80,9 +82,16 @@ def _convert(network: UNet) -> Any:
     example = torch.zeros(1, folded.config.in_channels, edge, edge)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, and sees no padding here
-        model = openvino.convert_model(folded, example_input=example)
+        trace: Any = torch.jit.trace
+        traced = trace(folded, example, check_trace=False)  # the check takes seconds
+        model = openvino.convert_model(traced)
     model.reshape([-1, folded.config.in_channels, -1, -1])
     return model
+
+
+def _keep_quiet() -> None:
+    """Keep OpenVINO and NNCF from sending usage data, for which they also start processes."""
+    sys.modules.setdefault("openvino_telemetry", cast("Any", None))  # as if it were not installed
 
 
 def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
@@ -91,6 +100,7 @@ def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
     The first and the last convolution stay fp32: they cost little time, and the grey values of
     the frame need more than 8 bits (IoU with fp32 0.997 instead of 0.989 on HeLa).
     """
+    _keep_quiet()
     try:
         import nncf
     except ImportError as error:

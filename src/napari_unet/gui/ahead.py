@@ -34,6 +34,10 @@ class Ahead:
         else:
             self._shown.ask(lambda: live.prepare(frame))
 
+    def missing(self, live: LiveLabels, frame: int) -> None:
+        """Prepare a frame of which a draft is on screen, then draw it again."""
+        self._shown.ask(lambda: live.prepare(frame))
+
     def around(self, live: LiveLabels, frame: int) -> None:
         """Prepare the frames that a person is likely to look at next."""
         frames = [frame + step for step in _AROUND if 0 <= frame + step < len(live)]

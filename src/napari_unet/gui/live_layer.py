@@ -6,6 +6,8 @@ Ctrl+Shift+Z take the person's steps back, on the frame where they were made. A 
 
 from __future__ import annotations
 
+import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,7 +70,12 @@ def actions_of(layer: Labels) -> LiveLayer | None:
 
 
 class LiveLayer(QObject):
-    """What a live layer can do beside a plain one. Lives as long as the layer is in the viewer."""
+    """What a live layer can do beside a plain one. Lives as long as the layer is in the viewer.
+
+    ``draft`` is asked where a frame to be drawn still needs a watershed: whether to draw a draft
+    of it now, since it will be drawn again soon. Only drawing gets drafts; tools and scripts that
+    read the layer get the labels themselves.
+    """
 
     _changed = Signal(object)  # news may come from a worker; slots run on the main thread
     _noticed = Signal(str)
@@ -78,6 +85,7 @@ class LiveLayer(QObject):
         self._viewer: Callable[[], Viewer | None] = weakref.ref(viewer)
         self.layer = layer
         self.live: LiveLabels = layer.data
+        self.draft: Callable[[int], bool] | None = None
         self._painted = False
         self._changed.connect(self._redraw)
         self._noticed.connect(show_info)
@@ -93,6 +101,7 @@ class LiveLayer(QObject):
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
         layer.undo, layer.redo = self.undo, self.redo
+        self.live.takes_draft = self._takes_draft
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
 
@@ -153,6 +162,9 @@ class LiveLayer(QObject):
         """Make a drag one step; vouch for what the brush passes that is right already."""
         if layer.mode not in ("paint", "erase", "fill") or event.button == 2:
             return
+        if not self.live.is_prepared(self.frame):  # nobody paints on a draft
+            self.live.prepare(self.frame)
+            layer.refresh(extent=False)
         self.live.begin_stroke()
         last = self._vouch(event, None)
         yield
@@ -189,6 +201,9 @@ class LiveLayer(QObject):
             self.live.touch(frame, *_disc(start, here[1:], radius, self.live.shape[1:]), value)
         return here[1:]
 
+    def _takes_draft(self, frame: int) -> bool:
+        return self.draft is not None and _is_drawing() and self.draft(frame)
+
     def _redraw(self, frames: tuple[int, ...] | None) -> None:
         viewer = self._viewer()
         if viewer is None or self.layer not in viewer.layers:
@@ -212,6 +227,7 @@ class LiveLayer(QObject):
         self.live.end_stroke()
         self.live.on_change.remove(self._listeners[0])
         self.live.on_notice.remove(self._listeners[1])
+        self.live.takes_draft = None
         self.layer.events.paint.disconnect(self._on_paint)
         if self._encircle is not None:
             self._encircle.events.active.disconnect(self._on_encircle)
@@ -229,6 +245,17 @@ class LiveLayer(QObject):
             getattr(self, action)()
 
         return run
+
+
+def _is_drawing() -> bool:
+    """Whether napari reads to draw: its tools and scripts read the layer in the same words."""
+    main = threading.current_thread() is threading.main_thread()
+    frame = sys._getframe(1) if main else None  # noqa: SLF001 - napari tells in no other way
+    while frame is not None:
+        if frame.f_code.co_name == "set_view_slice":
+            return str(frame.f_globals.get("__name__")).startswith("napari.layers")
+        frame = frame.f_back
+    return False
 
 
 def _disc(

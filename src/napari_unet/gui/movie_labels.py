@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -11,6 +12,7 @@ from psygnal import Signal
 from napari_unet.engine.settings import LabelSettings, Selection
 from napari_unet.gui import layers
 from napari_unet.gui.ahead import Ahead
+from napari_unet.gui.live_layer import actions_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -73,6 +75,8 @@ class MovieLabels:
         assert key is not None
         if before is None or before.live is not live:
             live.on_step.append(self._on_step)
+        if actions := actions_of(layer):
+            actions.draft = partial(self._draft, live)
         model = before.model if before else None
         self._all.setdefault(key[0], {})[key[1]] = _Shown(live, weakref.ref(layer), model)
         self.changed.emit()
@@ -90,6 +94,17 @@ class MovieLabels:
     def _on_step(self, frames: tuple[int, ...]) -> None:
         self.painted.emit(frames)
         self.changed.emit()
+
+    def prepare(self, frame: int) -> None:
+        """Find the cells of a frame in a worker, then draw and say `changed`."""
+        if self.live is not None:
+            self._ahead.missing(self.live, frame)
+
+    def _draft(self, live: LiveLabels, frame: int) -> bool:
+        """Show a draft of a frame while a worker finds its cells."""
+        if live is self.live:
+            self.prepare(frame)
+        return live is self.live
 
     # ---- what changes them ------------------------------------------------------------------
 

@@ -221,6 +221,10 @@ class SegmentDock(Dock):
         if stack is None:
             self.count.say("")
             return
+        if live is not None and not live.is_prepared(session.frame):
+            self.count.say("Finding the cells of this frame…")
+            session.labels.prepare(session.frame)  # and counted after that
+            return
         if live is None or session.labels.layer is None:
             self.count.say("No labels yet. This frame shows what the model sees where you are.")
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def segmenting(
 
     model = choice.load()
     predictor = open_predictor(model, settings)
+    _tidy_up()
     try:
         probabilities = _room(stack, model, settings, known, folder)
         missing = missing_frames(stack, probabilities, frames)
@@ -59,6 +61,17 @@ def segmenting(
             yield done.position
     finally:
         predictor.close()
+
+
+def _tidy_up() -> None:
+    """Do here what would hold the window up later.
+
+    A labels layer imports pandas. Python looks through all objects once they are a quarter more
+    than at the last time, and torch brings many.
+    """
+    import pandas  # noqa: F401
+
+    gc.collect()
 
 
 def _room(
