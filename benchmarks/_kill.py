@@ -17,6 +17,8 @@ if "forkserver" in _KINDS:  # torch is imported once, and has computed nothing w
         ["napari_unet.engine.training", "napari_unet.engine.predictor", "napari_unet.sample_data"]
     )
 
+_FIRST_BEAT = 0.05  # s
+
 
 @dataclass(frozen=True)
 class Killed:
@@ -39,28 +41,48 @@ HEAD = ("killed -9, then started again", "kills", "while writing", "lost", "brok
 
 def run(work: Callable[..., None], *arguments: Any) -> list[Any]:
     """Let ``work(say, *arguments)`` run to its end in a child; all it said."""
-    said, code = _listen(work, arguments, None, 0.0)
+    said, code = _listen(work, arguments, None, 0.0, 0.0)
     assert code == 0, f"the child ended with {code}"
     return said
 
 
-def kill(work: Callable[..., None], *arguments: Any, after: int, delay: float) -> list[Any]:
-    """Kill a child ``delay`` s after it has said ``after`` things; all it said."""
-    return _listen(work, arguments, after, delay)[0]
+def kill(
+    work: Callable[..., None],
+    *arguments: Any,
+    after: int,
+    delay: float = 0.0,
+    beats: float = 0.0,
+    when: Callable[[], bool] = lambda: True,
+) -> list[Any]:
+    """Kill a child some time after it has said ``after`` things; all it said.
+
+    That time is ``delay`` s and ``beats`` times what passed between the last two things, and on
+    until ``when`` holds.
+    """
+    return _listen(work, arguments, after, delay, beats, when)[0]
 
 
 def _listen(
-    work: Callable[..., None], arguments: tuple[Any, ...], after: int | None, delay: float
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    after: int | None,
+    delay: float,
+    beats: float,
+    when: Callable[[], bool] = lambda: True,
 ) -> tuple[list[Any], int | None]:
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     child = _CONTEXT.Process(target=_work, args=(theirs, work, *arguments))
     child.start()
     theirs.close()  # so that the pipe ends with the child
     said: list[Any] = []
+    heard = [time.monotonic()]
     try:
         while after is None or len(said) < after:
             said.append(ours.recv())
-        time.sleep(delay)
+            heard.append(time.monotonic())
+        time.sleep(delay + beats * (heard[-1] - heard[-2] if len(said) > 1 else _FIRST_BEAT))
+        while child.is_alive() and not when():
+            time.sleep(0.0005)
         child.kill()
         while True:
             said.append(ours.recv())

@@ -31,8 +31,8 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     wanted = LiveLabels(frames.shape)  # the same strokes, painted in one go
     painted = lost = broken = in_hand = 0
     for _ in range(kills):
-        after, delay = chance.randrange(_MOST), chance.uniform(0, 0.02)
-        said = kill(_paint, movie, painted + 1, after=after, delay=delay)
+        after, beats = chance.randrange(_MOST), 2 * chance.random()
+        said = kill(_paint, movie, painted + 1, after=after, beats=beats)
         for _ in said:
             painted += 1
             _stroke(wanted, painted)

@@ -32,11 +32,18 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     """Kill it after some steps, again and again, finish once, and compare."""
     checkpoint = folder / "run.checkpoint"
     lost = broken = reached = 0
-    for _ in range(kills):
-        after = chance.randrange(2 + int(1.6 * _STEPS / kills))
+    torn: set[Path] = set()
+
+    def writing() -> bool:
+        return any(path not in torn for path in folder.glob(".run*.partial*"))
+
+    for number in range(kills):
+        when = writing if number % 3 == 2 else lambda: True  # every third while it writes
+        after = chance.randrange(1 + int(1.6 * _STEPS / kills))
         said = kill(
-            _train, folder, "killed", checkpoint, after=after, delay=chance.uniform(0, 0.05)
+            _train, folder, "killed", checkpoint, after=after, beats=chance.random(), when=when
         )
+        torn.update(folder.glob(".run*.partial*"))  # the next start clears them away
         reached = max([reached, *said])  # it says a step once its checkpoint is written
         if not reached and not checkpoint.exists():
             continue
@@ -49,15 +56,14 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
         lost += max(0, reached - found)
         reached = max(reached, found)
     print(f"training: step {reached} of {_STEPS} after {kills} kills")
-    caught = len(list(folder.glob(".run*.partial*")))
     run(_train, folder, "killed", checkpoint)
     run(_train, folder, "whole", folder / "other.checkpoint")
     same = _same(
         Model.load(folder / "killed.safetensors"), Model.load(folder / "whole.safetensors")
     )
     end = f"{'the same' if same else 'another'} model as an undisturbed run, bit for bit"
-    good = same and not (lost or broken)
-    return Killed(kills, str(caught), f"{lost} of {_STEPS} steps", broken, end, good)
+    good = same and not (lost or broken) and not list(folder.glob(".*"))
+    return Killed(kills, str(len(torn)), f"{lost} of {_STEPS} steps", broken, end, good)
 
 
 def _train(say: Callable[[int], None], folder: Path, name: str, checkpoint: Path) -> None:

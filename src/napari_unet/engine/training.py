@@ -21,6 +21,7 @@ from napari_unet.engine.devices import choose_device, physical_cores, use_thread
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.initial_network import check_base, initial_network
 from napari_unet.engine.learner import Learner
+from napari_unet.engine.leftovers import clear_leftovers
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.provenance import recommended_labels, training_record, typical_diameter
@@ -88,6 +89,8 @@ def train(
 
     """
     settings = settings or TrainSettings()
+    if checkpoint:
+        clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
     annotations = annotations.without_edge(settings.edge)
     annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
