@@ -1,0 +1,225 @@
+"""Memory: ten times the frames, and a movie of 20 GB of which one frame is wanted at once.
+
+``python benchmarks/bench_memory.py [--small] [--quick]``; with a display (``xvfb-run -a``) the
+20 GB movie is also opened in napari. Each measurement is a process of its own, and its peak is
+what the system says (``ru_maxrss``). The 20 GB are holes in a BigTIFF: they take no room. The
+table goes into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from _interleave import markdown, write_between_markers
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+SHAPE = (700, 1100)
+WANTED = 5000  # the frame of the large movie
+TIMES = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=34, help="of the shorter movie")
+    parser.add_argument("--gigabytes", type=float, default=20.0)
+    parser.add_argument("--small", action="store_true", help="a network of 8 and 16 filters")
+    parser.add_argument("--quick", action="store_true", help="small, 8 frames; no table is kept")
+    parser.add_argument("--folder", type=Path, default=None, help="where to write (a real disk)")
+    parser.add_argument("--child", nargs=3, metavar=("WHAT", "MOVIE", "NETWORK"), help="internal")
+    options = parser.parse_args()
+    if options.child:
+        what, movie, network = options.child
+        print(json.dumps(CHILDREN[what](Path(movie), network)), flush=True)
+        os._exit(0)  # what still runs in threads is of no interest
+    small = options.small or options.quick
+    frames = 8 if options.quick else options.frames
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        network = _network(Path(name), small)
+        longer = longer_rows(Path(name), frames, network)
+        large = large_rows(Path(name), options.gigabytes, network)
+    what = "filters (8, 16), random weights" if small else "the bundled model"
+    text = [
+        f"File to probability file, {SHAPE[0]}x{SHAPE[1]}, {what}, {os.cpu_count()} cores. Peak of "
+        "a process of its own.",
+        markdown(("movie", f"{frames} frames", f"{frames * TIMES} frames", "ratio"), longer),
+        f"A sparse BigTIFF of {options.gigabytes:g} GB; memory is what opening and predicting add "
+        "to a process that has imported all it needs.",
+        markdown(("", "opens in", f"frame {WANTED} after", "memory added"), large),
+    ]
+    result = "## Memory\n\n" + "\n\n".join(text)
+    print(result)
+    if not options.quick:
+        write_between_markers(DOCS, "bench:memory", result)
+
+
+def longer_rows(folder: Path, frames: int, network: str) -> list[tuple[str, ...]]:
+    """Peak of predicting a movie, and one ten times as long."""
+    rows = []
+    for kind, options in {"uncompressed": {}, "LZW": {"compression": "lzw"}}.items():
+        peaks = []
+        for n in (frames, frames * TIMES):
+            path = folder / f"{kind}{n}.tif"
+            write_movie(path, n, options)
+            peaks.append(ask("predict", path, network)["peak"])
+            path.unlink()
+        megabytes = (f"{peak / 1e6:.0f} MB" for peak in peaks)
+        rows.append((kind, *megabytes, f"{peaks[1] / peaks[0]:.3f}"))
+    return rows
+
+
+def large_rows(folder: Path, gigabytes: float, network: str) -> list[tuple[str, ...]]:
+    """A frame in the middle of a movie that is larger than memory, without and with napari."""
+    path = folder / "large.tif"
+    n = max(WANTED + 1, int(gigabytes * 1e9 / (2 * SHAPE[0] * SHAPE[1])))
+    tifffile.imwrite(
+        path, shape=(n, *SHAPE), dtype="uint16", bigtiff=True, ome=True, metadata={"axes": "TYX"}
+    )
+    print(f"{n} frames, {path.stat().st_size / 1e9:.1f} GB, {path.stat().st_blocks * 512} on disk")
+    ways = {"one": "without a window"}
+    if sys.platform != "linux" or os.environ.get("DISPLAY"):
+        ways["window"] = "in napari, Segment open"
+    rows = []
+    for way, words in ways.items():
+        found = ask(way, path, network)
+        seconds = (f"{found[key]:.2f} s" for key in ("open", "frame"))
+        rows.append((words, *seconds, f"{(found['peak'] - found['base']) / 1e6:.0f} MB"))
+    return rows
+
+
+def write_movie(path: Path, n: int, options: dict[str, Any]) -> None:
+    """Write the generated movie again and again, a frame at a time."""
+    from napari_unet.sample_data import sample_movie
+
+    movie, _ = sample_movie(frames=4, shape=SHAPE)
+    frames = (movie[t % len(movie)] for t in range(n))
+    tifffile.imwrite(
+        path, frames, shape=(n, *SHAPE), dtype=movie.dtype, metadata={"axes": "TYX"}, **options
+    )
+
+
+def ask(what: str, path: Path, network: str) -> dict[str, Any]:
+    """Run one measurement in a fresh process."""
+    home = path.parent / "home"
+    places = {f"XDG_{kind}_HOME": str(home / kind) for kind in ("CONFIG", "CACHE", "DATA")}
+    child = subprocess.run(
+        [sys.executable, __file__, "--child", what, str(path), network],
+        env={**os.environ, **places},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    print(what, path.name, found, flush=True)
+    return found
+
+
+def predict_all(path: Path, network: str) -> dict[str, float]:
+    """Predict a file into a file; the peak is that of the whole process."""
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.prediction import predict, probabilities_shape
+    from napari_unet.engine.predictor import open_predictor
+    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.settings import PredictSettings
+    from napari_unet.engine.stack import Stack
+
+    model, store = Model.load(network), path.with_suffix(".prob")
+    began = time.perf_counter()
+    with Stack.open(path) as stack:
+        predictor = open_predictor(model, PredictSettings(device="cpu"))
+        with Probabilities.create(store, probabilities_shape(stack, model), {}) as probabilities:
+            done = sum(1 for _ in predict(stack, predictor, probabilities))
+    store.unlink()
+    return {"peak": peak(), "frames": done, "seconds": time.perf_counter() - began}
+
+
+def predict_one(path: Path, network: str) -> dict[str, float]:
+    """Open the large movie and predict one frame of it."""
+    import openvino  # noqa: F401 - before the base is taken, if it is there
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.predictor import open_predictor
+    from napari_unet.engine.settings import PredictSettings
+    from napari_unet.engine.stack import Stack
+
+    base, began = resident(), time.perf_counter()
+    with Stack.open(path) as stack:
+        opened = time.perf_counter()
+        predictor = open_predictor(Model.load(network), PredictSettings(device="cpu"))
+        predictor(stack[WANTED])
+        ended = time.perf_counter()
+    return {"base": base, "peak": peak(), "open": opened - began, "frame": ended - opened}
+
+
+def predict_in_window(path: Path, network: str) -> dict[str, float]:
+    """The same by hand: open the movie, go to the frame, press *This frame*."""
+    import napari
+    import torch  # noqa: F401 - before the base is taken
+
+    from bench_responsive import settle, wait
+    from napari_unet.gui.session import Session
+
+    viewer = napari.Viewer(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
+    session = Session.of(viewer)
+    settle()
+    dock.model_path.setText(network)
+    dock.load.click()
+    wait(lambda: not session.job.running)
+    base, began = resident(), time.perf_counter()
+    viewer.open(path, plugin="napari-unet-live")
+    wait(dock.run_frame.isEnabled)
+    opened = time.perf_counter()
+    viewer.dims.set_current_step(0, WANTED)
+    dock.run_frame.click()
+    wait(lambda: not session.job.running)
+    assert session.labels.live.computed(WANTED), session.job.state.line
+    ended = time.perf_counter()
+    settle()
+    return {"base": base, "peak": peak(), "open": opened - began, "frame": ended - opened}
+
+
+CHILDREN = {"predict": predict_all, "one": predict_one, "window": predict_in_window}
+
+
+def resident() -> int:
+    """Bytes in memory now; the peak so far where the system does not say."""
+    status = Path("/proc/self/statm")
+    if status.is_file():
+        return int(status.read_text().split()[1]) * resource.getpagesize()
+    return peak()
+
+
+def peak() -> int:
+    """Most bytes in memory so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _network(folder: Path, small: bool) -> str:
+    """Path of the model: the bundled one, or a small one of random weights."""
+    import torch
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.unet import UNet, UNetConfig
+
+    torch.manual_seed(0)
+    if small or not Model.bundled():
+        model = Model(UNet(UNetConfig(filters=(8, 16))).eval(), name="small")
+    else:
+        model = Model.load(Model.bundled()[0])
+    return str(model.save(folder / "network"))
+
+
+if __name__ == "__main__":
+    main()
