@@ -1,7 +1,10 @@
 """Docks: time until each is open, in a napari that is up, and main-thread time of a slider tick.
 
-Each dock is opened in fresh processes, since what it imports is part of what a person waits for.
-Needs a display (``xvfb-run -a`` where there is none).
+``python benchmarks/bench_docks.py [--times 3] [--quick]``; needs a display (``xvfb-run -a`` where
+there is none). Each dock is opened in fresh processes, since what it imports is part of what a
+person waits for. A tick is the slider of the real dock moved, splitting and the size filter
+included, in turn with what plugins do that have no live labels: the threshold of a whole stack of 60
+frames, given to a plain labels layer. The table goes into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -11,7 +14,12 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+from _interleave import markdown, write_between_markers
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+STACK = 60
 OPEN = """
 import sys, time, napari
 from qtpy.QtWidgets import QApplication
@@ -36,14 +44,14 @@ def opening(name: str, times: int) -> tuple[float, bool]:
     return statistics.median(float(ms) for ms, _ in found), any(t == "True" for _, t in found)
 
 
-def slider(shape: tuple[int, int], ticks: int = 40) -> float:
-    """Median main-thread milliseconds of a tick, labels of a frame of this size on screen."""
+def slider(shape: tuple[int, int], ticks: int = 40) -> tuple[float, float]:
+    """Median main-thread milliseconds of a tick on a frame of this size, and of a whole stack."""
     import napari
     import numpy as np
     from qtpy.QtWidgets import QApplication
 
     from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.probability import encode
+    from napari_unet.engine.probability import encode, threshold_code
     from napari_unet.gui.labelling import show_labels
     from napari_unet.gui.session import Session
     from napari_unet.sample_data import sample_movie
@@ -51,37 +59,69 @@ def slider(shape: tuple[int, int], ticks: int = 40) -> float:
     movie, truth = sample_movie(frames=1, shape=shape)
     noise = np.random.default_rng(0).normal(0, 0.05, truth.shape)
     codes = encode(np.clip((truth > 0) * 0.8 + 0.1 + noise, 0, 1))
+    stack = np.repeat(codes, STACK, axis=0)
     viewer = napari.Viewer(show=True)
     viewer.add_image(movie)
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
     labels = Session.of(viewer).labels
     live, _ = show_labels(Session.of(viewer))
+    assert labels.settings.split and labels.settings.min_size > 1
     probabilities = Probabilities.in_memory((1, 1, *shape))
     probabilities.write(0, codes[0][None])
     live.probabilities = probabilities
     live.prepare(0)
     QApplication.processEvents()
-    taken = []
+    other = napari.Viewer(show=True)
+    plain = other.add_labels(np.zeros(stack.shape, np.uint8))
+    taken, naive = [], []
     for threshold in np.linspace(0.3, 0.7, ticks):
         start = time.perf_counter()
         dock.threshold.setValue(float(threshold))
         taken.append(1000 * (time.perf_counter() - start))
         QApplication.processEvents()
+        start = time.perf_counter()
+        plain.data = (stack >= threshold_code(float(threshold))).view(np.uint8)
+        naive.append(1000 * (time.perf_counter() - start))
+        QApplication.processEvents()
     assert labels.settings.threshold == 0.7
-    viewer.close()
-    return statistics.median(taken)
+    for each in (viewer, other):
+        each.close()
+    return statistics.median(taken), statistics.median(naive)
 
 
-def main(times: int) -> None:
-    """Print a table."""
+def main() -> None:
+    """Measure, print and keep the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=3, help="that each dock is opened")
+    parser.add_argument("--quick", action="store_true", help="once, few ticks; no table is kept")
+    options = parser.parse_args()
+    docks = []
     for name in ("Segment", "Train", "Export"):
-        ms, torch = opening(name, times)
-        print(f"{name:8s} opens in {ms:5.0f} ms (aim 300){', with torch' if torch else ''}")
+        ms, torch = opening(name, 1 if options.quick else options.times)
+        docks.append((name, f"{ms:.0f}", "300", "yes" if torch else "no"))
+        print(docks[-1], flush=True)
+    ticks = []
     for shape, aim in (((700, 1100), 16), ((2048, 2048), 50)):
-        print(f"slider tick at {shape[0]} x {shape[1]}: {slider(shape):5.1f} ms (aim {aim})")
+        tick, naive = slider(shape, 9 if options.quick else 40)
+        size = f"{shape[0]}x{shape[1]}"
+        ticks.append((size, f"{tick:.1f}", str(aim), f"{naive / tick:.1f}"))
+    text = [
+        markdown(("dock", "opens in, ms", "aim, ms", "imports torch"), docks),
+        markdown(
+            (
+                "slider tick at",
+                "GUI thread, ms",
+                "aim, ms",
+                f"times faster than the stack of {STACK} frames",
+            ),
+            ticks,
+        ),
+    ]
+    result = "## Docks\n\n" + "\n\n".join(text)
+    print(result)
+    if not options.quick:
+        write_between_markers(DOCS, "bench:docks", result)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=3)
-    main(parser.parse_args().times)
+    main()
