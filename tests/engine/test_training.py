@@ -337,6 +337,18 @@ def test_strokes_on_the_near_part_join_at_once_and_far_ones_with_the_rest(
     assert set().union(*seen[24:]) == {2000, 3000}
 
 
+def test_new_frames_beside_those_kept_aside_are_not_learned_from(stack, annotated):
+    first, more = annotated(0, 1, 2, 3, 5, 6, 7, 8, 9), annotated(*range(10))
+    run = train(stack, first, TINY)
+    kept = run.gi_frame.f_locals["self"]
+    message = TrainInput(annotations=more)
+    steps, _ = finish(run, {2: message, 4: message})
+    assert "checked on frames 3, 5" in steps[0].note
+    assert steps[2].note == "frame 4 is too near frames 3, 5 to learn from"
+    assert steps[4].note is None
+    assert set(kept.data._frames) == {0, 1, 7, 8, 9}
+
+
 def test_strokes_on_what_is_kept_aside_change_nothing_yet(stack, annotated):
     first = annotated(0)
     more = painted_on(first, 0, (3000, np.s_[20:60, 115:126]))

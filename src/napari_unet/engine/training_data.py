@@ -106,6 +106,8 @@ class TrainingData:
         if not learned.n_objects:
             return noted
         known = self._learned.frames
+        new = annotations.frames.keys() - self.annotations.frames.keys()
+        beside = sorted(new - learned.frames.keys())
         changed = {
             t: frame
             for t, frame in learned.frames.items()
@@ -115,10 +117,12 @@ class TrainingData:
         frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
         left = self._frames.keys() - frames.keys()
         self.annotations, self._learned = annotations, learned
+        lines = [noted]
         if changed or left:
             self._frames, self._sampler = frames, None
-            noted = "; ".join(filter(None, (noted, f"now training on {learned.describe()}")))
-        return noted
+            lines.append(f"now training on {learned.describe()}")
+        lines += [f"frame {t} is too near {self.split.words} to learn from" for t in beside]
+        return "; ".join(filter(None, lines))
 
     def _leave_out(self, annotations: Annotations) -> str:
         """Find new frames that cannot teach; gives a line on them."""
