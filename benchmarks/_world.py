@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +27,14 @@ from napari_unet.engine.unet import UNet
 from napari_unet.sample_data import sample_movie
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
     from torch import Tensor
 
 _ROOT = Path(__file__).resolve().parents[1]
 _HELA = Path("Fluo-N2DL-HeLa")
+COPY = "best copy"
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -69,48 +74,63 @@ def describe_machine(device: torch.device) -> str:
     return f"{name}, {torch.get_num_threads()} cores, torch {torch.__version__}"
 
 
-def peaks(device: torch.device) -> dict[str, tuple[float, float]]:
-    """Best product (FLOP/s) and best copy (byte/s) of this run, for each precision."""
-    size = 2048 if device.type == "cpu" else 8192
-    found = {}
-    for precision, dtype in _TYPES.items():
-        if precision == "fp16" and device.type == "cpu":
-            continue
-        a = torch.randn(size, size, device=device).to(dtype)
-        found[precision] = (2 * size**3 / _best(lambda a=a: torch.mm(a, a), device), 0.0)
-    source = torch.ones(1 << 26, device=device)
-    target = torch.empty_like(source)
-    speed = 2 * source.nbytes / _best(lambda: target.copy_(source), device)
-    return {precision: (flops, speed) for precision, (flops, _) in found.items()}
+class Roofline:
+    """What the machine can do at most, measured in turn with what is to be judged by it.
+
+    ``variants`` give the seconds of the best matrix product of each precision and of the best copy
+    at that moment; they go into the same rounds as the networks.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._edge = 2048 if device.type == "cpu" else 8192
+        types = {p: d for p, d in _TYPES.items() if p != "fp16" or device.type != "cpu"}
+        self._source = torch.ones(1 << 26, device=device)
+        self._target = torch.empty_like(self._source)
+        self.variants = {COPY: lambda: self._best(lambda: self._target.copy_(self._source))}
+        for precision, dtype in types.items():
+            a = torch.randn(self._edge, self._edge, device=device).to(dtype)
+            self.variants[_product(precision)] = partial(self._best, partial(torch.mm, a, a))
+
+    def share(
+        self,
+        network: UNet,
+        frame: Tensor,
+        seconds: Mapping[str, list[float]],
+        name: str,
+        precision: str,
+    ) -> str:
+        """Time that arithmetic or memory needs at the least ÷ the time taken, median of rounds."""
+        if _product(precision) not in seconds:
+            return ""
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(frame)
+        size = torch.empty(0, dtype=_TYPES[precision]).element_size()
+        products = counter.get_total_flops() / (2 * self._edge**3)
+        copies = _traffic(network, frame) * size / (2 * self._source.nbytes)
+        rounds = zip(seconds[name], seconds[_product(precision)], seconds[COPY], strict=False)
+        shares = [max(products * product, copies * copy) / own for own, product, copy in rounds]
+        return f"{statistics.median(shares):.2f}"
+
+    def words(self, seconds: Mapping[str, list[float]]) -> str:
+        """Say what the median round reached."""
+        product = 2 * self._edge**3 / statistics.median(seconds[_product("fp32")]) / 1e9
+        copy = 2 * self._source.nbytes / statistics.median(seconds[COPY]) / 1e9
+        return f"fp32 product {product:,.0f} GFLOP/s, copy {copy:.1f} GB/s, measured in each round"
+
+    def _best(self, function: Callable[[], object]) -> float:
+        best = float("inf")
+        for _ in range(3 if self._device.type == "cpu" else 20):
+            began = time.perf_counter()
+            function()
+            if self._device.type == "cuda":
+                torch.cuda.synchronize()
+            best = min(best, time.perf_counter() - began)
+        return best
 
 
-def _best(function: Any, device: torch.device) -> float:
-    best = float("inf")
-    for _ in range(40):
-        began = time.perf_counter()
-        function()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
-    return best
-
-
-def efficiency(
-    network: UNet,
-    frame: Tensor,
-    seconds: float,
-    precision: str,
-    best: dict[str, tuple[float, float]],
-) -> str:
-    """Roofline: the time that arithmetic or memory needs at the least ÷ the time measured."""
-    if precision not in best:
-        return ""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(frame)
-    flops, speed = best[precision]
-    size = torch.empty(0, dtype=_TYPES[precision]).element_size()
-    least = max(counter.get_total_flops() / flops, _traffic(network, frame) * size / speed)
-    return f"{least / seconds:.2f}"
+def _product(precision: str) -> str:
+    return f"best product {precision}"
 
 
 def _traffic(network: UNet, frame: Tensor) -> int:

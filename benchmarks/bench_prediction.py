@@ -25,7 +25,7 @@ import torch
 
 from _interleave import interleave, markdown, ratio, timed, write_between_markers
 from _peers import HAS_MONAI, eager, monai_window, nnunet_scheme
-from _world import bench_frames, bench_model, describe_machine, efficiency, peaks, scores_line
+from _world import Roofline, bench_frames, bench_model, describe_machine, scores_line
 from napari_unet.engine.backends import Backend, open_backend
 from napari_unet.engine.cost import say_duration
 from napari_unet.engine.devices import has_cpu_bf16
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 EAGER, WINDOW, NNUNET = "eager loop", "MONAI sliding window", "nnU-Net scheme"
 KEPT = "torch fp32, command line"
+HEAD = ("network only", "÷ eager loop", "÷ MONAI", "÷ nnU-Net", "roofline", "mask IoU")
 
 
 def main() -> None:
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=None, help="of the movie: 102, GPU 408")
     parser.add_argument("--edge", type=int, default=None, help="crop the frames: a quick look")
+    parser.add_argument("--quick", action="store_true", help="the network only; no table is kept")
     options = parser.parse_args()
     options.frames = options.frames or (102 if options.device == "cpu" else 408)
     model, trained = bench_model(options.model)
@@ -66,25 +68,26 @@ def main() -> None:
     network = model.network.to(device).eval()
 
     backends = dict(_backends(model, options.device, inputs))
-    variants = _variants(network, backends, inputs[0], device)
+    roof = Roofline(device)
+    variants = _variants(network, backends, inputs[0], device) | roof.variants
     slow = {NNUNET: 2, WINDOW: 4}
     if options.device == "cpu":
         with _KeptHeap(options.model, inputs[0]) as kept:
             seconds = interleave({**variants, KEPT: kept}, options.rounds, slow)
     else:
         seconds = interleave(variants, options.rounds, slow)
-    best = peaks(device)
-    rows = _rows(seconds, network, backends, inputs, best)
+    rows = _rows(seconds, network, backends, inputs, roof)
     weights = model.name if trained else f"{model.name}, random weights"
-    product, copy = (value / 1e9 for value in best["fp32"])
+    if options.quick:
+        print(roof.words(seconds))
+        print(markdown(HEAD, rows))
+        return
     text = [
         f"{describe_machine(device)}. {weights}, filters {model.config.filters}, frames of "
         f"{frames.shape[1]}x{frames.shape[2]}. Median of {options.rounds} interleaved rounds "
         f"(quartiles). MONAI: {'its own' if HAS_MONAI else 'by hand'}. "
-        f"Best fp32 product {product:,.0f} GFLOP/s, copy {copy:.1f} GB/s.",
-        markdown(
-            ("network only", "÷ eager loop", "÷ MONAI", "÷ nnU-Net", "roofline", "mask IoU"), rows
-        ),
+        f"Roofline: {roof.words(seconds)}.",
+        markdown(HEAD, rows),
         markdown(
             ("file to probability file", "÷ network only", "frames/s"),
             _end_to_end(model, frames, options.device, options.frames),
@@ -183,10 +186,10 @@ def _rows(
     network: Any,
     backends: dict[str, Backend],
     inputs: list[Tensor],
-    best: dict[str, tuple[float, float]],
+    roof: Roofline,
 ) -> list[tuple[str, ...]]:
     rows = []
-    for name in seconds:
+    for name in (name for name in seconds if name not in roof.variants):
         middle, low, high = ratio(seconds, EAGER, name)
         backend = backends.get(name)
         precision = backend.precision if backend else "fp32"
@@ -196,7 +199,7 @@ def _rows(
                 f"{middle:.2f} ({low:.2f} to {high:.2f})",
                 f"{ratio(seconds, WINDOW, name)[0]:.1f}",
                 f"{ratio(seconds, NNUNET, name)[0]:.1f}",
-                efficiency(network, inputs[0], min(seconds[name]), precision, best)
+                roof.share(network, inputs[0], seconds, name, precision)
                 if name not in (WINDOW, NNUNET)
                 else "",
                 _iou(network, backend, inputs) if backend else "",
