@@ -53,13 +53,14 @@ def kill(
     delay: float = 0.0,
     beats: float = 0.0,
     when: Callable[[], bool] = lambda: True,
-) -> list[Any]:
-    """Kill a child some time after it has said ``after`` things; all it said.
+) -> tuple[list[Any], bool]:
+    """Kill a child some time after it has said ``after`` things; all it said, and whether it lived.
 
     That time is ``delay`` s and ``beats`` times what passed between the last two things, and on
     until ``when`` holds.
     """
-    return _listen(work, arguments, after, delay, beats, when)[0]
+    said, code = _listen(work, arguments, after, delay, beats, when)
+    return said, code != 0
 
 
 def _listen(

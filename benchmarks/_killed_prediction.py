@@ -30,16 +30,18 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     np.save(folder / "movie.npy", sample_movie(frames=8, shape=(96, 128))[0])
     model = Model.bundled()[0]
     disturbed, whole = folder / "killed.prob", folder / "whole.prob"
-    found = [
-        kill(_predict, folder, model, disturbed, after=1, delay=chance.uniform(0, 0.8))[0]
-        for _ in range(kills)
-    ]
+    found, hits = [], 0
+    for _ in range(kills):
+        delay = chance.uniform(0, 0.8)
+        said, hit = kill(_predict, folder, model, disturbed, after=1, delay=delay)
+        found += said
+        hits += hit
     found += run(_predict, folder, model, disturbed)
     run(_predict, folder, model, whole)
     lost = sum(max(0, before - after) for before, after in pairwise(found))
     same = disturbed.read_bytes() == whole.read_bytes()
     end = f"{'the same' if same else 'other'} bytes as an undisturbed run"
-    return Killed(kills, "-", f"{lost} frames", 0, end, good=same and not lost)
+    return Killed(hits, "-", f"{lost} frames", 0, end, good=same and not lost)
 
 
 def _predict(say: Callable[[int], None], folder: Path, model_name: str, path: Path) -> None:

@@ -29,10 +29,11 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     frames = sample_movie(SMALL)[0]
     tifffile.imwrite(movie, frames, imagej=True, metadata={"axes": "TYX"})
     wanted = LiveLabels(frames.shape)  # the same strokes, painted in one go
-    painted = lost = broken = in_hand = 0
+    painted = lost = broken = in_hand = hits = 0
     for _ in range(kills):
         after, beats = chance.randrange(_MOST), 2 * chance.random()
-        said = kill(_paint, movie, painted + 1, after=after, beats=beats)
+        said, hit = kill(_paint, movie, painted + 1, after=after, beats=beats)
+        hits += hit
         for _ in said:
             painted += 1
             _stroke(wanted, painted)
@@ -45,7 +46,7 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
             lost += not _equal(there, wanted.corrections)
     end = "otherwise than painted in one go" if lost else "all strokes as painted in one go"
     shown = f"{lost} of {painted} strokes"
-    return Killed(kills, str(in_hand), shown, broken, end, good=not (lost or broken))
+    return Killed(hits, str(in_hand), shown, broken, end, good=not (lost or broken))
 
 
 def _paint(say: Callable[[int], None], movie: Path, first: int) -> None:

@@ -31,7 +31,7 @@ _EVERY = 0.0  # s: after each step, so that many a kill hits a checkpoint that i
 def killed(folder: Path, kills: int, chance: Random) -> Killed:
     """Kill it after some steps, again and again, finish once, and compare."""
     checkpoint = folder / "run.checkpoint"
-    lost = broken = reached = 0
+    lost = broken = reached = hits = 0
     torn: set[Path] = set()
 
     def writing() -> bool:
@@ -39,10 +39,11 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
 
     for number in range(kills):
         when = writing if number % 3 == 2 else lambda: True  # every third while it writes
-        after = chance.randrange(1 + int(1.6 * _STEPS / kills))
-        said = kill(
+        after = chance.randrange(1 + int(1.2 * _STEPS / kills))
+        said, hit = kill(
             _train, folder, "killed", checkpoint, after=after, beats=chance.random(), when=when
         )
+        hits += hit
         torn.update(folder.glob(".run*.partial*"))  # the next start clears them away
         reached = max([reached, *said])  # it says a step once its checkpoint is written
         if not reached and not checkpoint.exists():
@@ -55,7 +56,7 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
             continue
         lost += max(0, reached - found)
         reached = max(reached, found)
-    print(f"training: step {reached} of {_STEPS} after {kills} kills")
+    print(f"training: step {reached} of {_STEPS} after {hits} kills")
     run(_train, folder, "killed", checkpoint)
     run(_train, folder, "whole", folder / "other.checkpoint")
     same = _same(
@@ -63,7 +64,7 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     )
     end = f"{'the same' if same else 'another'} model as an undisturbed run, bit for bit"
     good = same and not (lost or broken) and not list(folder.glob(".*"))
-    return Killed(kills, str(len(torn)), f"{lost} of {_STEPS} steps", broken, end, good)
+    return Killed(hits, str(len(torn)), f"{lost} of {_STEPS} steps", broken, end, good)
 
 
 def _train(say: Callable[[int], None], folder: Path, name: str, checkpoint: Path) -> None:
