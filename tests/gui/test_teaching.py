@@ -43,6 +43,7 @@ def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, smal
     hand.find(dock, "train.edge").setValue(12)
     line = said(hand, dock, "without 12 px at the image edge")
     assert f"{100 * 72 * 104 / (96 * 128):.3g} % of the pixels" in line
+    assert line.count("image edge") == 1
     hand.find(dock, "train.edge").setValue(48)
     assert "narrower band" in said(hand, dock, "nothing is left")
 

@@ -126,7 +126,6 @@ class Teacher:
         split = keep_aside(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
-        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
         return Described(words, doubt(annotations, self._seen), annotations.classes)
 
