@@ -84,7 +84,7 @@ def frames_of(
     movie: Movie, sheet: Sheet, crop: tuple[int, int, int, int] | None
 ) -> list[NDArray[np.uint8]]:
     """Write the movie, and read the frames of a sheet back from the file."""
-    settings = OverlaySettings(line_width=1, crop=crop, zoom=2 if crop else 1)
+    settings = OverlaySettings(line_width=1, crop=crop, zoom=2) if crop else OverlaySettings()
     with tempfile.TemporaryDirectory(prefix="sheet") as folder:
         path = Path(folder) / "overlay.mp4"
         for _ in write_movie(

@@ -199,3 +199,23 @@ def test_letters_beyond_ascii_are_drawn():
     empty = text_stamp("\uffff", 20)[1]
     for letter in "µéß中":
         assert not np.array_equal(text_stamp(letter, 20)[1], empty), letter
+
+
+def test_tails_are_as_wide_as_outlines_allow_and_fade(scene):
+    """Zoomed they grow with the outlines; the oldest piece is the faintest; all stay inside."""
+    frame, labels = scene
+    path = [(20.0, -30.0), (20.0, 10.0), (20.0, 30.0), (20.0, 200.0)]
+    look = OverlaySettings(show_time=False, show_scale_bar=False, tail=5, line_width=4)
+    for zoom in (1, 2):
+        plain, drawn = (
+            compose_overlay(frame, labels, look.replace(zoom=zoom), LOOK, tails=tails).astype(int)
+            for tails in (None, {1: path})
+        )
+        changed = np.abs(drawn - plain).sum(axis=2)
+        width = (changed[:, 20 * zoom] > 0).sum()
+        assert 3 * zoom <= width <= 3 * zoom + 2
+        assert changed[20 * zoom, 5 * zoom] < changed[20 * zoom, 20 * zoom]
+    nowhere = compose_overlay(
+        frame, labels, look, LOOK, tails={1: [(900.0, 900.0), (950.0, 900.0)]}
+    )
+    np.testing.assert_array_equal(nowhere, compose_overlay(frame, labels, look, LOOK))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import line_aa
 
 from napari_unet.engine import lettering
 
@@ -21,14 +20,17 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 Path = Sequence[tuple[float, float]]
-_FAINTEST = 0.25  # opacity of the oldest piece of a tail
+_FAINTEST = 0.35  # opacity of the oldest piece of a tail
+_TAIL_WIDTH = 0.75  # of an outline's
+_ID_SIZE, _SMALLEST_ID = 0.55, 11  # of other letters; px
 
 
-def draw_ids(pixels: Bytes, labels: NDArray[Any]) -> None:
-    """Write the id of each object of ``labels`` (Y, X) on it."""
-    size = max(9, round(lettering.text_size(pixels.shape[0]) * 0.8))
+def draw_ids(pixels: Bytes, labels: NDArray[Any], zoom: float = 1.0) -> None:
+    """Write the id of each object of ``labels`` (Y, X) on it: small, so that the cell is seen."""
+    size = lettering.text_size(pixels.shape[0]) * _ID_SIZE * max(zoom, 1.0) ** 0.5
     for y, x, label in _anchors(labels):
-        lettering.put(pixels, lettering.text_stamp(str(label), size), y, x, "centre")
+        stamp = lettering.text_stamp(str(label), max(_SMALLEST_ID, round(size)))
+        lettering.put(pixels, stamp, y, x, "centre")
 
 
 def draw_tails(
@@ -36,12 +38,12 @@ def draw_tails(
 ) -> None:
     """Draw the last positions of each cell, in px of the whole frame, fading into the past."""
     origin = np.array(settings.crop[:2] if settings.crop else (0, 0))
+    width = max(1.0, settings.line_width * settings.zoom * _TAIL_WIDTH)
     for label, path in tails.items():
         recent = np.asarray(path[-settings.tail - 1 :], dtype=float).reshape(-1, 2)
-        steps = np.rint((recent - origin + 0.5) * settings.zoom - 0.5).astype(int).tolist()
-        colour = colours[(label - 1) % len(colours)]
-        for i, (start, end) in enumerate(pairwise(steps), start=1):
-            _line(pixels, start, end, colour, _FAINTEST + (1 - _FAINTEST) * i / len(steps))
+        points = (recent - origin + 0.5) * settings.zoom - 0.5
+        if len(points) > 1:
+            _draw_path(pixels, points, colours[(label - 1) % len(colours)], width)
 
 
 def draw_title_and_time(
@@ -100,12 +102,35 @@ def _anchors(labels: NDArray[Any]) -> list[tuple[int, int, int]]:
     return list(zip(y[first].tolist(), x[first].tolist(), ids.tolist(), strict=True))
 
 
-def _line(
-    pixels: Bytes, start: Sequence[int], end: Sequence[int], colour: Bytes, opacity: float
-) -> None:
-    rows, columns, weight = line_aa(*start, *end)  # type: ignore[no-untyped-call]
-    seen = (rows >= 0) & (columns >= 0) & (rows < pixels.shape[0]) & (columns < pixels.shape[1])
-    rows, columns = rows[seen], columns[seen]
-    alpha = (weight[seen] * opacity)[:, None]
-    mixed = pixels[rows, columns, :3] * (1 - alpha) + colour.astype(np.float64) * alpha
-    pixels[rows, columns, :3] = np.rint(mixed).astype(np.uint8)
+def _draw_path(pixels: Bytes, points: NDArray[np.float64], colour: Bytes, width: float) -> None:
+    """Blend a path of straight pieces (n, 2) y, x, the oldest faintest, with soft edges."""
+    reach = width / 2 + 1
+    low = np.maximum(np.floor(points.min(axis=0) - reach).astype(int), 0)
+    high = np.minimum(np.ceil(points.max(axis=0) + reach).astype(int) + 1, pixels.shape[:2])
+    if (low >= high).any():
+        return
+    alpha = np.zeros(high - low, np.float32)
+    for i, (start, end) in enumerate(pairwise(points - low), start=1):
+        opacity = _FAINTEST + (1 - _FAINTEST) * i / (len(points) - 1)
+        y0, x0 = np.maximum(np.floor(np.minimum(start, end) - reach).astype(int), 0)
+        y1, x1 = np.maximum(np.ceil(np.maximum(start, end) + reach).astype(int) + 1, 0)
+        part = alpha[y0:y1, x0:x1]
+        if part.size:
+            covered = _coverage(start - (y0, x0), end - (y0, x0), part.shape, width)
+            np.maximum(part, covered * np.float32(opacity), out=part)
+    under = pixels[low[0] : high[0], low[1] : high[1], :3]
+    mixed = under + (colour.astype(np.float32) - under) * alpha[..., None]
+    under[:] = np.rint(mixed).astype(np.uint8)
+
+
+def _coverage(
+    start: NDArray[np.float64], end: NDArray[np.float64], shape: tuple[int, ...], width: float
+) -> NDArray[np.float32]:
+    """How much of each pixel lies on a line of ``width`` with round ends: 0 to 1."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    along = end - start
+    length = float(along @ along)
+    dy, dx = y - start[0], x - start[1]
+    share = np.clip((dy * along[0] + dx * along[1]) / length, 0, 1) if length else 0.0
+    apart = np.hypot(dy - share * along[0], dx - share * along[1])
+    return np.asarray(np.clip(width / 2 + 0.5 - apart, 0, 1), dtype=np.float32)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_unet.engine.colours import CODE_COLOURS, LABEL_COLOURS, LINE_COLOURS
 from napari_unet.engine.marks import (
@@ -23,6 +22,7 @@ from napari_unet.engine.marks import (
     draw_title_and_time,
 )
 from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.zooming import cropped, zoomed, zoomed_image, zoomed_labels
 
 Bytes = NDArray[np.uint8]
 Packed = NDArray[np.uint32]
@@ -98,7 +98,7 @@ def compose_overlay(
 def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
     """Compose one frame as packed pixels (Y, X) uint32."""
     raw = _image(picture.frame, settings, look)
-    labels = _zoomed_labels(picture.labels, settings)
+    labels = zoomed_labels(picture.labels, settings)
     after = _overlay(raw, labels, picture, settings, look)
     if settings.style == "side_by_side":
         panels = [raw, after]
@@ -106,7 +106,7 @@ def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
         panels = [raw, _probability(picture.probability, settings, raw.shape), after]
     elif settings.style == "before_after":
         earlier = np.zeros_like(picture.labels) if picture.before is None else picture.before
-        old = _zoomed_labels(earlier, settings)
+        old = zoomed_labels(earlier, settings)
         panels = [_overlay(raw, old, picture, settings, look), after]
     else:
         panels = [after]
@@ -123,7 +123,7 @@ def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
 def picture_shape(frame_shape: tuple[int, int], settings: OverlaySettings) -> tuple[int, int]:
     """Give (Y, X) of the composed picture, before padding to even numbers."""
     y0, x0, y1, x1 = settings.crop or (0, 0, *frame_shape)
-    height, width = (_zoomed(y1 - y0, settings.zoom), _zoomed(x1 - x0, settings.zoom))
+    height, width = (zoomed(y1 - y0, settings.zoom), zoomed(x1 - x0, settings.zoom))
     n = len(CAPTIONS[settings.style])
     return height, n * width + (n - 1) * _GAP
 
@@ -178,11 +178,11 @@ def _grown(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
 
 
 def _image(frame: NDArray[Any], settings: OverlaySettings, look: Look) -> Packed:
-    channels = _cropped(frame, settings)
+    channels = cropped(frame, settings)
     if channels.ndim == 2:
         channels = channels[None]
     grey = [
-        _zoomed_image(_windowed(c, w), settings.zoom)
+        zoomed_image(_windowed(c, w), settings.zoom)
         for c, w in zip(channels, look.windows, strict=True)
     ]
     if len(grey) == 1 and not look.channels:
@@ -220,38 +220,6 @@ def _windowed(image: NDArray[Any], window: Window) -> Bytes:
     return np.asarray((light_16 + np.uint32(1 << 15)) >> np.uint32(16), dtype=np.uint8)
 
 
-def _cropped(image: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
-    if settings.crop is None:
-        return image
-    y0, x0, y1, x1 = settings.crop
-    return image[..., y0:y1, x0:x1]
-
-
-def _zoomed(n: int, zoom: float) -> int:
-    return max(1, round(n * zoom))
-
-
-def _zoomed_image(image: Bytes, zoom: float) -> Bytes:
-    if zoom == 1:
-        return image
-    size = (_zoomed(image.shape[1], zoom), _zoomed(image.shape[0], zoom))
-    method = Image.Resampling.BICUBIC if zoom > 1 else Image.Resampling.BOX
-    return np.asarray(Image.fromarray(image).resize(size, method))
-
-
-def _zoomed_labels(labels: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
-    labels = _cropped(np.asarray(labels), settings)
-    if settings.zoom == 1:
-        return labels
-    y, x = (
-        np.minimum(
-            ((np.arange(_zoomed(n, settings.zoom)) + 0.5) / settings.zoom).astype(int), n - 1
-        )
-        for n in labels.shape
-    )
-    return labels[np.ix_(y, x)]
-
-
 def _overlay(
     raw: Packed, labels: NDArray[Any], picture: Picture, settings: OverlaySettings, look: Look
 ) -> Packed:
@@ -269,7 +237,7 @@ def _overlay(
     if settings.tail and picture.tails:
         draw_tails(pixels, picture.tails, settings, look.line)
     if settings.show_ids:
-        draw_ids(pixels, labels)
+        draw_ids(pixels, labels, settings.zoom)
     return canvas
 
 
@@ -287,7 +255,7 @@ def _probability(
 ) -> Packed:
     if codes is None:
         return np.full(shape, _packed(CODE_COLOURS[:1])[0], np.uint32)
-    grey = _zoomed_image(np.ascontiguousarray(_cropped(codes, settings)), settings.zoom)
+    grey = zoomed_image(np.ascontiguousarray(cropped(codes, settings)), settings.zoom)
     return _packed(CODE_COLOURS)[grey]
 
 
