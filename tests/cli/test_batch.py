@@ -104,7 +104,7 @@ def test_bad_movies_do_not_stop_the_rest(undisturbed, movies):
 
 def test_cost_of_all_is_said_once(undisturbed):
     out, answer = undisturbed
-    (line,) = (line for line in answer.stderr.splitlines() if "At most" in line)
+    (line,) = (line for line in answer.stderr.splitlines() if "Estimate by this movie" in line)
     for part in ("for 12 movies", "30 frames", "of memory", f"on disk in {out} ("):
         assert part in line
 

@@ -74,6 +74,27 @@ def test_every_backend_gives_the_same_labels(toy_model, toy_stack, changes):
         assert iou(codes[0], expected[0]) >= least - 0.001
 
 
+@pytest.mark.parametrize("precision", ["fp32", "auto"])
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_a_renewed_predictor_is_as_a_new_one(toy_model, toy, backend, precision):
+    pytest.importorskip(backend)
+    movies = toy.movie, (toy.movie[::-1] // 2 + 900)[:, :, :96]
+    settings = PredictSettings(device="cpu", threads=1, backend=backend, precision=precision)
+    whole = Normalisation(scope="movie")
+    model = Model(toy_model.network, normalisation=whole, name="toy")
+    kept = open_predictor(model, settings)
+    for number, movie in enumerate((*movies, movies[0])):
+        kept.renew()
+        new = open_predictor(model, settings)
+        for predictor in (kept, new):
+            predictor.prepare(list(movie))
+        assert kept.device == new.device
+        np.testing.assert_array_equal(kept(movie[2]), new(movie[2]))
+        if number == 0:
+            compiled = kept._faster
+    assert kept._faster is compiled
+
+
 def test_openvino_sends_no_usage_data():
     pytest.importorskip("openvino")
     script = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from napari_unet.cli.pipeline import say_cost, segment_stack
+from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
 from napari_unet.cli.progress import Stopped, say
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import counted, in_words
@@ -33,7 +33,13 @@ class Run:
     overwrite: bool = False
     debug: bool = False
 
-    def one(self, movie: Movie, results: Results, foresee: Foresee = say_cost) -> bool:
+    def one(
+        self,
+        movie: Movie,
+        results: Results,
+        foresee: Foresee = say_cost,
+        kept: KeptPredictor | None = None,
+    ) -> bool:
         """Segment a movie as far as it is not done; gives whether there was something to do."""
         from napari_unet.cli.outputs import prepare_folder
         from napari_unet.engine.stack import Stack
@@ -42,7 +48,7 @@ class Run:
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
             prepare_folder(self.out, (), overwrite=True)
             if parts:
-                segment_stack(stack, results, self.job, parts, foresee=foresee)
+                segment_stack(stack, results, self.job, parts, foresee=foresee, kept=kept)
             else:
                 say(f"{movie.name} is done: nothing to do.")
         for part in self.job.parts:
@@ -53,12 +59,12 @@ class Run:
         """Segment movies one after the other; gives what was wrong, by the movie's path."""
         failed: dict[Path, str] = {}
         done_before = 0
-        forecast = _Forecast(self.job, self.out)
+        forecast, kept = _Forecast(self.job, self.out), KeptPredictor()
         for number, movie in enumerate(movies):
             say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
             forecast.left = movies[number:]
             try:
-                worked = self.one(movie, Results(self.out, movie.name), forecast)
+                worked = self.one(movie, Results(self.out, movie.name), forecast, kept)
             except Stopped:
                 raise
             except Exception as error:
@@ -68,6 +74,7 @@ class Run:
                 say(f"Error: {in_words(error)}")
             else:
                 done_before += not worked
+        kept.close()
         _summarise(len(movies), done_before, failed)
         return failed
 
@@ -86,16 +93,20 @@ class _Forecast:
         if self._said or not (cost := estimate(stack, predictor, probabilities)).frames:
             return
         self._said = True
-        pixels = sum(movie.pixels for movie in self.left)
-        seconds_each = cost.seconds / (cost.frames * math.prod(stack.frame_shape))
+        pixels, here = sum(movie.pixels for movie in self.left), math.prod(stack.frame_shape)
+        seconds_each = cost.seconds / (cost.frames * here)
+        largest = max(movie.pixels / movie.frames for movie in self.left if movie.frames)
         total = replace(
             cost,
             frames=sum(movie.frames for movie in self.left),
             seconds=seconds_each * pixels,
+            memory=round(cost.memory * max(largest / here, 1)),
             disk=self._outputs * pixels,
             folder=self._out,
         )
-        say(f"At most, for {counted(len(self.left), 'movie')}: {total}")
+        unknown = sum(not movie.frames for movie in self.left)
+        but = f" ({unknown} that cannot be opened left out)" if unknown else ""
+        say(f"Estimate by this movie, for {counted(len(self.left), 'movie')}{but}: {total}")
         if not total.fits:
             say("That is more than the disk has: make room, or choose another --out.")
 

@@ -24,6 +24,28 @@ if TYPE_CHECKING:
     Foresee = Callable[[Stack, Predictor, Probabilities], None]
 
 
+class KeptPredictor:
+    """The predictor of a command with many movies: opened once, new to each movie."""
+
+    def __init__(self) -> None:
+        self._predictor: Predictor | None = None
+
+    def open(self, job: Job) -> Predictor:
+        """Give the predictor, knowing nothing of the movies before."""
+        from napari_unet.engine.predictor import open_predictor
+
+        if self._predictor is None:
+            self._predictor = open_predictor(job.model, job.predict)
+        else:
+            self._predictor.renew()
+        return self._predictor
+
+    def close(self) -> None:
+        """Give back the memory of the device."""
+        if self._predictor is not None:
+            self._predictor.close()
+
+
 def say_cost(stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
     """Say what the run will cost: frames, time, memory, disk and the folder."""
     from napari_unet.engine.cost import estimate
@@ -40,13 +62,17 @@ def segment_stack(
     parts: Sequence[str] | None = None,
     *,
     foresee: Foresee = say_cost,
+    kept: KeptPredictor | None = None,
 ) -> list[Path]:
-    """Predict, label and export a whole stack: ``parts`` of its results, all where left out."""
+    """Predict, label and export a whole stack: ``parts`` of its results, all where left out.
+
+    A predictor that is ``kept`` is left open.
+    """
     from napari_unet.engine.stack import Stack
 
     parts = job.parts if parts is None else parts
     if LABELS in parts:
-        with predict_stack(stack, results, job, foresee) as probabilities:
+        with predict_stack(stack, results, job, foresee, kept) as probabilities:
             frames = label_frames(probabilities, job.labels)
             _write_labels(stack, results, job, frames)
     others = [part for part in parts if part != LABELS]
@@ -54,17 +80,20 @@ def segment_stack(
         with Stack.open(results.path(LABELS)) as labels:
             for part in others:
                 steps = _writer(part, stack, labels, results, job)
-                kept = "What is written stays; the same command goes on there."
-                follow(steps, results.path(part).name, len(stack), kept=kept)
+                stays = "What is written stays; the same command goes on there."
+                follow(steps, results.path(part).name, len(stack), kept=stays)
     return [results.path(part) for part in parts]
 
 
 def predict_stack(
-    stack: Stack, results: Results, job: Job, foresee: Foresee = say_cost
+    stack: Stack,
+    results: Results,
+    job: Job,
+    foresee: Foresee = say_cost,
+    kept: KeptPredictor | None = None,
 ) -> Probabilities:
     """Run the network over all frames that the folder of the results does not hold yet."""
     from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
-    from napari_unet.engine.predictor import open_predictor
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.session_folder import SessionFolder
 
@@ -75,7 +104,7 @@ def predict_stack(
         probabilities_shape(stack, job.model),
     )
     path = SessionFolder(folder, stack).probabilities_path(key)
-    predictor = open_predictor(job.model, job.predict)
+    predictor = (kept or KeptPredictor()).open(job)
     try:
         probabilities = Probabilities.create(path, shape, key)
         done = int(probabilities.computed.sum())
@@ -84,10 +113,11 @@ def predict_stack(
         if predictor.notice:
             say(predictor.notice)
         foresee(stack, predictor, probabilities)
-        kept = f"Frames done so far are kept in {folder}; the same command goes on there."
-        follow(steps, "Predict", len(stack), done=done, kept=kept)
+        stays = f"Frames done so far are kept in {folder}; the same command goes on there."
+        follow(steps, "Predict", len(stack), done=done, kept=stays)
     finally:
-        predictor.close()
+        if kept is None:
+            predictor.close()
     return probabilities
 
 

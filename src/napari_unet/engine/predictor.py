@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from napari_unet.engine.backends import notice_for, open_backend
 from napari_unet.engine.errors import BadInput
@@ -21,8 +20,8 @@ from napari_unet.engine.memory import SMALLEST_TILE, Plan, feature_maps, is_out_
 from napari_unet.engine.normalisation import Normaliser
 from napari_unet.engine.precision import CHECKED_EDGE, SAME_LABELS, agreement, middle, precision_for
 from napari_unet.engine.settings import PredictSettings
-from napari_unet.engine.tiles import dihedral, in_tiles, tiles
-from napari_unet.engine.transfer import CudaTransfer, PlainTransfer, encode_on_device
+from napari_unet.engine.tiles import dihedral, in_tiles, resize, tiles
+from napari_unet.engine.transfer import encode_on_device, transfer_to
 from napari_unet.engine.unet import pad_to_multiple
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack
     from napari_unet.engine.tiles import Box
-    from napari_unet.engine.transfer import Staged, Transfer
+    from napari_unet.engine.transfer import Staged
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -75,15 +74,25 @@ class Predictor:
         self.model, self.settings = model, settings
         self.outputs = model.config.outputs
         self._lock = threading.RLock()
-        self._backend = open_backend(model.network, settings)
-        self._transfer = _transfer(self._backend)
-        self._plan = Plan(self._first_batch(), settings.tile)
-        self._normaliser = Normaliser(model.normalisation)
-        self._measured: object | None = None
-        self._checked = False
-        self.notice = notice_for(settings, self._backend.device)
+        self._exact = open_backend(model.network, settings)
+        self._faster: Backend | None = None
+        self.renew()
         if stack is not None:
             self.prepare(stack)
+
+    def renew(self) -> None:
+        """Forget the movie: the next one is measured and checked as by a new predictor.
+
+        What was compiled stays, so that many movies of one size wait for it once.
+        """
+        with self._lock:
+            self._backend = self._exact
+            self._transfer = transfer_to(self._backend.device)
+            self._plan = Plan(self._first_batch(), self.settings.tile)
+            self._normaliser = Normaliser(self.model.normalisation)
+            self._measured: object | None = None
+            self._checked = False
+            self.notice = notice_for(self.settings, self._backend.device)
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         """Predict one raw frame ``(Y, X)`` or ``(C, Y, X)``: codes ``(len(outputs), Y, X)``."""
@@ -166,7 +175,9 @@ class Predictor:
     def close(self) -> None:
         """Give back the memory of the device."""
         with self._lock:
-            self._backend.release()
+            for backend in (self._backend, self._exact, self._faster):
+                if backend is not None:
+                    backend.release()
 
     def _launch(
         self, staged: Sequence[Staged], box: Box | None = None
@@ -190,7 +201,7 @@ class Predictor:
         size = frames.shape[-2:]
         if (factor := self.settings.scale) != 1:
             inner = tuple(max(1, round(n * factor)) for n in size)
-            logits = _resize(self._network(_resize(frames, inner)), size)
+            logits = resize(self._network(resize(frames, inner)), size)
             return logits if box is None else logits[:, :, box[0], box[1]]
         return self._network(frames, box)
 
@@ -235,7 +246,7 @@ class Predictor:
             self._backend = open_backend(
                 self.model.network, self.settings.replace(device="cpu", precision="fp32")
             )
-            self._transfer = _transfer(self._backend)
+            self._transfer = transfer_to(self._backend.device)
             self._plan = Plan(1, self.settings.tile)
         else:
             raise BadInput(
@@ -255,13 +266,17 @@ class Predictor:
 
         def compare() -> tuple[Backend, float]:
             frames = [sample.to(self._backend.device) for sample in samples]
-            candidate = self._backend.at(precision, frames)
+            candidate = self._faster or self._backend.at(precision, frames)
             checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
             exact, classes = self._backend.logits, bool(self.model.config.classes)
             found = (agreement(candidate.logits(f), exact(f), classes=classes) for f in checked)
             return candidate, min(found)
 
         candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))
+        if (
+            precision != "int8" and candidate.device == self._exact.device
+        ):  # int8 learns from frames
+            self._faster = candidate
         if worst >= SAME_LABELS[precision]:
             self._backend = candidate
         else:
@@ -281,18 +296,3 @@ class Predictor:
 
     def _first_batch(self) -> int:
         return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
-
-
-def _transfer(backend: Backend) -> Transfer:
-    return (
-        CudaTransfer(backend.device)
-        if backend.device.type == "cuda"
-        else PlainTransfer(backend.device)
-    )
-
-
-def _resize(frames: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Resize (N, C, Y, X) linearly, with a low-pass where it shrinks."""
-    if frames.device.type == "mps":  # no antialias there
-        return _resize(frames.cpu(), size).to(frames.device)
-    return F.interpolate(frames, list(size), mode="bilinear", antialias=True)

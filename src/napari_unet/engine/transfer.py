@@ -115,6 +115,11 @@ class CudaTransfer:
         return wait
 
 
+def transfer_to(device: torch.device) -> Transfer:
+    """Give the way to a device."""
+    return CudaTransfer(device) if device.type == "cuda" else PlainTransfer(device)
+
+
 def encode_on_device(logits: Tensor) -> Tensor:
     """Code float32 logits as `probability.encode_logits` does, bit for bit, on any device."""
     code = logits.mul(float(np.float32(127.5 / LOGIT_RANGE))).add_(127.5)
