@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_unet.gui import counts
 from napari_unet.gui.auto_threshold import auto_threshold, kept_aside
 from napari_unet.gui.disclosure import Disclosure
 
@@ -43,6 +44,34 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     middle = QPoint(over_threshold.width() // 2, over_threshold.height() // 2)
     hand.qtbot.mouseClick(over_threshold, Qt.MouseButton.LeftButton, pos=middle)
     assert 0.4 < hand.session.labels.settings.threshold < 0.6
+
+
+def test_curves_count_what_the_layer_shows(hand, segment, viewer, small, monkeypatch):
+    viewer.window._qt_window.show()
+    over_time = hand.find(segment, "segment.count_over_time")
+    curves = [x for x in segment.findChildren(Disclosure) if x.toggle.text() == "Curves"]
+    curves[0].open()
+    hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
+    live = hand.session.labels.live
+    t, n = hand.session.frame, 6
+
+    def shown():
+        return [len(np.unique(np.asarray(live[i]))) - (live[i] == 0).any() for i in range(n)]
+
+    label = int(np.asarray(live[t]).max())
+    live[t] = np.where(np.asarray(live[t]) == label, 0, np.asarray(live[t]))  # one deleted
+    live[1, 2:6, 2:6] = live.new_id()
+    live[4] = small[1][4]
+    live.confirm_frame(4)
+    slider = hand.find(segment, "segment.threshold")
+    for threshold in (0.4, 0.9, 0.05):
+        slider.setValue(threshold)
+        hand.qtbot.waitUntil(lambda: list(over_time.ys) == shown(), timeout=10000)
+    assert over_time.ys[4] == len(np.unique(small[1][4])) - 1
+    monkeypatch.setattr(counts, "_MOST_FRAMES", 3)
+    hand.session.labels.changed.emit()
+    words = hand.find(segment, "segment.curves_hint")
+    hand.qtbot.waitUntil(lambda: "one frame in 2 is counted" in words.text(), timeout=10000)
 
 
 def test_auto_without_checked_frames_is_otsu_and_says_so(hand, segment):

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.basins import Basins
 from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.frame_labels import FrameCache, FrameLabels, draft_labels
 from napari_unet.engine.labels import basins_key
 from napari_unet.engine.live_array import LiveArray
+from napari_unet.engine.machine import Machine
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from napari_unet.engine.corrections import Corrections
 
 
@@ -115,6 +116,22 @@ class DerivedLabels(LiveArray):
         with self._lock:
             return view.machine_labels(self._settings)
 
+    def count_curve(self, frame: int) -> NDArray[np.int64]:
+        """Count the cells of a frame, by the machine and by hand, at each of 256 thresholds.
+
+        Place ``c`` is the threshold that lets codes above ``c`` through. Takes a watershed, and
+        keeps nothing of it.
+        """
+        basins = FrameCache.basins(self._probabilities, frame, self._settings)
+        with self._lock:
+            sheet, complete = self.corrections.sheet(frame), self.corrections.is_complete(frame)
+            by_hand = len(self.corrections.ids(frame))
+            hidden = sheet.said() if sheet else np.zeros(self.shape[1:], bool)
+            if not isinstance(basins, Basins):  # not predicted, or classes: the machine has none
+                return np.full(256, by_hand, np.int64)
+            machine = Machine(basins, sheet, complete)
+        return machine.count_curve(self._settings, hidden) + by_hand
+
     def _frame(self, frame: int) -> FrameLabels:
         """Give what is derived for a frame; a missing watershed runs outside the lock."""
         while True:
@@ -135,7 +152,8 @@ class DerivedLabels(LiveArray):
 
     def _look(self, frame: int, key: Any) -> Any:
         asked = self.takes_draft
-        if asked is None or self.is_prepared(frame) or not asked(frame):
+        at_hand = self.classes or self.is_prepared(frame)  # classes take no watershed
+        if asked is None or at_hand or not asked(frame):
             return self._read(frame, key)
         probabilities, settings = self._probabilities, self._settings
         codes = probabilities[frame]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.corrections import LAST_ID
 from napari_unet.engine.labels import Basins, object_ids
-from napari_unet.engine.probability import threshold_code
+from napari_unet.engine.probability import decode, threshold_code
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
@@ -74,6 +75,21 @@ class Machine:
         code = threshold_code(settings.threshold)
         labels = np.take(self.shown(settings), self.basins.ids[box], mode="clip")
         return np.multiply(labels, self.basins.levels[box] >= code, out=labels)
+
+    def count_curve(self, settings: LabelSettings, hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count the objects at each threshold a code can tell apart, (256,).
+
+        Those of which nothing is left to see beside the ``hidden`` pixels (Y, X) do not count.
+        """
+        seen = np.zeros_like(self.basins.sizes)
+        part = replace(self.basins, ids=np.where(hidden, np.int32(0), self.basins.ids)).sizes
+        seen[: len(part)] = part
+        counts = np.zeros(256, dtype=np.int64)
+        for below, threshold in enumerate(decode(np.arange(255))):
+            at = settings.replace(threshold=float(threshold))
+            ids = object_ids(self.basins, at, self.alive)[seen[:, below + 1] > 0]
+            counts[below] = np.count_nonzero(np.unique(ids))
+        return counts
 
     def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
         """Basins that make up the object shown with an id."""

@@ -24,7 +24,7 @@ _PLACES = np.arange(256) / 255  # thresholds on the logit scale of the slider
 
 
 class CurvesPanel(QWidget):
-    """Two curves of what the model sees; nothing is counted while they are folded away."""
+    """Two curves of the cells there are; nothing is counted while they are folded away."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,7 +34,7 @@ class CurvesPanel(QWidget):
         self.time = LinePlot(
             "Cells against time",
             "segment.count_over_time",
-            "Cells that the model sees in each frame at this threshold, without corrections. "
+            "Cells in each frame at this threshold, those you corrected included. "
             "Click to go to a frame",
         )
         self.threshold = LinePlot(
@@ -56,6 +56,7 @@ class CurvesPanel(QWidget):
             session.movie_changed,
         ):
             signal.connect(self.show_curves)
+        session.labels.painted.connect(self._on_painted)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to count."""
@@ -67,14 +68,27 @@ class CurvesPanel(QWidget):
         live = self._session.labels.live
         if not self.isVisible() or live is None or live.probabilities is None:
             return
+        if live.classes:
+            self._draw_nothing("The model tells classes apart: there are no cells to count.")
+            return
         counts, settings = self._counts, self._session.labels.settings
-        if counts is None or not counts.fits(live.probabilities, settings):
-            counts = self._counts = Counts(live.probabilities, settings)
+        if counts is None or not counts.fits(live):
+            counts = self._counts = Counts(live)
         missing = counts.missing(self._session.frame)
         if missing:
             self._worker.ask(lambda: counts.count(missing))
         self._draw(counts, len(live), settings.threshold)
-        self.line.say("Counting…" if missing else "")
+        sampled = f"A long movie: one frame in {counts.step} is counted." if counts.step > 1 else ""
+        self.line.say("Counting…" if missing else sampled)
+
+    def _draw_nothing(self, why: str) -> None:
+        for plot in (self.time, self.threshold):
+            plot.show_curve((), (), (0, 1), 0)
+        self.line.say(why)
+
+    def _on_painted(self, frames: tuple[int, ...]) -> None:
+        if self._counts is not None:
+            self._counts.forget(frames)  # `changed` follows, and draws
 
     def _draw(self, counts: Counts, n_frames: int, threshold: float) -> None:
         frame = self._session.frame
