@@ -64,10 +64,14 @@ def train(
     channel: o.Channel = None,
     z: o.Z = None,
     position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
 ) -> None:
     """Train a model on a movie and labels of some of its frames: write FILE.safetensors."""
-    wanted = o.selection(axes, channel, z, position)
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+    )
     settings = train_settings(
         minutes, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge, device=device
     )
