@@ -36,7 +36,7 @@ rename = Path.rename
 if moment != "after the exchange":
     files._exchange = lambda *_: False
 if moment == "between two renames":
-    Path.rename = lambda self, target: rename(self, target) if target.parent.suffix == ".old" else die()
+    Path.rename = lambda self, to: rename(self, to) if to.parent.suffix == ".old" else die()
 elif moment == "while it writes":
     os.fsync = die
 else:
