@@ -1,0 +1,100 @@
+"""The bundled model as it comes, on images it did not learn from.
+
+    python benchmarks/bench_bundled.py
+
+Needs the DSB 2018 images in ../shared/data (or NAPARI_UNET_DATA): every sixth was kept aside.
+Large nuclei are those of them with nuclei above 40 px, enlarged to 62 px across and segmented as
+``napari-unet segment --diameter 62`` does; *dim* ones have single nuclei dimmed at random, down to
+a twelfth.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from skimage.transform import resize
+
+from _interleave import markdown, write_between_markers
+from napari_unet.cli.segment import for_diameter
+from napari_unet.engine.labels import label_frame
+from napari_unet.engine.metrics import frame_scores, pool
+from napari_unet.engine.model import Model
+from napari_unet.engine.predictor import open_predictor
+from napari_unet.engine.settings import PredictSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+from train_bundled import KEPT_ASIDE, NAME, diameter, read  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_unet.engine.metrics import Scores
+
+DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data")) / "dsb2018_fluo"
+LARGE, ACROSS, DIMMEST = 40, 62, 2.5
+Pair = tuple[np.ndarray, np.ndarray]
+SHOWN = ("seg", "iou", "f1")
+ERRORS = ("missed", "invented", "merged", "split")
+
+
+def enlarged(image: np.ndarray, labels: np.ndarray) -> Pair:
+    """Give an image (uint8) and its labels with nuclei of ACROSS px."""
+    size = [round(edge * ACROSS / diameter(labels)) for edge in image.shape]
+    how = {"output_shape": size, "preserve_range": True}
+    return (
+        resize(image, order=1, **how).astype(np.uint8),
+        resize(labels, order=0, anti_aliasing=False, **how).astype(np.int32),
+    )
+
+
+def dimmed(image: np.ndarray, labels: np.ndarray, random: np.random.Generator) -> Pair:
+    """Dim each nucleus by itself, above the background."""
+    gains = np.exp(random.uniform(-DIMMEST, 0, labels.max() + 1))
+    gains[0] = 1
+    ground = np.percentile(image, 1)
+    changed = (image - ground) * ndimage.gaussian_filter(gains[labels], 2) + ground
+    return changed.clip(0, 255).astype(image.dtype), labels
+
+
+def scores(model: Model, pairs: Iterable[Pair], across: float | None = None) -> Scores:
+    """Segment images as the command line does, and pool their scores."""
+    predict, labels = PredictSettings(device="cpu"), model.label_settings
+    if across is not None:
+        predict, labels = for_diameter(model, predict, labels, across)
+    found = []
+    for image, truth in pairs:
+        predictor = open_predictor(model, predict)
+        found.append(frame_scores(label_frame(predictor(image), labels), truth))
+        predictor.close()
+    return pool(found)
+
+
+def main() -> None:
+    """Score and write docs/benchmarks.md."""
+    model = Model.load(NAME)
+    aside = [pair for n, pair in enumerate(read(DATA)) if n % KEPT_ASIDE == 0]
+    large = [enlarged(*pair) for pair in aside if diameter(pair[1]) > LARGE]
+    random = np.random.default_rng(0)
+    dim = [dimmed(*pair, random) for pair in large]
+    rows = []
+    for words, pairs, across in (
+        (f"{len(aside)} images kept aside", aside, None),
+        (f"{len(large)} of large nuclei, --diameter {ACROSS}", large, ACROSS),
+        ("the same, single nuclei dimmed", dim, ACROSS),
+    ):
+        found = scores(model, pairs, across)
+        figures = [f"{getattr(found, key):.3f}" for key in SHOWN]
+        rows.append((words, *figures, *(f"{getattr(found, key):.1f}" for key in ERRORS)))
+        print(rows[-1], flush=True)
+    head = ("bundled model, untouched, DSB 2018", "SEG", "IoU", "F1@0.5", *ERRORS)
+    write_between_markers(ROOT / "docs" / "benchmarks.md", "bench:bundled", markdown(head, rows))
+
+
+if __name__ == "__main__":
+    main()
