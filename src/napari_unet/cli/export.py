@@ -191,6 +191,7 @@ def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: 
         corrected=corrections.ids if corrections is not None else None,
         probabilities=given.probabilities,
         frozen=partial(frozen_ids, corrections),
+        classes=given.classes,
     )
 
 

@@ -34,6 +34,7 @@ class Labels:
     threshold: float | None = None
     corrections: Corrections | None = None
     probabilities: Probabilities | None = None
+    classes: bool = False  # of pixels, not ids of cells
 
     def unsegmented(self, positions: tuple[int, ...]) -> int:
         """Count the frames that nobody segmented or corrected."""
@@ -131,13 +132,15 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
             "segment the movie again, or choose the --channel that was segmented",
         )
     corrections = _corrections(folder, shape)
+    live = LiveLabels(shape, probabilities, state.labels, corrections)
     return Labels(
         movie,
-        LiveLabels(shape, probabilities, state.labels, corrections),
+        live,
         _provenance(folder, corrections),
         threshold=state.labels.threshold if probabilities is not None else None,
         corrections=corrections,
         probabilities=probabilities,
+        classes=bool(live.classes),
     )
 
 

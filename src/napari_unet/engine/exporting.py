@@ -84,7 +84,7 @@ class Export:
     """One thing to write: of which movie and labels, where, and which frames.
 
     ``frozen`` gives for each frame the ids that are never renumbered; it is asked while the
-    export runs, since it takes its time.
+    export runs, since it takes its time. ``classes``: the labels are kinds of pixels.
     """
 
     stack: Stack
@@ -98,6 +98,7 @@ class Export:
     corrected: Callable[[int], Collection[int]] | None = None
     probabilities: Any = None
     frozen: Callable[[], dict[int, frozenset[int]]] = dict
+    classes: bool = False
 
     @property
     def linked(self) -> bool:
@@ -111,6 +112,8 @@ class Export:
         from napari_unet.engine.export import write_labels
 
         links = LABEL_FORMATS[format].links
+        if links:
+            self._check_cells()
         linker = (yield from self._find_linker()) if self.linked or links else None
         return (
             yield from write_labels(
@@ -247,6 +250,7 @@ class Export:
 
     def _link(self, position: int) -> Generator[int, None, tuple[Frames, NDArray[np.float64]]]:
         """Link as far as ``position`` needs it; gives the labels, and rows for the tails."""
+        self._check_cells()
         links = self.links()
         for _ in range(links.n_needed(position)):
             links.advance(position, seconds=0)
@@ -255,11 +259,20 @@ class Export:
 
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
         """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
+        self._check_cells()
         linker = yield from self._find_linker()
         for t, frame in zip(self.positions, self._frames(), strict=True):
             linker(frame, t)
             yield t
         return linker.points()
+
+    def _check_cells(self) -> None:
+        if self.classes:
+            raise BadInput(
+                "the labels are classes of pixels, which have no paths",
+                "single cells, where ids or colours are to go through time",
+                "export the ids of each frame, without tails, in another format",
+            )
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -274,6 +287,8 @@ class Export:
         """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
         from napari_unet.engine.tracking import Linker
 
+        if self.linked:
+            self._check_cells()
         frozen = self.frozen()
         if self.meaning != "laptrack":
             return Linker(frozen=frozen)

@@ -246,6 +246,7 @@ class ExportDock(Dock):
             corrected=corrections.ids if corrections else None,
             probabilities=live.probabilities if live else None,
             frozen=partial(frozen_by_hand, corrections),
+            classes=bool(live and live.classes),
         )
 
     def _on_replace(self) -> None:
