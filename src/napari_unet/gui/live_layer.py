@@ -10,7 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from app_model.types import KeyCode, KeyMod
@@ -21,9 +21,11 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.engine.live_labels import LiveLabels
 from napari_unet.engine.sheets import BACKGROUND
 from napari_unet.gui.layers import OURS, frame_on_screen, go_to_frame, place, raw
+
+if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
+    from napari_unet.engine.live_labels import LiveLabels
 
 LIVE = "live"
 GROUND_COLOUR = (0.55, 0.55, 0.55, 0.6)  # grey, as nothing else is
@@ -214,11 +216,8 @@ class LiveLayer(QObject):
     def _on_inserted(self, event: Any) -> None:
         """Give a duplicate of the layer, which has corrections of its own, the same actions."""
         layer = raw(event.value)
-        if (
-            isinstance(layer, Labels)
-            and isinstance(layer.data, LiveLabels)
-            and not actions_of(layer)
-        ):
+        live = isinstance(layer, Labels) and isinstance(layer.data, type(self.live))
+        if live and not actions_of(layer):
             LiveLayer(self.viewer, layer)
 
     def _on_removed(self, event: Any) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image, Shapes
 
-from napari_unet.engine.annotations import Annotations
 from napari_unet.gui.layers import raw
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations import Annotations
 
 
 @dataclass(frozen=True)
