@@ -1,10 +1,10 @@
 """A model file comes back whole, or is refused in one line; it never runs code."""
 
 import json
-from dataclasses import replace
 import pickle
 import random
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
