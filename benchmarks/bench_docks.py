@@ -118,7 +118,7 @@ def main() -> None:
             ticks,
         ),
     ]
-    result = "## Docks\n\n" + "\n\n".join(text)
+    result = "### Docks\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
         write_between_markers(DOCS, "bench:docks", result)

@@ -69,7 +69,7 @@ def main() -> None:
     ]
     print("\n\n".join(text))
     if not options.quick:
-        write_between_markers(DOCS, "bench:labels", "## Live threshold\n\n" + "\n\n".join(text))
+        write_between_markers(DOCS, "bench:labels", "### Live threshold\n\n" + "\n\n".join(text))
 
 
 def tick_rows(codes: NDArray[np.uint8], rounds: int) -> list[tuple[str, ...]]:

@@ -57,7 +57,7 @@ def main() -> None:
         "to a process that has imported all it needs.",
         markdown(("", "opens in", f"frame {WANTED} after", "memory added"), large),
     ]
-    result = "## Memory\n\n" + "\n\n".join(text)
+    result = "### Memory\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
         write_between_markers(DOCS, "bench:memory", result)

@@ -71,7 +71,7 @@ def main() -> None:
             [row(way, result) for way, result in zip(options.ways, found, strict=True)],
         ),
     ]
-    result = "## The window while a movie is predicted\n\n" + "\n\n".join(text)
+    result = "### The window while a movie is predicted\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
         write_between_markers(DOCS, "bench:responsive", result)
