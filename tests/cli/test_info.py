@@ -26,7 +26,9 @@ def test_info_with_other_axes(world, run):
 def test_info_of_a_model(world, run):
     answer = run("info", world.model)
     assert answer.code == 0
-    assert Model.load(world.model).sha256 in answer.stdout
+    lines = answer.stdout.splitlines()
+    assert f"sha256         {Model.load(world.model).sha256}" in lines
+    assert lines[lines.index("network") + 1].startswith("  in channels")
     values = json.loads(run("info", world.model, "--json").stdout)
     assert values["network"]["filters"] == [4, 8]
     assert values["card"] == {"diameter": 20.0}

@@ -11,9 +11,12 @@ from napari_unet.cli import options as o
 from napari_unet.engine.settings import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack
 
+_IN_JSON = ("settings", "plan")  # of a training: long, and for programs
 MODEL_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
@@ -35,10 +38,8 @@ def info(
     if as_json:
         typer.echo(json.dumps(values, indent=2))
         return
-    width = max(len(name) for name in values)
-    for name, value in values.items():
-        if value not in (None, "", [], {}):
-            typer.echo(f"{name.replace('_', ' '):{width}s}  {_plain(value)}")
+    for line in _lines(values):
+        typer.echo(line)
 
 
 def _about(file: str, wanted: Selection) -> dict[str, Any]:
@@ -93,9 +94,22 @@ def _ranges(numbers: tuple[int, ...]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
+def _lines(values: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """Give a line for each value that is there; what belongs together is indented."""
+    there = {name: value for name, value in values.items() if value not in (None, "", [], {})}
+    width = max(map(len, there), default=0)
+    for name, value in there.items():
+        words = name.replace("_", " ")
+        if name in _IN_JSON:
+            yield f"{indent}{words:{width}s}  (in --json)"
+        elif isinstance(value, dict):
+            yield f"{indent}{words}"
+            yield from _lines(value, indent + "  ")
+        else:
+            yield f"{indent}{words:{width}s}  {_plain(value)}"
+
+
 def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_plain(v) for v in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
