@@ -95,6 +95,30 @@ def test_a_renewed_predictor_is_as_a_new_one(toy_model, toy, backend, precision)
     assert kept._faster is compiled
 
 
+def test_ctrl_c_after_several_models_of_openvino():
+    """Its plugin moves the stack of signals about; that must not be one that is gone."""
+    pytest.importorskip("openvino")
+    code = """
+import faulthandler, signal, torch
+from napari_unet.engine.openvino_backend import OpenVinoBackend
+from napari_unet.engine.unet import UNet, UNetConfig
+faulthandler.enable()
+network = UNet(UNetConfig(filters=(4, 8))).eval()
+models = [OpenVinoBackend.of(network, 1) for _ in range(3)]
+for model in models:
+    model.logits(torch.zeros(1, 1, 32, 32))
+while models:  # the first goes first
+    del model, models[0]
+    model = None
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "stopped"), done.stderr
+
+
 def test_openvino_sends_no_usage_data():
     pytest.importorskip("openvino")
     script = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -56,8 +57,6 @@ class OpenVinoBackend:
 
     def _request(self, shape: tuple[int, ...]) -> Any:
         if shape not in self._compiled:
-            import openvino
-
             while len(self._compiled) >= _KEPT_SHAPES:
                 self._compiled.pop(next(iter(self._compiled)))
             model = self._model.clone()
@@ -67,9 +66,21 @@ class OpenVinoBackend:
                 "INFERENCE_NUM_THREADS": self._threads,
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
             }
-            compiled = openvino.Core().compile_model(model, "CPU", config)
+            compiled = _core().compile_model(model, "CPU", config)
             self._compiled[shape] = compiled.create_infer_request()
         return self._compiled[shape]
+
+
+@cache
+def _core() -> Any:
+    """Give the one core of this process; it is never let go.
+
+    Each core's CPU plugin puts up a stack of its own for signals and, when it goes, the one from
+    before: of several cores that may be freed memory, and then Ctrl-C is a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _convert(network: UNet) -> Any:
