@@ -122,7 +122,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
     if movie.selection.channel is None:
         movie = open_files.enter_context(movie.select(channel=state.selection.channel))
     shape = (len(movie), *movie.frame_shape)
-    probabilities = _probabilities(folder, movie)
+    probabilities = folder.probabilities(movie)
     if probabilities is not None:
         open_files.callback(probabilities.close)
     elif state.models:
@@ -154,23 +154,6 @@ def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Correcti
     with tempfile.TemporaryDirectory() as place:
         copied = Path(shutil.copy(folder.journal_path, place))
         return Corrections(shape, Journal(copied)).copy()
-
-
-def _probabilities(folder: SessionFolder, movie: Stack) -> Probabilities | None:
-    """Open what the model used last has computed of this movie and channel."""
-    from napari_unet.engine.probabilities import Probabilities
-
-    wanted = folder.state.models[-1:]
-    newest_last = sorted(folder.probability_files(), key=lambda path: path.stat().st_mtime_ns)
-    for path in reversed(newest_last):
-        try:
-            found = Probabilities.open(path)
-        except BadInput:  # damaged: as if it were not there
-            continue
-        if (found.key.get("model"),) == wanted and found.key["fingerprint"] == movie.fingerprint:
-            return found
-        found.close()
-    return None
 
 
 def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:

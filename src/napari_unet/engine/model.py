@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -65,9 +64,9 @@ class Model:
         """The network's shape."""
         return self.network.config
 
-    @cached_property
+    @property
     def sha256(self) -> str:
-        """Hex digest of weights, description and arrays when first asked: the model's identity."""
+        """Hex digest of weights, description and arrays: the model's identity."""
         return _digest(self._description(), self._tensors())
 
     @property

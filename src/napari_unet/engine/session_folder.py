@@ -21,6 +21,7 @@ from napari_unet.engine.corrections import Corrections
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import atomic_path, make_folder
 from napari_unet.engine.journal import Journal
+from napari_unet.engine.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, Selection, Settings
 
 if TYPE_CHECKING:
@@ -124,6 +125,20 @@ class SessionFolder:
         """Place of the probabilities with a key: movie, model, channel, normalisation."""
         text = json.dumps(key, sort_keys=True, default=str).encode()
         return self.path / f"probabilities-{hashlib.sha256(text).hexdigest()[:16]}.unetp"
+
+    def probabilities(self, stack: Stack) -> Probabilities | None:
+        """Open what the model used last has computed of this stack; None where nothing is left."""
+        wanted = self.state.models[-1:]
+        for path in sorted(self.probability_files(), key=_written, reverse=True):
+            try:
+                found = Probabilities.open(path)
+            except BadInput:  # damaged: made again when it is run
+                continue
+            same_movie = found.key["fingerprint"] == stack.fingerprint
+            if (found.key.get("model"),) == wanted and same_movie:
+                return found
+            found.close()
+        return None
 
     def probability_files(self) -> dict[Path, int]:
         """Files of probabilities and their bytes on disk."""
@@ -258,6 +273,10 @@ def _remember(movies: Path, place: Path) -> None:
             temporary.write_text(json.dumps(places, indent=2), encoding="utf-8")
     except BadInput as error:
         logger.warning("the place of sessions is not remembered: %s", error)
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _bytes_on_disk(path: Path) -> int:

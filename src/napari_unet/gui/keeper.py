@@ -7,6 +7,8 @@ for a place (`kept_panel`); a layer without a file keeps its session in memory.
 
 from __future__ import annotations
 
+import logging
+import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
     from napari_unet.gui.session import Session
 
+logger = logging.getLogger(__name__)
 _WAIT_MS = 300  # after the last change, before it is written
 _NO_FILE = (
     "This layer has no file: its labels last until napari closes. Save it as a TIFF to keep them."
@@ -45,6 +48,29 @@ class _Found:
     probabilities: Probabilities | None = None
 
 
+class _Unwritten:
+    """The newest state that is not on disk yet; whoever comes first writes it, once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: tuple[SessionFolder, dict[str, Any], Model | None] | None = None
+
+    def hold(self, folder: SessionFolder, changes: dict[str, Any], model: Model | None) -> None:
+        self._newest = folder, changes, model
+
+    def write(self) -> None:
+        with self._lock:  # a second writer waits until the first is done
+            newest, self._newest = self._newest, None
+            if newest is not None:
+                _save(*newest)
+
+    def write_at_the_end(self) -> None:
+        try:
+            self.write()
+        except (BadInput, OSError) as error:  # nobody is there to be told any more
+            logger.warning("the last changes are not kept: %s", error)
+
+
 class Keeper:
     """What is kept of the movie that is chosen now; one per viewer."""
 
@@ -59,7 +85,8 @@ class Keeper:
         self._corrections: weakref.WeakValueDictionary[Path, Corrections]
         self._corrections = weakref.WeakValueDictionary()
         self._reader, self._models = Latest(wait_ms=0), Latest(wait_ms=200)
-        self._writer = Latest(wait_ms=_WAIT_MS)
+        self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS), _Unwritten()
+        weakref.finalize(self, self._unwritten.write_at_the_end)  # closed, or the program ends
         self._reader.answered.connect(self._go_on)
         self._models.answered.connect(session.labels.know_model)
         for worker in (self._reader, self._writer):
@@ -131,8 +158,19 @@ class Keeper:
         if session.labels.live is not None:
             session.labels.read_again()  # another channel may have been painted on
         if stack is not None and stack.path is not None:
-            self._reader.ask(lambda: _find(stack))
+            self._reader.ask(lambda: self._find(stack))
         self.changed.emit()
+
+    def _find(self, stack: Stack) -> _Found:
+        """Read what is kept of a movie, once all of it is written; nothing is made."""
+        from napari_unet.engine.session_folder import SessionFolder
+
+        self._unwritten.write()  # it may be the same movie, opened again at once
+        folder = SessionFolder.find(stack)
+        if folder is None:
+            return _Found(stack)
+        corrections = folder.corrections() if folder.journal_path.exists() else None
+        return _Found(stack, folder, corrections, folder.probabilities(stack))
 
     def _go_on(self, found: _Found) -> None:
         session = self._session()
@@ -167,8 +205,8 @@ class Keeper:
         session, folder = self._session(), self.folder
         if session is None or folder is None or session.labels.live is None:
             return
-        changes = _state_of(session, folder.state.models)
-        self._writer.ask(lambda: _save(folder, changes))
+        self._unwritten.hold(folder, _state_of(session), session.labels.model)
+        self._writer.ask(self._unwritten.write)
 
     def _warn(self, line: str) -> None:
         self._say(line)
@@ -183,49 +221,21 @@ class Keeper:
         return session
 
 
-def _find(stack: Stack) -> _Found:
-    """Read what is kept of a movie; nothing is made."""
-    from napari_unet.engine.session_folder import SessionFolder
-
-    folder = SessionFolder.find(stack)
-    if folder is None:
-        return _Found(stack)
-    corrections = folder.corrections() if folder.journal_path.exists() else None
-    return _Found(stack, folder, corrections, _probabilities(folder, stack))
-
-
-def _probabilities(folder: SessionFolder, stack: Stack) -> Probabilities | None:
-    """Open what the model used last has computed for this stack."""
-    from napari_unet.engine.probabilities import Probabilities
-
-    wanted = folder.state.models[-1:]
-    newest = sorted(folder.probability_files(), key=lambda path: path.stat().st_mtime_ns)
-    for path in reversed(newest):
-        try:
-            found = Probabilities.open(path)
-        except BadInput:  # damaged: made again when it is run
-            continue
-        if (found.key.get("model"),) == wanted and found.key["fingerprint"] == stack.fingerprint:
-            return found
-        found.close()
-    return None
-
-
-def _state_of(session: Session, models: tuple[str, ...]) -> dict[str, Any]:
-    model: Model | None = session.labels.model
-    if model is not None and model.sha256 not in models[-1:]:
-        models = (*(m for m in models if m != model.sha256), model.sha256)
+def _state_of(session: Session) -> dict[str, Any]:
     stack = session.require_stack()
     return {
         "selection": stack.selection,
         "model": reference(session.models.chosen),
-        "models": models,
         "labels": session.labels.settings,
         "frame": session.frame,
     }
 
 
-def _save(folder: SessionFolder, changes: dict[str, Any]) -> None:
+def _save(folder: SessionFolder, changes: dict[str, Any], model: Model | None) -> None:
+    """Write what is different; the model's checksum takes its time, so it is made here."""
+    if model is not None and (used := model.sha256) not in folder.state.models[-1:]:
+        before = (m for m in folder.state.models if m != used)
+        changes = {**changes, "models": (*before, used)}
     if any(getattr(folder.state, name) != value for name, value in changes.items()):
         folder.save(**changes)
 
