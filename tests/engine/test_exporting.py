@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.exporting import Export, PlainLook
+from napari_unet.engine.exporting import Export
+from napari_unet.engine.look_source import PlainLook
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack import Stack
 

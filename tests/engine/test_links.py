@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_unet.engine.exporting import Export, PlainLook
+from napari_unet.engine.exporting import Export
 from napari_unet.engine.links import Links
+from napari_unet.engine.look_source import PlainLook
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack import Stack
 from napari_unet.engine.tracking import Linker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import typer
 from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
 from napari_unet.cli.progress import Stopped, say
 from napari_unet.cli.results import Job, Results
-from napari_unet.cli.words import counted, in_words
+from napari_unet.cli.words import in_words
+from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,22 +61,22 @@ class Run:
         """Segment movies one after the other; gives what was wrong, by the movie's path."""
         failed: dict[Path, str] = {}
         done_before = 0
-        forecast, kept = _Forecast(self.job, self.out), KeptPredictor()
-        for number, movie in enumerate(movies):
-            say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
-            forecast.left = movies[number:]
-            try:
-                worked = self.one(movie, Results(self.out, movie.name), forecast, kept)
-            except Stopped:
-                raise
-            except Exception as error:
-                if self.debug:
+        forecast = _Forecast(self.job, self.out)
+        with closing(KeptPredictor()) as kept:
+            for number, movie in enumerate(movies):
+                say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
+                forecast.left = movies[number:]
+                try:
+                    worked = self.one(movie, Results(self.out, movie.name), forecast, kept)
+                except Stopped:
                     raise
-                failed[movie.path] = in_words(error)
-                say(f"Error: {in_words(error)}")
-            else:
-                done_before += not worked
-        kept.close()
+                except Exception as error:
+                    if self.debug:
+                        raise
+                    failed[movie.path] = in_words(error)
+                    say(f"Error: {in_words(error)}")
+                else:
+                    done_before += not worked
         _summarise(len(movies), done_before, failed)
         return failed
 

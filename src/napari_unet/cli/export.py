@@ -13,10 +13,10 @@ from napari_unet.cli import options as o
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
-from napari_unet.cli.words import counted
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.formats import TABLE, labels_name, movie_name, still_name
 from napari_unet.engine.settings import OverlaySettings, TableSettings
+from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -165,7 +165,7 @@ def _crop(text: str | None) -> tuple[str, ...] | None:
 
 
 def _plain_look() -> Any:
-    from napari_unet.engine.exporting import PlainLook
+    from napari_unet.engine.look_source import PlainLook
 
     return PlainLook()
 

@@ -13,10 +13,10 @@ from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
-from napari_unet.cli.words import counted
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
+from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
     from napari_unet.engine.model import Model

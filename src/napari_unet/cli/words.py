@@ -1,13 +1,8 @@
-"""The person's words: counts, and errors as the one line they read."""
+"""An error as the one line that a person reads."""
 
 from __future__ import annotations
 
 from napari_unet.engine.errors import BadInput
-
-
-def counted(n: int, noun: str) -> str:
-    """Say ``1 movie``, ``12 movies``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def in_words(error: Exception) -> str:

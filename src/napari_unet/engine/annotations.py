@@ -22,6 +22,7 @@ from napari_unet.engine.frame_annotation import (
 )
 from napari_unet.engine.label_kind import read_labels
 from napari_unet.engine.stack import match_frames
+from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,10 +100,10 @@ class Annotations:
 
     def describe(self) -> str:
         """Say it in words: ``3 frames, 214 cells, 38 % of the pixels``, or ``5 classes``."""
-        n, k, cells = len(self.frames), len(self.classes), self.n_objects
-        what = f"{k} class{'es' * (k != 1)}" if k else f"{cells} cell{'s' * (cells != 1)}"
+        k, cells = len(self.classes), self.n_objects
+        what = counted(k, "class", "classes") if k else counted(cells, "cell")
         share = f"{100 * self.supervised_fraction:.3g} % of the pixels"
-        return f"{n} frame{'s' * (n != 1)}, {what}, {share}"
+        return f"{counted(len(self.frames), 'frame')}, {what}, {share}"
 
     def check(self) -> None:
         """Refuse what would make training fail or mislead.

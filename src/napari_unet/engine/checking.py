@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.class_labels import label_classes, labels_of
+from napari_unet.engine.class_labels import classes_of, label_classes, labels_of
 from napari_unet.engine.class_scores import class_scores
-from napari_unet.engine.labels import frame_basins, label_frame
+from napari_unet.engine.labels import frame_basins, label_frame, object_codes
 from napari_unet.engine.metrics import FrameScores, Scores, frame_scores, pool
 from napari_unet.engine.self_check import network_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -97,17 +97,28 @@ def scores_at(
     settings: LabelSettings,
 ) -> dict[float, Scores]:
     """Score a network's labels at several thresholds; each frame is predicted and split once."""
+    coded = ((network_codes(network, image), annotation) for image, annotation in frames)
+    return coded_scores_at(thresholds, coded, network.config.outputs, settings)
+
+
+def coded_scores_at(
+    thresholds: Iterable[float],
+    coded: Iterable[tuple[NDArray[np.uint8], FrameAnnotation]],
+    outputs: Sequence[str],
+    settings: LabelSettings,
+) -> dict[float, Scores]:
+    """Score the labels of probability codes ``(C, Y, X)`` of named outputs, split once."""
     found: dict[float, list[FrameScores]] = {threshold: [] for threshold in thresholds}
-    outputs, classes = network.config.outputs, network.config.classes
-    for image, annotation in frames:
-        codes = network_codes(network, image)
-        basins = None if classes else frame_basins(codes, settings)
+    classes = classes_of(outputs)
+    for codes, annotation in coded:
+        objects = object_codes(codes, outputs)
+        basins = None if classes else frame_basins(objects, settings)
         for threshold, scores in found.items():
             at = settings.replace(threshold=threshold)
             if basins is None:
                 labels = label_classes(codes, outputs, at)
             else:
-                labels = label_frame(codes, at, basins)
+                labels = label_frame(objects, at, basins)
             scores.append(score_labels(labels, annotation, classes))
     return {threshold: pool(scores) for threshold, scores in found.items()}
 

@@ -26,7 +26,12 @@ def class_outputs(classes: Sequence[int]) -> tuple[str, ...]:
 
 def classes_of(outputs: Sequence[str]) -> tuple[int, ...]:
     """Numbers of the classes that outputs tell apart; () for a model of objects."""
-    return tuple(int(name[len(_PREFIX) :]) for name in outputs if name.startswith(_PREFIX))
+    return tuple(class_number(name) for name in outputs if name.startswith(_PREFIX))
+
+
+def class_number(name: str) -> int:
+    """Give the number of the class that an output tells."""
+    return int(name.removeprefix(_PREFIX))
 
 
 def labels_of(

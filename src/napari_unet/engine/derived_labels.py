@@ -152,8 +152,7 @@ class DerivedLabels(LiveArray):
 
     def _look(self, frame: int, key: Any) -> Any:
         asked = self.takes_draft
-        at_hand = self.classes or self.is_prepared(frame)  # classes take no watershed
-        if asked is None or at_hand or not asked(frame):
+        if asked is None or self.is_prepared(frame) or not asked(frame):
             return self._read(frame, key)
         probabilities, settings = self._probabilities, self._settings
         codes = probabilities[frame]

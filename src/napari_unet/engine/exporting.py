@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -31,39 +31,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_unet.engine.links import Links
+    from napari_unet.engine.look_source import LookSource
     from napari_unet.engine.movie import Frames
-    from napari_unet.engine.overlay import Look
     from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.stack import Stack
     from napari_unet.engine.tracking import Linker
-
-
-class LookSource(Protocol):
-    """What a movie shows of its channels, with which contrast and colours."""
-
-    def of(self, stack: Stack, /) -> Stack:
-        """Give the movie with the channels that are shown together."""
-
-    def measured(
-        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
-    ) -> Look:
-        """Give contrast and colours, the same for all frames."""
-
-
-class PlainLook:
-    """The channel that is chosen, its contrast measured over the movie."""
-
-    def of(self, stack: Stack, /) -> Stack:
-        """Give the movie itself."""
-        return stack
-
-    def measured(
-        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
-    ) -> Look:
-        """Measure black and white."""
-        from napari_unet.engine.movie import movie_look
-
-        return movie_look(stack, settings, positions)
 
 
 class _Linked:
@@ -168,13 +140,13 @@ class Export:
 
     def movie_steps(self, settings: OverlaySettings) -> int:
         """How often `write_movie` yields: tails and linked colours read all labels before."""
-        return len(self.positions) * (2 if settings.tail or self.linked else 1)
+        return len(self.positions) * (2 if self._needs_tracks(settings) else 1)
 
     def still_steps(self, settings: OverlaySettings, position: int) -> int:
         """How often `write_still` yields."""
-        links = self.links()
-        linked = (settings.tail or self.linked) and position in links
-        return 1 + (links.n_needed(position) if linked else 0)
+        if not self._needs_tracks(settings, position):
+            return 1
+        return 1 + self.links().n_needed(position)
 
     def check_movie(self, settings: OverlaySettings, before: Frames | None = None) -> None:
         """Refuse at once what `write_movie` would refuse when it begins."""
@@ -192,9 +164,7 @@ class Export:
         """Write the overlay movie; tails and linked colours take a look at all frames first."""
         from napari_unet.engine.movie import write_movie
 
-        labels, tracks = self.labels, None
-        if settings.tail or self.linked:
-            labels, tracks = yield from self._link(self.positions[-1])
+        labels, tracks = yield from self._tracked(settings, self.positions[-1])
         stack = look.of(self.stack)
         return (
             yield from write_movie(
@@ -222,9 +192,7 @@ class Export:
         """Write one frame as it is in the movie, at 300 dpi; its past is looked at first."""
         from napari_unet.engine.movie import write_still
 
-        labels, tracks = self.labels, None
-        if (settings.tail or self.linked) and position in self.positions:
-            labels, tracks = yield from self._link(position)
+        labels, tracks = yield from self._tracked(settings, position)
         stack = look.of(self.stack)
         path = write_still(
             self.folder / still_name(position),
@@ -248,8 +216,16 @@ class Export:
 
         return Links(self.labels, self._shape, self.positions, self.meaning, self.frozen)
 
-    def _link(self, position: int) -> Generator[int, None, tuple[Frames, NDArray[np.float64]]]:
+    def _needs_tracks(self, settings: OverlaySettings, position: int | None = None) -> bool:
+        chosen = position is None or position in self.positions
+        return chosen and (self.linked or settings.tail > 0)
+
+    def _tracked(
+        self, settings: OverlaySettings, position: int
+    ) -> Generator[int, None, tuple[Frames, NDArray[np.float64] | None]]:
         """Link as far as ``position`` needs it; gives the labels, and rows for the tails."""
+        if not self._needs_tracks(settings, position):
+            return self.labels, None
         self._check_cells()
         links = self.links()
         for _ in range(links.n_needed(position)):

@@ -6,7 +6,6 @@ Needs the extra ``[track]``. Frames are passed twice: once for the centroids, on
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -42,7 +41,7 @@ class LaptrackLinker(Linker):
 
         Without ``reach`` it is the median diameter of the objects.
         """
-        measured = [_without_pixels(measure_objects(frame)) for frame in frames]
+        measured = [measure_objects(frame).without_pixels() for frame in frames]
         return cls.from_objects(measured, positions, frozen=frozen, reach=reach)
 
     @classmethod
@@ -90,8 +89,3 @@ class LaptrackLinker(Linker):
                 (mothers if divides else previous)[index] = self._tracks_at[t][i]
         self._tracks_at.append(now.track)  # filled in by the caller
         return previous, mothers
-
-
-def _without_pixels(objects: Objects) -> Objects:
-    """Let the frame go: only sizes and places of all frames are held together."""
-    return replace(objects, dense=np.zeros((0, 0), np.int32))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +91,7 @@ class Links:
         position = self.positions[self.n_read]
         objects = measure_objects(check_frame(self._labels[position], self._shape))
         if self.meaning == "laptrack":
-            self._measured.append(replace(objects, dense=np.zeros((0, 0), np.int32)))
+            self._measured.append(objects.without_pixels())
         else:
             self._linker = self._linker or Linker(frozen=self._frozen())
             self._link(self._linker, objects, position)

@@ -10,6 +10,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_unet.engine.class_labels import class_number
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,7 +47,7 @@ def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
     from the labels of the crop, so that it is equally thin at any zoom.
     """
     planes = [
-        _outline(labels) if name == "border" else labels == _class_number(name)
+        _outline(labels) if name == "border" else labels == class_number(name)
         for name in outputs[1:]
     ]
     return torch.cat([labels > 0, *planes], 1).float()
@@ -55,10 +57,6 @@ def _outline(labels: Tensor) -> Tensor:
     high = F.max_pool2d(labels, 3, stride=1, padding=1)
     low = -F.max_pool2d(-labels, 3, stride=1, padding=1)
     return (labels > 0) & ((high != labels) | (low != labels))
-
-
-def _class_number(name: str) -> int:
-    return int(name.removeprefix("class "))
 
 
 def masked_loss(

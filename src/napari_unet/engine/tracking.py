@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,10 @@ class Objects:
     centroids: Floats
     dense: NDArray[np.int32]
     track: Ints  # filled in by the linker
+
+    def without_pixels(self) -> Objects:
+        """Let the frame go: sizes and places of all frames are held together."""
+        return replace(self, dense=np.zeros((0, 0), np.int32))
 
 
 class Linker:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_unet.engine.live_labels import LiveLabels
-    from napari_unet.engine.settings import LabelSettings
 
 _TRIED = np.round(np.arange(0.1, 0.95, 0.025), 3)
 _OTSU_FRAMES = 5
@@ -63,31 +62,18 @@ def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Aut
 
 def _best(live: LiveLabels, frames: list[int]) -> Auto:
     from napari_unet.engine.annotations import FrameAnnotation
-    from napari_unet.engine.checking import object_score, score_labels
-    from napari_unet.engine.class_labels import label_classes
-    from napari_unet.engine.labels import frame_basins, label_frame, object_codes
-    from napari_unet.engine.metrics import pool
+    from napari_unet.engine.checking import coded_scores_at, object_score
 
-    settings, classes = live.settings, live.classes
     outputs = tuple(getattr(live.probabilities, "outputs", ("object", "border")))
-    known: list[tuple[Any, Any, FrameAnnotation]] = []
-    for t in frames:
-        codes = live.probabilities[t]
-        if not classes:
-            codes = object_codes(codes, outputs)
-        truth = FrameAnnotation(*live.annotation(t, classes=bool(classes)))
-        known.append((codes, None if classes else frame_basins(codes, settings), truth))
-
-    def score(threshold: float) -> float:
-        at: LabelSettings = settings.replace(threshold=float(threshold))
-        found = (
-            label_classes(c, outputs, at) if b is None else label_frame(c, at, b)
-            for c, b, _ in known
+    coded = (
+        (
+            live.probabilities[t],
+            FrameAnnotation(*live.annotation(t, classes=bool(live.classes))),
         )
-        scores = (score_labels(x, known[i][2], classes) for i, x in enumerate(found))
-        return object_score(pool(list(scores)))
-
-    scores = np.array([score(t) for t in _TRIED])
+        for t in frames
+    )
+    found = coded_scores_at(_TRIED.tolist(), coded, outputs, live.settings)
+    scores = np.array([object_score(each) for each in found.values()])
     best = _TRIED[scores >= scores.max() - 1e-3]
     chosen = float(best[len(best) // 2])
     one = len(frames) == 1

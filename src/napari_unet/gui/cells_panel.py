@@ -10,6 +10,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.words import counted
 from napari_unet.gui import layers
 from napari_unet.gui.background import Latest
 from napari_unet.gui.job import Task
@@ -17,7 +18,6 @@ from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.parts import Column, Hint, allow, button, row
 from napari_unet.gui.tracks import make_tracks, show_tracks
-from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.gui.words import counted
+from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.words import counted
 from napari_unet.gui import layers
 from napari_unet.gui.background import Latest
 from napari_unet.gui.labelling import show_labels
 from napari_unet.gui.model_list import reference
-from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     from napari_unet.engine.corrections import Corrections

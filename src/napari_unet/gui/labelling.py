@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.words import counted
 from napari_unet.gui import layers
 from napari_unet.gui.job import Progress, Task
 from napari_unet.gui.segmenting import Ready, segmenting
-from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.words import counted
 from napari_unet.gui.job import Task
 from napari_unet.gui.model_choice import ModelChoice
-from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator

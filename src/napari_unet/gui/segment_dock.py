@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
+from napari_unet.engine.words import counted
 from napari_unet.gui.background import Latest
 from napari_unet.gui.curves_panel import CurvesPanel
 from napari_unet.gui.disclosure import Disclosure
@@ -21,7 +22,6 @@ from napari_unet.gui.number_boxes import DecimalBox
 from napari_unet.gui.parts import Column, Hint, JobPanel, allow, button, row
 from napari_unet.gui.recipe_row import RecipeRow
 from napari_unet.gui.threshold_slider import ThresholdSlider
-from napari_unet.gui.words import counted
 
 if TYPE_CHECKING:
     import napari.viewer

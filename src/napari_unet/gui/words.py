@@ -1,18 +1,15 @@
-"""The person's words: counts, sizes and durations said in plain language."""
+"""The person's words: sizes and durations said in plain language."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.words import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_unet.engine.stack import Stack
-
-
-def counted(n: int, singular: str, plural: str | None = None) -> str:
-    """``1 cell``, ``73 cells``, ``1,024 frames``."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def describe_stack(stack: Stack) -> str:
