@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QAbstractButton, QWidget
 
@@ -31,6 +32,14 @@ def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def small() -> tuple[np.ndarray, np.ndarray]:
     """The small movie and its true labels, both (T, Y, X)."""
     return sample_movie(SMALL)
+
+
+@pytest.fixture
+def file(tmp_path: Path, small: tuple[np.ndarray, np.ndarray]) -> Path:
+    """The small movie as a TIFF of its own, in a folder where a session can be kept."""
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, small[0], imagej=True, metadata={"axes": "TYX"})
+    return path
 
 
 @pytest.fixture
@@ -66,6 +75,19 @@ class Hand:
         _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
         return dock
 
+    def open_train(self, steps: int) -> Dock:
+        """The Train dock, set to a small new network and few steps."""
+        dock = self.open("Train")
+        self.make_small(dock, steps)
+        return dock
+
+    def make_small(self, dock: Dock, steps: int) -> None:
+        """Set the Train dock to a small new network, and some steps."""
+        for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
+            self.find(dock, f"train.{name}").setValue(value)
+        self.find(dock, "train.steps").setValue(steps)
+        self.find(dock, "train.start_from").setCurrentText("a new network")
+
     @staticmethod
     def find(dock: QWidget, name: str) -> Any:
         found = dock.findChild(QWidget, name)
@@ -77,6 +99,12 @@ class Hand:
         assert isinstance(button, QAbstractButton)
         assert button.isEnabled(), f"{name} is off: {button.toolTip()}"
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def said(self, dock: QWidget, name: str, words: str) -> str:
+        """Wait until a label holds some words; give all it says."""
+        label = self.find(dock, name)
+        self.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
+        return str(label.text())
 
     def done(self, timeout: int = 60000) -> str:
         """Wait for the job; give the line in which it ended."""

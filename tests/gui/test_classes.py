@@ -22,19 +22,9 @@ def kinds(class_toy, viewer):
 @pytest.fixture
 def train(hand, kinds):
     """The Train dock, set to a small network and few steps."""
-    dock = hand.open("Train")
-    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
-        hand.find(dock, f"train.{name}").setValue(value)
-    hand.find(dock, "train.steps").setValue(60)
-    hand.find(dock, "train.start_from").setCurrentText("a new network")
+    dock = hand.open_train(steps=60)
     hand.find(dock, "train.frames").setText("0-3")
     return dock
-
-
-def said(hand, dock, name, words):
-    label = hand.find(dock, name)
-    hand.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
-    return label.text()
 
 
 def choose(hand, dock, kind):
@@ -44,29 +34,29 @@ def choose(hand, dock, kind):
 
 def test_what_the_labels_are_is_guessed_shown_and_can_be_chosen(hand, train):
     menu, whole = hand.find(train, "train.labels_are"), hand.find(train, "train.complete")
-    assert "4 frames, 2 classes, 100 % of the pixels" in said(hand, train, "train.summary", "class")
+    assert "4 frames, 2 classes, 100 % of the pixels" in hand.said(train, "train.summary", "class")
     assert menu.currentText() == "guessed: classes"
     assert "is background" in whole.text()
     choose(hand, train, "binary")
-    said(hand, train, "train.summary", "cells")
+    hand.said(train, "train.summary", "cells")
     assert "Every cell" in whole.text()
     choose(hand, train, "instances")
-    said(hand, train, "train.summary", "8 cells")
+    hand.said(train, "train.summary", "8 cells")
     choose(hand, train, "classes")
-    said(hand, train, "train.summary", "2 classes")
+    hand.said(train, "train.summary", "2 classes")
     assert whole.isChecked()
     whole.setChecked(False)
-    assert "100 %" not in said(hand, train, "train.summary", "2 classes, 5")
+    assert "100 %" not in hand.said(train, "train.summary", "2 classes, 5")
     assert not whole.isChecked()
 
 
 def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
-    said(hand, train, "train.summary", "2 classes")
+    hand.said(train, "train.summary", "2 classes")
     hand.click(train, "train.start")
     hand.done()
     model = hand.session.models.chosen.model
     assert model.config.classes == (1, 2)
-    assert "mean IoU of classes" in said(hand, train, "train.outcome", "classes")
+    assert "mean IoU of classes" in hand.said(train, "train.outcome", "classes")
 
     segment = hand.open("Segment")
     hand.click(segment, "segment.run_movie")
@@ -77,7 +67,7 @@ def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
     overlap = [np.sum((found == k) & (class_toy.labels[5] == k)) for k in (1, 2)]
     either = [np.sum((found == k) | (class_toy.labels[5] == k)) for k in (1, 2)]
     assert np.mean(np.divide(overlap, either)) > 0.4
-    said(hand, segment, "segment.count", "2 classes in this frame")
+    hand.said(segment, "segment.count", "2 classes in this frame")
 
     thresholds = hand.find(segment, "segment.class_thresholds")
     assert thresholds.isEnabled()
@@ -98,14 +88,14 @@ def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
     layer.data_setitem((np.full(9, 4), *(20 + np.indices((3, 3)).reshape(2, 9))), 1)
     hand.find(train, "train.frames").setText("")
     hand.find(train, "train.labels").setCurrentText(layer.name)
-    assert "1 frame, 2 classes, 0.146 %" in said(hand, train, "train.summary", "1 frame")
+    assert "1 frame, 2 classes, 0.146 %" in hand.said(train, "train.summary", "1 frame")
 
 
 def test_what_does_not_fit_is_said_in_one_line(hand, train, viewer, class_toy):
     viewer.add_labels(np.where(class_toy.labels, 1, 0), name="one")
     hand.find(train, "train.labels").setCurrentText("one")
     choose(hand, train, "classes")
-    said(hand, train, "train.summary", "1 class,")
+    hand.said(train, "train.summary", "1 class,")
     hand.click(train, "train.start")
     assert "only class 1" in hand.failure()
 

@@ -9,7 +9,6 @@ import sys
 import textwrap
 
 import numpy as np
-import pytest
 import tifffile
 
 KILLED = """
@@ -49,13 +48,6 @@ np.save(sys.argv[3], np.stack([np.asarray(live[t]) for t in range(len(live))]))
 print("ready", flush=True)
 until(lambda: False)
 """
-
-
-@pytest.fixture
-def file(tmp_path, small):
-    path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, small[0], imagej=True, metadata={"axes": "TYX"})
-    return path
 
 
 def open_movie(hand, dock, path):

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tifffile
 from napari.layers import Image
 
 from napari_unet.engine.settings import Selection
 from napari_unet.gui.layer_stack import stack_of
-
-
-@pytest.fixture
-def file(tmp_path, small):
-    path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, small[0], imagej=True, metadata={"axes": "TYX"})
-    return path
 
 
 @pytest.fixture

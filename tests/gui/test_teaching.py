@@ -13,39 +13,33 @@ from napari_unet.gui.labelling import show_labels
 from napari_unet.gui.rectangles import Rectangle, limit, rectangles
 
 
-def said(hand, dock, words):
-    label = hand.find(dock, "train.summary")
-    hand.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
-    return label.text()
-
-
 def test_a_rectangle_limits_what_is_learned_on_its_frame(hand, movie, small, viewer):
     viewer.add_labels(small[1], name="truth")
     dock = hand.open("Train")
     hand.find(dock, "train.frames").setText("0,3")
-    assert "100 % of the pixels" in said(hand, dock, "2 frames")
+    assert "100 % of the pixels" in hand.said(dock, "train.summary", "2 frames")
     viewer.add_shapes(
         [[(0, 0, 0), (0, 0, 63), (0, 95, 63), (0, 95, 0)]], shape_type="rectangle", ndim=3
     )
     assert rectangles(viewer, movie) == (Rectangle(0, 0, 96, 0, 64),)
-    assert "75 % of the pixels" in said(hand, dock, "rectangle")
+    assert "75 % of the pixels" in hand.said(dock, "train.summary", "rectangle")
     annotations = dock.teaching.teacher().read()
     assert annotations.frames[0].supervised[:, :64].all()
     assert not annotations.frames[0].supervised[:, 64:].any()
     assert annotations.frames[3].supervised.all()
     viewer.layers[-1].data = []
-    assert "100 % of the pixels" in said(hand, dock, "100 %")
+    assert "100 % of the pixels" in hand.said(dock, "train.summary", "100 %")
 
 
 def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, small, viewer):
     viewer.add_labels(small[1], name="truth")
     dock = hand.open("Train")
     hand.find(dock, "train.edge").setValue(12)
-    line = said(hand, dock, "without 12 px at the image edge")
+    line = hand.said(dock, "train.summary", "without 12 px at the image edge")
     assert f"{100 * 72 * 104 / (96 * 128):.3g} % of the pixels" in line
     assert line.count("image edge") == 1
     hand.find(dock, "train.edge").setValue(48)
-    assert "narrower band" in said(hand, dock, "nothing is left")
+    assert "narrower band" in hand.said(dock, "train.summary", "nothing is left")
 
 
 @pytest.mark.parametrize("frame", [None, 1])
@@ -83,7 +77,7 @@ def test_the_dock_warns_of_a_half_painted_frame(hand, movie, small, viewer):
     dock = hand.open("Train")
     hand.find(dock, "train.labels").setCurrentText("half")
     hand.find(dock, "train.frames").setText("0,3")
-    assert "Frame 0 counts as whole" in said(hand, dock, "not painted")
+    assert "Frame 0 counts as whole" in hand.said(dock, "train.summary", "not painted")
     hand.find(dock, "train.complete").setChecked(False)
     label = hand.find(dock, "train.summary")
     hand.qtbot.waitUntil(lambda: "not painted" not in label.text(), timeout=10000)

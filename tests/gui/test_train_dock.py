@@ -14,12 +14,7 @@ from napari_unet.gui.unfinished import checkpoint_of
 @pytest.fixture
 def train(hand, movie):
     """The Train dock, set to a small network and few steps."""
-    dock = hand.open("Train")
-    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
-        hand.find(dock, f"train.{name}").setValue(value)
-    hand.find(dock, "train.steps").setValue(30)
-    hand.find(dock, "train.start_from").setCurrentText("a new network")
-    return dock
+    return hand.open_train(steps=30)
 
 
 def paint_true_cells(layer, truth, frames):
@@ -33,12 +28,6 @@ def paint_true_cells(layer, truth, frames):
 def saved_model(hand):
     chosen = hand.session.models.chosen
     return chosen is not None and chosen.origin == "mine" and chosen.saved
-
-
-def said(hand, dock, name, words):
-    label = hand.find(dock, name)
-    hand.qtbot.waitUntil(lambda: words in label.text(), timeout=10000)
-    return label.text()
 
 
 def test_start_painting_makes_a_sparse_layer_with_a_new_id(hand, train, viewer):
@@ -58,7 +47,7 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     hand.click(train, "train.annotate")
     layer = viewer.layers.selection.active
     paint_true_cells(layer, small[1], (0, 3))
-    words = said(hand, train, "train.summary", "2 frames")
+    words = hand.said(train, "train.summary", "2 frames")
     assert "checked on frame" in words
     hand.click(train, "train.start")
     hand.done()
@@ -66,7 +55,7 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     assert chosen.origin == "mine" and not chosen.saved
     curve = hand.find(train, "train.curve")
     assert len(curve.loss.points) == 30 and curve.score.points
-    assert said(hand, train, "train.outcome", "of 100 cells")
+    assert hand.said(train, "train.outcome", "of 100 cells")
     assert not hand.find(train, "train.compare").isEnabled()
     # a child of it, so that there is a before
     start_from = hand.find(train, "train.start_from")
@@ -92,7 +81,7 @@ def test_stop_and_keep_puts_the_model_into_the_library(hand, train, small, viewe
     viewer.add_labels(small[1], name="truth")
     hand.find(train, "train.frames").setText("0,3")
     hand.find(train, "train.steps").setValue(5000)
-    said(hand, train, "train.summary", "2 frames")
+    hand.said(train, "train.summary", "2 frames")
     hand.click(train, "train.start")
     job = hand.session.job
     hand.qtbot.waitUntil(lambda: job.state.done >= 3, timeout=30000)
@@ -142,7 +131,7 @@ def test_save_model_writes_the_file(hand, train, small, viewer, tmp_path):
 )
 def test_labels_that_cannot_teach_are_one_line(hand, train, viewer, labels, words):
     viewer.add_labels(labels, name="wrong")
-    assert words in said(hand, train, "train.summary", words)
+    assert words in hand.said(train, "train.summary", words)
     hand.click(train, "train.start")
     assert words in hand.failure()
 

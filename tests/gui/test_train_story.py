@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tifffile
 
 from napari_unet.engine.checkpoint import load_checkpoint
 from napari_unet.engine.model import Model
 from napari_unet.gui.model_choice import library
 from napari_unet.gui.unfinished import base_of, checkpoint_of
-
-
-@pytest.fixture
-def file(tmp_path, small):
-    path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, small[0], imagej=True, metadata={"axes": "TYX"})
-    return path
 
 
 @pytest.fixture
@@ -30,9 +22,7 @@ def open_train(hand, file):
     hand.find(dock, "movie.path").setText(str(file))
     hand.click(dock, "movie.open")
     hand.done()
-    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
-        hand.find(dock, f"train.{name}").setValue(value)
-    hand.find(dock, "train.steps").setValue(5000)
+    hand.make_small(dock, steps=5000)
     return dock
 
 

@@ -25,10 +25,7 @@ def test_open_paint_train_segment_threshold_export(hand, viewer, small, tmp_path
             ys, xs = np.nonzero(truth[t] == label)
             painted.data_setitem((np.full(len(ys), t), ys, xs), label)
     hand.find(train, "train.labels").setCurrentText("painted")
-    for name, value in (("filters", (8, 16)), ("crop", 64), ("batch", 4), ("threads", 1)):
-        hand.find(train, f"train.{name}").setValue(value)
-    hand.find(train, "train.steps").setValue(40)
-    hand.find(train, "train.start_from").setCurrentText("a new network")
+    hand.make_small(train, steps=40)
     hand.click(train, "train.start")
     hand.done()
     hand.find(train, "train.model_path").setText(str(tmp_path / "mine.safetensors"))
