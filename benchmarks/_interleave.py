@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,22 +47,3 @@ def ratio(seconds: Mapping[str, list[float]], base: str, name: str) -> tuple[flo
         return (ratios[0],) * 3
     low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return middle, low, high
-
-
-def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Make a table."""
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)]
-    return "\n".join(lines)
-
-
-def write_between_markers(path: Path, marker: str, text: str) -> None:
-    """Replace what lies between ``<!-- marker -->`` and ``<!-- /marker -->``, or append it."""
-    start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
-    block = f"{start}\n{text.strip()}\n{end}"
-    content = path.read_text() if path.is_file() else "# Benchmarks\n"
-    if start in content:
-        before, rest = content.split(start, 1)
-        content = before + block + rest.split(end, 1)[1]
-    else:
-        content = f"{content.rstrip()}\n\n{block}\n"
-    path.write_text(content)

@@ -29,16 +29,18 @@ def killed(folder: Path, kills: int, chance: Random) -> Killed:
     frames = sample_movie(SMALL)[0]
     tifffile.imwrite(movie, frames, imagej=True, metadata={"axes": "TYX"})
     wanted = LiveLabels(frames.shape)  # the same strokes, painted in one go
-    painted = lost = broken = in_hand = hits = 0
+    painted = saved = lost = broken = in_hand = hits = 0
     for _ in range(kills):
         after, beats = chance.randrange(_MOST), 2 * chance.random()
         said, hit = kill(_paint, movie, painted + 1, after=after, beats=beats)
         hits += hit
         for _ in said:
-            painted += 1
+            saved = painted = painted + 1
             _stroke(wanted, painted)
         there, frame = _reopened(movie)
-        broken += frame not in (_frame(painted), _frame(painted + 1))
+        # the frame is written after its stroke; of a stroke in hand, and in a life before it,
+        # one of the two may be there without the other
+        broken += frame not in {_frame(n) for n in range(saved, painted + 2)}
         if not _equal(there, wanted.corrections):  # then the stroke in hand was written, too
             painted += 1
             in_hand += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from _page import HELA
 from _peers import eager, monai_window, nnunet_scheme
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.metrics import frame_scores, pool
@@ -32,20 +32,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-_ROOT = Path(__file__).resolve().parents[1]
-_HELA = Path("Fluo-N2DL-HeLa")
 COPY = "best copy"
 _TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def bench_frames(edge: int | None = None) -> tuple[NDArray[np.uint16], NDArray[Any] | None]:
     """The HeLa frames (Cell Tracking Challenge) with their truth, or generated ones."""
-    data = Path(os.environ.get("NAPARI_UNET_DATA", _ROOT.parent / "shared" / "data")) / _HELA
-    paths = sorted((data / "01").glob("t*.tif"))
+    paths = sorted((HELA / "01").glob("t*.tif"))
     if not paths:
         movie, labels = sample_movie(frames=8, shape=(700, 1100))
         return movie[:, :edge, :edge], labels[:, :edge, :edge]
-    truth = [data / "01_ST" / "SEG" / f"man_seg{path.stem[1:]}.tif" for path in paths]
+    truth = [HELA / "01_ST" / "SEG" / f"man_seg{path.stem[1:]}.tif" for path in paths]
     movie, labels = (np.stack([tifffile.imread(p) for p in part]) for part in (paths, truth))
     return movie[:, :edge, :edge], labels[:, :edge, :edge]
 

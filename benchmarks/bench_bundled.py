@@ -10,16 +10,14 @@ a twelfth.
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 from skimage.transform import resize
 
-from _interleave import markdown, write_between_markers
+from _page import DSB, ROOT, markdown, write_between_markers
 from napari_unet.cli.segment import for_diameter
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.metrics import frame_scores, pool
@@ -27,16 +25,14 @@ from napari_unet.engine.model import Model
 from napari_unet.engine.predictor import open_predictor
 from napari_unet.engine.settings import PredictSettings
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
-from train_bundled import KEPT_ASIDE, NAME, diameter, read  # noqa: E402
+from train_bundled import KEPT_ASIDE, NAME, diameter, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_unet.engine.metrics import Scores
 
-DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data")) / "dsb2018_fluo"
 LARGE, ACROSS, DIMMEST = 40, 62, 2.5
 Pair = tuple[np.ndarray, np.ndarray]
 SHOWN = ("seg", "iou", "f1")
@@ -78,7 +74,7 @@ def scores(model: Model, pairs: Iterable[Pair], across: float | None = None) -> 
 def main() -> None:
     """Score and write docs/benchmarks.md."""
     model = Model.load(NAME)
-    aside = [pair for n, pair in enumerate(read(DATA)) if n % KEPT_ASIDE == 0]
+    aside = [pair for n, pair in enumerate(read(DSB)) if n % KEPT_ASIDE == 0]
     large = [enlarged(*pair) for pair in aside if diameter(pair[1]) > LARGE]
     random = np.random.default_rng(0)
     dim = [dimmed(*pair, random) for pair in large]
@@ -93,7 +89,7 @@ def main() -> None:
         rows.append((words, *figures, *(f"{getattr(found, key):.1f}" for key in ERRORS)))
         print(rows[-1], flush=True)
     head = ("bundled model, untouched, DSB 2018", "SEG", "IoU", "F1@0.5", *ERRORS)
-    write_between_markers(ROOT / "docs" / "benchmarks.md", "bench:bundled", markdown(head, rows))
+    write_between_markers("bench:bundled", markdown(head, rows))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from _interleave import markdown, write_between_markers
+from _page import markdown, write_between_markers
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 STACK = 60
 OPEN = """
 import sys, time, napari
@@ -121,7 +119,7 @@ def main() -> None:
     result = "### Docks\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
-        write_between_markers(DOCS, "bench:docks", result)
+        write_between_markers("bench:docks", result)
 
 
 if __name__ == "__main__":

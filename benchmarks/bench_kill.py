@@ -16,10 +16,9 @@ from pathlib import Path
 import _killed_prediction
 import _killed_strokes
 import _killed_training
-from _interleave import markdown, write_between_markers
 from _kill import HEAD
+from _page import write_row
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 WORK = {
     "prediction": _killed_prediction.killed,
     "training": _killed_training.killed,
@@ -38,22 +37,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = WORK[what](Path(folder), options.kills, random.Random(0))
         print(f"{what}, {time.monotonic() - began:.0f} s: {found}", flush=True)
-        record((what, *found.row()))
+        write_row("bench:kill", HEAD, (what, *found.row()))
         good &= found.good
     sys.exit(not good)
-
-
-def record(row: tuple[str, ...]) -> None:
-    """Put a row into the page's table, in place of an older one of the same work."""
-    text = PAGE.read_text()
-    block = text.partition("<!-- bench:kill -->")[2].partition("<!-- /bench:kill -->")[0]
-    lines = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()[3:]
-    ]
-    rows = {line[0]: tuple(line) for line in lines if line[0]} | {row[0]: row}
-    write_between_markers(
-        PAGE, "bench:kill", markdown(HEAD, [rows[what] for what in WORK if what in rows])
-    )
 
 
 if __name__ == "__main__":

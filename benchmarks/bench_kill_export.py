@@ -20,13 +20,11 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from _interleave import markdown, write_between_markers
+from _page import ROOT, markdown, write_between_markers
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "engine"))
-from exporters import EXPORTERS, FRAMES, target, world  # noqa: E402
+from exporters import EXPORTERS, FRAMES, target, world
 
-DOCS = ROOT / "docs" / "benchmarks.md"
 PICTURES = ("mp4", "avi", "movie-pngs", "still", "probabilities")
 NEEDS = {"zarr": "zarr", "rois": "roifile"}
 LATER = 1.15  # of the usual time: some kills come after the end
@@ -47,7 +45,7 @@ def main() -> None:
     head = ("exporter", "killed, the older one is there", "the new one", "neither", "left behind")
     text = f"Each exporter killed {options.kills} times.\n\n{markdown(head, rows)}"
     if options.only == parser.get_default("only"):
-        write_between_markers(DOCS, "bench:kill export", text)
+        write_between_markers("bench:kill export", text)
     sys.exit(f"broken: {', '.join(broken)}" if broken else 0)
 
 

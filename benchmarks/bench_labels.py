@@ -13,7 +13,6 @@ import argparse
 import os
 import platform
 import statistics
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +21,8 @@ from scipy import ndimage as ndi
 from skimage.measure import label, regionprops
 from skimage.segmentation import watershed
 
-from _interleave import interleave, markdown, ratio, timed, write_between_markers
+from _interleave import interleave, ratio, timed
+from _page import HELA, markdown, write_between_markers
 from napari_unet.engine.labels import frame_basins, label_frame
 from napari_unet.engine.live_labels import LiveLabels
 from napari_unet.engine.metrics import frame_scores, pool
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs" / "benchmarks.md"
 TICK, ANEW, SKIMAGE, WATERSHED, STACK = (
     "LiveLabels: move the threshold, read the frame",
     "basins found again",
@@ -69,7 +67,7 @@ def main() -> None:
     ]
     print("\n\n".join(text))
     if not options.quick:
-        write_between_markers(DOCS, "bench:labels", "### Live threshold\n\n" + "\n\n".join(text))
+        write_between_markers("bench:labels", "### Live threshold\n\n" + "\n\n".join(text))
 
 
 def tick_rows(codes: NDArray[np.uint8], rounds: int) -> list[tuple[str, ...]]:
@@ -157,8 +155,7 @@ def seg(labels: list[NDArray[np.uint16]], truth: NDArray[np.uint16]) -> float:
 
 def bench_truth() -> NDArray[np.uint16]:
     """Instance masks: some HeLa frames where the data is, else the generated movie."""
-    data = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data"))
-    paths = sorted((data / "Fluo-N2DL-HeLa" / "01_ST" / "SEG").glob("*.tif"))[::6]
+    paths = sorted((HELA / "01_ST" / "SEG").glob("*.tif"))[::6]
     if paths:
         return np.stack([tifffile.imread(path) for path in paths])
     return sample_movie(frames=6, shape=(700, 1100))[1]

@@ -2,7 +2,7 @@
 
 ``python benchmarks/bench_memory.py [--small] [--quick]``; with a display (``xvfb-run -a``) the
 20 GB movie is also opened in napari. Each measurement is a process of its own, and its peak is
-what the system says (``ru_maxrss``). The 20 GB are holes in a BigTIFF: they take no room. The
+what the system says of it. The 20 GB are holes in a BigTIFF: they take no room. The
 table goes into docs/benchmarks.md.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,9 @@ from typing import Any
 
 import tifffile
 
-from _interleave import markdown, write_between_markers
+from _memory import peak, resident
+from _page import markdown, write_between_markers
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 SHAPE = (700, 1100)
 WANTED = 5000  # the frame of the large movie
 TIMES = 10
@@ -60,7 +59,7 @@ def main() -> None:
     result = "### Memory\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
-        write_between_markers(DOCS, "bench:memory", result)
+        write_between_markers("bench:memory", result)
 
 
 def longer_rows(folder: Path, frames: int, network: str) -> list[tuple[str, ...]]:
@@ -190,20 +189,6 @@ def predict_in_window(path: Path, network: str) -> dict[str, float]:
 
 
 CHILDREN = {"predict": predict_all, "one": predict_one, "window": predict_in_window}
-
-
-def resident() -> int:
-    """Bytes in memory now; the peak so far where the system does not say."""
-    status = Path("/proc/self/statm")
-    if status.is_file():
-        return int(status.read_text().split()[1]) * resource.getpagesize()
-    return peak()
-
-
-def peak() -> int:
-    """Most bytes in memory so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _network(folder: Path, small: bool) -> str:

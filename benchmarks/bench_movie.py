@@ -29,7 +29,9 @@ import numpy as np
 import psutil
 import torch
 
-from _interleave import interleave, markdown, ratio, write_between_markers
+from _interleave import interleave, ratio
+from _memory import peak
+from _page import markdown, write_between_markers
 from _world import describe_machine
 from napari_unet.engine.encoder import FfmpegEncoder
 from napari_unet.engine.movie import movie_look, write_movie
@@ -41,7 +43,6 @@ from napari_unet.sample_data import sample_movie
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 PEER = Path(__file__).with_name("_peer_animation.py")
 SHAPE = (700, 1100)
 READY = 24  # different frames, shown again and again
@@ -104,7 +105,7 @@ def main() -> None:
         f"{options.rounds} interleaved rounds (quartiles).\n\n"
     ) + markdown(("overlay movie", "ratio", "what was measured"), rows)
     print(text)
-    write_between_markers(DOCS, "bench:movie", text)
+    write_between_markers("bench:movie", text)
 
 
 @cache
@@ -197,26 +198,13 @@ def _memory(n: int, style: str) -> tuple[float, float]:
 
 
 def peaks(n: int, settings: OverlaySettings, folder: Path) -> tuple[float, float]:
-    """Give the most memory in MB of this process, and of ffmpeg at its last frame.
-
-    Linux is asked for what each program used itself: ru_maxrss counts the moment between fork and
-    exec, too, so a child seems to need as much as whoever started it.
-    """
+    """Give the most memory in MB of this process, and of ffmpeg at its last frame."""
     stack, labels = world(n)
-    ffmpeg = 0.0
+    ffmpeg = 0
     for t in write_movie(folder / "movie.mp4", stack, labels, settings, overwrite=True):
         if t % 50 == 0 or t == n - 1:
-            ffmpeg = max([ffmpeg, *map(_most_memory, psutil.Process().children())])
-    return _most_memory(psutil.Process()), ffmpeg
-
-
-def _most_memory(process: psutil.Process) -> float:
-    """Most memory that a program had so far in MB; elsewhere than on Linux what it has now."""
-    status = Path(f"/proc/{process.pid}/status")
-    if not status.is_file():
-        return process.memory_info().rss / 2**20
-    lines = [line.split() for line in status.read_text().splitlines()]
-    return next((int(line[1]) / 2**10 for line in lines if line[0] == "VmHWM:"), 0.0)
+            ffmpeg = max([ffmpeg, *map(peak, psutil.Process().children())])
+    return peak() / 2**20, ffmpeg / 2**20
 
 
 def _peer_rows(python: str | None, n: int, ours: float, folder: Path) -> list[tuple[str, str, str]]:

@@ -23,7 +23,8 @@ import numpy as np
 import tifffile
 import torch
 
-from _interleave import interleave, markdown, ratio, timed, write_between_markers
+from _interleave import interleave, ratio, timed
+from _page import markdown, write_between_markers
 from _peers import HAS_MONAI, eager, monai_window, nnunet_scheme
 from _world import Roofline, bench_frames, bench_model, describe_machine, scores_line
 from napari_unet.engine.backends import Backend, open_backend
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 EAGER, WINDOW, NNUNET = "eager loop", "MONAI sliding window", "nnU-Net scheme"
 KEPT = "torch fp32, command line"
 HEAD = ("network only", "÷ eager loop", "÷ MONAI", "÷ nnU-Net", "roofline", "mask IoU")
@@ -99,7 +99,7 @@ def main() -> None:
     result = "\n\n".join(text)
     print(result)
     marker = "bench:prediction" if options.device == "cpu" else f"bench:prediction {options.device}"
-    write_between_markers(DOCS, marker, result)
+    write_between_markers(marker, result)
 
 
 def _backends(model: Any, device: str, inputs: list[Tensor]) -> list[tuple[str, Backend]]:

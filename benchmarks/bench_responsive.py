@@ -22,12 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
-from _interleave import markdown, write_between_markers
+from _page import markdown, write_between_markers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 BEAT_MS, STEP_MS = 5, 100
 STILL, STEPS, PLAYS = "hands off", "the time slider moves", "the movie plays"
 WAYS = {
@@ -74,7 +73,7 @@ def main() -> None:
     result = "### The window while a movie is predicted\n\n" + "\n\n".join(text)
     print(result)
     if not options.quick:
-        write_between_markers(DOCS, "bench:responsive", result)
+        write_between_markers("bench:responsive", result)
 
 
 def write_movie(path: Path, n: int, edge: int | None) -> str:

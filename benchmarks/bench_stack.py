@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from _memory import peak
 from napari_unet.engine.stack import Stack
 from napari_unet.sample_data import sample_movie
 
@@ -44,7 +43,7 @@ def sparse_movie(folder: Path, gigabytes: float) -> None:
     }.items():
         path = folder / "sparse.tif"
         tifffile.imwrite(path, shape=(n, SIDE, SIDE), dtype="uint16", bigtiff=True, **options)
-        before = peak_mb()
+        before = peak()
         seconds, stack = timed(partial(Stack.open, path))
         with stack:
             first, _ = timed(partial(stack.__getitem__, n // 2))
@@ -53,7 +52,8 @@ def sparse_movie(folder: Path, gigabytes: float) -> None:
             print(
                 f"sparse {path.stat().st_size / 1e9:.1f} GB, {n} frames, {kind}: open "
                 f"{seconds:.3f} s, frame {n // 2} after {first * 1e3:.1f} ms, then "
-                f"{statistics.median(reads) * 1e3:.2f} ms; peak memory +{peak_mb() - before:.0f} MB"
+                f"{statistics.median(reads) * 1e3:.2f} ms; peak memory "
+                f"+{(peak() - before) / 1e6:.0f} MB"
             )
         path.unlink()
 
@@ -106,11 +106,6 @@ def timed(action):
     start = time.perf_counter()
     result = action()
     return time.perf_counter() - start, result
-
-
-def peak_mb() -> float:
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

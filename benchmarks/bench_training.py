@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,8 @@ import numpy as np
 import tifffile
 import torch
 
-from _interleave import interleave, markdown, ratio, timed, write_between_markers
+from _interleave import interleave, ratio, timed
+from _page import HELA, markdown, write_between_markers, write_row
 from napari_unet.engine.devices import physical_cores
 from napari_unet.engine.heap import keep_heap
 from napari_unet.engine.learner import Learner
@@ -35,12 +35,11 @@ from napari_unet.engine.unet import UNet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data")) / "Fluo-N2DL-HeLa"
 FIVE = "0,8,16,24,32"
 ONE = "16"
 BATCH, CROP = 6, 128
 ERRORS = ("missed", "invented", "merged", "split")  # per 100 cells
+HEAD = ("HeLa 01, frames not learned from", "SEG", "IoU", "F1@0.5", *ERRORS)
 
 
 def step_ratios(rounds: int) -> str:
@@ -91,7 +90,7 @@ def half_painted(folder: Path, share: float, strokes: int) -> Path:
     """Write the HeLa masks with only some nuclei painted, and a few strokes of background."""
     rng = np.random.default_rng(0)
     folder.mkdir()
-    for path in sorted((DATA / "01_ST" / "SEG").glob("*.tif")):
+    for path in sorted((HELA / "01_ST" / "SEG").glob("*.tif")):
         labels = tifffile.imread(path)
         ids = np.unique(labels[labels > 0])
         kept = rng.choice(ids, max(1, round(share * len(ids))), replace=False)
@@ -106,7 +105,7 @@ def half_painted(folder: Path, share: float, strokes: int) -> Path:
 
 def jobs(work: Path) -> Iterator[tuple[str, list[str] | None, Path]]:
     """Rows of the table: words, options of ``train`` (none: the bundled model as it is), labels."""
-    whole = DATA / "01_ST" / "SEG"
+    whole = HELA / "01_ST" / "SEG"
     bundled = ["--base", "nuclei-fluorescence"]
     yield "bundled model, untouched", None, whole
     yield (
@@ -132,23 +131,13 @@ def scores(work: Path, only: str | None) -> Iterator[tuple[str, ...]]:
         model = "nuclei-fluorescence"
         if options is not None:
             model = str(out.with_suffix(".safetensors"))
-            _cli("train", DATA / "01", labels, "--out", model, "--edge", "25", *options)
-        _cli("segment", DATA / "01", "--out", out, "--model", model, "--no-movie")
-        truth = DATA / "01_ST" / "SEG"
+            _cli("train", HELA / "01", labels, "--out", model, "--edge", "25", *options)
+        _cli("segment", HELA / "01", "--out", out, "--model", model, "--no-movie")
+        truth = HELA / "01_ST" / "SEG"
         how = ("--border", "25", "--exclude", FIVE, "--json")
         found = json.loads(_cli("evaluate", out / "labels.tif", truth, *how))
         shares = [f"{found[key]:.3f}" for key in ("seg", "iou", "f1")]
         yield words, *shares, *(f"{found[key]:.1f}" for key in ERRORS)
-
-
-def record(page: Path, row: tuple[str, ...]) -> None:
-    """Put a row into the page's table of scores, in place of an older one of the same words."""
-    head = ("HeLa 01, frames not learned from", "SEG", "IoU", "F1@0.5", *ERRORS)
-    text = page.read_text() if page.is_file() else ""
-    block = text.partition("<!-- bench:scores -->")[2].partition("<!-- /bench:scores -->")[0]
-    lines = [line.strip("| ").split(" | ") for line in block.splitlines() if line.startswith("|")]
-    rows = {line[0]: tuple(line) for line in lines[2:]} | {row[0]: row}
-    write_between_markers(page, "bench:scores", markdown(head, list(rows.values())))
 
 
 def _cli(*arguments: object) -> str:
@@ -163,18 +152,17 @@ def main() -> None:
     parser.add_argument("--scores", action="store_true")
     parser.add_argument("--only", help="only scores of jobs with this in their words")
     arguments = parser.parse_args()
-    page = ROOT / "docs" / "benchmarks.md"
     if arguments.scores or arguments.only:
         with tempfile.TemporaryDirectory() as work:
             for row in scores(Path(work), arguments.only):
                 print(row, flush=True)
-                record(page, row)
+                write_row("bench:scores", HEAD, row)
     if arguments.only:
         return
     keep_heap()
     table = step_ratios(arguments.rounds)
     print(table)
-    write_between_markers(page, "bench:training", table)
+    write_between_markers("bench:training", table)
 
 
 if __name__ == "__main__":
