@@ -6,7 +6,7 @@ BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
 
-.PHONY: help install demo napari test lint screenshots bench clean
+.PHONY: help install demo napari test readers lint screenshots bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,6 +23,11 @@ napari: $(VENV)/.installed-all ## napari with the sample movie and the docks
 test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
 	$(XVFB) $(BIN)/python -m pytest
 
+readers: $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
+	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)-readers
+	$(subst $(VENV)/,$(VENV)-readers/,$(PIP)) --editable '.[all,dev,readers]'
+	$(XVFB) $(subst $(VENV)/,$(VENV)-readers/,$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py
+
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,7 +43,7 @@ bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## what make made
-	rm -rf $(VENV) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-readers demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)

@@ -1,7 +1,6 @@
 """Exports as programs other than ours read them; each test is skipped where its reader is absent.
 
-``pip install bioio bioio-ome-tiff ome-types av ome-zarr-models py-ctcmetrics`` brings them all but
-ffprobe.
+``make readers`` runs them in an environment that has them all; ffprobe comes with ffmpeg.
 """
 
 from __future__ import annotations
