@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import tifffile
+from skimage.measure import label
 
 from napari_unet.engine.model import Model
 
@@ -44,17 +46,38 @@ def test_base_is_the_parent_and_stays_as_it_was(world, trained, tmp_path, run):
     assert trained.read_bytes() == before
 
 
-def test_partial_labels_leave_the_rest_open(world, tmp_path, run):
+@pytest.fixture
+def half_painted(world, tmp_path):
+    """Labels with one cell a frame."""
     sparse = tifffile.imread(world.truth)
-    kept = sparse[0].max()
-    sparse[sparse != kept] = 0
+    sparse[sparse != sparse[0].max()] = 0
     tifffile.imwrite(tmp_path / "sparse.tif", sparse, imagej=True, metadata={"axes": "TYX"})
+    return tmp_path / "sparse.tif"
+
+
+def test_partial_labels_leave_the_rest_open(world, half_painted, tmp_path, run):
     answer = run(
-        "train", world.movie, tmp_path / "sparse.tif", "--out", tmp_path / "m", "--partial",
+        "train", world.movie, half_painted, "--out", tmp_path / "m", "--partial",
         "--frames", "0,1", "--steps", 1,
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     assert "100 % of the pixels" not in answer.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--partial",)])
+def test_half_painted_labels_called_whole_are_doubted(class_toy, tmp_path, run, options):
+    ids = label(class_toy.labels[0] > 0)
+    painted = np.where(ids <= 2, ids, 0).astype(np.uint16)
+    for name, frame in (("movie", class_toy.movie[0]), ("painted", painted)):
+        frames = np.stack([frame, frame])
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames, imagej=True, metadata={"axes": "TYX"})
+    answer = run(
+        "train", tmp_path / "movie.tif", tmp_path / "painted.tif", "--out", tmp_path / "m",
+        *options, "--base", "nuclei-fluorescence", "--steps", 1,
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    doubted = "that are not painted. Paint them, or add --partial" in answer.stderr
+    assert doubted is (not options)
 
 
 def test_the_band_left_out_at_the_edge_is_not_counted(world, tmp_path, run):

@@ -8,7 +8,6 @@ import pytest
 from napari_unet.engine.annotations import Annotations, annotate
 from napari_unet.engine.probabilities import Probabilities
 from napari_unet.engine.probability import encode
-from napari_unet.gui.half_painted import doubt
 from napari_unet.gui.labelling import show_labels
 from napari_unet.gui.rectangles import Rectangle, limit, rectangles
 
@@ -49,19 +48,6 @@ def test_limit(frame):
     limited = limit(Annotations((2, 8, 8), known), [Rectangle(frame, -2, 4, 2, 99)])
     assert limited.frames[1].supervised.sum() == 4 * 6
     assert limited.frames[0].supervised.sum() == (64 if frame else 24)
-
-
-@pytest.mark.parametrize(
-    ("painted", "complete", "warns"), [(3, True, True), (10, True, False), (3, False, False)]
-)
-def test_a_half_painted_frame_called_whole_is_doubted(painted, complete, warns):
-    seen = np.kron(np.arange(12).reshape(3, 4), np.ones((4, 4), int))
-    labels = np.where(seen <= painted, seen, 0)
-    annotations = Annotations((6, 12, 16), {5: annotate(labels, complete=complete)})
-    line = doubt(annotations, lambda t: seen)
-    assert ("8 cells there that are not painted" in line) is warns
-    assert bool(line) is warns
-    assert not doubt(annotations, lambda t: None)
 
 
 def test_the_dock_warns_of_a_half_painted_frame(hand, movie, small, viewer):

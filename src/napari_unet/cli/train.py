@@ -78,6 +78,7 @@ def train(
 
     from napari_unet.engine.annotations import Annotations
     from napari_unet.engine.comparison import in_words
+    from napari_unet.engine.half_painted import doubt_of
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack, parse_frames
     from napari_unet.engine.training import train as run
@@ -95,6 +96,8 @@ def train(
         kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
         annotations = Annotations.from_labels(stack, truth, chosen, partial=partial, kind=kind)
         say(annotations.without_edge(settings.edge).describe())
+        if doubt := doubt_of(parent, stack, annotations, "add --partial"):
+            say(doubt)
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
             stack,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.half_painted import doubt
+from napari_unet.engine.half_painted import doubt_of
+from napari_unet.gui.teacher import NOT_WHOLE
 from napari_unet.gui.unfinished import Begun, checkpoint_of, forget, remember
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations import Annotations
     from napari_unet.engine.model import Model
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack import Stack
@@ -77,7 +77,7 @@ def learning(
     if not resume:
         forget(teacher.stack)  # an older one, begun otherwise
     remember(teacher.stack, begun, model)
-    doubted = _doubted(model, teacher.stack, annotations) if model is not None else ""
+    doubted = doubt_of(model, teacher.stack, annotations, NOT_WHOLE)
     told: TrainInput | None = None
     while True:
         try:
@@ -97,22 +97,6 @@ def learning(
                 annotations = teacher.reread(annotations, message.touched)
             painted = annotations if message.touched else None
             told = TrainInput(painted, message.preview, message.stop)
-
-
-def _doubted(model: Model, stack: Stack, annotations: Annotations) -> str:
-    """Say where the model it starts from sees clearly more cells than are painted."""
-    from napari_unet.engine.class_labels import labels_of
-    from napari_unet.engine.predictor import open_predictor
-
-    predictor = open_predictor(model)
-
-    def seen(t: int) -> NDArray[np.uint16]:
-        return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
-
-    try:
-        return doubt(annotations, seen)
-    finally:
-        predictor.close()
 
 
 def both_labels(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.half_painted import doubt
 from napari_unet.engine.label_ids import BACKGROUND_ID, components
 from napari_unet.engine.label_kind import FEW, class_numbers, guess_kind
 from napari_unet.engine.stack import Stack, parse_frames
 from napari_unet.engine.validation import keep_aside
-from napari_unet.gui.half_painted import doubt
 from napari_unet.gui.rectangles import Rectangle, limit
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.live_labels import LiveLabels
     from napari_unet.engine.model import Model
     from napari_unet.engine.settings import TrainSettings
+
+
+NOT_WHOLE = "untick that every cell is outlined"
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class Teacher:
         where = "; inside the rectangle where there is one" if self.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
-        return Described(words, doubt(annotations, self._seen), annotations.classes)
+        return Described(words, doubt(annotations, self._seen, NOT_WHOLE), annotations.classes)
 
     def _seen(self, t: int) -> NDArray[np.uint16] | None:
         """Cells that the model on screen sees in a frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.stack import Stack
 
 _LOOKED_AT = 4  # frames, those with the fewest cells
 _COVERED = 0.1  # of an object: then it is a painted cell
@@ -29,10 +32,11 @@ def unpainted(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int:
     return int(np.count_nonzero(missed))
 
 
-def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None]) -> str:
+def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], remedy: str) -> str:
     """Say where a model sees clearly more cells than are painted; empty where nowhere.
 
-    ``seen(t)`` gives the labels that a model makes of frame ``t``, or None where it was not run.
+    ``seen(t)`` gives the labels that a model makes of frame ``t``, or None where it was not run;
+    ``remedy`` is what to do if the cells are not to be painted.
     """
     if annotations.classes:
         return ""
@@ -45,7 +49,22 @@ def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None]) 
         if missed >= _FEWEST and missed > _SHARE * whole[t]:
             return (
                 f"Frame {t} counts as whole, yet the model sees {counted(missed, 'cell')} there "
-                "that are not painted. Paint them, or untick that every cell is outlined: "
-                "otherwise it learns that they are background."
+                f"that are not painted. Paint them, or {remedy}: otherwise it learns that they "
+                "are background."
             )
     return ""
+
+
+def doubt_of(model: Model | None, stack: Stack, annotations: Annotations, remedy: str) -> str:
+    """Run a model on a few frames, and say where it sees clearly more cells than are painted."""
+    if model is None:
+        return ""
+    from napari_unet.engine.class_labels import labels_of
+    from napari_unet.engine.predictor import open_predictor
+
+    with closing(open_predictor(model)) as predictor:
+
+        def seen(t: int) -> NDArray[np.uint16]:
+            return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
+
+        return doubt(annotations, seen, remedy)
