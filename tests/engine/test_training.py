@@ -288,6 +288,16 @@ def test_strokes_on_frames_kept_aside_stay_aside_until_they_join(stack, annotate
     assert set(kept.data._frames) == {0}
 
 
+def test_a_frame_painted_on_where_it_is_checked_on_says_so_once(stack, annotated):
+    settings = TINY.replace(validation=(1,))
+    same, more = annotated(0, 1), annotated(0, 1)
+    more.frames[1].labels[20:30, 20:30] = 77
+    run = train(stack, annotated(0, 1), settings)
+    sent = {n: TrainInput(annotations=x) for n, x in ((2, same), (4, more), (6, more))}
+    steps, _ = finish(run, sent)
+    assert [s.note for s in steps if s.note][1:] == ["frame 1 is checked on as it was before"]
+
+
 @pytest.mark.parametrize("left", [(0,), (), (1,)])
 def test_strokes_taken_back_leave(stack, annotated, left):
     run = train(stack, annotated(0, 1, 2), TINY.replace(validation=(1,)))
@@ -353,7 +363,7 @@ def test_strokes_on_what_is_kept_aside_change_nothing_yet(stack, annotated):
     first = annotated(0)
     more = painted_on(first, 0, (3000, np.s_[20:60, 115:126]))
     steps, model = finish(train(stack, first, TINY), {4: TrainInput(annotations=more)})
-    assert steps[4].note is None
+    assert steps[4].note == "frame 0 is checked on as it was before"
     assert model.record["annotated"] == more.without_edge(TINY.edge).describe()
     without, _ = finish(train(stack, first, TINY))
     assert [s.loss for s in steps[:7]] == [s.loss for s in without[:7]]

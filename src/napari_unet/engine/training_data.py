@@ -116,13 +116,29 @@ class TrainingData:
         frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
         frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
         left = self._frames.keys() - frames.keys()
-        self.annotations, self._learned = annotations, learned
         lines = [noted]
+        lines += [f"frame {t} is checked on as it was before" for t in self._changed_aside(annotations)]
+        self.annotations, self._learned = annotations, learned
         if changed or left:
             self._frames, self._sampler = frames, None
             lines.append(f"now training on {learned.describe()}")
         lines += [f"frame {t} is too near {self.split.words} to learn from" for t in beside]
         return "; ".join(filter(None, lines))
+
+    def _changed_aside(self, annotations: Annotations) -> list[int]:
+        """Positions that were painted on where they are checked on.
+
+        Checks of one run are compared with each other, so all of them are on the same outlines.
+        """
+        if self.joined or self.split.validation is None:
+            return []
+        changed = []
+        for t, held in self.split.validation.frames.items():
+            old, new = self.annotations.frames.get(t), annotations.frames.get(t)
+            inside = held.supervised
+            if old and new and not np.array_equal(old.labels[inside], new.labels[inside]):
+                changed.append(t)
+        return changed
 
     def _leave_out(self, annotations: Annotations) -> str:
         """Find new frames that cannot teach; gives a line on them."""
