@@ -20,8 +20,9 @@ demo: $(VENV)/.installed ## fine-tune, segment and export the sample movie into 
 napari: $(VENV)/.installed-all ## napari with the sample movie and the docks
 	$(BIN)/python examples/open_sample.py
 
+# Tests run side by side, so each has one thread of its own.
 test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
-	$(XVFB) $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(XVFB) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 readers: $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)-readers
