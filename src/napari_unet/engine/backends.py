@@ -1,7 +1,7 @@
 """What computes logits: the one place where devices and libraries differ.
 
 Measured on CPU, against plain eager PyTorch (docs/benchmarks.md): folding 1.1x, channels_last
-1.7x, both with a kept heap 2.6x, OpenVINO 2.8x, its int8 about 10x.
+1.7x, both with a kept heap 2.6x, OpenVINO 2.8x, its int8 about 6x.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ class TrainingData:
         frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
         frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
         left = self._frames.keys() - frames.keys()
-        lines = [noted]
-        lines += [f"frame {t} is checked on as it was before" for t in self._changed_aside(annotations)]
+        aside = self._changed_aside(annotations)
+        lines = [noted, *(f"frame {t} is checked on as it was before" for t in aside)]
         self.annotations, self._learned = annotations, learned
         if changed or left:
             self._frames, self._sampler = frames, None
