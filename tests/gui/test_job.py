@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
@@ -38,6 +40,26 @@ def test_items_then_value_on_the_main_thread(qtbot, job):
     assert seen == [0, 1, 2, ("all", True)]
     assert threading.main_thread() not in threads
     assert (state.line, state.done, state.failed) == ("Done.", 3, False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness")
+def test_a_job_stands_back_and_the_window_does_not(qtbot, job):
+    nice = []
+
+    def work():
+        inherited = threading.Thread(target=lambda: nice.append(niceness()))
+        inherited.start()
+        inherited.join()
+        nice.append(niceness())
+        yield
+
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = niceness()
+    run(qtbot, job, Task("a", "Working", work))
+    assert min(nice) > before
+    assert niceness() == before
 
 
 def test_cancel_closes_the_generator_in_its_thread(qtbot, job):
