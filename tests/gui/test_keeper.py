@@ -11,6 +11,29 @@ import textwrap
 import numpy as np
 import tifffile
 
+from napari_unet.engine.session_folder import SessionFolder
+from napari_unet.engine.stack import Stack
+from napari_unet.gui.labelling import show_labels
+
+CLOSED = """
+import sys, napari
+from qtpy.QtWidgets import QApplication, QWidget
+from napari_unet.gui.labelling import show_labels
+from napari_unet.gui.session import Session
+
+viewer = napari.Viewer(show=False)
+_, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
+session = Session.of(viewer)
+find = lambda name: dock.findChild(QWidget, name)
+find("movie.path").setText(sys.argv[1])
+find("movie.open").click()
+while session.job.running:
+    QApplication.processEvents()
+live, _ = show_labels(session)
+live[0, 5:9, 5:9] = 7
+find("segment.threshold").setValue(0.35)
+viewer.close()
+"""
 KILLED = """
 import os, sys, numpy as np, napari
 from qtpy.QtWidgets import QApplication, QWidget
@@ -89,6 +112,25 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
     hand.qtbot.waitUntil(lambda: hand.session.labels.model is not None, timeout=20000)
     hand.click(dock, "segment.run_movie")
     assert hand.done().startswith("Nothing to do")
+
+
+def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
+    dock = hand.open("Segment")
+    open_movie(hand, dock, file)
+    live, _ = show_labels(hand.session)
+    live[0, 5:9, 5:9] = 7
+    hand.find(dock, "segment.threshold").setValue(0.35)
+    viewer.layers.clear()
+    open_movie(hand, dock, file)
+    went_on(hand, dock)
+    assert hand.session.labels.live.settings.threshold == 0.35
+
+
+def test_a_change_just_before_the_end_is_kept(file, tmp_path):
+    script = tmp_path / "closed.py"
+    script.write_text(textwrap.dedent(CLOSED))
+    subprocess.run([sys.executable, script, file], check=True, timeout=120)
+    assert SessionFolder.find(Stack.open(file)).state.labels.threshold == 0.35
 
 
 def test_a_movie_never_worked_on_leaves_nothing_behind(hand, file):

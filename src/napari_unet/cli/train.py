@@ -96,8 +96,6 @@ def train(
         kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
         annotations = Annotations.from_labels(stack, truth, chosen, partial=partial, kind=kind)
         say(annotations.without_edge(settings.edge).describe())
-        if doubt := doubt_of(parent, stack, annotations, "add --partial"):
-            say(doubt)
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
             stack,
@@ -108,6 +106,8 @@ def train(
             checkpoint=checkpoint,
             resume=resume,
         )
+        if doubt := doubt_of(parent, stack, annotations, "add --partial"):
+            say(doubt)
         model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
     model.save(out)
     checkpoint.unlink(missing_ok=True)

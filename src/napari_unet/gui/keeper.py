@@ -64,10 +64,11 @@ class _Unwritten:
             if newest is not None:
                 _save(*newest)
 
-    def write_at_the_end(self) -> None:
+    def write_or_log(self) -> None:
+        """Write where nobody is to be told that it failed."""
         try:
             self.write()
-        except (BadInput, OSError) as error:  # nobody is there to be told any more
+        except (BadInput, OSError) as error:
             logger.warning("the last changes are not kept: %s", error)
 
 
@@ -86,7 +87,7 @@ class Keeper:
         self._corrections = weakref.WeakValueDictionary()
         self._reader, self._models = Latest(wait_ms=0), Latest(wait_ms=200)
         self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS), _Unwritten()
-        weakref.finalize(self, self._unwritten.write_at_the_end)  # closed, or the program ends
+        weakref.finalize(self, self._unwritten.write_or_log)  # closed, or the program ends
         self._reader.answered.connect(self._go_on)
         self._models.answered.connect(session.labels.know_model)
         for worker in (self._reader, self._writer):
@@ -165,7 +166,7 @@ class Keeper:
         """Read what is kept of a movie, once all of it is written; nothing is made."""
         from napari_unet.engine.session_folder import SessionFolder
 
-        self._unwritten.write()  # it may be the same movie, opened again at once
+        self._unwritten.write_or_log()  # it may be the same movie, opened again at once
         folder = SessionFolder.find(stack)
         if folder is None:
             return _Found(stack)
