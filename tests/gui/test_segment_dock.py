@@ -87,6 +87,22 @@ def test_this_frame_only(hand, segment, viewer):
     assert list(hand.session.labels.live.probabilities.computed) == [t == 2 for t in range(6)]
 
 
+def test_these_frames_only(hand, segment):
+    button, frames = (hand.find(segment, f"segment.{name}") for name in ("run_frames", "frames"))
+    assert not button.isEnabled()
+    assert "Type which frames" in button.toolTip()
+    frames.setText("1,3-4")
+    hand.click(segment, "segment.run_frames")
+    assert hand.done().startswith("3 frames segmented")
+    expected = [t in (1, 3, 4) for t in range(6)]
+    assert list(hand.session.labels.live.probabilities.computed) == expected
+    frames.setText("4-9")
+    hand.click(segment, "segment.run_frames")
+    line = hand.find(segment, "segment.message").text()
+    assert "9" in line
+    assert "\n" not in line
+
+
 def test_labels_on_screen_follow_the_slider(hand, segment):
     hand.click(segment, "segment.run_frame")
     hand.done()

@@ -11,7 +11,7 @@ from napari_unet.gui.job import Progress, Task
 from napari_unet.gui.segmenting import Ready, segmenting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from napari.layers import Labels
 
@@ -42,19 +42,20 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
     return live, layer
 
 
-def segment(session: Session, owner: str, frames: Iterable[int] | None) -> bool:
+def segment(session: Session, owner: str, frames: Sequence[int] | None) -> bool:
     """Run the chosen model on frames of the movie (all where None) as the viewer's job."""
     choice = session.models.chosen
     assert choice is not None
     session.movie_layer()  # unfolds an array with more axes before anything starts
     stack = session.require_stack()
     folder = session.keeper.require(stack)
-    if frames is None and session.keeper.needs_place:  # a whole movie may not fit into memory
+    one = frames is not None and len(frames) == 1
+    if not one and session.keeper.needs_place:  # a whole movie may not fit into memory
         session.job.say(owner, session.keeper.needs_place, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
     run = _Run(session)
-    title = "Segmenting the movie" if frames is None else "Segmenting the frame"
+    title = f"Segmenting the {'movie' if frames is None else 'frame' if one else 'frames'}"
     return session.job.start(
         Task(
             owner,

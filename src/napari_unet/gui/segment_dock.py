@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.words import counted
 from napari_unet.gui.background import Latest
 from napari_unet.gui.curves_panel import CurvesPanel
@@ -76,6 +77,11 @@ class SegmentDock(Dock):
         self.run_movie = button(
             "Whole movie", "segment.run_movie", "Segment every frame that is not segmented yet"
         )
+        self.frames = QLineEdit(objectName="segment.frames")
+        self.frames.setPlaceholderText("frames, such as 0,3-5")
+        self.run_frames = button(
+            "These frames", "segment.run_frames", "Segment those of them that are not segmented yet"
+        )
         self.why_not = Hint(name="segment.hint")
         self.run_form = SettingsForm(session.predict_settings, _RUN_FIELDS, OWNER)
         self.panel = JobPanel(session.job, OWNER, OWNER)
@@ -84,6 +90,7 @@ class SegmentDock(Dock):
             self.model,
             row(self.model_path, self.load, stretch=0),
             row(self.run_frame, self.run_movie),
+            row(self.frames, self.run_frames, stretch=0),
             self.why_not,
             self.panel,
             self.run_form,
@@ -92,6 +99,9 @@ class SegmentDock(Dock):
         self.model_path.returnPressed.connect(self._on_load)
         self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.frame,)))
         self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
+        self.run_frames.clicked.connect(self._on_these_frames)
+        self.frames.returnPressed.connect(self.run_frames.click)
+        self.frames.textChanged.connect(self.update_state)
         self.run_form.valueChanged.connect(self._on_run_settings)
 
     def _build_labels(self) -> None:
@@ -125,6 +135,17 @@ class SegmentDock(Dock):
         self.form.valueChanged.connect(self._on_label_form)
 
     # ---- a person acts ----------------------------------------------------------------------
+
+    def _on_these_frames(self) -> None:
+        from napari_unet.engine.stack import parse_frames
+
+        session = self.session
+        try:
+            frames = parse_frames(self.frames.text(), len(session.require_stack()))
+        except BadInput as error:
+            session.job.say(OWNER, str(error), failed=True)
+        else:
+            segment(session, OWNER, frames)
 
     def _on_load(self) -> None:
         path = self.model_path.text().strip()
@@ -201,6 +222,8 @@ class SegmentDock(Dock):
         why_not = busy or self.no_movie() or no_model
         for part in (self.run_frame, self.run_movie):
             allow(part, why_not)
+        typed = self.frames.text().strip()
+        allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)
         live = self.session.labels.live
         segmented = live is not None and live.probabilities is not None

@@ -39,7 +39,7 @@ def segmenting(
 ) -> Generator[Ready | str | int, None, None]:
     """Yield `Ready`, then the position of each frame once its probabilities are stored.
 
-    Before a whole movie it yields what that will cost, in words.
+    Before more than one frame it yields what they will cost, in words.
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
     New ones go into the session's ``folder``, or into memory where there is none.
     """
@@ -55,7 +55,7 @@ def segmenting(
         missing = missing_frames(stack, probabilities, frames)
         run = predict(stack, predictor, probabilities, missing)
         yield Ready(model, probabilities, predictor.device, predictor.notice, len(missing))
-        if frames is None and missing:
+        if len(missing) > 1:
             yield str(estimate(stack, predictor, probabilities, missing))
         for done in run:
             yield done.position
