@@ -27,7 +27,7 @@ test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
 readers: $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)-readers
 	$(subst $(VENV)/,$(VENV)-readers/,$(PIP)) --editable '.[all,dev,readers]'
-	$(XVFB) $(subst $(VENV)/,$(VENV)-readers/,$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py
+	$(XVFB) $(subst $(VENV)/,$(VENV)-readers/,$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py tests/engine/test_metrics.py
 
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .
