@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.job import Job, Progress, Task, progress_line, words_for
+from napari_unet.gui.job import _NICE, Job, Progress, Task, _stand_back, progress_line, words_for
 
 
 @pytest.fixture
@@ -42,7 +42,16 @@ def test_items_then_value_on_the_main_thread(qtbot, job):
     assert (state.line, state.done, state.failed) == ("Done.", 3, False)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness")
+needs_niceness = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads have no niceness"
+)
+
+
+def niceness():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@needs_niceness
 def test_a_job_stands_back_and_the_window_does_not(qtbot, job):
     nice = []
 
@@ -53,13 +62,25 @@ def test_a_job_stands_back_and_the_window_does_not(qtbot, job):
         nice.append(niceness())
         yield
 
-    def niceness():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
     before = niceness()
     run(qtbot, job, Task("a", "Working", work))
-    assert min(nice) > before
+    assert nice == [max(before, _NICE)] * 2
     assert niceness() == before
+
+
+@needs_niceness
+def test_a_job_of_a_program_that_stands_back_already_stays_there():
+    nice = []
+
+    def work():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 12)
+        _stand_back()
+        nice.append(niceness())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert nice == [12]
 
 
 def test_cancel_closes_the_generator_in_its_thread(qtbot, job):

@@ -129,7 +129,9 @@ def _stand_back() -> None:
     On Linux niceness is each thread's own, and threads started from here inherit it.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        thread = threading.get_native_id()
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICE:  # never forward: that is root's
+            os.setpriority(os.PRIO_PROCESS, thread, _NICE)
 
 
 class Job(QObject):
