@@ -38,6 +38,17 @@ def test_nothing_is_there_before_the_work_starts(movie):
         assert list(movie.parent.iterdir()) == [movie]
 
 
+def test_a_state_that_could_not_be_written_is_not_taken_for_kept(movie):
+    with Stack.open(movie) as stack:
+        folder = SessionFolder.for_movie(stack)
+        folder.save(frame=1)
+        shutil.rmtree(folder.path)
+        folder.path.write_text("in its place")
+        with pytest.raises(BadInput, match="is a file"):
+            folder.save(frame=2)
+        assert folder.state.frame == 1
+
+
 def test_the_work_goes_on_after_closing(movie):
     with Stack.open(movie) as stack:
         folder = SessionFolder.for_movie(stack)

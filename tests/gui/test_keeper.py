@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import tifffile
@@ -15,28 +14,10 @@ from napari_unet.engine.session_folder import SessionFolder
 from napari_unet.engine.stack import Stack
 from napari_unet.gui.labelling import show_labels
 
-CLOSED = """
-import sys, napari
+OPENED = """
+import sys, numpy as np, napari
 from qtpy.QtWidgets import QApplication, QWidget
 from napari_unet.gui.labelling import show_labels
-from napari_unet.gui.session import Session
-
-viewer = napari.Viewer(show=False)
-_, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
-session = Session.of(viewer)
-find = lambda name: dock.findChild(QWidget, name)
-find("movie.path").setText(sys.argv[1])
-find("movie.open").click()
-while session.job.running:
-    QApplication.processEvents()
-live, _ = show_labels(session)
-live[0, 5:9, 5:9] = 7
-find("segment.threshold").setValue(0.35)
-viewer.close()
-"""
-KILLED = """
-import os, sys, numpy as np, napari
-from qtpy.QtWidgets import QApplication, QWidget
 from napari_unet.gui.session import Session
 
 def until(done):
@@ -50,6 +31,14 @@ find = lambda name: dock.findChild(QWidget, name)
 find("movie.path").setText(sys.argv[1])
 find("movie.open").click()
 until(lambda: not session.job.running)
+"""
+CLOSED = """
+live, _ = show_labels(session)
+live[0, 5:9, 5:9] = 7
+find("segment.threshold").setValue(0.35)
+viewer.close()
+"""
+KILLED = """
 find("segment.model_path").setText(sys.argv[2])
 find("segment.load_model").click()
 until(lambda: not session.job.running)
@@ -67,6 +56,7 @@ y, x = np.argwhere(labels == second)[0]
 live.confirm_cell(2, int(y), int(x))
 folder = session.keeper.folder
 until(lambda: folder.state.labels.threshold == 0.6 and folder.state.frame == 2)
+until(lambda: not folder.state.labels.split)
 np.save(sys.argv[3], np.stack([np.asarray(live[t]) for t in range(len(live))]))
 print("ready", flush=True)
 until(lambda: False)
@@ -89,7 +79,7 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
     hand, file, model_file, tmp_path, viewer
 ):
     script, shown = tmp_path / "killed.py", tmp_path / "shown.npy"
-    script.write_text(textwrap.dedent(KILLED))
+    script.write_text(OPENED + KILLED)
     with subprocess.Popen(
         [sys.executable, script, file, model_file, shown],
         stdout=subprocess.PIPE,
@@ -128,7 +118,7 @@ def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
 
 def test_a_change_just_before_the_end_is_kept(file, tmp_path):
     script = tmp_path / "closed.py"
-    script.write_text(textwrap.dedent(CLOSED))
+    script.write_text(OPENED + CLOSED)
     subprocess.run([sys.executable, script, file], check=True, timeout=120)
     assert SessionFolder.find(Stack.open(file)).state.labels.threshold == 0.35
 

@@ -110,8 +110,8 @@ class SessionFolder:
 
     def save(self, **changes: Any) -> SessionState:
         """Change fields of the state and write it; the old file stays whole until the new is."""
-        self.state = self.state.replace(**changes)
-        states = {**self._read(), self._view: self.state}
+        state = self.state.replace(**changes)
+        states = {**self._read(), self._view: state}
         text = {
             "format": FORMAT,
             "views": {k: v.model_dump(mode="json") for k, v in states.items()},
@@ -119,7 +119,8 @@ class SessionFolder:
         make_folder(self.path)
         with atomic_path(self._session) as temporary:
             temporary.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-        return self.state
+        self.state = state  # only now: what could not be written is different still
+        return state
 
     def probabilities_path(self, key: Mapping[str, Any]) -> Path:
         """Place of the probabilities with a key: movie, model, channel, normalisation."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,16 +54,15 @@ class _Unwritten:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._newest: tuple[SessionFolder, dict[str, Any], Model | None] | None = None
+        self._newest: deque[tuple[SessionFolder, dict[str, Any], Model | None]] = deque(maxlen=1)
 
     def hold(self, folder: SessionFolder, changes: dict[str, Any], model: Model | None) -> None:
-        self._newest = folder, changes, model
+        self._newest.append((folder, changes, model))  # never waits for a write
 
     def write(self) -> None:
         with self._lock:  # a second writer waits until the first is done
-            newest, self._newest = self._newest, None
-            if newest is not None:
-                _save(*newest)
+            if self._newest:
+                _save(*self._newest.pop())
 
     def write_or_log(self) -> None:
         """Write where nobody is to be told that it failed."""
