@@ -1,6 +1,7 @@
 # Needs python3 and make; all else goes into .venv (and, on Debian as root, system libraries by apt).
 PYTHON ?= python3
 VENV   := .venv
+READERS := $(VENV)-readers
 SYSTEM := $(shell uname -s 2>/dev/null || echo Windows)
 BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -24,10 +25,8 @@ napari: $(VENV)/.installed-all ## napari with the sample movie and the docks
 test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
 	OMP_NUM_THREADS=1 $(XVFB) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-readers: $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
-	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)-readers
-	$(subst $(VENV)/,$(VENV)-readers/,$(PIP)) --editable '.[all,dev,readers]'
-	$(XVFB) $(subst $(VENV)/,$(VENV)-readers/,$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py tests/engine/test_metrics.py
+readers: $(READERS)/.installed $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
+	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py tests/engine/test_metrics.py
 
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .
@@ -44,7 +43,7 @@ bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## what make made
-	rm -rf $(VENV) $(VENV)-readers demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(READERS) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
@@ -57,6 +56,11 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-all: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP) --editable '.[all,dev]'
 	@touch $(VENV)/.installed $@
+
+$(READERS)/.installed: pyproject.toml constraints.txt
+	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(READERS)
+	$(subst $(VENV),$(READERS),$(PIP)) --editable '.[all,dev,readers]'
+	@touch $@
 
 $(VENV)/.system: $(VENV)/.created scripts/system_packages.sh
 	sh scripts/system_packages.sh

@@ -158,7 +158,6 @@ def test_evaluate_pairs_frames_and_keeps_their_numbers():
     assert pool(scored).seg == 1.0
 
 
-@pytest.mark.filterwarnings("default:Empty frame")  # the numbers have gaps: a notice of theirs
 def test_equal_to_another_implementation(toy, tmp_path):
     """py-ctcmetrics reads our result folder and gives the same SEG and DET, where installed."""
     theirs = pytest.importorskip("ctc_metrics")
@@ -173,7 +172,8 @@ def test_equal_to_another_implementation(toy, tmp_path):
         for mask in (truth / folder).glob("mask*.tif"):
             mask.rename(mask.with_name(mask.name.replace("mask", stem)))
     (truth / "TRA" / "res_track.txt").rename(truth / "TRA" / "man_track.txt")
-    found = theirs.evaluate_sequence(str(result), str(truth), metrics=["SEG", "DET", "Valid"])
+    with pytest.warns(UserWarning, match="Empty frame"):  # the numbers have gaps
+        found = theirs.evaluate_sequence(str(result), str(truth), metrics=["SEG", "DET", "Valid"])
     ours = pool([frame_scores(p, t) for p, t in zip(shifted, toy.labels, strict=True)])
     assert found["Valid"] == 1
     assert ours.seg == pytest.approx(found["SEG"], abs=1e-9)

@@ -1,7 +1,6 @@
 """What computes logits: the one place where devices and libraries differ.
 
-Measured on CPU, against plain eager PyTorch (docs/benchmarks.md): folding 1.1x, channels_last
-1.7x, both with a kept heap 2.6x, OpenVINO 2.8x, its int8 about 6x.
+docs/benchmarks.md says how much faster than plain eager PyTorch each of them is.
 """
 
 from __future__ import annotations
