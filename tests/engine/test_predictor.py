@@ -103,6 +103,7 @@ import faulthandler, signal, torch
 from napari_unet.engine.openvino_backend import OpenVinoBackend
 from napari_unet.engine.unet import UNet, UNetConfig
 faulthandler.enable()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
 network = UNet(UNetConfig(filters=(4, 8))).eval()
 models = [OpenVinoBackend.of(network, 1) for _ in range(3)]
 for model in models:
