@@ -77,6 +77,25 @@ def test_results_are_not_overwritten_unasked(world, results, run):
     assert (results / "labels.tif").read_bytes() == before
 
 
+def test_only_the_frames_asked_for(world, tmp_path, results, run):
+    words = ("segment", world.movie, "--out", tmp_path, "--model", world.model, "--min-size", 5)
+    assert run(*words, "--frames", "2,0").code == 0
+    some, every = (tifffile.imread(out / "labels.tif") for out in (tmp_path, results))
+    np.testing.assert_array_equal(some, every[[0, 2]])
+    with (tmp_path / "objects.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["frame"] for row in csv.DictReader(file)} <= {"0", "2"}
+    with probabilities_of(tmp_path) as probabilities:
+        assert np.flatnonzero(probabilities.computed).tolist() == [0, 2]
+    again = run(*words, "--frames", "0,2")
+    assert "nothing to do" in again.stderr
+    answer = run(*words)
+    assert answer.code == 1
+    assert "made in another way" in answer.error
+    answer = run(*words, "--frames", "0-99")
+    assert answer.code == 1
+    assert "frame 99 of a movie with" in answer.error
+
+
 def test_another_threshold_does_not_predict_again(world, tmp_path, run):
     words = ("segment", world.movie, "--out", tmp_path, "--model", world.model, "--no-movie")
     assert run(*words).code == 0

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
+from napari_unet.engine.prediction import (
+    predict,
+    predict_region,
+    prediction_key,
+    probabilities_shape,
+)
 from napari_unet.engine.predictor import open_predictor
 from napari_unet.engine.probabilities import Probabilities
 from napari_unet.engine.settings import PredictSettings
@@ -48,6 +53,20 @@ def test_predicts_the_movie_in_order(toy_stack, predictor, probabilities):
     assert sorted(done.seconds for done in seen) == [done.seconds for done in seen]
     for t in range(8):
         np.testing.assert_array_equal(probabilities[t], predictor(toy_stack[t]))
+
+
+def test_a_region_is_there_to_look_at_and_predicted_with_the_movie_all_the_same(
+    toy_stack, predictor, probabilities
+):
+    box = (slice(16, 48), slice(32, 96))
+    predict_region(toy_stack, predictor, probabilities, 3, box)
+    part, whole = probabilities[3], predictor(toy_stack[3])
+    assert np.abs(part[:, *box].astype(int) - whole[:, *box]).max() <= 1
+    part[:, *box] = 0
+    assert not part.any()
+    rest = [d.position for d in predict(toy_stack, predictor, probabilities)]
+    assert rest == list(range(8))
+    np.testing.assert_array_equal(probabilities[3], whole)
 
 
 def test_predicts_the_frames_asked_for_and_none_twice(toy_stack, predictor, probabilities):

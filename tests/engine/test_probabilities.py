@@ -82,6 +82,28 @@ def test_a_closed_file_opens_again_with_all_it_had(tmp_path):
         again.write(0, frame(0))
 
 
+def test_parts_of_a_frame_are_there_until_the_frame_is(probabilities):
+    whole, parts = frame(2), ((slice(0, 2), slice(1, 4)), (slice(2, 4), slice(2, 6)))
+    expected = np.zeros_like(whole)
+    for y, x in parts:
+        probabilities.write_part(2, (y, x), whole[:, y, x])
+        expected[:, y, x] = whole[:, y, x]
+        np.testing.assert_array_equal(probabilities[2], expected)
+    assert probabilities.parts == {2}
+    assert not probabilities.computed.any()
+    probabilities.write(2, whole)
+    probabilities.write_part(2, parts[0], np.zeros_like(whole[:, :2, 1:4]))
+    assert not probabilities.parts
+    np.testing.assert_array_equal(probabilities[2], whole)
+
+
+def test_parts_of_the_last_few_frames_are_kept(probabilities):
+    box = (slice(0, 1), slice(0, 1))
+    for t in (0, 1, 2, 0, 3, 4):
+        probabilities.write_part(t, box, frame(t)[:, :1, :1])
+    assert probabilities.parts == {0, 2, 3, 4}
+
+
 @pytest.mark.parametrize(
     ("shape", "key"), [((8, 2, 5, 6), KEY), (SHAPE, {**KEY, "model": "other"})]
 )

@@ -7,11 +7,13 @@ import time
 
 import numpy as np
 import pytest
+from skimage.measure import regionprops
 
 from napari_unet.engine.frame_labels import FrameCache
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
 from napari_unet.engine.predictor import Predictor, open_predictor
+from napari_unet.gui.region import region_on_screen
 
 
 @pytest.fixture
@@ -101,6 +103,51 @@ def test_these_frames_only(hand, segment):
     line = hand.find(segment, "segment.message").text()
     assert "9" in line
     assert "\n" not in line
+
+
+def test_the_region_on_screen_is_segmented_and_follows_the_slider(
+    hand, segment, viewer, movie, small
+):
+    def look(*at):
+        viewer.scene.camera.center, viewer.scene.camera.zoom = (0, *at), 16
+        viewer.window._qt_viewer.canvas.on_draw(None)
+
+    def shown():
+        hand.qtbot.waitUntil(lambda: live().is_prepared(t), timeout=10000)
+        return np.asarray(live()[t])
+
+    def live():
+        return hand.session.labels.live
+
+    t = hand.session.frame
+    height, width = movie.data.shape[1:]
+    look(*max(regionprops(small[1][t]), key=lambda cell: cell.area).centroid)
+    y, x = region_on_screen(viewer, movie)
+    hand.click(segment, "segment.run_region")
+    assert hand.done().startswith("Visible region segmented on cpu")
+    hand.said(segment, "segment.count", "in the part of this frame that was on screen. 0 of 6")
+    first = shown()
+    outside = np.ones((height, width), bool)
+    outside[y, x] = False
+    assert first[y, x].any()
+    assert not first[outside].any()
+    hand.find(segment, "segment.threshold").setValue(0.95)
+    assert np.count_nonzero(shown()) < np.count_nonzero(first)
+    before = shown()
+    look(0, 0)
+    hand.click(segment, "segment.run_region")
+    hand.done()
+    np.testing.assert_array_equal(shown()[y, x], before[y, x])  # beside what was there
+    assert live().probabilities[t][:, outside].any()
+    look(10 * height, 10 * width)
+    hand.click(segment, "segment.run_region")
+    assert "no part of a frame is on screen" in hand.failure()
+    hand.click(segment, "segment.run_movie")
+    assert hand.done().startswith("6 frames segmented")
+    hand.said(segment, "segment.count", "in this frame. 6 of 6")
+    look(0, 0)
+    hand.click(segment, "segment.run_region")
+    assert hand.done().startswith("Nothing to do")
 
 
 def test_labels_on_screen_follow_the_slider(hand, segment):

@@ -13,6 +13,7 @@ from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
 from napari_unet.cli.progress import Stopped, say
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.words import counted
 
 if TYPE_CHECKING:
@@ -87,23 +88,35 @@ class _Forecast:
     def __init__(self, job: Job, out: Path) -> None:
         self.left: Sequence[Movie] = ()
         self._out = out
-        self._outputs, self._said = len(job.model.config.outputs), False
+        self._job, self._said = job, False
 
-    def __call__(self, stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
+    def __call__(
+        self,
+        stack: Stack,
+        predictor: Predictor,
+        probabilities: Probabilities,
+        positions: Sequence[int],
+    ) -> None:
         from napari_unet.engine.cost import estimate
 
-        if self._said or not (cost := estimate(stack, predictor, probabilities)).frames:
+        if self._said:
+            return
+        cost = estimate(stack, predictor, probabilities, positions)
+        if not cost.frames:
             return
         self._said = True
-        pixels, here = sum(movie.pixels for movie in self.left), math.prod(stack.frame_shape)
+        asked = [self._frames(movie) for movie in self.left]
+        each = [movie.pixels / movie.frames if movie.frames else 0 for movie in self.left]
+        pixels = round(sum(n * size for n, size in zip(asked, each, strict=True)))
+        here = math.prod(stack.frame_shape)
         seconds_each = cost.seconds / (cost.frames * here)
-        largest = max(movie.pixels / movie.frames for movie in self.left if movie.frames)
+        largest = max(each)
         total = replace(
             cost,
-            frames=sum(movie.frames for movie in self.left),
+            frames=sum(asked),
             seconds=seconds_each * pixels,
             memory=round(cost.memory * max(largest / here, 1)),
-            disk=self._outputs * pixels,
+            disk=len(self._job.model.config.outputs) * pixels,
             folder=self._out,
         )
         unknown = sum(not movie.frames for movie in self.left)
@@ -111,6 +124,13 @@ class _Forecast:
         say(f"Estimate by this movie, for {counted(len(self.left), 'movie')}{but}: {total}")
         if not total.fits:
             say("That is more than the disk has: make room, or choose another --out.")
+
+    def _frames(self, movie: Movie) -> int:
+        """How many frames of a movie are asked for; none where it cannot be had."""
+        try:
+            return len(self._job.positions(movie.frames))
+        except BadInput:  # a frame that it has not: said when it is its turn
+            return 0
 
 
 def _summarise(n: int, done_before: int, failed: dict[Path, str]) -> None:

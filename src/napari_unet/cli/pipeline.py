@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from napari_unet.cli.movies import stem
 from napari_unet.cli.outputs import prepare_folder
@@ -10,7 +11,7 @@ from napari_unet.cli.progress import follow, say
 from napari_unet.cli.results import LABELS, TABLE, Job, Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack import Stack
 
-    Foresee = Callable[[Stack, Predictor, Probabilities], None]
+    Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int]], None]
 
 
 class KeptPredictor:
@@ -46,11 +47,28 @@ class KeptPredictor:
             self._predictor.close()
 
 
-def say_cost(stack: Stack, predictor: Predictor, probabilities: Probabilities) -> None:
+@dataclass(frozen=True)
+class _Written:
+    """Written labels by position in the movie; only some of its frames may be there."""
+
+    labels: Stack
+    positions: Sequence[int]
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        return self.labels[self.positions.index(position)]
+
+
+def say_cost(
+    stack: Stack, predictor: Predictor, probabilities: Probabilities, positions: Sequence[int]
+) -> None:
     """Say what the run will cost: frames, time, memory, disk and the folder."""
     from napari_unet.engine.cost import estimate
 
-    cost = estimate(stack, predictor, probabilities)
+    cost = estimate(stack, predictor, probabilities, positions)
     if cost.frames:
         say(str(cost))
 
@@ -64,24 +82,26 @@ def segment_stack(
     foresee: Foresee = say_cost,
     kept: KeptPredictor | None = None,
 ) -> list[Path]:
-    """Predict, label and export a whole stack: ``parts`` of its results, all where left out.
+    """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
     A predictor that is ``kept`` is left open.
     """
     from napari_unet.engine.stack import Stack
 
     parts = job.parts if parts is None else parts
+    positions = job.positions(len(stack))
     if LABELS in parts:
         with predict_stack(stack, results, job, foresee, kept) as probabilities:
-            frames = label_frames(probabilities, job.labels)
+            frames = label_frames(probabilities, job.labels, positions)
             _write_labels(stack, results, job, frames)
     others = [part for part in parts if part != LABELS]
     if others:
         with Stack.open(results.path(LABELS)) as labels:
+            written = _Written(labels, positions, len(stack))
             for part in others:
-                steps = _writer(part, stack, labels, results, job)
+                steps = _writer(part, stack, written, results, job)
                 stays = "What is written stays; the same command goes on there."
-                follow(steps, results.path(part).name, len(stack), kept=stays)
+                follow(steps, results.path(part).name, len(positions), kept=stays)
     return [results.path(part) for part in parts]
 
 
@@ -92,7 +112,7 @@ def predict_stack(
     foresee: Foresee = say_cost,
     kept: KeptPredictor | None = None,
 ) -> Probabilities:
-    """Run the network over all frames that the folder of the results does not hold yet."""
+    """Run the network over the job's frames that the folder of the results does not hold yet."""
     from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.session_folder import SessionFolder
@@ -107,14 +127,15 @@ def predict_stack(
     predictor = (kept or KeptPredictor()).open(job)
     try:
         probabilities = Probabilities.create(path, shape, key)
-        done = int(probabilities.computed.sum())
-        steps = predict(stack, predictor, probabilities)
+        positions = job.positions(len(stack))
+        done = int(probabilities.computed[list(positions)].sum())
+        steps = predict(stack, predictor, probabilities, positions)
         say(f"{job.model.name} on {predictor.device}")
         if predictor.notice:
             say(predictor.notice)
-        foresee(stack, predictor, probabilities)
+        foresee(stack, predictor, probabilities, positions)
         stays = f"Frames done so far are kept in {folder}; the same command goes on there."
-        follow(steps, "Predict", len(stack), done=done, kept=stays)
+        follow(steps, "Predict", len(positions), done=done, kept=stays)
     finally:
         if kept is None:
             predictor.close()
@@ -122,12 +143,12 @@ def predict_stack(
 
 
 def label_frames(
-    probabilities: Probabilities, settings: LabelSettings
+    probabilities: Probabilities, settings: LabelSettings, positions: Iterable[int] | None = None
 ) -> Iterator[NDArray[np.uint16]]:
-    """Labels (Y, X) of each frame, made as they are asked for."""
+    """Labels (Y, X) of each frame, or of some, made as they are asked for."""
     from napari_unet.engine.class_labels import labels_of
 
-    for t in range(len(probabilities)):
+    for t in range(len(probabilities)) if positions is None else positions:
         yield labels_of(probabilities[t], probabilities.outputs, settings)
 
 
@@ -136,14 +157,16 @@ def _write_labels(
 ) -> None:
     from napari_unet.engine.export import write_labels
 
-    made_by, n = job.provenance, len(stack)
+    made_by, positions = job.provenance, job.positions(len(stack))
     path = results.announce(LABELS, stack, made_by)
-    steps = write_labels(path, frames, stack, n=n, overwrite=True, provenance=made_by)
-    follow(steps, path.name, n, kept="The same command goes on there.")
+    steps = write_labels(
+        path, frames, stack, positions=positions, overwrite=True, provenance=made_by
+    )
+    follow(steps, path.name, len(positions), kept="The same command goes on there.")
 
 
 def _writer(
-    part: str, stack: Stack, labels: Stack, results: Results, job: Job
+    part: str, stack: Stack, labels: _Written, results: Results, job: Job
 ) -> Generator[int, None, Path]:
     from napari_unet.engine.movie import write_movie
     from napari_unet.engine.table import write_table
@@ -153,10 +176,19 @@ def _writer(
     if part == TABLE:
         return write_table(
             path,
-            (labels[t] for t in range(len(labels))),
+            (labels[t] for t in labels.positions),
             stack,
+            positions=labels.positions,
             threshold=job.labels.threshold,
             overwrite=True,
             provenance=made_by,
         )
-    return write_movie(path, stack, labels, job.overlay, overwrite=True, provenance=made_by)
+    return write_movie(
+        path,
+        stack,
+        labels,
+        job.overlay,
+        positions=labels.positions,
+        overwrite=True,
+        provenance=made_by,
+    )

@@ -31,6 +31,13 @@ class Job:
     labels: LabelSettings
     parts: tuple[str, ...] = (LABELS, TABLE, MOVIE)
     overlay: OverlaySettings = OverlaySettings()
+    frames: str | None = None
+
+    def positions(self, n: int) -> tuple[int, ...]:
+        """Give the frames asked for of a movie of ``n``, in order; all where none were named."""
+        from napari_unet.engine.frame_numbers import parse_frames
+
+        return tuple(sorted(parse_frames(self.frames, n)) if self.frames else range(n))
 
     @property
     def provenance(self) -> Provenance:
@@ -99,7 +106,7 @@ class Results:
         if sidecar.get("bytes") != path.stat().st_size:  # cut short, or edited since
             return False
         settings = sidecar.get("settings") or {}
-        alike = sidecar["frames"] == list(range(len(stack))) if "frames" in sidecar else False
+        alike = sidecar.get("frames") == list(job.positions(len(stack)))
         if part == MOVIE:
             alike = alike and settings.get("overlay") == job.overlay.model_dump(mode="json")
         return (

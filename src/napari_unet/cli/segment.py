@@ -62,6 +62,7 @@ def segment(
         typer.Option(metavar="PX", min=1, help="Diameter of the cells in the movie, in pixels."),
     ] = None,
     threads: o.Threads = None,
+    frames: o.Frames = None,
     overlay: Annotated[
         bool, typer.Option("--movie/--no-movie", help="Write the overlay movie.")
     ] = True,
@@ -97,7 +98,8 @@ def segment(
     if diameter is not None:
         predict, labels = for_diameter(network, predict, labels, diameter)
     labels = o.build(labels, **changes)
-    job = Job(network, predict, labels, (LABELS, TABLE, *([MOVIE] if overlay else [])))
+    parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
+    job = Job(network, predict, labels, parts, frames=frames)
     run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))
     mine = shard(found, of_shard)
     if of_shard:

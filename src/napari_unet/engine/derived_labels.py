@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_unet.engine.basins import Basins
 from napari_unet.engine.class_labels import classes_of
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.frame_labels import FrameCache, FrameLabels, draft_labels
+from napari_unet.engine.frame_labels import FrameCache, FrameLabels, draft_labels, seen
 from napari_unet.engine.labels import basins_key
 from napari_unet.engine.live_array import LiveArray
 from napari_unet.engine.machine import Machine
@@ -86,7 +86,7 @@ class DerivedLabels(LiveArray):
             listener(notice)
 
     def computed(self, frame: int) -> bool:
-        """Tell whether the model has predicted a frame."""
+        """Tell whether the model has predicted a frame, all of it."""
         probabilities = self._probabilities
         return probabilities is not None and bool(probabilities.computed[frame])
 
@@ -103,7 +103,8 @@ class DerivedLabels(LiveArray):
     def is_prepared(self, frame: int) -> bool:
         """Tell whether reading a frame takes no watershed."""
         with self._lock:
-            return self._cache.has(frame) or not self.computed(frame) or bool(self.classes)
+            known = self._cache.has(frame) or not seen(self._probabilities, frame)
+            return known or bool(self.classes)
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -137,9 +138,11 @@ class DerivedLabels(LiveArray):
         while True:
             with self._lock:
                 view = self._cache.get(frame, self.corrections)
-                if view is not None and (view.machine is not None or not self.computed(frame)):
-                    return view
                 probabilities, settings = self._probabilities, self._settings
+                if view is not None and (
+                    view.machine is not None or not seen(probabilities, frame)
+                ):
+                    return view
                 version = self._cache.version(frame)
             basins = FrameCache.basins(probabilities, frame, settings)
             with self._lock:

@@ -83,6 +83,13 @@ class FrameLabels:
         part[said] = now.ids[said]
 
 
+def seen(probabilities: Any, frame: int) -> bool:
+    """Tell whether the model has predicted a frame, or a part of it."""
+    if probabilities is None:
+        return False
+    return bool(probabilities.computed[frame]) or frame in getattr(probabilities, "parts", ())
+
+
 class FrameCache:
     """FrameLabels of the frames used last. Its owner locks."""
 
@@ -159,8 +166,8 @@ class FrameCache:
 
     @staticmethod
     def basins(probabilities: Any, frame: int, settings: LabelSettings) -> _Basins | None:
-        """Compute the basins of a frame; None where the model has not predicted it."""
-        if probabilities is None or not probabilities.computed[frame]:
+        """Compute the basins of a frame; None where the model has predicted nothing of it."""
+        if not seen(probabilities, frame):
             return None
         outputs = tuple(getattr(probabilities, "outputs", ("object", "border")))
         if classes_of(outputs):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tiles import Box
 
 _MOST_READERS = 16  # decoding a compressed frame takes about 10 ms: up to 1,600 frames a second
 _AHEAD_BYTES = 256 << 20  # of raw frames in flight, at most
@@ -78,6 +79,22 @@ def predict(
     positions = missing_frames(stack, probabilities, frames)
     _check(stack, predictor, probabilities, len(positions))
     return _predict(stack, predictor, probabilities, positions)
+
+
+def predict_region(
+    stack: Stack, predictor: Predictor, probabilities: Probabilities, frame: int, box: Box
+) -> None:
+    """Predict a box (y and x slices) of one frame to look at: as the whole frame would be there.
+
+    Raises
+    ------
+    BadInput
+        Where movie, model and probabilities do not fit.
+
+    """
+    _check(stack, predictor, probabilities, 0)
+    predictor.prepare(stack)
+    probabilities.write_part(frame, box, predictor.region(stack[frame], box))
 
 
 def missing_frames(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -15,6 +16,10 @@ from napari_unet.engine.probability_file import Header, ProbabilityFile, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from napari_unet.engine.tiles import Box
+
+_MOST_PARTS = 4  # frames of which a part is kept
 
 
 class _Store(Protocol):
@@ -29,7 +34,8 @@ class _Store(Protocol):
 class Probabilities:
     """uint8 codes ``(T, C, Y, X)`` of a movie (see `probability`), channel 0 *object*.
 
-    ``probabilities[t]`` is ``(C, Y, X)``; zeros where frame ``t`` is not computed yet. Safe to
+    ``probabilities[t]`` is ``(C, Y, X)``; zeros where frame ``t`` is not computed yet. Parts of
+    frames can be looked at before: they are kept in memory, and do not count as computed. Safe to
     read and write from several threads; a deep copy is the same object.
     """
 
@@ -43,6 +49,8 @@ class Probabilities:
     ) -> None:
         self._store, self.shape, self.key, self.path = store, shape, key, path
         self._computed = computed
+        self._parts: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self.parts_written = 0
         self._lock = threading.Lock()
 
     @classmethod
@@ -94,7 +102,11 @@ class Probabilities:
 
     def __getitem__(self, t: int) -> NDArray[np.uint8]:
         t = self._position(t)
-        return self._store.read(t) if self._computed[t] else np.zeros(self.shape[1:], np.uint8)
+        with self._lock:
+            if not self._computed[t]:
+                part = self._parts.get(t)
+                return np.zeros(self.shape[1:], np.uint8) if part is None else part.copy()
+        return self._store.read(t)
 
     def write(self, t: int, codes: NDArray[np.uint8]) -> None:
         """Store the codes ``(C, Y, X)`` of frame ``t``; it counts as computed from now on."""
@@ -104,6 +116,29 @@ class Probabilities:
         self._store.write(t, np.ascontiguousarray(codes))
         with self._lock:
             self._computed[t] = True
+            self._parts.pop(t, None)
+
+    def write_part(self, t: int, box: Box, codes: NDArray[np.uint8]) -> None:
+        """Keep the codes of a box (y and x slices) of frame ``t``, beside those of other boxes.
+
+        Of the last few frames only; nothing is kept of a frame that is computed.
+        """
+        t = self._position(t)
+        with self._lock:
+            if self._computed[t]:
+                return
+            part = self._parts.pop(t, None)
+            self._parts[t] = part = np.zeros(self.shape[1:], np.uint8) if part is None else part
+            part[:, *box] = codes
+            self.parts_written += 1
+            while len(self._parts) > _MOST_PARTS:
+                self._parts.popitem(last=False)
+
+    @property
+    def parts(self) -> frozenset[int]:
+        """Frames of which only a part is there."""
+        with self._lock:
+            return frozenset(self._parts)
 
     @property
     def computed(self) -> NDArray[np.bool_]:

@@ -33,7 +33,8 @@ class KeptLinks:
         self._watch(layer)
         probabilities = getattr(layer.data, "probabilities", None)
         # What moves all frames of live labels is compared: `on_change` is silent where others draw.
-        key = (*key, getattr(layer.data, "settings", None), id(probabilities))
+        looks = getattr(probabilities, "parts_written", 0)
+        key = (*key, getattr(layer.data, "settings", None), id(probabilities), looks)
         segmented = np.zeros(0, bool) if probabilities is None else probabilities.computed
         if self._links is None or key != self._key or self._is_segmented_anew(segmented):
             self._key, self._links = key, make()

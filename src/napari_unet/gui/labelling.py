@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.tiles import Box
     from napari_unet.gui.session import Session
 
 logger = logging.getLogger(__name__)
@@ -42,8 +43,13 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
     return live, layer
 
 
-def segment(session: Session, owner: str, frames: Sequence[int] | None) -> bool:
-    """Run the chosen model on frames of the movie (all where None) as the viewer's job."""
+def segment(
+    session: Session, owner: str, frames: Sequence[int] | None, region: Box | None = None
+) -> bool:
+    """Run the chosen model on frames of the movie (all where None) as the viewer's job.
+
+    Or on a ``region`` of one frame, to look at.
+    """
     choice = session.models.chosen
     assert choice is not None
     session.movie_layer()  # unfolds an array with more axes before anything starts
@@ -54,13 +60,16 @@ def segment(session: Session, owner: str, frames: Sequence[int] | None) -> bool:
         session.job.say(owner, session.keeper.needs_place, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
-    run = _Run(session)
-    title = f"Segmenting the {'movie' if frames is None else 'frame' if one else 'frames'}"
+    run = _Run(session, "Visible region" if region else "")
+    what = "movie" if frames is None else "frame" if one else "frames"
+    title = f"Segmenting the {'visible region' if region else what}"
     return session.job.start(
         Task(
             owner,
             title,
-            lambda: segmenting(stack, choice, session.predict_settings, frames, known, folder),
+            lambda: segmenting(
+                stack, choice, session.predict_settings, frames, known, folder, region
+            ),
             on_item=run.on_item,
             on_done=run.on_done,
             on_end=session.labels.changed.emit,
@@ -72,8 +81,8 @@ def segment(session: Session, owner: str, frames: Sequence[int] | None) -> bool:
 class _Run:
     """What the main thread does while frames are segmented."""
 
-    def __init__(self, session: Session) -> None:
-        self._session, self._image = session, session.image
+    def __init__(self, session: Session, region: str = "") -> None:
+        self._session, self._image, self._region = session, session.image, region
         self._total = self._done = 0
         self._device = ""
         self._notice: str | None = None
@@ -96,7 +105,8 @@ class _Run:
         notice = f" {self._notice}." if self._notice else ""
         if not self._total:
             return "Nothing to do: this model has already segmented these frames."
-        return f"{counted(self._done, 'frame')} segmented on {self._device}.{notice}"
+        what = self._region or counted(self._done, "frame")
+        return f"{what} segmented on {self._device}.{notice}"
 
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice

@@ -22,11 +22,13 @@ from napari_unet.gui.model_menu import ModelMenu
 from napari_unet.gui.number_boxes import DecimalBox
 from napari_unet.gui.parts import Column, Hint, JobPanel, allow, button, row
 from napari_unet.gui.recipe_row import RecipeRow
+from napari_unet.gui.region import region_on_screen
 from napari_unet.gui.threshold_slider import ThresholdSlider
 
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_unet.engine.live_labels import LiveLabels
     from napari_unet.gui.auto_threshold import Auto
 
 OWNER = "segment"
@@ -74,6 +76,9 @@ class SegmentDock(Dock):
         )
         self.load = button("Load…", "segment.load_model", "Open a model file and choose it")
         self.run_frame = button("This frame", "segment.run_frame", "Segment the frame on screen")
+        self.run_region = button(
+            "Visible region", "segment.run_region", "Segment what of the frame is on screen"
+        )
         self.run_movie = button(
             "Whole movie", "segment.run_movie", "Segment every frame that is not segmented yet"
         )
@@ -89,7 +94,7 @@ class SegmentDock(Dock):
             "Model",
             self.model,
             row(self.model_path, self.load, stretch=0),
-            row(self.run_frame, self.run_movie),
+            row(self.run_frame, self.run_region, self.run_movie),
             row(self.frames, self.run_frames, stretch=0),
             self.why_not,
             self.panel,
@@ -98,6 +103,7 @@ class SegmentDock(Dock):
         self.load.clicked.connect(self._on_load)
         self.model_path.returnPressed.connect(self._on_load)
         self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.frame,)))
+        self.run_region.clicked.connect(self._on_region)
         self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
         self.run_frames.clicked.connect(self._on_these_frames)
         self.frames.returnPressed.connect(self.run_frames.click)
@@ -135,6 +141,17 @@ class SegmentDock(Dock):
         self.form.valueChanged.connect(self._on_label_form)
 
     # ---- a person acts ----------------------------------------------------------------------
+
+    def _on_region(self) -> None:
+        session = self.session
+        try:
+            region = region_on_screen(session.viewer, session.movie_layer())
+        except BadInput as error:
+            session.job.say(OWNER, str(error), failed=True)
+        else:
+            size = session.require_stack().frame_shape
+            all_of_it = region == tuple(slice(0, n) for n in size)
+            segment(session, OWNER, (session.frame,), None if all_of_it else region)
 
     def _on_these_frames(self) -> None:
         from napari_unet.engine.stack import parse_frames
@@ -220,13 +237,17 @@ class SegmentDock(Dock):
             else "Load a model first, or train one in the Train dock"
         )
         why_not = busy or self.no_movie() or no_model
-        for part in (self.run_frame, self.run_movie):
+        for part in (self.run_frame, self.run_region, self.run_movie):
             allow(part, why_not)
         typed = self.frames.text().strip()
         allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)
         live = self.session.labels.live
-        segmented = live is not None and live.probabilities is not None
+        segmented = (
+            live is not None
+            and live.probabilities is not None
+            and live.probabilities.computed.any()
+        )
         allow(self.auto, "" if segmented else "Segment a frame first")
         for field in _LABEL_FIELDS:  # classes are not split, and have no sizes
             of_classes = live is not None and bool(live.classes)
@@ -251,17 +272,18 @@ class SegmentDock(Dock):
         if live is None or session.labels.layer is None:
             self.count.say("No labels yet. This frame shows what the model sees where you are.")
             return
-        computed = (
-            live.probabilities.computed
-            if live.probabilities is not None
-            else np.zeros(len(stack), bool)
-        )
-        done = int(computed.sum())
-        if not computed[session.frame]:
-            here = "This frame is not segmented yet."
-        else:
-            sizes = np.bincount(np.asarray(live[session.frame]).ravel())
-            n = int(np.count_nonzero(sizes[1:65535]))
-            what = counted(n, "class", "classes") if live.classes else counted(n, "cell")
-            here = f"{what} in this frame."
+        done = int(live.probabilities.computed.sum()) if live.probabilities is not None else 0
+        here = _cells_in(live, session.frame)
         self.count.say(f"{here} {done} of {counted(len(stack), 'frame')} segmented.")
+
+
+def _cells_in(live: LiveLabels, frame: int) -> str:
+    from napari_unet.engine.frame_labels import seen
+
+    if not seen(live.probabilities, frame):
+        return "This frame is not segmented yet."
+    sizes = np.bincount(np.asarray(live[frame]).ravel())
+    n = int(np.count_nonzero(sizes[1:65535]))
+    what = counted(n, "class", "classes") if live.classes else counted(n, "cell")
+    where = "this frame" if live.computed(frame) else "the part of this frame that was on screen"
+    return f"{what} in {where}."

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.session_folder import SessionFolder
     from napari_unet.engine.settings import PredictSettings
     from napari_unet.engine.stack import Stack
+    from napari_unet.engine.tiles import Box
     from napari_unet.gui.model_choice import ModelChoice
 
 
@@ -36,15 +37,17 @@ def segmenting(
     frames: Iterable[int] | None,
     known: Probabilities | None = None,
     folder: SessionFolder | None = None,
+    region: Box | None = None,
 ) -> Generator[Ready | str | int, None, None]:
     """Yield `Ready`, then the position of each frame once its probabilities are stored.
 
-    Before more than one frame it yields what they will cost, in words.
+    Before more than one frame it yields what they will cost, in words. With a ``region`` only
+    that is predicted, of one frame.
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
     New ones go into the session's ``folder``, or into memory where there is none.
     """
     from napari_unet.engine.cost import estimate
-    from napari_unet.engine.prediction import missing_frames, predict
+    from napari_unet.engine.prediction import missing_frames, predict, predict_region
     from napari_unet.engine.predictor import open_predictor
 
     model = choice.load()
@@ -53,8 +56,13 @@ def segmenting(
     try:
         probabilities = _room(stack, model, settings, known, folder)
         missing = missing_frames(stack, probabilities, frames)
-        run = predict(stack, predictor, probabilities, missing)
         yield Ready(model, probabilities, predictor.device, predictor.notice, len(missing))
+        if region is not None:
+            for frame in missing:
+                predict_region(stack, predictor, probabilities, frame, region)
+                yield frame
+            return
+        run = predict(stack, predictor, probabilities, missing)
         if len(missing) > 1:
             yield str(estimate(stack, predictor, probabilities, missing))
         for done in run:
