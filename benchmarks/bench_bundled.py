@@ -18,7 +18,7 @@ from scipy import ndimage
 from skimage.transform import resize
 
 from _page import DSB, ROOT, markdown, write_between_markers
-from napari_unet.cli.segment import for_diameter
+from napari_unet.engine.cell_size import recommended_for
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.metrics import frame_scores, pool
 from napari_unet.engine.model import Model
@@ -60,9 +60,8 @@ def dimmed(image: np.ndarray, labels: np.ndarray, random: np.random.Generator) -
 
 def scores(model: Model, pairs: Iterable[Pair], across: float | None = None) -> Scores:
     """Segment images as the command line does, and pool their scores."""
-    predict, labels = PredictSettings(device="cpu"), model.label_settings
-    if across is not None:
-        predict, labels = for_diameter(model, predict, labels, across)
+    predict = PredictSettings(device="cpu", diameter=across)
+    labels = recommended_for(model, predict)
     found = []
     for image, truth in pairs:
         predictor = open_predictor(model, predict)

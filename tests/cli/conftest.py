@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
 from napari_unet.cli.app import app
@@ -64,3 +66,26 @@ def world(tmp_path_factory) -> World:
     network = UNet(UNetConfig(filters=(4, 8))).eval()
     model = Model(network, name="tiny", card={"diameter": 20.0}).save(folder / "tiny.safetensors")
     return World(folder / "movie.tif", folder / "truth.tif", model)
+
+
+@pytest.fixture(scope="session")
+def bright(world):
+    """A tiny model whose labels are objects, though it learnt nothing."""
+    import torch
+
+    from napari_unet.engine.model import Model
+    from napari_unet.engine.normalisation import Normaliser
+    from napari_unet.engine.settings import Normalisation
+    from napari_unet.engine.unet import UNet, UNetConfig
+
+    torch.manual_seed(0)
+    network = UNet(UNetConfig(filters=(4, 8), outputs=("object",))).eval()
+    frame = Normaliser(Normalisation())(tifffile.imread(world.movie)[0])
+    with torch.no_grad():
+        logits = network(torch.from_numpy(frame)[None])
+        bright = np.corrcoef(logits.ravel(), frame.ravel())[0, 1] > 0
+        gain = (3 if bright else -3) / logits.std()
+        head = network.head
+        head.bias.copy_((head.bias - logits.quantile(0.9 if bright else 0.1)) * gain)
+        head.weight.mul_(gain)
+    return Model(network, name="bright", card={"diameter": 20.0})

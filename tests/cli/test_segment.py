@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,6 +190,18 @@ def test_sizes_go_with_the_diameter(world, tmp_path, run):
         assert (labels["min_size"], labels["max_size"]) == sizes, name
 
 
+def test_cells_of_another_size_are_said(world, bright, tmp_path, run):
+    card = {"diameter": 90.0, "pixel_size": 0.1}
+    large = replace(bright, name="large", card=card).save(tmp_path / "large")
+    words = ("segment", world.movie, "--no-movie", "--model", large)
+    said = run(*words, "--out", tmp_path / "a").stderr
+    assert "--diameter brings them to its size" in said
+    assert "the model expects 90 px: where they are not outlined well, try --diameter" in said
+    known = replace(bright, card={"diameter": 9.0}).save(tmp_path / "known")
+    usual = run(*words[:-1], known, "--out", tmp_path / "b").stderr
+    assert "diameter" not in usual
+
+
 def test_diameter_of_a_model_that_has_none(world, tmp_path, run):
     Model(Model.load(world.model).network).save(tmp_path / "sizeless.safetensors")
     words = ("segment", world.movie, "--model", tmp_path / "sizeless.safetensors")
@@ -212,7 +225,7 @@ def test_without_openvino_torch_computes(world, tmp_path, run, monkeypatch):
     words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
     answer = run(*words)
     assert answer.code == 0, answer.stderr
-    assert "tiny on cpu, torch fp32" in answer.stderr
+    assert "tiny on the CPU (torch fp32)" in answer.stderr
     refused = run(*words[:-1], tmp_path / "int8", "--precision", "int8")
     assert refused.code == 1
     assert "OpenVINO is not installed" in refused.error
@@ -227,7 +240,7 @@ def test_where_openvino_cannot_be_loaded_torch_computes(world, tmp_path, run, mo
     words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
     answer = run(*words)
     assert answer.code == 0, answer.stderr
-    assert "tiny on cpu, torch fp32" in answer.stderr
+    assert "tiny on the CPU (torch fp32)" in answer.stderr
 
 
 def test_recipe_finds_its_model_beside_itself(world, tmp_path, run):

@@ -154,6 +154,16 @@ def test_blur_keeps_the_mean_and_flattens():
     assert (blurred.std((2, 3)) < 0.7 * image.std((2, 3))).any()
 
 
+def test_exposure_makes_crops_brighter_each_by_its_own_factor():
+    image = torch.rand((32, 1, 8, 8), generator=torch.Generator().manual_seed(0)) - 0.2
+    g = torch.Generator().manual_seed(1)
+    factors = change_intensities(image, NONE.replace(exposure=3.0), g) / image
+    torch.testing.assert_close(factors, factors[:, :, :1, :1].expand_as(factors))
+    each = factors[:, 0, 0, 0]
+    assert 1 <= each.min() < 1.3
+    assert 2.5 < each.max() <= 3
+
+
 @pytest.mark.parametrize(("cells", "spread", "least"), [(1.0, 0.1, 0.35), (2.0, 0.2, 0.13)])
 def test_cells_dim_one_by_one_and_the_ground_stays(labels, cells, spread, least):
     image = np.where(labels > 0, 1, 0)[None].astype(np.float32)

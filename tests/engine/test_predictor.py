@@ -48,7 +48,7 @@ def test_gives_the_codes_of_the_network(toy_model, toy_stack, changes):
     assert codes.dtype == np.uint8
     assert apart(codes, reference(toy_model, toy_stack[1])) <= 1
     assert predictor.outputs == ("object", "border")
-    assert predictor.device == "cpu, torch fp32"
+    assert predictor.device == "the CPU (torch fp32)"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside nncf

@@ -24,7 +24,7 @@ EVERY = (
     TrainSettings,
 )
 CHANGED = {
-    Augmentation: {"rotate": 10.0, "cells": 0.5},
+    Augmentation: {"rotate": 10.0, "cells": 0.5, "exposure": 2.0},
     LabelSettings: {"threshold": 0.25, "max_size": 900},
     Normalisation: {"kind": "zscore", "scope": "movie"},
     OverlaySettings: {"style": "filled", "crop": (0, 1, 20, 30)},

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from skimage.measure import regionprops
 
+from napari_unet.cli.demo import write_sample
 from napari_unet.engine.frame_labels import FrameCache
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.model import Model
 from napari_unet.engine.predictor import Predictor, open_predictor
 from napari_unet.gui.region import region_on_screen
+from napari_unet.sample_data import sample_movie
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def test_buttons_say_why_they_are_off(hand):
 def test_whole_movie_then_threshold(hand, segment, small, model_file):
     hand.click(segment, "segment.run_movie")
     line = hand.done()
-    assert line.startswith("6 frames segmented on cpu")
+    assert line.startswith("6 frames segmented on the CPU")
     layer = hand.session.labels.layer
     model = Model.load(model_file)
     predictor = open_predictor(model)
@@ -124,7 +127,7 @@ def test_the_region_on_screen_is_segmented_and_follows_the_slider(
     look(*max(regionprops(small[1][t]), key=lambda cell: cell.area).centroid)
     y, x = region_on_screen(viewer, movie)
     hand.click(segment, "segment.run_region")
-    assert hand.done().startswith("Visible region segmented on cpu")
+    assert hand.done().startswith("Visible region segmented on the CPU")
     hand.said(segment, "segment.count", "in the part of this frame that was on screen. 0 of 6")
     first = shown()
     outside = np.ones((height, width), bool)
@@ -148,6 +151,43 @@ def test_the_region_on_screen_is_segmented_and_follows_the_slider(
     look(0, 0)
     hand.click(segment, "segment.run_region")
     assert hand.done().startswith("Nothing to do")
+
+
+def test_cells_of_another_size_are_doubted_and_the_size_is_kept(
+    hand, viewer, model_file, tmp_path
+):
+    file = tmp_path / "movie.tif"
+    write_sample(file, sample_movie(frames=2, shape=(200, 240))[0])
+    tiny = Model.load(model_file)
+    other = replace(tiny, card={**tiny.card, "diameter": 4 * tiny.diameter})
+    dock = hand.open("Segment")
+    hand.find(dock, "movie.path").setText(str(file))
+    hand.click(dock, "movie.open")
+    hand.done()
+    hand.find(dock, "segment.model_path").setText(str(other.save(tmp_path / "other")))
+    hand.click(dock, "segment.load_model")
+    hand.done()
+    viewer.dims.set_current_step(0, 0)
+    hand.find(dock, "segment.threshold").setValue(0.3)
+    hand.click(dock, "segment.run_frame")
+    hand.done()
+    words = hand.said(dock, "segment.size_doubt", "px across, the model expects")
+    found = float(words.split("about ")[1].split()[0])
+    hand.click(dock, "segment.use_diameter")
+    field = hand.find(dock, "segment.diameter")
+    assert field.value() == hand.session.predict_settings.diameter == found
+    hand.qtbot.waitUntil(lambda: not hand.find(dock, "segment.use_diameter").isVisibleTo(dock))
+    hand.click(dock, "segment.run_frame")
+    hand.done()
+    key = hand.session.labels.live.probabilities.key
+    assert key["scale"] == pytest.approx(other.diameter / found)
+    kept = file.with_suffix(".unet") / "session.json"
+    hand.qtbot.waitUntil(lambda: f'"diameter": {found}' in kept.read_text(), timeout=10000)
+    field.setValue(None)
+    viewer.layers.clear()
+    hand.find(dock, "movie.path").setText(str(file))
+    hand.click(dock, "movie.open")
+    hand.qtbot.waitUntil(lambda: field.value() == found, timeout=10000)
 
 
 def test_labels_on_screen_follow_the_slider(hand, segment):

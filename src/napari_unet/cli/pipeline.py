@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int]], None]
 
+_LOOKED_AT = 5  # frames whose cells are measured
+
 
 class KeptPredictor:
     """The predictor of a command with many movies: opened once, new to each movie."""
@@ -113,6 +115,7 @@ def predict_stack(
     kept: KeptPredictor | None = None,
 ) -> Probabilities:
     """Run the network over the job's frames that the folder of the results does not hold yet."""
+    from napari_unet.engine.cell_size import pixel_doubt
     from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.session_folder import SessionFolder
@@ -133,6 +136,8 @@ def predict_stack(
         say(f"{job.model.name} on {predictor.device}")
         if predictor.notice:
             say(predictor.notice)
+        if doubt := pixel_doubt(job.model, stack, job.predict):
+            say(f"{doubt}; --diameter brings them to its size.")
         foresee(stack, predictor, probabilities, positions)
         stays = f"Frames done so far are kept in {folder}; the same command goes on there."
         follow(steps, "Predict", len(positions), done=done, kept=stays)
@@ -163,6 +168,19 @@ def _write_labels(
         path, frames, stack, positions=positions, overwrite=True, provenance=made_by
     )
     follow(steps, path.name, len(positions), kept="The same command goes on there.")
+    _say_size(path, job)
+
+
+def _say_size(path: Path, job: Job) -> None:
+    """Say where the cells that were found are not of the size that the model knows."""
+    from napari_unet.engine.cell_size import diameter_of, found_doubt, scale_of
+    from napari_unet.engine.stack import Stack
+
+    with Stack.open(path) as labels:
+        looked_at = range(0, len(labels), max(1, len(labels) // _LOOKED_AT))
+        found = diameter_of(labels[t] for t in looked_at)
+    if doubt := found_doubt(job.model, scale_of(job.model, job.predict), found):
+        say(f"{doubt}: where they are not outlined well, try --diameter {found:.0f}.")
 
 
 def _writer(

@@ -13,6 +13,7 @@ from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.engine.cell_size import recommended_for, scale_of, sized
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
@@ -57,10 +58,7 @@ def segment(
     class_thresholds: Annotated[
         str | None, o.option(LabelSettings, "class_thresholds", metavar="P,P,...")
     ] = None,
-    diameter: Annotated[
-        float | None,
-        typer.Option(metavar="PX", min=1, help="Diameter of the cells in the movie, in pixels."),
-    ] = None,
+    diameter: Annotated[float | None, o.option(PredictSettings, "diameter", metavar="PX")] = None,
     threads: o.Threads = None,
     frames: o.Frames = None,
     overlay: Annotated[
@@ -83,7 +81,10 @@ def segment(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval, base=saved
     )
     base = saved.predict if saved else PredictSettings()
-    predict = o.build(base, device=device, threads=threads, precision=precision, accurate=accurate)
+    predict = o.build(
+        base, device=device, threads=threads, precision=precision, accurate=accurate,
+        diameter=diameter,
+    )  # fmt: skip
     changes = {
         "threshold": threshold,
         "split": split,
@@ -94,10 +95,9 @@ def segment(
 
     found = find_movies(movies, wanted, every_position=position is None)
     network = load_model(model, saved, recipe)
-    labels = saved.labels if saved else network.label_settings
-    if diameter is not None:
-        predict, labels = for_diameter(network, predict, labels, diameter)
-    labels = o.build(labels, **changes)
+    before = scale_of(network, base)
+    labels = saved.labels if saved else recommended_for(network, base)
+    labels = o.build(sized(labels, before, scale_of(network, predict)), **changes)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
     job = Job(network, predict, labels, parts, frames=frames)
     run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))
@@ -138,25 +138,4 @@ def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = No
         f"the model {recipe.model} is not the one the recipe was made with",
         f"sha256 {recipe.model_sha256}",
         "find that file, or choose a model with --model",
-    )
-
-
-def for_diameter(
-    model: Model, predict: PredictSettings, labels: LabelSettings, diameter: float
-) -> tuple[PredictSettings, LabelSettings]:
-    """Give the settings for cells of ``diameter`` px: the scale, and sizes in proportion.
-
-    ``labels`` are for cells of the size that ``predict`` scales to what the model knows.
-    """
-    if not model.diameter:
-        raise BadInput(
-            f"model {model.name} does not say how large its cells are",
-            "a model with a diameter in its card",
-            "leave --diameter out",
-        )
-    area = (diameter * predict.scale / model.diameter) ** 2
-    largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
-    return (
-        predict.replace(scale=min(max(model.diameter / diameter, 0.05), 20.0)),
-        labels.replace(min_size=round(labels.min_size * area), max_size=largest),
     )

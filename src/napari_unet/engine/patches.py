@@ -200,7 +200,7 @@ def _grid(n: int, size: int, window: int, a: Augmentation, g: torch.Generator) -
 
 
 def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Tensor:
-    """Brightness, contrast, gamma, blur and noise of normalised crops ``(N, C, S, S)``."""
+    """Brightness, contrast, gamma, blur, noise and exposure of normalised crops (N, C, S, S)."""
     n, device = len(image), image.device
 
     def each(low: float, high: float) -> Tensor:
@@ -218,6 +218,8 @@ def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Te
     if a.noise:
         noise = torch.randn(image.shape, generator=g).to(device)
         image = image + noise * each(-a.noise, a.noise).clamp(min=0)
+    if a.exposure > 1:
+        image = image * torch.exp(each(0, math.log(a.exposure)))
     return image
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.cell_size import scale_of
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import require_space
 
@@ -49,7 +50,7 @@ def prediction_key(stack: Stack, model: Model, settings: PredictSettings) -> dic
         "outputs": list(model.config.outputs),
         "normalisation": model.normalisation.model_dump(mode="json"),
         "accurate": settings.accurate,
-        "scale": settings.scale,
+        "scale": scale_of(model, settings),
         "int8": settings.precision == "int8",
     }
 

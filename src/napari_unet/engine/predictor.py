@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from napari_unet.engine.backends import notice_for, open_backend
+from napari_unet.engine.cell_size import scale_of
+from napari_unet.engine.devices import device_name
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
 from napari_unet.engine.normalisation import Normaliser
@@ -71,7 +73,7 @@ class Predictor:
                 "a 2D network: movies are segmented frame by frame",
                 "choose another model",
             )
-        self.model, self.settings = model, settings
+        self.model, self.settings, self._scale = model, settings, scale_of(model, settings)
         self.outputs = model.config.outputs
         self._lock = threading.RLock()
         self._exact = open_backend(model.network, settings)
@@ -101,10 +103,8 @@ class Predictor:
 
     @property
     def device(self) -> str:
-        """What computes: ``"cpu, openvino fp32"``, ``"NVIDIA H100, torch fp16"``."""
-        device = self._backend.device
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return f"{name}, {self._backend.name}"
+        """What computes: ``"the CPU (openvino fp32)"``, ``"NVIDIA H100 (torch fp16)"``."""
+        return f"{device_name(self._backend.device)} ({self._backend.name})"
 
     @property
     def on_cpu(self) -> bool:
@@ -119,7 +119,7 @@ class Predictor:
     def memory(self, shape: tuple[int, ...]) -> int:
         """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
         edge = min(self._plan.tile or max(shape), max(shape))
-        pixels = min(shape[0] * shape[1], edge * edge) * self.settings.scale**2
+        pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
         bytes_each = 4 if self._backend.precision == "fp32" else 2
         return round(
             pixels * self.frames_at_once(shape) * feature_maps(self.model.config) * bytes_each
@@ -199,7 +199,7 @@ class Predictor:
     def _logits(self, frames: Tensor, box: Box | None) -> Tensor:
         """Logits of normalised ``frames`` (N, C, Y, X), of the whole of them or of a box."""
         size = frames.shape[-2:]
-        if (factor := self.settings.scale) != 1:
+        if (factor := self._scale) != 1:
             inner = tuple(max(1, round(n * factor)) for n in size)
             logits = resize(self._network(resize(frames, inner)), size)
             return logits if box is None else logits[:, :, box[0], box[1]]

@@ -46,6 +46,7 @@ class SessionState(Settings):
     model: str | None = Field(None, description="Bundled name or file of the model in use")
     models: tuple[str, ...] = Field((), description="sha256 of the models used, the latest last")
     labels: LabelSettings = LabelSettings()
+    diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
     frame: int = Field(0, ge=0, description="Frame on screen")
 
 

@@ -221,16 +221,18 @@ def _editor(info: FieldInfo, value: Any) -> Editor:
             high=_bound(info, "le"),
             below=_bound(info, "lt"),
             step=_bound(info, "multiple_of"),
-            none="no limit"
-            if optional and info.default is not None
-            else "automatic"
-            if optional
-            else None,
+            none=_no_number(info) if optional else None,
         )
         unit = _extra(info).get("unit")
         box.setSuffix(f" {unit}" if unit else "")
         return box
     return TextEditor(info.annotation, "automatic" if optional else "")
+
+
+def _no_number(info: FieldInfo) -> str:
+    """Words for None."""
+    words: str = _extra(info).get("none") or "automatic"
+    return words if info.default is None else "no limit"
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:

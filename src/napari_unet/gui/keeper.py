@@ -186,6 +186,7 @@ class Keeper:
         if state.selection != found.stack.selection:
             session.select(channel=state.selection.channel)
         session.labels.restore(state.labels)
+        session.predict_settings = session.predict_settings.replace(diameter=state.diameter)
         choice = session.models.find(state.model) if state.model else None
         session.models.choose(choice or session.models.chosen)
         if found.corrections is not None:
@@ -228,6 +229,7 @@ def _state_of(session: Session) -> dict[str, Any]:
         "selection": stack.selection,
         "model": reference(session.models.chosen),
         "labels": session.labels.settings,
+        "diameter": session.predict_settings.diameter,
         "frame": session.frame,
     }
 

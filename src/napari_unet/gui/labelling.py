@@ -85,7 +85,7 @@ class _Run:
         self._session, self._image, self._region = session, session.image, region
         self._total = self._done = 0
         self._device = ""
-        self._notice: str | None = None
+        self._notice = ""
 
     def on_item(self, item: Ready | str | int) -> Progress | None:
         if self._session.image is not self._image:  # its layer was removed
@@ -111,6 +111,6 @@ class _Run:
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice
         labels = self._session.labels
-        labels.adopt(ready.model.label_settings)
+        labels.adopt(ready.labels)
         show_labels(self._session)
         labels.set_model(ready.model, ready.probabilities)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.model import Model
     from napari_unet.engine.recipe import Recipe
-    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.settings import LabelSettings, PredictSettings, Selection
     from napari_unet.gui.model_choice import ModelChoice
     from napari_unet.gui.session import Session
 
@@ -70,12 +70,13 @@ class RecipeRow(QWidget):
     def _open_model(self, choice: ModelChoice, path: Path) -> None:
         """Open the model first: its checksum, and what it recommends where nothing was changed."""
 
-        def opened(model: Model) -> str:
-            self._session.labels.adopt(model.label_settings)
+        def opened(found: tuple[Model, LabelSettings]) -> str:
+            model, recommended = found
+            self._session.labels.adopt(recommended)
             self._write(choice, model, path)
             return ""
 
-        work = lambda: _opening(choice)  # noqa: E731
+        work = lambda: _opening(choice, self._session.predict_settings)  # noqa: E731
         self._session.job.start(Task(self._owner, "Opening the model", work, on_done=opened))
 
     def _write(self, choice: ModelChoice, model: Model, path: Path) -> None:
@@ -101,9 +102,14 @@ class RecipeRow(QWidget):
         )
 
 
-def _opening(choice: ModelChoice) -> Generator[None, None, Model]:
+def _opening(
+    choice: ModelChoice, settings: PredictSettings
+) -> Generator[None, None, tuple[Model, LabelSettings]]:
+    from napari_unet.engine.cell_size import recommended_for
+
     yield
-    return choice.load()
+    model = choice.load()
+    return model, recommended_for(model, settings)
 
 
 def _saving(recipe: Recipe, path: Path) -> Generator[None, None, Path]:

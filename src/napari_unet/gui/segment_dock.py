@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.words import counted
 from napari_unet.gui.background import Latest
+from napari_unet.gui.cell_count import CellCount
 from napari_unet.gui.curves_panel import CurvesPanel
 from napari_unet.gui.disclosure import Disclosure
 from napari_unet.gui.dock import Dock
@@ -28,7 +26,6 @@ from napari_unet.gui.threshold_slider import ThresholdSlider
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_unet.engine.live_labels import LiveLabels
     from napari_unet.gui.auto_threshold import Auto
 
 OWNER = "segment"
@@ -41,7 +38,7 @@ _LABEL_FIELDS = (
     "drop_border",
     "class_thresholds",
 )
-_RUN_FIELDS = ("device", "accurate", "precision", "backend", "tile", "threads", "scale")
+_RUN_FIELDS = ("device", "diameter", "accurate", "precision", "backend", "tile", "threads", "scale")
 
 
 class SegmentDock(Dock):
@@ -54,13 +51,8 @@ class SegmentDock(Dock):
         self._build_run()
         self._build_labels()
         self.column.addStretch(1)
-        self._recount = QTimer(self, interval=80, singleShot=True)
-        self._recount.timeout.connect(self._count)
         session.labels.settings_changed.connect(self._show_settings)
-        session.labels.settings_changed.connect(self._recount_soon)
         session.movie_changed.connect(self._show_areas)
-        session.frame_changed.connect(self._recount_soon)
-        session.labels.changed.connect(self._recount_soon)
         self._show_settings()
         self.watch()
 
@@ -121,7 +113,7 @@ class SegmentDock(Dock):
         self.auto.setProperty("tip", "The threshold that gives the best cells where that is known")
         self.auto_words = Hint(name="segment.auto_words")
         self.form = SettingsForm(self.session.labels.settings, _LABEL_FIELDS, OWNER)
-        self.count = Hint(name="segment.count")
+        self.count = CellCount(self.session, OWNER)
         name = QLabel("Threshold")
         cells = Column()
         cells.add(
@@ -132,6 +124,7 @@ class SegmentDock(Dock):
             self.count,
             Disclosure("Curves", CurvesPanel(self.session)),
         )
+        self.count.size_doubt.taken.connect(self.run_form.editors["diameter"].setValue)
         self.auto.clicked.connect(self._on_auto)
         self._auto.answered.connect(self._on_auto_found)
         self._auto.failed.connect(lambda line: self.auto_words.say(line, warn=True))
@@ -143,15 +136,15 @@ class SegmentDock(Dock):
     # ---- a person acts ----------------------------------------------------------------------
 
     def _on_region(self) -> None:
-        session = self.session
-        try:
-            region = region_on_screen(session.viewer, session.movie_layer())
+        session, before = self.session, self.session.image
+        image = session.movie_layer()
+        whole = tuple(slice(0, n) for n in session.require_stack().frame_shape)
+        try:  # a layer that was unfolded just now has not been drawn
+            region = region_on_screen(session.viewer, image) if image is before else whole
         except BadInput as error:
             session.job.say(OWNER, str(error), failed=True)
         else:
-            size = session.require_stack().frame_shape
-            all_of_it = region == tuple(slice(0, n) for n in size)
-            segment(session, OWNER, (session.frame,), None if all_of_it else region)
+            segment(session, OWNER, (session.frame,), None if region == whole else region)
 
     def _on_these_frames(self) -> None:
         from napari_unet.engine.stack import parse_frames
@@ -175,6 +168,7 @@ class SegmentDock(Dock):
 
     def _on_run_settings(self, settings: Any) -> None:
         self.session.predict_settings = settings
+        self.count.soon()
 
     def _on_label_form(self, settings: Any) -> None:
         changes = {field: getattr(settings, field) for field in _LABEL_FIELDS}
@@ -242,6 +236,9 @@ class SegmentDock(Dock):
         typed = self.frames.text().strip()
         allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)
+        if self.run_form.value() != self.session.predict_settings:  # those of another movie
+            with signals_blocked(self.run_form):
+                self.run_form.setValue(self.session.predict_settings)
         live = self.session.labels.live
         segmented = (
             live is not None
@@ -254,36 +251,4 @@ class SegmentDock(Dock):
             self.form.editors[field].setEnabled(of_classes == (field == "class_thresholds"))
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
-        self._recount_soon()
-
-    def _recount_soon(self, *_: Any) -> None:
-        self._recount.start()
-
-    def _count(self) -> None:
-        session = self.session
-        stack, live = session.stack, session.labels.live
-        if stack is None:
-            self.count.say("")
-            return
-        if live is not None and not live.is_prepared(session.frame):
-            self.count.say("Finding the cells of this frame…")
-            session.labels.prepare(session.frame)  # and counted after that
-            return
-        if live is None or session.labels.layer is None:
-            self.count.say("No labels yet. This frame shows what the model sees where you are.")
-            return
-        done = int(live.probabilities.computed.sum()) if live.probabilities is not None else 0
-        here = _cells_in(live, session.frame)
-        self.count.say(f"{here} {done} of {counted(len(stack), 'frame')} segmented.")
-
-
-def _cells_in(live: LiveLabels, frame: int) -> str:
-    from napari_unet.engine.frame_labels import seen
-
-    if not seen(live.probabilities, frame):
-        return "This frame is not segmented yet."
-    sizes = np.bincount(np.asarray(live[frame]).ravel())
-    n = int(np.count_nonzero(sizes[1:65535]))
-    what = counted(n, "class", "classes") if live.classes else counted(n, "cell")
-    where = "this frame" if live.computed(frame) else "the part of this frame that was on screen"
-    return f"{what} in {where}."
+        self.count.soon()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.model import Model
     from napari_unet.engine.probabilities import Probabilities
     from napari_unet.engine.session_folder import SessionFolder
-    from napari_unet.engine.settings import PredictSettings
+    from napari_unet.engine.settings import LabelSettings, PredictSettings
     from napari_unet.engine.stack import Stack
     from napari_unet.engine.tiles import Box
     from napari_unet.gui.model_choice import ModelChoice
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is open: where its probabilities go, what computes, and what to know about it."""
+    """The model is open: where its probabilities go, what computes, and what to know about it.
+
+    ``labels`` are the settings that it recommends for this run.
+    """
 
     model: Model
     probabilities: Probabilities
     device: str
-    notice: str | None
+    notice: str
+    labels: LabelSettings
     total: int
 
 
@@ -46,6 +50,7 @@ def segmenting(
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
     New ones go into the session's ``folder``, or into memory where there is none.
     """
+    from napari_unet.engine.cell_size import pixel_doubt, recommended_for
     from napari_unet.engine.cost import estimate
     from napari_unet.engine.prediction import missing_frames, predict, predict_region
     from napari_unet.engine.predictor import open_predictor
@@ -56,7 +61,15 @@ def segmenting(
     try:
         probabilities = _room(stack, model, settings, known, folder)
         missing = missing_frames(stack, probabilities, frames)
-        yield Ready(model, probabilities, predictor.device, predictor.notice, len(missing))
+        notices = filter(None, (predictor.notice, pixel_doubt(model, stack, settings)))
+        yield Ready(
+            model,
+            probabilities,
+            predictor.device,
+            ". ".join(notices),
+            recommended_for(model, settings),
+            len(missing),
+        )
         if region is not None:
             for frame in missing:
                 predict_region(stack, predictor, probabilities, frame, region)
