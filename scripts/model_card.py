@@ -10,6 +10,7 @@ from napari_unet.engine.model import Model
 _FIELDS = (
     ("for", "For"),
     ("not_for", "Not for"),
+    ("stain", "Stain and imaging"),
     ("data", "Trained on"),
     ("terms", "Terms"),
     ("citation", "Cite"),

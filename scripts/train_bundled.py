@@ -85,6 +85,7 @@ THRESHOLD, SMALLEST = 0.22, 20
 CARD = {
     "for": "nuclei in fluorescence (DAPI, Hoechst, H2B), bright on dark, 10 to 60 px across",
     "not_for": "bright field, phase contrast, histology, membranes, cytoplasm, 3D stacks",
+    "stain": "DNA (DAPI, Hoechst and others), widefield and confocal fluorescence",
     "data": "438 fluorescence images of BBBC038 (Data Science Bowl 2018, stage 1) with the "
     "community's corrected masks",
     "terms": "CC0 (images and masks); the weights are BSD-3-Clause like the program",

@@ -153,9 +153,7 @@ def test_the_region_on_screen_is_segmented_and_follows_the_slider(
     assert hand.done().startswith("Nothing to do")
 
 
-def test_cells_of_another_size_are_doubted_and_the_size_is_kept(
-    hand, viewer, model_file, tmp_path
-):
+def test_cells_of_another_size_are_doubted_and_the_size_is_kept(hand, viewer, model_file, tmp_path):
     file = tmp_path / "movie.tif"
     write_sample(file, sample_movie(frames=2, shape=(200, 240))[0])
     tiny = Model.load(model_file)

@@ -43,8 +43,8 @@ class PlainGroup(TyperGroup):
         """Run a command; the one place where errors become words."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, typer.TyperException):
-            raise
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise  # a pipe that is not read to its end, by head, is the last one
         except Stopped as stopped:
             _end(str(stopped), INTERRUPTED)
         except Exception as error:

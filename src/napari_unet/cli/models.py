@@ -19,7 +19,7 @@ def models(as_json: o.AsJson = False) -> None:
         typer.echo(json.dumps(values, indent=2))
         return
     for model in loaded:
-        about = model.card.get("description") or model.card.get("stain") or ""
+        about = model.card.get("for") or model.card.get("stain") or ""
         size = f"cells {model.diameter:.0f} px across" if model.diameter else ""
         typer.echo("  ".join(part for part in (model.name, str(about), size) if part))
     if not loaded:

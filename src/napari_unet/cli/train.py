@@ -57,6 +57,7 @@ def train(
     ] = None,
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
+    stain: Annotated[str | None, o.option(TrainSettings, "stain", metavar="TEXT")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped training left off.")
     ] = False,
@@ -73,7 +74,14 @@ def train(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
     settings = train_settings(
-        minutes, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge, device=device
+        minutes,
+        epochs=epochs,
+        steps=steps,
+        seed=seed,
+        threads=threads,
+        edge=edge,
+        device=device,
+        stain=stain,
     )
 
     from napari_unet.engine.annotations import Annotations
@@ -85,11 +93,7 @@ def train(
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
         n = len(stack)
-        if validation is not None:
-            word = validation in ("auto", "none")
-            settings = o.build(
-                settings, validation=validation if word else parse_frames(validation, n)
-            )
+        settings = o.build(settings, validation=_validation(validation, n))
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
@@ -114,6 +118,12 @@ def train(
     for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
+
+
+def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:
+    from napari_unet.engine.stack import parse_frames
+
+    return words if words in (None, "auto", "none") else parse_frames(words, n)
 
 
 def train_settings(minutes: float | None, **options: Any) -> TrainSettings:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 _DEFAULT_DIAMETER = 30.0
+_HERITAGE = ("for", "not_for", "stain", "citation")  # of a parent's card
 
 
 def typical_diameter(annotations: Annotations) -> float:
@@ -64,6 +65,31 @@ def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
     settings = base.label_settings if base else LabelSettings()
     usual = LabelSettings().threshold  # what is learned anew is learned at its true size
     return settings.replace(threshold=usual, min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
+
+
+def model_card(
+    base: Model | None,
+    stack: Stack,
+    annotations: Annotations,
+    *,
+    stain: str,
+    diameter: float | None,
+) -> dict[str, Any]:
+    """Say what a new model is for: where it learned, and of its parent what holds for it too.
+
+    ``diameter`` in px. The parent's own scores and command are not the child's.
+    """
+    before = base.card if base else {}
+    card = {key: before[key] for key in _HERITAGE if key in before}
+    learned = f"{stack.name}: {annotations.describe()}"
+    card["data"] = f"{learned}; before that {before['data']}" if "data" in before else learned
+    if base and "terms" in before:
+        card["terms"] = f"of what {base.name} learned from: {before['terms']}"
+    if stain:
+        card["stain"] = stain
+    if len(stack.channel_names) > 1:
+        card["channel"] = ", ".join(stack.selected_channels)
+    return {**card, "diameter": diameter, "pixel_size": stack.pixel_size}
 
 
 def versions() -> dict[str, str]:

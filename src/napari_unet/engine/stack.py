@@ -157,6 +157,12 @@ class Stack:
         return None if self.selection.frame_interval else self._source.metadata.times
 
     @property
+    def selected_channels(self) -> tuple[str, ...]:
+        """Names of the channels that frames show; () of colours shown as grey."""
+        chosen = self._channels if isinstance(self._channels, tuple) else (self._channels,)
+        return tuple(self.channel_names[c] for c in chosen if c is not None)
+
+    @property
     def numbered(self) -> bool:
         """Whether the frames' numbers come from their file names or metadata."""
         return self._source.metadata.numbers is not None

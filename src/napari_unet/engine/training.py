@@ -24,7 +24,12 @@ from napari_unet.engine.learner import Learner
 from napari_unet.engine.leftovers import clear_leftovers
 from napari_unet.engine.model import Model
 from napari_unet.engine.normalisation import Normaliser
-from napari_unet.engine.provenance import recommended_labels, training_record, typical_diameter
+from napari_unet.engine.provenance import (
+    model_card,
+    recommended_labels,
+    training_record,
+    typical_diameter,
+)
 from napari_unet.engine.schedule import Clock, Plan, first_plan, free_memory, learning_rate
 from napari_unet.engine.self_check import made_check, network_codes
 from napari_unet.engine.settings import TrainSettings
@@ -277,9 +282,13 @@ class Run:
             steps=self.step,
             seconds=self.clock.elapsed,
         )
-        card = dict(self.base.card) if self.base else {}
-        diameter = None if network.config.classes else round(self.diameter, 1)
-        card |= {"diameter": diameter, "pixel_size": self.stack.pixel_size}
+        card = model_card(
+            self.base,
+            self.stack,
+            self.data.annotations,
+            stain=self.settings.stain,
+            diameter=None if network.config.classes else round(self.diameter, 1),
+        )
         normalisation, network = self.normaliser.settings, network.cpu().eval()
         labels = self.label_settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)

@@ -54,7 +54,7 @@ class TrainDock(Dock):
         )
         self.name_of_model = QLineEdit(objectName="train.name")
         self.name_of_model.setPlaceholderText("named after the movie")
-        self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes",))
+        self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes", "stain"))
         rows = form_rows()
         add_field(rows, "Start from", self.start_from)
         add_field(rows, "Name", self.name_of_model)
