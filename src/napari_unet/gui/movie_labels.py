@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_unet.engine.settings import LabelSettings, Selection
 from napari_unet.gui import layers
 from napari_unet.gui.ahead import Ahead
+from napari_unet.gui.glance import Glance
 from napari_unet.gui.live_layer import actions_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class MovieLabels:
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
         self._ahead = Ahead(self.redraw)
+        self._glance = Glance(session, self._settle)
 
     # ---- what there is ----------------------------------------------------------------------
 
@@ -114,8 +116,8 @@ class MovieLabels:
             return
         self.settings = settings
         live = self.live
-        if live is not None and live.settings != settings:
-            self._change(live, lambda: setattr(live, "settings", settings))
+        if live is not None and not self._glance.takes(live, self.layer, settings):
+            self._catch_up(live)
         self.settings_changed.emit()
 
     def adopt(self, settings: LabelSettings) -> None:
@@ -173,6 +175,7 @@ class MovieLabels:
         session = self._session()
         if session is None:
             return
+        self._glance.end()
         now, image = self._now(), session.image
         for shown in self._all.get(image, {}).values() if image is not None else ():
             layer = shown.layer()
@@ -180,9 +183,17 @@ class MovieLabels:
                 shown.hidden = layer.visible and shown is not now
                 layer.visible = shown is now
         if now is not None:
-            if now.live.settings != self.settings:
-                self._change(now.live, lambda: setattr(now.live, "settings", self.settings))
+            self._catch_up(now.live)
             self._ahead.around(now.live, session.frame)
+
+    def _catch_up(self, live: LiveLabels) -> None:
+        """Derive labels at the settings that hold now."""
+        if live.settings != self.settings:
+            self._change(live, lambda: setattr(live, "settings", self.settings))
+
+    def _settle(self) -> None:
+        if self.live is not None:
+            self._catch_up(self.live)
 
     def redraw(self) -> None:
         """Draw the layer again."""
