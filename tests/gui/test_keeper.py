@@ -116,6 +116,19 @@ def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
     assert hand.session.labels.live.settings.threshold == 0.35
 
 
+def test_a_movie_goes_on_as_often_as_it_is_opened(hand, file, viewer):
+    dock = hand.open("Segment")
+    for before, threshold in ((None, 0.35), (0.35, 0.6), (0.6, 0.8)):
+        open_movie(hand, dock, file)
+        if before:
+            went_on(hand, dock)
+            assert hand.session.labels.live.settings.threshold == before
+        live, _ = show_labels(hand.session)
+        live[0, 5:9, 5:9] = 7
+        hand.find(dock, "segment.threshold").setValue(threshold)
+        viewer.layers.clear()
+
+
 def test_a_change_just_before_the_end_is_kept(file, tmp_path):
     script = tmp_path / "closed.py"
     script.write_text(OPENED + CLOSED)

@@ -101,6 +101,12 @@ class SessionFolder:
         return not (self.state.models or self.journal_path.exists())
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was kept since it was made: there is nothing to go on with."""
+        new = SessionState(movie=self.state.movie, selection=self.state.selection)
+        return self.is_new and self.state == new
+
+    @property
     def journal_path(self) -> Path:
         """The corrections of this position and z."""
         return self.path / f"corrections{self._view}.journal"

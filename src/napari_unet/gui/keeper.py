@@ -25,6 +25,8 @@ from napari_unet.gui.labelling import show_labels
 from napari_unet.gui.model_list import reference
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from napari_unet.engine.corrections import Corrections
     from napari_unet.engine.model import Model
     from napari_unet.engine.probabilities import Probabilities
@@ -82,7 +84,7 @@ class Keeper:
         self.folder: SessionFolder | None = None
         self.needs_place = ""  # why nothing can be written beside the movie
         self.line = ""
-        self._went_on: set[Path] = set()
+        self._went_on: dict[Path, weakref.ref[Image]] = {}
         self._corrections: weakref.WeakValueDictionary[Path, Corrections]
         self._corrections = weakref.WeakValueDictionary()
         self._reader, self._models = Latest(wait_ms=0), Latest(wait_ms=200)
@@ -100,6 +102,7 @@ class Keeper:
         ):
             signal.connect(self._save_soon)
         session.movie_changed.connect(self._on_movie)
+        session.layers_changed.connect(self._forget_closed)
 
     # ---- a place ----------------------------------------------------------------------------
 
@@ -162,6 +165,18 @@ class Keeper:
             self._reader.ask(lambda: self._find(stack))
         self.changed.emit()
 
+    def _forget_closed(self) -> None:
+        """Go on again with a movie of which all layers are closed, once it is opened again."""
+        session = self._session()
+        here = layers.images(session.viewer) if session is not None else []
+        sources = {source[0] for source in map(layers.source_of, here) if source}
+
+        def is_open(image: Image | None) -> bool:
+            source = layers.source_of(image) if image is not None else None
+            return image in here or (source is not None and source[0] in sources)
+
+        self._went_on = {path: ref for path, ref in self._went_on.items() if is_open(ref())}
+
     def _find(self, stack: Stack) -> _Found:
         """Read what is kept of a movie, once all of it is written; nothing is made."""
         from napari_unet.engine.session_folder import SessionFolder
@@ -180,9 +195,11 @@ class Keeper:
         folder, state = found.folder, found.folder.state
         self.folder = self.folder or folder
         self._say(f"Kept in {folder.path.name}.")
-        if folder.journal_path in self._went_on or session.labels.live is not None:
+        assert session.image is not None
+        known = folder.journal_path in self._went_on or session.labels.live is not None
+        if known or folder.is_untouched:
             return
-        self._went_on.add(folder.journal_path)
+        self._went_on[folder.journal_path] = weakref.ref(session.image)
         if state.selection != found.stack.selection:
             session.select(channel=state.selection.channel)
         session.labels.restore(state.labels)
