@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class KeptPredictor:
 
 @dataclass(frozen=True)
 class _Written:
-    """Written labels by position in the movie; only some of its frames may be there."""
+    """Written labels by position in the movie, for the ``positions`` in order that are there."""
 
     labels: Stack
     positions: Sequence[int]
@@ -61,7 +62,7 @@ class _Written:
         return self.n
 
     def __getitem__(self, position: int) -> NDArray[Any]:
-        return self.labels[self.positions.index(position)]
+        return self.labels[bisect_left(self.positions, position)]
 
 
 def say_cost(
