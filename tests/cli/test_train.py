@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from skimage.measure import label
 
+from napari_unet.cli.demo import write_sample
 from napari_unet.engine.model import Model
+from napari_unet.sample_data import sample_movie
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +66,11 @@ def test_partial_labels_leave_the_rest_open(world, half_painted, tmp_path, run):
 
 
 @pytest.mark.parametrize("options", [(), ("--partial",)])
-def test_half_painted_labels_called_whole_are_doubted(class_toy, tmp_path, run, options):
-    ids = label(class_toy.labels[0] > 0)
-    painted = np.where(ids <= 2, ids, 0).astype(np.uint16)
-    for name, frame in (("movie", class_toy.movie[0]), ("painted", painted)):
-        frames = np.stack([frame, frame])
-        tifffile.imwrite(tmp_path / f"{name}.tif", frames, imagej=True, metadata={"axes": "TYX"})
+def test_half_painted_labels_called_whole_are_doubted(tmp_path, run, options):
+    movie, cells = sample_movie(frames=2, shape=(200, 240))
+    write_sample(tmp_path / "movie.tif", movie)
+    half = cells < np.median(cells[cells > 0])
+    write_sample(tmp_path / "painted.tif", np.where(half, cells, 0).astype(np.uint16))
     answer = run(
         "train", tmp_path / "movie.tif", tmp_path / "painted.tif", "--out", tmp_path / "m",
         *options, "--base", "nuclei-fluorescence", "--steps", 1,
