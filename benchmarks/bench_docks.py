@@ -103,7 +103,7 @@ def main() -> None:
     for shape, aim, frames in (
         ((700, 1100), 16, STACK),
         ((2048, 2048), 50, STACK),
-        ((6000, 6000), 50, 1),  # an image first, labels once the hand rests
+        ((3200, 3200), 50, 1),  # an image first, labels once the hand rests
     ):
         tick, naive = slider(shape, 9 if options.quick else 40, frames)
         size = f"{shape[0]}x{shape[1]}"
