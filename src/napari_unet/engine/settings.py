@@ -116,7 +116,7 @@ class TrainSettings(Settings):
     seed: int = Field(0, ge=0, title="Seed", json_schema_extra=ADVANCED)
     threads: int | None = Field(None, ge=1, title="Threads", description="CPU threads; empty for one per physical core", json_schema_extra=ADVANCED)
     device: Device = Field("auto", title="Train on")
-    stain: str = Field("", max_length=200, title="Stain", description="Stain and imaging, such as H2B-GFP, widefield: goes into the model's card")
+    stain: str = Field("", max_length=200, title="Stain", description="Stain and imaging, such as H2B-GFP, widefield: goes into the model's card", json_schema_extra={"none": "such as H2B-GFP, widefield"})
     precision: Literal["auto", "fp32"] = Field("auto", title="Precision", description="auto multiplies in 16 bits where the processor is faster with them", json_schema_extra=ADVANCED)
     filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new", json_schema_extra=ADVANCED)
     border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")

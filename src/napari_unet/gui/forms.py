@@ -226,7 +226,8 @@ def _editor(info: FieldInfo, value: Any) -> Editor:
         unit = _extra(info).get("unit")
         box.setSuffix(f" {unit}" if unit else "")
         return box
-    return TextEditor(info.annotation, "automatic" if optional else "")
+    hint = _extra(info).get("none") or ("automatic" if optional else "")
+    return TextEditor(info.annotation, hint)
 
 
 def _no_number(info: FieldInfo) -> str:
