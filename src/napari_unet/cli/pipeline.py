@@ -94,9 +94,9 @@ def segment_stack(
     parts = job.parts if parts is None else parts
     positions = job.positions(len(stack))
     if LABELS in parts:
-        with predict_stack(stack, results, job, foresee, kept) as probabilities:
+        with predict_stack(stack, results, job, positions, foresee, kept) as probabilities:
             frames = label_frames(probabilities, job.labels, positions)
-            _write_labels(stack, results, job, frames)
+            _write_labels(stack, results, job, positions, frames)
     others = [part for part in parts if part != LABELS]
     if others:
         with Stack.open(results.path(LABELS)) as labels:
@@ -112,10 +112,11 @@ def predict_stack(
     stack: Stack,
     results: Results,
     job: Job,
-    foresee: Foresee = say_cost,
-    kept: KeptPredictor | None = None,
+    positions: Sequence[int],
+    foresee: Foresee,
+    kept: KeptPredictor | None,
 ) -> Probabilities:
-    """Run the network over the job's frames that the folder of the results does not hold yet."""
+    """Run the network over those frames that the folder of the results does not hold yet."""
     from napari_unet.engine.cell_size import pixel_doubt
     from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
     from napari_unet.engine.probabilities import Probabilities
@@ -131,7 +132,6 @@ def predict_stack(
     predictor = (kept or KeptPredictor()).open(job)
     try:
         probabilities = Probabilities.create(path, shape, key)
-        positions = job.positions(len(stack))
         done = int(probabilities.computed[list(positions)].sum())
         steps = predict(stack, predictor, probabilities, positions)
         say(f"{job.model.name} on {predictor.device}")
@@ -149,21 +149,25 @@ def predict_stack(
 
 
 def label_frames(
-    probabilities: Probabilities, settings: LabelSettings, positions: Iterable[int] | None = None
+    probabilities: Probabilities, settings: LabelSettings, positions: Iterable[int]
 ) -> Iterator[NDArray[np.uint16]]:
-    """Labels (Y, X) of each frame, or of some, made as they are asked for."""
+    """Labels (Y, X) of each of these frames, made as they are asked for."""
     from napari_unet.engine.class_labels import labels_of
 
-    for t in range(len(probabilities)) if positions is None else positions:
+    for t in positions:
         yield labels_of(probabilities[t], probabilities.outputs, settings)
 
 
 def _write_labels(
-    stack: Stack, results: Results, job: Job, frames: Iterator[NDArray[np.uint16]]
+    stack: Stack,
+    results: Results,
+    job: Job,
+    positions: Sequence[int],
+    frames: Iterator[NDArray[np.uint16]],
 ) -> None:
     from napari_unet.engine.export import write_labels
 
-    made_by, positions = job.provenance, job.positions(len(stack))
+    made_by = job.provenance
     path = results.announce(LABELS, stack, made_by)
     steps = write_labels(
         path, frames, stack, positions=positions, overwrite=True, provenance=made_by
@@ -174,14 +178,17 @@ def _write_labels(
 
 def _say_size(path: Path, job: Job) -> None:
     """Say where the cells that were found are not of the size that the model knows."""
-    from napari_unet.engine.cell_size import diameter_of, found_doubt, scale_of
+    import numpy as np
+
+    from napari_unet.engine.areas import areas_of
+    from napari_unet.engine.cell_size import found_doubt, scale_of
     from napari_unet.engine.stack import Stack
 
     with Stack.open(path) as labels:
         looked_at = range(0, len(labels), max(1, len(labels) // _LOOKED_AT))
-        found = diameter_of(labels[t] for t in looked_at)
-    if doubt := found_doubt(job.model, scale_of(job.model, job.predict), found):
-        say(f"{doubt}: where they are not outlined well, try --diameter {found:.0f}.")
+        areas = np.concatenate([areas_of(labels[t]) for t in looked_at])
+    if doubt := found_doubt(job.model, scale_of(job.model, job.predict), areas):
+        say(f"{doubt}: where they are not outlined well, try --diameter {doubt.found}.")
 
 
 def _writer(

@@ -13,7 +13,6 @@ from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
-from napari_unet.engine.cell_size import recommended_for, scale_of, sized
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
@@ -75,6 +74,8 @@ def segment(
     One movie gives labels.tif, objects.csv and overlay.mp4; several give MOVIE_labels.tif and so
     on. What is there already is not done again.
     """
+    from napari_unet.engine.cell_size import recommended_for, scale_of, sized
+
     of_shard = parse_shard(part) if part else None
     saved = Recipe.load(recipe) if recipe else None
     wanted = o.selection(
