@@ -24,6 +24,7 @@ import torch
 from skimage.transform import resize
 
 from napari_unet.engine.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.areas import areas_of, median_diameter
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.heap import keep_heap
 from napari_unet.engine.labels import label_frame
@@ -76,12 +77,16 @@ THEN = FIRST.replace(zoom_low=0.5, zoom_high=1.7, blur=1.0)  # as cells of movie
 LAST = FIRST.replace(zoom_low=0.8, zoom_high=1.25, cells=1.0, noise=0.02, blur=0.5)
 # Where a frame holds few cells, the 99th percentile is of their ground: they are far brighter.
 LIT = LAST.replace(exposure=2.5)
-EARLIER = (Stage(75, FIRST), Stage(18, THEN), Stage(20, LAST), Stage(70, LAST, 0.003))
-LATER = (
-    Stage(24, LAST, 0.003, NORMALISATION),
-    Stage(7, LIT, 0.003, NORMALISATION),
-    Stage(7, LIT, 0.003, NORMALISATION),
-    Stage(7, LIT.replace(cells=2.0), 0.003, NORMALISATION),
+# Each phase ends with the mean weights of its stages.
+PHASES = (
+    (Stage(75, FIRST),),
+    (Stage(18, THEN), Stage(20, LAST), Stage(70, LAST, 0.003)),
+    (
+        Stage(24, LAST, 0.003, NORMALISATION),
+        Stage(7, LIT, 0.003, NORMALISATION),
+        Stage(7, LIT, 0.003, NORMALISATION),
+        Stage(7, LIT.replace(cells=2.0), 0.003, NORMALISATION),
+    ),
 )
 SMALL, LARGE = 18.0, 32.0  # px across: such nuclei are shown enlarged and reduced as well
 # Masks of other people's movies are wider than those of DSB 2018: a compromise, on the images kept
@@ -111,8 +116,8 @@ def read(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def diameter(labels: np.ndarray) -> float:
     """Median diameter in px of a disc of each object's area; 0 where there is none."""
-    areas = np.bincount(labels.ravel())[1:]
-    return float(2 * np.sqrt(np.median(areas[areas > 0]) / np.pi)) if areas.any() else 0.0
+    areas = areas_of(labels)
+    return median_diameter(areas) if areas.size else 0.0
 
 
 def scaled(image: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -262,13 +267,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=out / f"{NAME}.safetensors")
     arguments = parser.parse_args()
     keep_heap()
-    models: list[Model] = []
-    for stage in EARLIER:
-        models.append(learn(arguments, stage, models[-1] if models else None))
-    models = [replace(models[-1], network=mean(models[1:]))]
-    for stage in LATER:
-        models.append(learn(arguments, stage, models[-1]))
-    model = finished(replace(models[-1], network=mean(models[1:])), arguments.folder)
+    model: Model | None = None
+    for phase in PHASES:
+        models: list[Model] = []
+        for stage in phase:
+            models.append(learn(arguments, stage, models[-1] if models else model))
+        model = replace(models[-1], network=mean(models))
+    assert model is not None
+    model = finished(model, arguments.folder)
     logger.info("%s", model.save(arguments.out))
     logger.info("%s", model.card)
 
