@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.cell_size import (
-    diameter_of,
+    SizeDoubt,
     found_doubt,
     pixel_doubt,
     recommended_for,
@@ -19,6 +19,11 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.prediction import prediction_key
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.stack import Stack
+
+
+def disc(diameter):
+    """Area of a disc in pixels."""
+    return round(np.pi * diameter**2 / 4)
 
 
 @pytest.fixture
@@ -60,35 +65,30 @@ def test_sizes_go_with_the_scale(model):
     assert recommended_for(model, PredictSettings(diameter=40)).min_size == 4 * known.min_size
 
 
-def test_the_diameter_is_that_of_most_cells():
-    labels = np.zeros((2, 100, 100), np.uint16)
-    for t in range(2):
-        for n in range(3):
-            labels[t, 10 + 25 * n : 30 + 25 * n, 10:30] = n + 1
-    labels[0, 90:92, 90:92] = 9
-    assert diameter_of(labels) == pytest.approx(20 * np.sqrt(4 / np.pi))
-    assert diameter_of(labels[1:, :58]) is None  # two say little
-    assert diameter_of([]) is None
-
-
 @pytest.mark.parametrize(
     ("scale", "found", "doubted"),
     [
-        (1.0, None, False),
-        (1.0, 20.0, False),
-        (1.0, 29.0, False),
-        (1.0, 31.0, True),
-        (1.0, 13.0, True),
-        (0.5, 41.0, False),
-        (0.5, 20.0, True),
+        (1.0, 20, False),
+        (1.0, 29, False),
+        (1.0, 31, True),
+        (1.0, 13, True),
+        (0.5, 41, False),
+        (0.5, 20, True),
     ],
 )
 def test_cells_of_another_size_are_doubted(model, scale, found, doubted):
-    line = found_doubt(model, scale, found)
-    assert (line is not None) is doubted
-    if doubted:
-        assert f"about {found:.0f} px across" in line
-        assert f"expects {20 / scale:.0f} px" in line
+    areas = np.array([4, disc(found), disc(found), disc(found), 9000])
+    doubt = found_doubt(model, scale, areas)
+    assert (doubt is not None) is doubted
+    if doubt:
+        assert doubt == SizeDoubt(found, round(20 / scale))
+        assert f"about {found} px across" in str(doubt)
+        assert f"expects {20 / scale:.0f} px" in str(doubt)
+
+
+def test_two_cells_say_little_of_their_size(model):
+    assert found_doubt(model, 1.0, np.array([disc(60)] * 2)) is None
+    assert found_doubt(model, 1.0, np.zeros(0, np.int64)) is None
 
 
 @pytest.mark.parametrize(

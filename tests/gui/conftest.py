@@ -75,6 +75,18 @@ class Hand:
         _, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
         return dock
 
+    def open_movie(self, dock: Dock, path: Path) -> str:
+        """Open a movie file as the dock's path field does; give the line in which it ended."""
+        self.find(dock, "movie.path").setText(str(path))
+        self.click(dock, "movie.open")
+        return self.done()
+
+    def load_model(self, dock: Dock, path: Path) -> str:
+        """Load a model file in the Segment dock; give the line in which it ended."""
+        self.find(dock, "segment.model_path").setText(str(path))
+        self.click(dock, "segment.load_model")
+        return self.done()
+
     def open_train(self, steps: int) -> Dock:
         """The Train dock, set to a small new network and few steps."""
         dock = self.open("Train")

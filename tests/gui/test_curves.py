@@ -15,9 +15,7 @@ from napari_unet.gui.disclosure import Disclosure
 def segment(hand, movie, model_file):
     """The Segment dock with the whole movie segmented."""
     dock = hand.open("Segment")
-    hand.find(dock, "segment.model_path").setText(str(model_file))
-    hand.click(dock, "segment.load_model")
-    hand.done()
+    hand.load_model(dock, model_file)
     hand.click(dock, "segment.run_movie")
     hand.done()
     return dock

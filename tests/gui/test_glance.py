@@ -15,9 +15,7 @@ def segment(hand, movie, model_file, monkeypatch):
     """The Segment dock with a frame segmented, taken for a very large one."""
     monkeypatch.setattr(glance, "LARGE", 1)
     dock = hand.open("Segment")
-    hand.find(dock, "segment.model_path").setText(str(model_file))
-    hand.click(dock, "segment.load_model")
-    hand.done()
+    hand.load_model(dock, model_file)
     hand.click(dock, "segment.run_frame")
     hand.done()
     live, t = hand.session.labels.live, hand.session.frame

@@ -63,12 +63,6 @@ until(lambda: False)
 """
 
 
-def open_movie(hand, dock, path):
-    hand.find(dock, "movie.path").setText(str(path))
-    hand.click(dock, "movie.open")
-    hand.done()
-
-
 def went_on(hand, dock):
     line = hand.find(dock, "movie.kept")
     hand.qtbot.waitUntil(lambda: "where you left off" in line.text(), timeout=10000)
@@ -91,7 +85,7 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
         finally:
             run.send_signal(signal.SIGKILL)
     dock = hand.open("Segment")
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     assert "corrections on 1 frame" in went_on(hand, dock)
     assert hand.find(dock, "segment.threshold_number").value() == 0.6
     assert not hand.find(dock, "segment.split").isChecked()
@@ -106,12 +100,12 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
 
 def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
     dock = hand.open("Segment")
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     live, _ = show_labels(hand.session)
     live[0, 5:9, 5:9] = 7
     hand.find(dock, "segment.threshold").setValue(0.35)
     viewer.layers.clear()
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     went_on(hand, dock)
     assert hand.session.labels.live.settings.threshold == 0.35
 
@@ -119,7 +113,7 @@ def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
 def test_a_movie_goes_on_as_often_as_it_is_opened(hand, file, viewer):
     dock = hand.open("Segment")
     for before, threshold in ((None, 0.35), (0.35, 0.6), (0.6, 0.8)):
-        open_movie(hand, dock, file)
+        hand.open_movie(dock, file)
         if before:
             went_on(hand, dock)
             assert hand.session.labels.live.settings.threshold == before
@@ -138,7 +132,7 @@ def test_a_change_just_before_the_end_is_kept(file, tmp_path):
 
 def test_a_movie_never_worked_on_leaves_nothing_behind(hand, file):
     dock = hand.open("Segment")
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     hand.find(dock, "segment.threshold").setValue(0.7)
     hand.qtbot.wait(500)
     assert not list(file.parent.glob("*.unet"))
@@ -158,7 +152,7 @@ def test_a_read_only_folder_asks_once_for_a_place(hand, file, monkeypatch, tmp_p
 
     monkeypatch.setattr(session_folder, "_check_writable", read_only)
     dock = hand.open("Train")
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     hand.click(dock, "train.annotate")
     assert "nothing can be written" in hand.find(dock, "movie.kept").text()
     live = hand.session.labels.live
@@ -173,7 +167,7 @@ def test_a_read_only_folder_asks_once_for_a_place(hand, file, monkeypatch, tmp_p
     assert not hand.find(dock, "movie.keep_here").isVisibleTo(dock)
     live[1, 5:9, 5:9] = 8
     viewer.layers.clear()
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     assert "corrections on 2 frames" in went_on(hand, dock)
     again = hand.session.labels.live
     assert again is not live
@@ -192,7 +186,7 @@ def test_channels_share_the_corrections_of_a_movie(hand, tmp_path):
     path = tmp_path / "two.tif"
     tifffile.imwrite(path, data, imagej=True, metadata={"axes": "TCYX"})
     dock = hand.open("Train")
-    open_movie(hand, dock, path)
+    hand.open_movie(dock, path)
     hand.click(dock, "train.annotate")
     hand.session.labels.live[0, 5:9, 5:9] = 7
     hand.find(dock, "movie.channel").setCurrentIndex(1)
@@ -207,10 +201,8 @@ def test_channels_share_the_corrections_of_a_movie(hand, tmp_path):
 
 def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, model_file, viewer):
     dock = hand.open("Segment")
-    open_movie(hand, dock, file)
-    hand.find(dock, "segment.model_path").setText(str(model_file))
-    hand.click(dock, "segment.load_model")
-    hand.done()
+    hand.open_movie(dock, file)
+    hand.load_model(dock, model_file)
     viewer.dims.set_point(0, 0)
     hand.click(dock, "segment.run_frame")
     hand.done()
@@ -250,7 +242,7 @@ def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, mod
     hand.qtbot.waitUntil(lambda: folder.state.model == bundled.name, timeout=5000)
     viewer.layers.clear()
     hand.session.models.choose(hand.session.models.all[-1])
-    open_movie(hand, dock, file)
+    hand.open_movie(dock, file)
     went_on(hand, dock)
     again = hand.session.labels.live
     assert again is not live

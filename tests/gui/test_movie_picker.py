@@ -29,16 +29,10 @@ def channels(tmp_path):
     return file, data
 
 
-def open_in(hand, dock, path):
-    hand.find(dock, "movie.path").setText(str(path))
-    hand.click(dock, "movie.open")
-    return hand.done()
-
-
 def test_docks_cannot_disagree(hand, channels, viewer):
     file, data = channels
     segment, export = hand.open("Segment"), hand.open("Export")
-    open_in(hand, segment, file)
+    hand.open_movie(segment, file)
     channel = hand.find(export, "movie.channel")
     assert [channel.itemText(i) for i in range(2)] == ["GFP", "RFP"]
     channel.setCurrentText("RFP")
@@ -52,7 +46,7 @@ def test_docks_cannot_disagree(hand, channels, viewer):
 
 
 def test_opened_layers_carry_scale_units_and_axes(hand, channels, viewer):
-    open_in(hand, hand.open("Segment"), channels[0])
+    hand.open_movie(hand.open("Segment"), channels[0])
     for layer in viewer.layers:
         assert layer.axis_labels == ("t", "y", "x")
         np.testing.assert_allclose(layer.scale, (60, 0.5, 0.5))
@@ -68,7 +62,7 @@ def test_reader_gives_the_same_layers(channels, viewer):
 def test_folder_of_frames(hand, tmp_path, small, viewer):
     for t, frame in enumerate(small[0]):
         tifffile.imwrite(tmp_path / f"t{3 * t:03d}.tif", frame)
-    open_in(hand, hand.open("Segment"), tmp_path)
+    hand.open_movie(hand.open("Segment"), tmp_path)
     assert hand.session.stack.numbers == (0, 3, 6, 9, 12, 15)
     np.testing.assert_array_equal(viewer.layers[0].data[1], small[0][1])
 

@@ -22,13 +22,9 @@ def segment(hand, small, model_file, tmp_path):
     channels = np.stack((other, small[0]), axis=1)
     tifffile.imwrite(file, channels, imagej=True, metadata={"axes": "TCYX"})
     dock = hand.open("Segment")
-    hand.find(dock, "movie.path").setText(str(file))
-    hand.click(dock, "movie.open")
-    hand.done()
+    hand.open_movie(dock, file)
     hand.find(dock, "movie.channel").setCurrentIndex(1)
-    hand.find(dock, "segment.model_path").setText(str(model_file))
-    hand.click(dock, "segment.load_model")
-    hand.done()
+    hand.load_model(dock, model_file)
     return dock
 
 

@@ -23,9 +23,7 @@ from napari_unet.sample_data import sample_movie
 def segment(hand, movie, model_file):
     """The Segment dock with the tiny model chosen."""
     dock = hand.open("Segment")
-    hand.find(dock, "segment.model_path").setText(str(model_file))
-    hand.click(dock, "segment.load_model")
-    assert "tiny is open" in hand.done()
+    assert "tiny is open" in hand.load_model(dock, model_file)
     return dock
 
 
@@ -159,12 +157,8 @@ def test_cells_of_another_size_are_doubted_and_the_size_is_kept(hand, viewer, mo
     tiny = Model.load(model_file)
     other = replace(tiny, card={**tiny.card, "diameter": 4 * tiny.diameter})
     dock = hand.open("Segment")
-    hand.find(dock, "movie.path").setText(str(file))
-    hand.click(dock, "movie.open")
-    hand.done()
-    hand.find(dock, "segment.model_path").setText(str(other.save(tmp_path / "other")))
-    hand.click(dock, "segment.load_model")
-    hand.done()
+    hand.open_movie(dock, file)
+    hand.load_model(dock, other.save(tmp_path / "other"))
     viewer.dims.set_current_step(0, 0)
     hand.find(dock, "segment.threshold").setValue(0.3)
     hand.click(dock, "segment.run_frame")

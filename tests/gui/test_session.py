@@ -117,9 +117,7 @@ def test_labels_of_another_z_are_other_labels(hand, viewer, tmp_path):
     file = tmp_path / "stack.tif"
     tifffile.imwrite(file, data, imagej=True, metadata={"axes": "TZYX"})
     dock = hand.open("Train")
-    hand.find(dock, "movie.path").setText(str(file))
-    hand.click(dock, "movie.open")
-    hand.done()
+    hand.open_movie(dock, file)
     hand.click(dock, "train.annotate")
     of_max = hand.session.labels.layer
     hand.find(dock, "movie.z").setCurrentText("1")

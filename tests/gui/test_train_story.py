@@ -19,9 +19,7 @@ def always_kept(monkeypatch):
 
 def open_train(hand, file):
     dock = hand.open("Train")
-    hand.find(dock, "movie.path").setText(str(file))
-    hand.click(dock, "movie.open")
-    hand.done()
+    hand.open_movie(dock, file)
     hand.make_small(dock, steps=5000)
     return dock
 

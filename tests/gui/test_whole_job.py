@@ -15,9 +15,7 @@ def test_open_paint_train_segment_threshold_export(hand, viewer, small, tmp_path
     tifffile.imwrite(file, movie, imagej=True, metadata={"axes": "TYX"})
 
     train = hand.open("Train")
-    hand.find(train, "movie.path").setText(str(file))
-    hand.click(train, "movie.open")
-    hand.done()
+    hand.open_movie(train, file)
 
     painted = viewer.add_labels(np.zeros_like(truth), name="painted")
     for t in (0, 3):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from napari_unet.engine.areas import median_diameter
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet.engine.model import Model
@@ -54,13 +53,6 @@ def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:
     return sized(model.label_settings, 1.0, scale_of(model, settings))
 
 
-def diameter_of(labels: Iterable[NDArray[np.integer]]) -> float | None:
-    """Median diameter in px of the cells of frames (Y, X), as discs; None of a handful."""
-    counts = [np.bincount(frame.ravel())[1:] for frame in labels]
-    areas = np.concatenate([c[c > 0] for c in counts]) if counts else np.zeros(0)
-    return float(np.sqrt(4 / np.pi * np.median(areas))) if areas.size >= _LEAST_CELLS else None
-
-
 def pixel_doubt(model: Model, stack: Stack, settings: PredictSettings) -> str | None:
     """Say where a model learned at another pixel size, and frames are not resized for it."""
     learned, here = model.card.get("pixel_size"), stack.pixel_size
@@ -74,14 +66,23 @@ def pixel_doubt(model: Model, stack: Stack, settings: PredictSettings) -> str | 
     )
 
 
-def found_doubt(model: Model, scale: float, found: float | None) -> str | None:
-    """Say where cells that were found (median diameter in px) are not of the model's size."""
-    if not (found and model.diameter) or model.config.classes:
+@dataclass(frozen=True)
+class SizeDoubt:
+    """Cells that were found are not of the size that the model expects; both in px."""
+
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"These cells are about {self.found} px across, the model expects {self.expected} px"
+
+
+def found_doubt(model: Model, scale: float, areas: NDArray[np.integer]) -> SizeDoubt | None:
+    """Compare the areas of cells that were found in frames resized by ``scale`` with the model."""
+    if len(areas) < _LEAST_CELLS or not model.diameter or model.config.classes:
         return None
-    expected = model.diameter / scale
-    if not _far(found, expected):
-        return None
-    return f"These cells are about {found:.0f} px across, the model expects {expected:.0f} px"
+    found, expected = median_diameter(areas), model.diameter / scale
+    return SizeDoubt(round(found), round(expected)) if _far(found, expected) else None
 
 
 def _far(one: float, other: float) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.areas import median_diameter
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.tracking import Ints, Linker, Objects, measure_objects
 
@@ -59,7 +60,7 @@ class LaptrackLinker(Linker):
         if not any(len(objects.areas) for objects in frames):
             return linker
         areas = np.concatenate([objects.areas for objects in frames])
-        farthest = reach or float(np.sqrt(4 / np.pi * np.median(areas)))
+        farthest = reach or median_diameter(areas)
         tree = laptrack.LapTrack(
             cutoff=farthest**2,
             gap_closing_cutoff=farthest**2,

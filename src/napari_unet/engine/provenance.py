@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet import __version__
+from napari_unet.engine.areas import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.class_scores import class_pieces
 from napari_unet.engine.label_ids import BACKGROUND_ID
 from napari_unet.engine.settings import LabelSettings
@@ -33,23 +34,22 @@ def typical_diameter(annotations: Annotations) -> float:
     if annotations.classes:
         return _typical_piece(annotations)
     areas = [
-        np.bincount(frame.labels[frame.supervised & (frame.labels != BACKGROUND_ID)])[1:]
+        areas_of(frame.labels[frame.supervised & (frame.labels != BACKGROUND_ID)])
         for frame in annotations.frames.values()
     ]
-    sizes = np.concatenate(areas) if areas else np.zeros(0)
-    sizes = sizes[sizes > 0]
-    return float(np.sqrt(4 / np.pi * np.median(sizes))) if sizes.size else _DEFAULT_DIAMETER
+    sizes = np.concatenate(areas) if areas else np.zeros(0, np.int64)
+    return median_diameter(sizes) if sizes.size else _DEFAULT_DIAMETER
 
 
 def _typical_piece(annotations: Annotations) -> float:
     frames = annotations.frames.values()
     pieces = [class_pieces(f.labels * f.supervised, annotations.classes) for f in frames]
-    found = [np.bincount(ids.ravel())[1:] for ids in pieces]
-    areas = np.sort(np.concatenate(found)) if found else np.zeros(0)
+    found = [areas_of(ids) for ids in pieces]
+    areas = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
     if not areas.size:
         return _DEFAULT_DIAMETER
     middle = np.searchsorted(np.cumsum(areas), areas.sum() / 2)
-    return float(np.sqrt(4 / np.pi * areas[min(int(middle), len(areas) - 1)]))
+    return disc_diameter(float(areas[min(int(middle), len(areas) - 1)]))
 
 
 def _figures(scores: Scores | None) -> dict[str, Any] | None:

@@ -9,14 +9,17 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.words import counted
+from napari_unet.gui.layers import BACKGROUND
 from napari_unet.gui.parts import Column, Hint
-from napari_unet.gui.size_doubt import SizeDoubt
+from napari_unet.gui.size_hint import SizeHint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.live_labels import LiveLabels
     from napari_unet.gui.session import Session
+
+_NONE = np.zeros(0, np.int64)  # areas where there are no cells to speak of
 
 
 class CellCount(QWidget):
@@ -26,8 +29,8 @@ class CellCount(QWidget):
         super().__init__()
         self._session = session
         self.words = Hint(name=f"{owner}.count")
-        self.size_doubt = SizeDoubt(session, owner)
-        Column(self).add(self.words, self.size_doubt)
+        self.size_hint = SizeHint(session, owner)
+        Column(self).add(self.words, self.size_hint)
         self._timer = QTimer(self, interval=80, singleShot=True)
         self._timer.timeout.connect(self._count)
         session.labels.settings_changed.connect(self.soon)
@@ -39,35 +42,35 @@ class CellCount(QWidget):
         self._timer.start()
 
     def _count(self) -> None:
-        words, labels = self._found()
+        words, areas = self._found()
         self.words.say(words)
-        self.size_doubt.look(labels)
+        self.size_hint.look(areas)
 
-    def _found(self) -> tuple[str, NDArray[np.uint16] | None]:
+    def _found(self) -> tuple[str, NDArray[np.integer]]:
+        """Give the words, and the areas of the cells they are about."""
         session = self._session
         stack, live, frame = session.stack, session.labels.live, session.frame
         if stack is None:
-            return "", None
+            return "", _NONE
         if live is not None and not live.is_prepared(frame):
             session.labels.prepare(frame)  # and counted after that
-            return "Finding the cells of this frame…", None
+            return "Finding the cells of this frame…", _NONE
         if live is None or session.labels.layer is None:
-            return "No labels yet. This frame shows what the model sees where you are.", None
-        labels = _seen_labels(live, frame)
-        here = "This frame is not segmented yet." if labels is None else _cells(live, frame, labels)
+            return "No labels yet. This frame shows what the model sees where you are.", _NONE
+        here, areas = _cells_in(live, frame)
         done = int(live.probabilities.computed.sum()) if live.probabilities is not None else 0
-        return f"{here} {done} of {counted(len(stack), 'frame')} segmented.", labels
+        return f"{here} {done} of {counted(len(stack), 'frame')} segmented.", areas
 
 
-def _seen_labels(live: LiveLabels, frame: int) -> NDArray[np.uint16] | None:
+def _cells_in(live: LiveLabels, frame: int) -> tuple[str, NDArray[np.integer]]:
+    from napari_unet.engine.areas import areas_of
     from napari_unet.engine.frame_labels import seen
 
-    return np.asarray(live[frame]) if seen(live.probabilities, frame) else None
-
-
-def _cells(live: LiveLabels, frame: int, labels: NDArray[np.uint16]) -> str:
-    sizes = np.bincount(labels.ravel())
-    n = int(np.count_nonzero(sizes[1:65535]))
-    what = counted(n, "class", "classes") if live.classes else counted(n, "cell")
+    if not seen(live.probabilities, frame):
+        return "This frame is not segmented yet.", _NONE
+    labels = np.array(live[frame])
+    labels[labels == BACKGROUND] = 0
+    areas = areas_of(labels)
+    what = counted(len(areas), "class", "classes") if live.classes else counted(len(areas), "cell")
     where = "this frame" if live.computed(frame) else "the part of this frame that was on screen"
-    return f"{what} in {where}."
+    return f"{what} in {where}.", areas

@@ -124,7 +124,7 @@ class SegmentDock(Dock):
             self.count,
             Disclosure("Curves", CurvesPanel(self.session)),
         )
-        self.count.size_doubt.taken.connect(self.run_form.editors["diameter"].setValue)
+        self.count.size_hint.taken.connect(self.run_form.editors["diameter"].setValue)
         self.auto.clicked.connect(self._on_auto)
         self._auto.answered.connect(self._on_auto_found)
         self._auto.failed.connect(lambda line: self.auto_words.say(line, warn=True))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TIP = "Frames are resized to what the model knows when they are segmented next"
 
 
-class SizeDoubt(QWidget):
+class SizeHint(QWidget):
     """Takes no room while cells are of about the expected size."""
 
     taken = Signal(float)  # diameter in px
@@ -33,20 +33,21 @@ class SizeDoubt(QWidget):
         self.take.clicked.connect(lambda: self.taken.emit(self._found))
         self.hide()
 
-    def look(self, labels: NDArray[np.integer] | None) -> None:
-        """Compare the cells of a frame (Y, X) with the model that found them."""
-        model, live = self._session.labels.model, self._session.labels.live
-        doubt = None
-        if labels is not None and model is not None and live is not None:
-            from napari_unet.engine.cell_size import diameter_of, found_doubt
+    def look(self, areas: NDArray[np.integer]) -> None:
+        """Compare the areas of cells in a frame with the model that found them."""
+        from napari_unet.engine.cell_size import found_doubt
 
-            found = diameter_of([labels])
-            doubt = found_doubt(model, float(live.probabilities.key.get("scale", 1)), found)
-            self._found = float(round(found or 0))
-        size = f"{self._found:.0f} px"
-        taken = self._session.predict_settings.diameter == self._found
+        session = self._session
+        model, live = session.labels.model, session.labels.live
+        doubt = None
+        if model is not None and live is not None and live.probabilities is not None:
+            doubt = found_doubt(model, float(live.probabilities.key.get("scale", 1)), areas)
+        self.setVisible(doubt is not None)
+        if doubt is None:
+            return
+        self._found = float(doubt.found)
+        size, taken = f"{doubt.found} px", session.predict_settings.diameter == doubt.found
         again = f"Segment again, to bring cells of {size} to the size that the model knows"
-        self.words.say(f"{again if taken else doubt}." if doubt else "", warn=not taken)
+        self.words.say(f"{again if taken else doubt}.", warn=not taken)
         self.take.setText(f"Set the cell diameter to {size}")
         self.take.setVisible(not taken)
-        self.setVisible(doubt is not None)

@@ -1,0 +1,26 @@
+"""Areas of objects in pixels, and the discs that are as large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def areas_of(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Areas of the objects of a frame (Y, X), in the order of their ids."""
+    areas = np.bincount(labels.ravel())[1:]
+    return areas[areas > 0]
+
+
+def disc_diameter(area: float) -> float:
+    """Diameter of the disc that is as large."""
+    return float(np.sqrt(4 / np.pi * area))
+
+
+def median_diameter(areas: NDArray[np.integer]) -> float:
+    """Diameter of the disc with the median of ``areas``, of which there must be one."""
+    return disc_diameter(float(np.median(areas)))
