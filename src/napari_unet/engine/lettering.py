@@ -49,12 +49,22 @@ def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Byt
 
 def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Give the first font that has every letter of ``text`` (Pillow's own knows no µ)."""
-    fonts = [ImageFont.truetype(str(path), size) for path in _font_files()]
-    for font in fonts:
-        missing = bytes(font.getmask("\uffff"))
-        if all(bytes(font.getmask(letter)) != missing for letter in set(text)):
-            return font
-    return fonts[0] if fonts else ImageFont.load_default(size=size)
+    fonts = range(len(_font_files()))
+    for i in fonts:
+        if all(_has(i, letter) for letter in set(text)):
+            return _opened(i, size)
+    return _opened(0, size) if fonts else ImageFont.load_default(size=size)
+
+
+@lru_cache(maxsize=4096)
+def _has(font: int, letter: str) -> bool:
+    opened = _opened(font, 11)
+    return bytes(opened.getmask(letter)) != bytes(opened.getmask("\uffff"))
+
+
+@lru_cache(maxsize=16)
+def _opened(font: int, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(_font_files()[font]), size)
 
 
 @lru_cache(maxsize=1)

@@ -98,18 +98,8 @@ def compose_overlay(
 def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
     """Compose one frame as packed pixels (Y, X) uint32."""
     raw = _image(picture.frame, settings, look)
-    labels = zoomed_labels(picture.labels, settings)
-    after = _overlay(raw, labels, picture, settings, look)
-    if settings.style == "side_by_side":
-        panels = [raw, after]
-    elif settings.style == "probability":
-        panels = [raw, _probability(picture.probability, settings, raw.shape), after]
-    elif settings.style == "before_after":
-        earlier = np.zeros_like(picture.labels) if picture.before is None else picture.before
-        old = zoomed_labels(earlier, settings)
-        panels = [_overlay(raw, old, picture, settings, look), after]
-    else:
-        panels = [after]
+    panels = _panels_before(raw, picture, settings, look)
+    panels.append(_overlay(raw, picture.labels, picture, settings, look))
     whole = panels[0] if len(panels) == 1 else _side_by_side(panels)
     pixels = whole.view(np.uint8).reshape(*whole.shape, 4)
     step = panels[0].shape[1] + _GAP
@@ -118,6 +108,20 @@ def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
     if settings.show_scale_bar and look.pixel_size:
         draw_scale_bar(pixels, panels[0].shape[1], look.pixel_size / settings.zoom)
     return whole
+
+
+def _panels_before(
+    raw: Packed, picture: Picture, settings: OverlaySettings, look: Look
+) -> list[Packed]:
+    """Give the panels to the left of the overlay; ``raw`` stays as it is, to be drawn on."""
+    if settings.style == "side_by_side":
+        return [raw.copy()]
+    if settings.style == "probability":
+        return [raw.copy(), _probability(picture.probability, settings, raw.shape)]
+    if settings.style == "before_after":
+        earlier = np.zeros_like(picture.labels) if picture.before is None else picture.before
+        return [_overlay(raw.copy(), earlier, picture, settings, look)]
+    return []
 
 
 def picture_shape(frame_shape: tuple[int, int], settings: OverlaySettings) -> tuple[int, int]:
@@ -221,9 +225,10 @@ def _windowed(image: NDArray[Any], window: Window) -> Bytes:
 
 
 def _overlay(
-    raw: Packed, labels: NDArray[Any], picture: Picture, settings: OverlaySettings, look: Look
+    canvas: Packed, shown: NDArray[Any], picture: Picture, settings: OverlaySettings, look: Look
 ) -> Packed:
-    canvas = raw.copy()
+    """Draw labels of the whole frame on a panel, in place."""
+    labels = zoomed_labels(shown, settings)
     pixels = canvas.view(np.uint8).reshape(*canvas.shape, 4)
     if settings.style == "filled":
         inside = labels != 0

@@ -7,6 +7,7 @@ are shown as an image whose contrast is cut at the threshold: the graphics card 
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,16 @@ LARGE = 8 << 20  # pixels whose labels take longer than a display frame
 _REST_MS = 150
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A frame of labels that hides, and the image in its place."""
+
+    live: LiveLabels
+    frame: int
+    image: weakref.ref[Image]
+    hidden: weakref.ref[Labels]
+
+
 class Glance(QObject):
     """Shows thresholds of the frame on screen; ``settle`` is called once the hand rests."""
 
@@ -34,9 +45,7 @@ class Glance(QObject):
         super().__init__()
         self._session = weakref.ref(session)
         self._settle = settle
-        self._shown: tuple[LiveLabels, int] | None = None
-        self._image: weakref.ref[Image] | None = None
-        self._hidden: weakref.ref[Labels] | None = None
+        self._shown: _Shown | None = None
         self._timer = QTimer(self, interval=_REST_MS, singleShot=True)
         self._timer.timeout.connect(self.end)
 
@@ -48,11 +57,12 @@ class Glance(QObject):
             return False
         if live.shape[1] * live.shape[2] < LARGE or not live.computed(session.frame):
             return False
-        if self._shown != (live, session.frame):
+        shown = self._shown
+        if shown is None or shown.live is not live or shown.frame != session.frame:
             if not layer.visible:
                 return False
-            self._begin(session, live, layer)
-        self._cut(settings.threshold)
+            shown = self._begin(session, live, layer)
+        _cut(shown.image(), settings.threshold)
         self._timer.start()
         return True
 
@@ -63,14 +73,14 @@ class Glance(QObject):
         if shown is None or session is None:
             return
         self._shown = None
-        image, hidden = (ref() if ref else None for ref in (self._image, self._hidden))
+        image, hidden = shown.image(), shown.hidden()
         self._settle()
         if hidden is not None:
             hidden.visible = True
         if image is not None and image in session.viewer.layers:
             session.viewer.layers.remove(image)
 
-    def _begin(self, session: Session, live: LiveLabels, layer: Labels) -> None:
+    def _begin(self, session: Session, live: LiveLabels, layer: Labels) -> _Shown:
         self.end()
         frame, chosen = session.frame, session.viewer.layers.selection.active
         codes = np.asarray(live.probabilities[frame][0])
@@ -88,16 +98,13 @@ class Glance(QObject):
         )
         session.viewer.layers.selection.active = chosen
         layer.visible = False
-        self._shown, self._image, self._hidden = (
-            (live, frame),
-            weakref.ref(image),
-            weakref.ref(layer),
-        )
+        self._shown = _Shown(live, frame, weakref.ref(image), weakref.ref(layer))
+        return self._shown
 
-    def _cut(self, threshold: float) -> None:
-        from napari_unet.engine.probability import threshold_code
 
-        image = self._image() if self._image else None
-        if image is not None:
-            code = min(max(1, threshold_code(threshold)), 255)
-            image.contrast_limits = (code - 1, code)
+def _cut(image: Image | None, threshold: float) -> None:
+    from napari_unet.engine.probability import threshold_code
+
+    if image is not None:
+        code = min(max(1, threshold_code(threshold)), 255)
+        image.contrast_limits = (code - 1, code)
