@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 import tifffile
 
 from napari_unet.engine.model import Model
+from napari_unet.engine.model_files import library
 
 
 def test_info_of_a_movie(world, run):
@@ -34,11 +36,41 @@ def test_info_of_a_model(world, run):
     assert values["card"] == {"diameter": 20.0}
 
 
-def test_models_lists_what_is_bundled(run):
-    names = [model["name"] for model in json.loads(run("models", "--json").stdout)]
-    assert names == Model.bundled()
-    plain = run("models").stdout
-    assert all(name in plain for name in names)
+@pytest.fixture
+def kept(world, tmp_path, monkeypatch):
+    """The world's model, kept as "my cells" beside a damaged one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    library().mkdir(parents=True)
+    path = Model.load(world.model).save(library() / "my cells.safetensors")
+    (library() / "broken.safetensors").write_bytes(b"no model")
+    return path
+
+
+def test_models_lists_bundled_ones_and_your_own(kept, run):
+    listed = {model["name"]: model for model in json.loads(run("models", "--json").stdout)}
+    assert list(listed) == [*Model.bundled(), "broken", "my cells"]
+    assert listed["my cells"]["origin"] == "mine"
+    assert listed["my cells"]["file"] == str(kept)
+    assert "cannot be read as a model" in listed["broken"]["problem"]
+    plain = run("models").stdout.splitlines()
+    assert [line.split("  ")[0] for line in plain] == [
+        *Model.bundled(),
+        "broken (mine)",
+        "my cells (mine)",
+    ]
+
+
+def test_models_says_where_your_own_would_be(tmp_path, monkeypatch, run):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+    assert run("models").stdout.splitlines()[-1].endswith(str(library()))
+
+
+def test_your_own_model_goes_by_its_name(kept, world, tmp_path, run):
+    assert "sha256" in run("info", "my cells").stdout
+    answer = run("segment", world.movie, "--out", tmp_path / "out", "--model", "my cells")
+    assert answer.code == 0, answer.stderr
+    noted = json.loads((tmp_path / "out" / "labels.tif.json").read_text())
+    assert Model.load(kept).sha256 in json.dumps(noted)
 
 
 def test_export_from_labels_that_are_there(world, tmp_path, run):

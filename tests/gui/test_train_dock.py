@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.model import Model
+from napari_unet.engine.model_files import library
 from napari_unet.gui.learning import verdict
-from napari_unet.gui.model_choice import library
 from napari_unet.gui.unfinished import checkpoint_of
 
 

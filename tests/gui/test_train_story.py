@@ -7,7 +7,7 @@ import pytest
 
 from napari_unet.engine.checkpoint import load_checkpoint
 from napari_unet.engine.model import Model
-from napari_unet.gui.model_choice import library
+from napari_unet.engine.model_files import library
 from napari_unet.gui.unfinished import base_of, checkpoint_of
 
 

@@ -14,7 +14,8 @@ from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.cli.segment import DEFAULT_MODEL
-from napari_unet.cli.train import SUFFIX, learn
+from napari_unet.cli.train import learn
+from napari_unet.engine.model_files import SUFFIX, bundled_models
 from napari_unet.engine.settings import PredictSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def demo(
     write_sample(out / TRUTH, cells)
     with Stack.open(out / SAMPLE) as stack, Stack.open(out / TRUTH) as truth:
         annotations = Annotations.from_labels(stack, truth, LEARN_FROM)
-        base = Model.load(DEFAULT_MODEL) if DEFAULT_MODEL in Model.bundled() else None
+        base = Model.load(DEFAULT_MODEL) if DEFAULT_MODEL in bundled_models() else None
         say(f"Learning from {annotations.describe()}")
         model = learn(
             train(stack, annotations, TrainSettings(minutes=minutes), base=base, name="demo-model")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.engine.model_files import bundled_models, own_models
 from napari_unet.engine.settings import Selection
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def _about(file: str, wanted: Selection) -> dict[str, Any]:
     from napari_unet.engine.model import Model
     from napari_unet.engine.stack import Stack
 
-    if file.endswith(MODEL_SUFFIXES) or file in Model.bundled():
+    named = file in bundled_models() or (file in own_models() and not Path(file).exists())
+    if named or file.endswith(MODEL_SUFFIXES):
         return about_model(Model.load(file))
     with Stack.open(file, wanted) as stack:
         return about_stack(stack)

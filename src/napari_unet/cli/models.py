@@ -1,26 +1,50 @@
-"""napari-unet models: what comes with the package."""
+"""napari-unet models: what comes with the package, and what was kept in the Train dock."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.model_files import bundled_models, find_model, library, own_models
 
 
 def models(as_json: o.AsJson = False) -> None:
-    """List the bundled models."""
+    """List the models that have a name: bundled ones, and your own."""
+    bundled, own = bundled_models(), own_models()
+    found = [_about(name, "bundled") for name in bundled]
+    found += [_about(name, "mine") for name in own if name not in bundled]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for values in found:
+        typer.echo("  ".join(_words(values)))
+    if not own:
+        typer.echo(f"Your own are found by name in {library()}")
+
+
+def _about(name: str, origin: str) -> dict[str, Any]:
     from napari_unet.engine.model import Model
 
-    loaded = [Model.load(name) for name in Model.bundled()]
-    if as_json:
-        values = [{"name": m.name, "sha256": m.sha256, "card": m.card} for m in loaded]
-        typer.echo(json.dumps(values, indent=2))
-        return
-    for model in loaded:
-        about = model.card.get("for") or model.card.get("stain") or ""
-        size = f"cells {model.diameter:.0f} px across" if model.diameter else ""
-        typer.echo("  ".join(part for part in (model.name, str(about), size) if part))
-    if not loaded:
-        typer.echo("No model is bundled; train one with: napari-unet train")
+    try:
+        model = Model.load(name)
+    except BadInput as error:  # one damaged file hides no other model
+        return {"name": name, "origin": origin, "problem": str(error)}
+    return {
+        "name": name,
+        "origin": origin,
+        "file": str(find_model(name)),
+        "sha256": model.sha256,
+        "card": model.card,
+    }
+
+
+def _words(values: dict[str, Any]) -> list[str]:
+    card = values.get("card", {})
+    name = values["name"] if values["origin"] == "bundled" else f"{values['name']} (mine)"
+    size = f"cells {card['diameter']:.0f} px across" if card.get("diameter") else ""
+    about = values.get("problem") or card.get("for") or card.get("stain") or ""
+    return [part for part in (name, about, size) if part]

@@ -88,7 +88,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="A bundled model's name or a model file.",
+        help="The name of a bundled model or of your own, or a model file.",
         show_default="nuclei-fluorescence",
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
+from napari_unet.engine.model_files import SUFFIX
 from napari_unet.engine.settings import Device, TrainSettings
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.model import Model
     from napari_unet.engine.training import TrainInput, TrainStep
 
-SUFFIX = ".safetensors"
 Kind = Literal["instances", "binary", "classes"]
 
 

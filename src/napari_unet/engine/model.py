@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass, field, replace
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +22,7 @@ from safetensors.torch import save as to_safetensors
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files import atomic_path
 from napari_unet.engine.foreign import read_state_dict
+from napari_unet.engine.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.self_check import TOLERANCE, difference
 from napari_unet.engine.settings import LabelSettings, Normalisation
 from napari_unet.engine.unet import UNet, UNetConfig
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FORMAT = "napari-unet 1"
-SUFFIX = ".safetensors"
 _KEY = "napari_unet"
 _ARRAY = "data/"
 _WANTED = "choose a .safetensors model of this program or the .pth state_dict of a plain 2D U-Net"
@@ -92,7 +91,7 @@ class Model:
 
     @classmethod
     def load(cls, source: Path | str) -> Model:
-        """Load a bundled model by name, a model file, or a plain U-Net's ``.pth``.
+        """Load a bundled or kept model by name, a model file, or a plain U-Net's ``.pth``.
 
         Raises
         ------
@@ -100,7 +99,7 @@ class Model:
             Where there is no such model, the file is damaged, or it is not a U-Net.
 
         """
-        path = _find(source)
+        path = find_model(source)
         if path.suffix == SUFFIX:
             return _load(cls, path)
         config, tensors = read_state_dict(path)
@@ -111,10 +110,7 @@ class Model:
     @staticmethod
     def bundled() -> list[str]:
         """Names of the models that come with the package."""
-        folder = package_files("napari_unet").joinpath("models")
-        return sorted(
-            p.name.removesuffix(SUFFIX) for p in folder.iterdir() if p.name.endswith(SUFFIX)
-        )
+        return list(bundled_models())
 
     def _description(self) -> dict[str, Any]:
         description = {
@@ -134,20 +130,6 @@ class Model:
             _ARRAY + k: torch.from_numpy(np.array(v, order="C")) for k, v in self.arrays.items()
         }
         return weights | arrays
-
-
-def _find(source: Path | str) -> Path:
-    if str(source) in Model.bundled():
-        return Path(str(package_files("napari_unet").joinpath("models", f"{source}{SUFFIX}")))
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
-    names = ", ".join(Model.bundled()) or "none"
-    raise BadInput(
-        f"there is no model '{source}'",
-        f"a file, or one of the bundled models: {names}",
-        "check the name or the path",
-    )
 
 
 def _load(cls: type[Model], path: Path) -> Model:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from platformdirs import user_data_path
+from napari_unet.engine.model_files import bundled_models, own_models
 
 if TYPE_CHECKING:
     from napari_unet.engine.model import Model
 
-SUFFIX = ".safetensors"
 Origin = Literal["bundled", "mine", "file"]
 
 
@@ -48,22 +46,11 @@ class ModelChoice:
         return Model.load(self.path if self.path is not None else self.name)
 
 
-def library() -> Path:
-    """Give the folder in which a person's own models are kept."""
-    return user_data_path("napari-unet", appauthor=False) / "models"
-
-
 def known_models() -> list[ModelChoice]:
     """Bundled models and the person's own, by name."""
-    bundled = package_files("napari_unet").joinpath("models")
-    names = (
-        [p.name.removesuffix(SUFFIX) for p in bundled.iterdir() if p.name.endswith(SUFFIX)]
-        if bundled.is_dir()
-        else []
-    )
-    mine = sorted(library().glob(f"*{SUFFIX}")) if library().is_dir() else []
-    return [ModelChoice(name, "bundled") for name in sorted(names)] + [
-        ModelChoice(path.stem, "mine", path) for path in mine
+    own = own_models().items()
+    return [ModelChoice(name, "bundled") for name in bundled_models()] + [
+        ModelChoice(name, "mine", path) for name, path in own
     ]
 
 

@@ -9,9 +9,10 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.model_files import SUFFIX, library
 from napari_unet.gui import layers
 from napari_unet.gui.job import Task
-from napari_unet.gui.model_choice import SUFFIX, ModelChoice, library
+from napari_unet.gui.model_choice import ModelChoice
 from napari_unet.gui.parts import Column, Hint, allow, button, row
 
 if TYPE_CHECKING:
