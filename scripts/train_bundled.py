@@ -47,8 +47,11 @@ NAME = "nuclei-fluorescence"
 CANVAS = 384
 KEPT_ASIDE = 6  # every sixth image
 REPLAY = 8
-# In many movies a few cells that divide outshine the others: these shall not look dim.
-NORMALISATION = Normalisation(high=99)
+BRIGHTEST = 2.5
+# In many movies a few cells that divide outshine the others: these shall not look dim. Where a
+# frame holds few cells, that percentile is of their ground, and they are made no brighter than
+# what was learned.
+NORMALISATION = Normalisation(high=99, peak=BRIGHTEST)
 FILTERS = (16, 32, 64, 128, 256)
 
 
@@ -75,8 +78,7 @@ FIRST = Augmentation(
 THEN = FIRST.replace(zoom_low=0.5, zoom_high=1.7, blur=1.0)  # as cells of movies look
 # What is far from the images takes room that their own cells need: in the end milder changes.
 LAST = FIRST.replace(zoom_low=0.8, zoom_high=1.25, cells=1.0, noise=0.02, blur=0.5)
-# Where a frame holds few cells, the 99th percentile is of their ground: they are far brighter.
-LIT = LAST.replace(exposure=2.5)
+LIT = LAST.replace(exposure=BRIGHTEST)
 # Each phase ends with the mean weights of its stages.
 PHASES = (
     (Stage(75, FIRST),),

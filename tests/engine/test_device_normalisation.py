@@ -13,6 +13,8 @@ KINDS = [
     Normalisation(),
     Normalisation(low=0, high=100),
     Normalisation(low=3, high=97.3, clip=True),
+    Normalisation(high=90, peak=1),
+    Normalisation(high=99, peak=3),
     Normalisation(kind="minmax"),
     Normalisation(kind="none"),
 ]

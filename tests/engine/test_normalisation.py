@@ -15,9 +15,9 @@ counts = st.sampled_from((np.uint8, np.uint16)).flatmap(
 
 
 @settings(max_examples=300, deadline=None)
-@given(counts, st.floats(0, 50), st.floats(50, 100))
-def test_percentiles_of_counts_are_numpys_to_the_bit(values, low, high):
-    assert percentiles(values, low, high) == tuple(np.percentile(values, (low, high)))
+@given(counts, st.lists(st.floats(0, 100), min_size=1, max_size=3))
+def test_percentiles_of_counts_are_numpys_to_the_bit(values, wanted):
+    assert percentiles(values, *wanted) == tuple(np.percentile(values, wanted))
 
 
 def test_percentiles_of_a_whole_frame_are_numpys_to_the_bit():
@@ -46,6 +46,39 @@ def test_range(kind, darkest, brightest):
     out = Normaliser(Normalisation(kind=kind, low=0, high=100))(frame)
     assert out.min() == pytest.approx(darkest)
     assert out.max() == pytest.approx(brightest)
+
+
+def field(cells, dtype):
+    """A noisy frame of 200 x 300 px around 100, with some cells of 1000 on it."""
+    frame = np.random.default_rng(0).normal(100, 5, (200, 300)).astype(dtype)
+    for n in range(cells):
+        frame[10 + 20 * (n // 14) : 22 + 20 * (n // 14), 10 + 20 * (n % 14) :][:, :12] = 1000
+    return frame
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+@pytest.mark.parametrize("cells", [1, 3])
+def test_a_few_cells_come_no_higher_than_the_peak(dtype, cells):
+    frame = field(cells, dtype)
+    assert Normaliser(Normalisation(high=99))(frame).max() > 20
+    assert Normaliser(Normalisation(high=99, peak=3))(frame).max() == pytest.approx(3, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_a_cell_on_a_ground_of_one_value_is_seen(dtype):
+    frame = np.full((200, 300), 7, dtype)
+    frame[50:55, 50:55] = 107  # 0.04 % of the pixels
+    for normalisation in (Normalisation(), Normalisation(high=99, peak=3)):
+        out = Normaliser(normalisation)(frame)
+        assert out.max() == 1
+        assert np.count_nonzero(out) == 25
+
+
+@pytest.mark.parametrize("cells", [0, 40])
+def test_many_cells_and_none_are_as_without_a_peak(cells):
+    frame = field(cells, "u2")
+    free, held = (Normaliser(Normalisation(high=99, peak=p))(frame) for p in (None, 3))
+    np.testing.assert_array_equal(free, held)
 
 
 def test_zscore():

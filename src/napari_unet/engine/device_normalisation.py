@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_unet.engine.normalisation import PEAK
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -49,29 +51,32 @@ def _measure(values: Tensor, settings: Normalisation) -> tuple[Tensor, Tensor]:
     if settings.kind == "minmax":
         low, high = (value.double() for value in torch.aminmax(planes, dim=1))
     else:
-        low, high = _percentiles(planes, settings.low, settings.high)
+        low, high, top = _percentiles(planes, settings.low, settings.high, PEAK)
+        if settings.peak is not None:
+            high = torch.maximum(high, low + (top - low) / settings.peak)
+        high = torch.where(high > low, high, planes.amax(1).double())
     span = high - low
     scale = torch.where(span > 0, 1.0 / span, torch.zeros_like(span))
     return low.float(), scale.float()
 
 
-def _percentiles(planes: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Two exact percentiles of each row by histograms, interpolated as numpy does."""
+def _percentiles(planes: Tensor, *wanted: float) -> tuple[Tensor, ...]:
+    """Exact percentiles of each row by histograms, interpolated as numpy does."""
     n, size = planes.shape
     rows = torch.arange(0, n * _VALUES, _VALUES, device=planes.device)[:, None]
     places = (planes + rows).reshape(-1)
     histogram = torch.zeros(n * _VALUES, dtype=torch.int32, device=planes.device)
     histogram.scatter_add_(0, places, torch.ones_like(places, dtype=torch.int32))
-    ranks, fraction = _ranks(size, low, high, planes.device)
+    ranks, fraction = _ranks(size, wanted, planes.device)
     cumulative = histogram.reshape(n, _VALUES).cumsum(1)
-    found = torch.searchsorted(cumulative, ranks.expand(n, 4).contiguous(), right=True).double()
-    values = found[:, :2] + (found[:, 2:] - found[:, :2]) * fraction
-    return values[:, 0], values[:, 1]
+    found = torch.searchsorted(cumulative, ranks.expand(n, -1).contiguous(), right=True).double()
+    below, above = found.chunk(2, dim=1)
+    return (below + (above - below) * fraction).unbind(1)
 
 
 @cache
-def _ranks(n: int, low: float, high: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ranks below and above two percentiles of ``n`` values (4,), and how far between them (2,)."""
-    exact = np.array([low, high]) / 100 * (n - 1)
+def _ranks(n: int, wanted: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ranks below and above k percentiles of ``n`` values (2 k,), and how far between (k,)."""
+    exact = np.array(wanted) / 100 * (n - 1)
     whole = np.concatenate([np.floor(exact), np.ceil(exact)]).astype(np.int64)
     return torch.from_numpy(whole).to(device), torch.from_numpy(exact - np.floor(exact)).to(device)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from napari_unet.engine.settings import Normalisation
 
+PEAK = 99.9  # percentile that `Normalisation.peak` speaks of
 _SAMPLED_FRAMES = 16
 
 
@@ -73,20 +74,22 @@ class Normaliser:
         if self.settings.kind == "minmax":
             low, high = float(values.min()), float(values.max())
         else:
-            low, high = percentiles(values, self.settings.low, self.settings.high)
+            low, high, top = percentiles(values, self.settings.low, self.settings.high, PEAK)
+            if self.settings.peak is not None:
+                high = max(high, low + (top - low) / self.settings.peak)
+            if high == low:  # a ground of one value, and few pixels above it
+                high = float(values.max())
         return low, high - low
 
 
-def percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, float]:
-    """Two percentiles of a flat array; integers up to 16 bits go through a histogram (exact)."""
+def percentiles(values: NDArray[Any], *wanted: float) -> tuple[float, ...]:
+    """Percentiles of a flat array; integers up to 16 bits go through a histogram (exact)."""
     if values.dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
         first = int(values.min())  # microscope offsets make short histograms
         cumulative = np.cumsum(np.bincount(values - values.dtype.type(first)))
-        ranks = [q / 100 * (values.size - 1) for q in (low, high)]
-        bottom, top = (_at_rank(cumulative, rank, first) for rank in ranks)
-        return bottom, top
-    found = np.percentile(values, (low, high))
-    return float(found[0]), float(found[1])
+        ranks = [q / 100 * (values.size - 1) for q in wanted]
+        return tuple(_at_rank(cumulative, rank, first) for rank in ranks)
+    return tuple(float(value) for value in np.percentile(values, wanted))
 
 
 def _at_rank(cumulative: NDArray[Any], rank: float, first: int) -> float:
