@@ -92,6 +92,14 @@ Model = Annotated[
         show_default="nuclei-fluorescence",
     ),
 ]
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other setting; may be given several times.",
+    ),
+]
 Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")]
 Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]
 Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
@@ -59,6 +60,7 @@ def segment(
     ] = None,
     diameter: Annotated[float | None, o.option(PredictSettings, "diameter", metavar="PX")] = None,
     threads: o.Threads = None,
+    others: o.Others = None,
     frames: o.Frames = None,
     overlay: Annotated[
         bool, typer.Option("--movie/--no-movie", help="Write the overlay movie.")
@@ -92,13 +94,15 @@ def segment(
         "min_size": min_size,
         "class_thresholds": class_thresholds and tuple(class_thresholds.split(",")),
     }
-    o.build(LabelSettings(), **changes)  # a value out of range is said before torch is loaded
+    # A value out of range is said before torch is loaded.
+    predict, _ = assigned(others, predict, o.build(LabelSettings(), **changes))
 
     found = find_movies(movies, wanted, every_position=position is None)
     network = load_model(model, saved, recipe)
     before = scale_of(network, base)
     labels = saved.labels if saved else recommended_for(network, base)
     labels = o.build(sized(labels, before, scale_of(network, predict)), **changes)
+    _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
     job = Job(network, predict, labels, parts, frames=frames)
     run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.assignment import assigned
 from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
 from napari_unet.engine.model_files import SUFFIX
@@ -58,6 +59,7 @@ def train(
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
     stain: Annotated[str | None, o.option(TrainSettings, "stain", metavar="TEXT")] = None,
+    others: o.Others = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped training left off.")
     ] = False,
@@ -83,6 +85,7 @@ def train(
         device=device,
         stain=stain,
     )
+    (settings,) = assigned(others, settings)
 
     from napari_unet.engine.annotations import Annotations
     from napari_unet.engine.comparison import in_words
