@@ -527,6 +527,25 @@ def test_a_base_for_other_channels(stack, annotated, two_channel_model):
     assert "takes 2 channels, the movie gives 1" in line
 
 
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({}, ""),
+        ({"filters": (8, 16, 32)}, ""),
+        ({"filters": (8, 16)}, "; filters stay as in base"),
+        (
+            {"border": False, "normalisation": Normalisation(high=90)},
+            "; border and normalisation stay as in base",
+        ),
+    ],
+)
+def test_what_was_chosen_in_vain_beside_a_base_is_said(stack, annotated, toy_model, chosen, said):
+    base = toy_model.renamed("base")
+    settings = TrainSettings(minutes=None, steps=1, crop=32, batch=2, threads=1, **chosen)
+    note = next(train(stack, annotated(0, 1), settings, base=base)).note
+    assert f"; checked on frame 1{said}; frame 1 joins" in note
+
+
 def test_annotations_of_another_movie(stack, annotated):
     shape = (10, 50, 60)
     labels = np.zeros(shape[1:], np.int32)

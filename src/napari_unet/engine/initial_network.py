@@ -42,6 +42,24 @@ def network_outputs(
     return ("object", "border") if settings.border else ("object",)
 
 
+def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
+    """Say which settings were chosen in vain, as they are the base's own; empty where none were."""
+    if base is None:
+        return ""
+    own = {
+        "filters": base.config.filters,
+        "border": "border" in base.config.outputs,
+        "normalisation": base.normalisation,
+    }
+    usual = type(settings)()
+    names = [
+        name
+        for name, value in own.items()
+        if getattr(settings, name) not in (value, getattr(usual, name))
+    ]
+    return f"{' and '.join(names)} stay as in {base.name}" if names else ""
+
+
 def _channels(stack: Stack) -> int:
     return 1 if len(stack.shape) == 3 else stack.shape[1]
 

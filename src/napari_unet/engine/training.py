@@ -19,7 +19,7 @@ from napari_unet.engine.checkpoint import (
 from napari_unet.engine.comparison import replay_scores
 from napari_unet.engine.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.initial_network import check_base, initial_network
+from napari_unet.engine.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.learner import Learner
 from napari_unet.engine.leftovers import clear_leftovers
 from napari_unet.engine.model import Model
@@ -135,6 +135,7 @@ class Run:
         """Draw, learn, check, show, save; until the plan is done or the person stops it."""
         self._begin(annotations, state)
         note = f"training on {self.split.train.describe()}; checked on {self.split.words}"
+        note = "; ".join(filter(None, (note, kept_of_base(self.base, self.settings))))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)
