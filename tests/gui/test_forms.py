@@ -16,6 +16,7 @@ from napari_unet.engine.settings import (
     TrainSettings,
 )
 from napari_unet.gui.forms import SettingsForm
+from napari_unet.gui.number_boxes import DecimalBox
 
 QUICK = hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -96,3 +97,20 @@ def test_fields_left_out_keep_their_value(qtbot):
     qtbot.addWidget(form)
     form.editors["split"].setChecked(False)
     assert form.value() == LabelSettings(threshold=0.8, split=False)
+
+
+def test_presets_fill_the_fields_and_follow_them(qtbot):
+    form = SettingsForm(TrainSettings(), name="train")
+    qtbot.addWidget(form)
+    group = form.editors["augmentation"]
+    assert group.preset.value() == "default"
+    with qtbot.waitSignal(form.valueChanged) as signal:
+        group.preset.setCurrentText("strong")
+    assert signal.args == [TrainSettings(augmentation=Augmentation.preset("strong"))]
+    noise = group.findChild(DecimalBox, "noise")
+    noise.setValue(0.07)
+    assert group.preset.value() == "custom"
+    assert form.value().augmentation == Augmentation.preset("strong").replace(noise=0.07)
+    form.setValue(TrainSettings(augmentation=Augmentation.preset("light")))
+    assert group.preset.value() == "light"
+    assert not hasattr(form.editors["normalisation"], "preset")  # which has none

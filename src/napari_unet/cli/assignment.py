@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
-from napari_unet.engine.settings import Augmentation, Settings
+from napari_unet.engine.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,8 +41,8 @@ def _changed(settings: S, path: Sequence[str], value: Any, word: str) -> S:
         if not isinstance(inner, Settings):
             raise _refused(word, f"{name} is a value of its own")
         value = _changed(inner, rest, value, word)
-    elif isinstance(inner, Augmentation) and isinstance(value, str):
-        value = _preset(value, word)
+    elif isinstance(inner, Settings) and isinstance(value, str):
+        value = _preset(inner, value, word)
     try:
         return settings.replace(**{name: value})
     except ValidationError as error:
@@ -50,11 +50,12 @@ def _changed(settings: S, path: Sequence[str], value: Any, word: str) -> S:
         raise _refused(word, f"{problem[:1].lower()}{problem[1:]}") from error
 
 
-def _preset(name: str, word: str) -> Augmentation:
-    try:
-        return Augmentation.preset(name)  # type: ignore[arg-type]
-    except KeyError:
-        raise _refused(word, "it is none, light, default or strong") from None
+def _preset(settings: S, name: str, word: str) -> S:
+    presets = type(settings).presets()
+    if name not in presets:
+        known = f"it is {' or '.join(presets)}" if presets else _choices((settings,))
+        raise _refused(word, known)
+    return presets[name]
 
 
 def _read(text: str) -> Any:

@@ -24,6 +24,11 @@ class Settings(BaseModel):
         """Give a copy with ``changes``, validated again."""
         return type(self).model_validate({**self.model_dump(), **changes})
 
+    @classmethod
+    def presets(cls) -> dict[str, Self]:
+        """Values that have a name; most settings have none."""
+        return {}
+
     def __repr_args__(self) -> Any:
         """Show only what differs from the defaults."""
         fields = type(self).model_fields
@@ -95,16 +100,21 @@ class Augmentation(Settings):
     cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="How much dimmer single cells are made at most, as a logarithm: 0.7 is half as bright")
 
     @classmethod
-    def preset(cls, name: Literal["none", "light", "default", "strong"]) -> Augmentation:
-        """Named strengths: ``none``, ``light``, ``default``, ``strong``."""
-        return _PRESETS[name]
+    def presets(cls) -> dict[str, Self]:
+        """Give the strengths ``none``, ``light``, ``default`` and ``strong``."""
+        return {name: cls(**changes) for name, changes in _STRENGTHS.items()}
+
+    @classmethod
+    def preset(cls, name: Literal["none", "light", "default", "strong"]) -> Self:
+        """Give one of the `presets`."""
+        return cls.presets()[name]
 
 
-_PRESETS = {
-    "none": Augmentation(flip=False, rotate=0, zoom_low=1, zoom_high=1, elastic=0, brightness=0, contrast=0, gamma=0, noise=0, blur=0),
-    "light": Augmentation(rotate=0, zoom_low=0.9, zoom_high=1.1, elastic=0, brightness=0.05, contrast=0.1, gamma=0.1, noise=0.02, blur=0),
-    "default": Augmentation(),
-    "strong": Augmentation(zoom_low=0.5, zoom_high=2.0, elastic=4, brightness=0.3, contrast=0.5, gamma=0.5, noise=0.1, blur=2),
+_STRENGTHS: dict[str, dict[str, Any]] = {
+    "none": {"flip": False, "rotate": 0, "zoom_low": 1, "zoom_high": 1, "elastic": 0, "brightness": 0, "contrast": 0, "gamma": 0, "noise": 0, "blur": 0},
+    "light": {"rotate": 0, "zoom_low": 0.9, "zoom_high": 1.1, "elastic": 0, "brightness": 0.05, "contrast": 0.1, "gamma": 0.1, "noise": 0.02, "blur": 0},
+    "default": {},
+    "strong": {"zoom_low": 0.5, "zoom_high": 2.0, "elastic": 4, "brightness": 0.3, "contrast": 0.5, "gamma": 0.5, "noise": 0.1, "blur": 2},
 }
 
 

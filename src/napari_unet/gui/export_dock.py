@@ -24,8 +24,9 @@ from napari_unet.engine.formats import (
 from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.cells_panel import CellsPanel
 from napari_unet.gui.dock import Dock
+from napari_unet.gui.editors import ChoiceEditor
 from napari_unet.gui.export_target import ExportTarget
-from napari_unet.gui.forms import ChoiceEditor, SettingsForm
+from napari_unet.gui.forms import SettingsForm
 from napari_unet.gui.job import Task
 from napari_unet.gui.label_frames import LabelFrames, frozen_by_hand
 from napari_unet.gui.layer_menu import LabelsMenu

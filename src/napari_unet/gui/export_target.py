@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.forms import CheckEditor
+from napari_unet.gui.editors import CheckEditor
 from napari_unet.gui.layer_menu import LabelsMenu
 from napari_unet.gui.parts import Column, add_field, allow, button, form_rows, row
 

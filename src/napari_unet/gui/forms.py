@@ -9,21 +9,23 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Settings
 from napari_unet.gui.disclosure import Disclosure
+from napari_unet.gui.editors import CheckEditor, ChoiceEditor, TextEditor
 from napari_unet.gui.number_boxes import DecimalBox, WholeBox
 from napari_unet.gui.parts import add_field, form_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_CUSTOM = "custom"  # what is none of the presets
 Editor = Any  # a QWidget with value(), setValue() and valueChanged
 
 
@@ -61,7 +63,7 @@ class SettingsForm(QWidget):
         kind = type(settings)
         shown = tuple(kind.model_fields if fields is None else fields)
         self.editors: dict[str, Editor] = {}
-        in_sight, advanced = form_rows(), QWidget(self)
+        self.rows, advanced = form_rows(), QWidget(self)
         advanced_rows = form_rows(advanced)
         for field in shown:
             info = kind.model_fields[field]
@@ -72,10 +74,10 @@ class SettingsForm(QWidget):
             editor.valueChanged.connect(self._on_edit)
             self.editors[field] = editor
             hidden = _extra(info).get("advanced") if plain is None else field not in plain
-            _add_row(advanced_rows if hidden else in_sight, info, editor)
+            _add_row(advanced_rows if hidden else self.rows, info, editor)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(in_sight)
+        column.addLayout(self.rows)
         if advanced_rows.rowCount():
             column.addWidget(Disclosure(more, advanced))
         else:
@@ -117,85 +119,23 @@ class SettingsForm(QWidget):
         self.valueChanged.emit(self._settings)
 
 
-class TextEditor(QLineEdit):
-    """A line that holds any value that can be typed: numbers, lists of numbers, words."""
-
-    valueChanged = Signal(object)
-
-    def __init__(self, annotation: Any, hint: str = "") -> None:
-        super().__init__()
-        self._adapter = TypeAdapter(annotation)
-        self._annotation = annotation
-        self.setPlaceholderText(hint)
-        self.textEdited.connect(self.valueChanged.emit)
-
-    def value(self) -> Any:
-        """Give the typed value; ValueError with what was expected."""
-        text = self.text().strip()
-        if self._annotation is str:
-            return text
-        words: Any = text or (() if get_origin(self._annotation) is tuple else None)
-        a_number = text.lstrip("-").replace(".", "", 1).isdigit()
-        if "," in text or (_wants_tuple(self._annotation) and a_number):
-            words = tuple(part.strip() for part in text.split(",") if part.strip())
-        try:
-            return self._adapter.validate_python(words)
-        except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"].lower()) from error
-
-    def setValue(self, value: Any) -> None:
-        """Show ``value``."""
-        many = isinstance(value, tuple)
-        self.setText("" if value is None else ", ".join(map(str, value)) if many else str(value))
-
-
-class ChoiceEditor(QComboBox):
-    """One of a few words."""
-
-    valueChanged = Signal(object)
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        super().__init__()
-        for word in words:
-            self.addItem(_spoken(word), word)
-        self.currentIndexChanged.connect(lambda _: self.valueChanged.emit(self.value()))
-
-    def value(self) -> str:
-        """Give the chosen word, as the settings spell it."""
-        return str(self.currentData())
-
-    def setValue(self, value: str) -> None:
-        """Choose ``value``."""
-        self.setCurrentIndex(self.findData(value))
-
-
-class CheckEditor(QCheckBox):
-    """Yes or no."""
-
-    valueChanged = Signal(object)
-
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text)
-        self.toggled.connect(self.valueChanged.emit)
-
-    def value(self) -> bool:
-        """Whether it is ticked."""
-        return self.isChecked()
-
-    def setValue(self, value: bool) -> None:
-        """Tick it or not."""
-        self.setChecked(value)
-
-
 class GroupEditor(Disclosure):
-    """A settings value inside another one."""
+    """A settings value inside another one, with its presets where it has some."""
 
     valueChanged = Signal(object)
 
     def __init__(self, title: str, settings: Settings) -> None:
         self._form = SettingsForm(settings)
+        self._presets = type(settings).presets()
         super().__init__(title, self._form)
-        self._form.valueChanged.connect(self.valueChanged.emit)
+        if self._presets:
+            self.preset = ChoiceEditor((*self._presets, _CUSTOM))
+            self.preset.setObjectName("preset")
+            self.preset.setToolTip("Sets all fields below")
+            self._form.rows.insertRow(0, "Preset", self.preset)
+            self._show_preset(settings)
+            self.preset.valueChanged.connect(self._on_preset)
+        self._form.valueChanged.connect(self._on_form)
 
     def value(self) -> Any:
         """Give the inner settings."""
@@ -204,6 +144,20 @@ class GroupEditor(Disclosure):
     def setValue(self, value: Settings) -> None:
         """Show the inner settings."""
         self._form.setValue(value)
+
+    def _on_form(self, value: Settings) -> None:
+        if self._presets:
+            self._show_preset(value)
+        self.valueChanged.emit(value)
+
+    def _on_preset(self, name: str) -> None:
+        if name in self._presets:
+            self._form.setValue(self._presets[name])
+
+    def _show_preset(self, value: Settings) -> None:
+        name = next((n for n, preset in self._presets.items() if preset == value), _CUSTOM)
+        with signals_blocked(self.preset):
+            self.preset.setValue(name)
 
 
 def _editor(info: FieldInfo, value: Any) -> Editor:
@@ -245,27 +199,12 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _wants_tuple(annotation: Any) -> bool:
-    return get_origin(annotation) is tuple or any(_wants_tuple(a) for a in get_args(annotation))
-
-
 def _bound(info: FieldInfo, name: str) -> Any:
     return next((getattr(m, name) for m in info.metadata if hasattr(m, name)), None)
 
 
 def _extra(info: FieldInfo) -> dict[str, Any]:
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-
-
-def _spoken(word: str) -> str:
-    known = {
-        "cpu": "CPU",
-        "cuda": "CUDA (NVIDIA)",
-        "mps": "MPS (Apple)",
-        "bce_dice": "BCE + Dice",
-        "bce": "BCE",
-    }
-    return known.get(word, word.replace("_", " "))
 
 
 def _add_row(rows: QFormLayout, info: FieldInfo, editor: Editor) -> None:

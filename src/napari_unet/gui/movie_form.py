@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_unet.engine.formats import MOVIE_FORMATS
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.gui.disclosure import Disclosure
-from napari_unet.gui.forms import CheckEditor, ChoiceEditor, SettingsForm
+from napari_unet.gui.editors import CheckEditor, ChoiceEditor
+from napari_unet.gui.forms import SettingsForm
 from napari_unet.gui.kept_links import KeptLinks
 from napari_unet.gui.label_frames import LabelFrames
 from napari_unet.gui.layer_menu import LabelsMenu
