@@ -94,3 +94,14 @@ def test_labels_are_made_with_what_was_set(world, tmp_path, run):
     assert len((out / "objects.csv").read_text(encoding="utf-8-sig").splitlines()) == 1
     noted = json.loads((out / "labels.tif.json").read_text(encoding="utf-8"))
     assert '"max_size": 1' in json.dumps(noted)
+
+
+def test_movie_and_table_are_made_with_what_was_set(world, tmp_path, run):
+    out = tmp_path / "out"
+    answer = run(
+        "export", world.movie, world.truth, "--out", out, "--no-labels",
+        "--set", "high=90", "--set", "background_reach=20",
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    assert '"high": 90' in (out / "overlay.mp4.json").read_text(encoding="utf-8")
+    assert '"background_reach": 20' in (out / "objects.csv.json").read_text(encoding="utf-8")

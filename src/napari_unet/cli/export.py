@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.assignment import assigned
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
@@ -108,6 +109,7 @@ def export(
     ] = None,
     zoom: Annotated[float | None, o.option(OverlaySettings, "zoom", metavar="F")] = None,
     quality: Annotated[int | None, o.option(OverlaySettings, "quality", metavar="N")] = None,
+    others: o.Others = None,
     axes: o.Axes = None,
     channel: o.Channel = None,
     z: o.Z = None,
@@ -128,7 +130,7 @@ def export(
         opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
         show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), zoom=zoom, quality=quality,
     )  # fmt: skip
-    columns = o.build(TableSettings(), ring=ring)
+    look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
 
     from napari_unet.engine.outputs import check_positions
