@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data"))
 HELA = DATA / "Fluo-N2DL-HeLa"  # of the Cell Tracking Challenge
 DSB = DATA / "dsb2018_fluo"
+SHARES, ERRORS = ("seg", "iou", "f1"), ("missed", "invented", "merged", "split")  # per 100 cells
+SCORE_HEAD = ("SEG", "IoU", "F1@0.5", *ERRORS)
+
+
+def score_cells(score: Callable[[str], float]) -> tuple[str, ...]:
+    """Give the cells of a row under SCORE_HEAD, of scores by their names."""
+    return (*(f"{score(name):.3f}" for name in SHARES), *(f"{score(name):.1f}" for name in ERRORS))
 
 
 def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -15,6 +15,7 @@ split as ours are; it was trained on DSB 2018, perhaps on these images too.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 from scipy import ndimage
 from skimage.transform import resize
 
-from _page import DATA, DSB, ROOT, markdown, write_between_markers
+from _page import DATA, DSB, ROOT, SCORE_HEAD, markdown, score_cells, write_between_markers
 from napari_unet.engine.cell_size import recommended_for
 from napari_unet.engine.labels import label_frame
 from napari_unet.engine.metrics import frame_scores, pool
@@ -45,8 +46,6 @@ HALF, FIELD = 0.5, 8
 PEER = DATA / "bioimageio_unet2d_nuclei_broad" / "weights.pt"
 PEER_MULTIPLE, SPECK = 16, 20
 Pair = tuple[np.ndarray, np.ndarray]
-SHOWN = ("seg", "iou", "f1")
-ERRORS = ("missed", "invented", "merged", "split")
 
 
 def enlarged(image: np.ndarray, labels: np.ndarray) -> Pair:
@@ -114,8 +113,7 @@ def peer_scores(pairs: Iterable[Pair]) -> Scores:
 
 def row(words: str, found: Scores) -> tuple[str, ...]:
     """Give a row of the table."""
-    figures = [f"{getattr(found, key):.3f}" for key in SHOWN]
-    cells = (words, *figures, *(f"{getattr(found, key):.1f}" for key in ERRORS))
+    cells = (words, *score_cells(partial(getattr, found)))
     print(cells, flush=True)
     return cells
 
@@ -143,7 +141,7 @@ def main() -> None:
         )
     ]
     rows.append(row("a U-Net of bioimage.io, images kept aside", peer_scores(aside)))
-    head = ("bundled model, untouched, DSB 2018", "SEG", "IoU", "F1@0.5", *ERRORS)
+    head = ("bundled model, untouched, DSB 2018", *SCORE_HEAD)
     write_between_markers("bench:bundled", markdown(head, rows))
 
 

@@ -23,7 +23,7 @@ import tifffile
 import torch
 
 from _interleave import interleave, ratio, timed
-from _page import HELA, markdown, write_between_markers, write_row
+from _page import HELA, SCORE_HEAD, markdown, score_cells, write_between_markers, write_row
 from napari_unet.engine.devices import physical_cores
 from napari_unet.engine.heap import keep_heap
 from napari_unet.engine.learner import Learner
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 FIVE = "0,8,16,24,32"
 ONE = "16"
 BATCH, CROP = 6, 128
-ERRORS = ("missed", "invented", "merged", "split")  # per 100 cells
-HEAD = ("HeLa 01, frames not learned from", "SEG", "IoU", "F1@0.5", *ERRORS)
+HEAD = ("HeLa 01, frames not learned from", *SCORE_HEAD)
 
 
 def step_ratios(rounds: int) -> str:
@@ -136,8 +135,7 @@ def scores(work: Path, only: str | None) -> Iterator[tuple[str, ...]]:
         truth = HELA / "01_ST" / "SEG"
         how = ("--border", "25", "--exclude", FIVE, "--json")
         found = json.loads(_cli("evaluate", out / "labels.tif", truth, *how))
-        shares = [f"{found[key]:.3f}" for key in ("seg", "iou", "f1")]
-        yield words, *shares, *(f"{found[key]:.1f}" for key in ERRORS)
+        yield words, *score_cells(found.__getitem__)
 
 
 def _cli(*arguments: object) -> str:
