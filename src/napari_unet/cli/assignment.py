@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
+from napari_unet.cli.words import first_problem
 from napari_unet.engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def _changed(settings: S, path: Sequence[str], value: Any, word: str) -> S:
     try:
         return settings.replace(**{name: value})
     except ValidationError as error:
-        problem = error.errors()[0]["msg"]
-        raise _refused(word, f"{problem[:1].lower()}{problem[1:]}") from error
+        raise _refused(word, first_problem(error)) from error
 
 
 def _preset(settings: S, name: str, word: str) -> S:

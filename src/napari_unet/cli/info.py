@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.engine.model_files import bundled_models, own_models
+from napari_unet.engine.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack import Stack
 
 _IN_JSON = ("settings", "plan")  # of a training: long, and for programs
-MODEL_SUFFIXES = (".safetensors", ".pth", ".pt")
+MODEL_SUFFIXES = (SUFFIX, ".pth", ".pt")
 
 
 def info(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from napari_unet.cli import options as o
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.model_files import bundled_models, find_model, library, own_models
+from napari_unet.engine.model_files import bundled_models, library, own_models
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def models(as_json: o.AsJson = False) -> None:
     """List the models that have a name: bundled ones, and your own."""
     bundled, own = bundled_models(), own_models()
-    found = [_about(name, "bundled") for name in bundled]
-    found += [_about(name, "mine") for name in own if name not in bundled]
+    found = [_about(name, "bundled", path) for name, path in bundled.items()]
+    found += [_about(name, "mine", path) for name, path in own.items() if name not in bundled]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -26,20 +29,15 @@ def models(as_json: o.AsJson = False) -> None:
         typer.echo(f"Your own are found by name in {library()}")
 
 
-def _about(name: str, origin: str) -> dict[str, Any]:
+def _about(name: str, origin: str, path: Path) -> dict[str, Any]:
     from napari_unet.engine.model import Model
 
+    values = {"name": name, "origin": origin, "file": str(path)}
     try:
-        model = Model.load(name)
+        model = Model.load(path)
     except BadInput as error:  # one damaged file hides no other model
-        return {"name": name, "origin": origin, "problem": str(error)}
-    return {
-        "name": name,
-        "origin": origin,
-        "file": str(find_model(name)),
-        "sha256": model.sha256,
-        "card": model.card,
-    }
+        return {**values, "problem": str(error)}
+    return {**values, "sha256": model.sha256, "card": model.card}
 
 
 def _words(values: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
+from napari_unet.cli.words import first_problem
 from napari_unet.engine.recipe import Recipe
 from napari_unet.engine.settings import (
     Device,
@@ -42,7 +43,7 @@ def build(base: S, **options: Any) -> S:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         value = given.get(name, first.get("input"))
         raise typer.BadParameter(
-            f"--{name.replace('_', '-')} {value}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+            f"--{name.replace('_', '-')} {value}: {first_problem(error)}"
         ) from error
 
 

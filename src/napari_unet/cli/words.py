@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def in_words(error: Exception) -> str:
@@ -14,3 +19,9 @@ def in_words(error: Exception) -> str:
         f"{line}. This was not foreseen; please report it with the output of "
         "napari-unet --debug followed by the same command."
     )
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say what is wrong with the first value that settings refused."""
+    problem = error.errors()[0]["msg"]
+    return f"{problem[:1].lower()}{problem[1:]}"
