@@ -13,6 +13,8 @@ def test_areas_come_in_the_order_of_the_ids():
     labels[2:4, 3:6] = 7
     labels[10:20, 10:20] = 2
     assert areas_of(labels).tolist() == [100, 6]
+    labels[30:35, 30:35] = 65535  # the background brush
+    assert areas_of(labels).tolist() == [100, 6]
     assert areas_of(np.zeros((4, 4), np.uint16)).size == 0
 
 

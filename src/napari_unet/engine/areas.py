@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.label_ids import BACKGROUND_ID
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def areas_of(labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Areas of the objects of a frame (Y, X), in the order of their ids."""
+    """Areas of the objects of a frame (Y, X), in the order of their ids; the brush is none."""
     areas = np.bincount(labels.ravel())[1:]
+    areas[BACKGROUND_ID - 1 : BACKGROUND_ID] = 0
     return areas[areas > 0]
 
 

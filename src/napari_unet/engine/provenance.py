@@ -13,7 +13,6 @@ import numpy as np
 from napari_unet import __version__
 from napari_unet.engine.areas import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.class_scores import class_pieces
-from napari_unet.engine.label_ids import BACKGROUND_ID
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
@@ -33,10 +32,7 @@ def typical_diameter(annotations: Annotations) -> float:
     """
     if annotations.classes:
         return _typical_piece(annotations)
-    areas = [
-        areas_of(frame.labels[frame.supervised & (frame.labels != BACKGROUND_ID)])
-        for frame in annotations.frames.values()
-    ]
+    areas = [areas_of(frame.labels[frame.supervised]) for frame in annotations.frames.values()]
     sizes = np.concatenate(areas) if areas else np.zeros(0, np.int64)
     return median_diameter(sizes) if sizes.size else _DEFAULT_DIAMETER
 

@@ -134,8 +134,8 @@ class Run:
     ) -> Generator[TrainStep, TrainInput | None, Model]:
         """Draw, learn, check, show, save; until the plan is done or the person stops it."""
         self._begin(annotations, state)
-        note = f"training on {self.split.train.describe()}; checked on {self.split.words}"
-        note = "; ".join(filter(None, (note, kept_of_base(self.base, self.settings))))
+        begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
+        note = "; ".join(filter(None, (begun, kept_of_base(self.base, self.settings))))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)

@@ -9,7 +9,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.words import counted
-from napari_unet.gui.layers import BACKGROUND
 from napari_unet.gui.parts import Column, Hint
 from napari_unet.gui.size_hint import SizeHint
 
@@ -68,9 +67,7 @@ def _cells_in(live: LiveLabels, frame: int) -> tuple[str, NDArray[np.integer]]:
 
     if not seen(live.probabilities, frame):
         return "This frame is not segmented yet.", _NONE
-    labels = np.array(live[frame])
-    labels[labels == BACKGROUND] = 0
-    areas = areas_of(labels)
+    areas = areas_of(np.asarray(live[frame]))
     what = counted(len(areas), "class", "classes") if live.classes else counted(len(areas), "cell")
     where = "this frame" if live.computed(frame) else "the part of this frame that was on screen"
     return f"{what} in {where}.", areas
