@@ -546,6 +546,24 @@ def test_what_was_chosen_in_vain_beside_a_base_is_said(stack, annotated, toy_mod
     assert f"; checked on frame 1{said}; frame 1 joins" in note
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_batch_norm_keeps_the_statistics_of_the_base(stack, annotated, toy_model, frozen):
+    settings = TINY.replace(freeze_norm=frozen)
+    _, child = finish(train(stack, annotated(0, 1), settings, base=toy_model))
+
+    def same(ending):
+        before, after = (m.network.state_dict() for m in (toy_model, child))
+        return [torch.equal(before[k], after[k]) for k in before if k.endswith(ending)]
+
+    assert set(same(("running_mean", "running_var"))) == {frozen}
+    assert not all(same("weight"))
+
+
+def test_a_new_network_has_no_statistics_to_keep(stack, annotated):
+    line = refused(stack, annotated(0, 1), TINY.replace(freeze_norm=True))
+    assert "expected a model to start from" in line
+
+
 def test_annotations_of_another_movie(stack, annotated):
     shape = (10, 50, 60)
     labels = np.zeros(shape[1:], np.int32)

@@ -64,8 +64,16 @@ def _channels(stack: Stack) -> int:
     return 1 if len(stack.shape) == 3 else stack.shape[1]
 
 
-def check_base(stack: Stack, base: Model | None, classes: tuple[int, ...] = ()) -> None:
+def check_base(
+    stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
+) -> None:
     """Refuse a base for other channels than the movie's, or other ``classes`` than the labels'."""
+    if settings.freeze_norm and base is None:
+        raise BadInput(
+            "batch norm is to be frozen in a new network",
+            "a model to start from, whose statistics are kept",
+            "choose a model, or turn freeze_norm off",
+        )
     _check_classes(base, classes)
     if base and base.config.in_channels != _channels(stack):
         raise BadInput(

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from napari_unet.engine.devices import has_cpu_bf16
 from napari_unet.engine.losses import masked_loss, targets
@@ -46,7 +47,7 @@ class Learner:
         """Take one step at a learning rate; give the loss before it."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.network.train()
+        self._start_to_train()
         image = batch.image.contiguous(memory_format=self._layout)
         config = self.network.config
         wanted = targets(batch.labels, config.outputs)
@@ -68,6 +69,13 @@ class Learner:
         self._scaler.update()
         self._follow(step)
         return float(loss.detach())
+
+    def _start_to_train(self) -> None:
+        self.network.train()
+        if self.settings.freeze_norm:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
+                    layer.eval()
 
     def forget_gradients(self) -> None:
         """Free what an interrupted step left behind."""

@@ -138,6 +138,7 @@ class TrainSettings(Settings):
     learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the one-cycle schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
+    freeze_norm: bool = Field(False, title="Freeze batch norm", description="Keep the statistics of the model it starts from; they then do not vary from batch to batch", json_schema_extra=ADVANCED)
     crop: int | None = Field(None, ge=32, le=2048, multiple_of=16, title="Crop", description="Edge of a training crop; empty for automatic", json_schema_extra={"unit": "px", **ADVANCED})
     batch: int | None = Field(None, ge=1, le=512, title="Batch", description="Crops per step; empty for automatic", json_schema_extra=ADVANCED)
     augmentation: Augmentation = Field(Augmentation(), title="Augmentation", json_schema_extra=ADVANCED)

@@ -100,7 +100,7 @@ def train(
     annotations = annotations.without_edge(settings.edge)
     annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
     annotations.check()
-    check_base(stack, base, annotations.classes)
+    check_base(stack, settings, base, annotations.classes)
     split = keep_aside(annotations, settings.validation)
     if "aside" in state:  # what it has learned from since must not be checked on
         split = Aside(**state["aside"]).part(annotations)
