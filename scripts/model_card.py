@@ -29,7 +29,8 @@ def page(model: Model) -> str:
         f"- **Network:** U-Net, filters {filters}, outputs {', '.join(model.config.outputs)}",
         f"- **Typical diameter:** {card['diameter']} px; give that of your cells with `--diameter`",
         f"- **Normalisation:** {model.normalisation!r}",
-        f"- **Labels:** threshold {labels.threshold}, smallest cell {labels.min_size} px",
+        f"- **Labels:** threshold {labels.threshold}, split {labels.split_strength}, "
+        f"smallest cell {labels.min_size} px",
         f"- **sha256:** `{model.sha256}`",
         "",
         "On the training data's images kept aside (every sixth). They also chose the weights",

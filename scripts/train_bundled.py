@@ -100,6 +100,7 @@ NEAR = Augmentation(
 )
 USUAL = Normalisation()
 FAR = {"bright": 1, "lit": 1, "lit again": 1, "lit, dim cells": 1}
+MIDDLE = {**FAR, "near": 4, "wide": 4}
 STAGES = {
     "new": Stage(75, FIRST, learning_rate=None, normalisation=USUAL),
     "sizes": Stage(18, THEN, {"new": 1}, None, USUAL),
@@ -111,10 +112,10 @@ STAGES = {
     "lit, dim cells": Stage(7, LIT.replace(cells=2.0), {"lit again": 1}),
     "near": Stage(30, NEAR, FAR),
     "wide": Stage(35, NEAR, {"near": 1}, freeze_norm=True, widened=1),
-    "half wide": Stage(27, NEAR, {**FAR, "near": 4, "wide": 4}, freeze_norm=True, widened=2),
-    "narrow": Stage(18, NEAR, {**FAR, "near": 4, "wide": 4}, freeze_norm=True),
+    "half wide": Stage(27, NEAR, MIDDLE, freeze_norm=True, widened=2),
+    "narrow": Stage(18, NEAR, MIDDLE, freeze_norm=True),
 }
-BUNDLED = {**FAR, "near": 4, "wide": 8, "half wide": 4, "narrow": 4}
+BUNDLED = {**MIDDLE, "wide": 8, "half wide": 4, "narrow": 4}
 SMALL, LARGE = 18.0, 32.0  # px across: such nuclei are shown enlarged and reduced as well
 # The threshold lies between what suits the images kept aside (0.6) and HeLa (0.5).
 LABELS = {"threshold": 0.56, "split_strength": 0.4, "min_size": 15}
@@ -262,10 +263,8 @@ def learn(arguments: argparse.Namespace, stage: Stage, base: Model | None) -> Mo
             logger.info("kept aside: %s", step.validation)
 
 
-def mean(models: Mapping[str, Model], shares: Mapping[str, int]) -> Model | None:
+def mean(models: Mapping[str, Model], shares: Mapping[str, int]) -> Model:
     """Give a model with the mean weights: of all some strength (Wortsman et al. 2022)."""
-    if not shares:
-        return None
     last = models[list(shares)[-1]]
     network, total = copy.deepcopy(last.network), sum(shares.values())
     each = [(models[name].network.state_dict(), share / total) for name, share in shares.items()]
@@ -307,10 +306,9 @@ def main() -> None:
     models: dict[str, Model] = {}
     for name, stage in STAGES.items():
         logger.info("%s", name)
-        models[name] = learn(arguments, stage, mean(models, stage.start))
-    model = mean(models, BUNDLED)
-    assert model is not None
-    model = finished(model, arguments.folder)
+        base = mean(models, stage.start) if stage.start else None
+        models[name] = learn(arguments, stage, base)
+    model = finished(mean(models, BUNDLED), arguments.folder)
     logger.info("%s", model.save(arguments.out))
     logger.info("%s", model.card)
 
