@@ -205,3 +205,12 @@ def test_the_verdict_says_so_when_it_got_worse(change, words, worse):
     assert line.startswith(words) and told is worse
     assert ("Revert" in line) is worse
     assert "trained on" in figures and "0.900" in figures
+
+
+def test_the_verdict_tells_the_overlap_where_as_many_cells_are_right():
+    record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
+    line, _, _ = verdict(record)
+    assert "before and now: 90 right" in line
+    assert "90.0 % before, 95.7 % now" in line
+    line, _, _ = verdict({**record, "after": SCORES | {"right": 95.0, "missed": 5.0}})
+    assert "before: 90 right" in line and "Now: 95 right" in line and "Overlap" not in line

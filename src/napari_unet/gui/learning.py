@@ -152,10 +152,7 @@ def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
             f"{word}, checked on {checked}. Before: {_in_words(before)}. Now: {_in_words(after)}."
         )
     else:
-        line = (
-            f"{word}, checked on {checked}. Of 100 cells, before: {_per_hundred(before)}. "
-            f"Now: {_per_hundred(after)}."
-        )
+        line = f"{word}, checked on {checked}. {_both_in_words(before, after)}"
     if worse:
         line += " Revert takes you back to the former model."
     return line, figures, worse
@@ -173,6 +170,18 @@ def _in_words(scores: dict[str, Any]) -> str:
     if scores.get("classes"):
         return classes_in_words(Scores(**scores))
     return f"of 100 cells {_per_hundred(scores)}"
+
+
+def _both_in_words(before: dict[str, float], after: dict[str, float]) -> str:
+    """Of 100 cells before and now; where that is the same, how well they overlap."""
+    was, now = _per_hundred(before), _per_hundred(after)
+    if was != now:
+        return f"Of 100 cells, before: {was}. Now: {now}."
+    return (
+        f"Of 100 cells, before and now: {now}. "
+        f"Overlap with your cells: {100 * before['seg']:.1f} % before, "
+        f"{100 * after['seg']:.1f} % now."
+    )
 
 
 def _per_hundred(scores: dict[str, float]) -> str:
