@@ -211,6 +211,6 @@ def test_the_verdict_tells_the_overlap_where_as_many_cells_are_right():
     record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
     line, _, _ = verdict(record)
     assert "before and now: 90 right" in line
-    assert "90.0 % before, 95.7 % now" in line
+    assert "90.0\u00a0% before, 95.7\u00a0% now" in line
     line, _, _ = verdict({**record, "after": SCORES | {"right": 95.0, "missed": 5.0}})
     assert "before: 90 right" in line and "Now: 95 right" in line and "Overlap" not in line

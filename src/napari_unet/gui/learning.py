@@ -179,8 +179,8 @@ def _both_in_words(before: dict[str, float], after: dict[str, float]) -> str:
         return f"Of 100 cells, before: {was}. Now: {now}."
     return (
         f"Of 100 cells, before and now: {now}. "
-        f"Overlap with your cells: {100 * before['seg']:.1f} % before, "
-        f"{100 * after['seg']:.1f} % now."
+        f"Overlap with your cells: {100 * before['seg']:.1f}\u00a0% before, "
+        f"{100 * after['seg']:.1f}\u00a0% now."
     )
 
 
