@@ -33,16 +33,16 @@ def page(model: Model) -> str:
         f"smallest cell {labels.min_size} px",
         f"- **sha256:** `{model.sha256}`",
         "",
-        "On the training data's images kept aside (every sixth). They also chose the weights",
-        "and the label settings, the latter and the normalisation with an eye on HeLa 01 of the",
-        "Cell Tracking Challenge, too, so new images will score a little lower:",
+        "On the training data's images kept aside (every sixth). They also chose the weights,",
+        "the normalisation and the label settings, with an eye on HeLa 01 of the Cell Tracking",
+        "Challenge, so new images will score a little lower:",
         "",
         "| IoU | SEG | F1@0.5 |",
         "|---|---|---|",
         "| " + " | ".join(str(card[_SCORES][key]) for key in ("iou", "seg", "f1")) + " |",
         "",
-        "Scores on movies it has never seen: `docs/benchmarks.md`. It carries eight crops of its",
-        "training images (CC0), so that a fine-tuned copy can be checked for what it forgot.",
+        "Scores on movies it never learned from: `docs/benchmarks.md`. It carries eight crops of",
+        "its training images (CC0), so that a fine-tuned copy can be checked for what it forgot.",
     ]
     return "\n".join(lines) + "\n"
 
