@@ -197,9 +197,9 @@ def world(folder: Path, stage: Stage) -> tuple[Stack, Annotations, tuple[int, ..
     aside: list[int] = []
     for number, (image, labels) in enumerate(read(folder)):
         kept = number % KEPT_ASIDE == 0
+        wide = not kept and stage.widened and number % stage.widened == 0
         whole = normaliser(image)[0]
         for sized, ids_there in ((whole, labels), *([] if kept else scaled(whole, labels))):
-            wide = not kept and stage.widened and number % stage.widened == 0
             outlines = widened(ids_there) if wide else ids_there
             for part, ids, supervised in canvases(sized, outlines, mirror=not kept):
                 if part.min() == part.max():
