@@ -26,7 +26,7 @@ test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
 	OMP_NUM_THREADS=1 $(XVFB) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 readers: $(READERS)/.installed $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
-	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/test_read_back.py tests/engine/test_ctc.py tests/engine/test_metrics.py
+	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/export/test_read_back.py tests/engine/export/formats/test_ctc.py tests/engine/labels/test_scores.py
 
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .

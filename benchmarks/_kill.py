@@ -14,7 +14,11 @@ _KINDS = multiprocessing.get_all_start_methods()
 _CONTEXT = multiprocessing.get_context("forkserver" if "forkserver" in _KINDS else "spawn")
 if "forkserver" in _KINDS:  # torch is imported once, and has computed nothing when it forks
     _CONTEXT.set_forkserver_preload(
-        ["napari_unet.engine.training", "napari_unet.engine.predictor", "napari_unet.sample_data"]
+        [
+            "napari_unet.engine.training.training",
+            "napari_unet.engine.prediction.predictor",
+            "napari_unet.sample.movie",
+        ]
     )
 
 _FIRST_BEAT = 0.05  # s

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from _kill import Killed, kill, run
-from napari_unet.engine.model import Model
-from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.prediction import predict, prediction_key, probabilities_shape
+from napari_unet.engine.prediction.predictor import open_predictor
+from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import PredictSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,13 @@ import numpy as np
 import tifffile
 
 from _kill import Killed, kill
-from napari_unet.engine.corrections import Corrections
-from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.session_folder import SessionFolder
-from napari_unet.engine.sheets import Sheet
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import SMALL, sample_movie
+from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.annotations.edit_masks import Sheet
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.session_folder import SessionFolder
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

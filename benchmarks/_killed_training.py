@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from _kill import Killed, kill, run
-from napari_unet.engine.annotations import Annotations
-from napari_unet.engine.checkpoint import load_checkpoint
+from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.training import train
-from napari_unet.sample_data import SMALL, sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.training.checkpoint import load_checkpoint
+from napari_unet.engine.training.training import train
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

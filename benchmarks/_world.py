@@ -17,14 +17,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from _page import HELA
 from _peers import eager, monai_window, nnunet_scheme
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.metrics import frame_scores, pool
-from napari_unet.engine.model import Model
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probability import encode_logits
+from napari_unet.engine.labels.codes import encode_logits
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.labels.scores import frame_scores, pool
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.settings import PredictSettings
-from napari_unet.engine.unet import UNet
-from napari_unet.sample_data import sample_movie
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

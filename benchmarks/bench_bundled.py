@@ -23,14 +23,14 @@ from scipy import ndimage
 from skimage.transform import resize
 
 from _page import DATA, DSB, ROOT, SCORE_HEAD, markdown, score_cells, write_between_markers
-from napari_unet.engine.cell_size import recommended_for
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.metrics import frame_scores, pool
-from napari_unet.engine.model import Model
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probability import encode
+from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.labels.scores import frame_scores, pool
+from napari_unet.engine.network.cell_size import recommended_for
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.settings import LabelSettings, PredictSettings
-from napari_unet.engine.unet import pad_to_multiple
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from train_bundled import KEPT_ASIDE, NAME, diameter, read
@@ -38,7 +38,7 @@ from train_bundled import KEPT_ASIDE, NAME, diameter, read
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_unet.engine.metrics import Scores
+    from napari_unet.engine.labels.scores import Scores
 
 LARGE, ACROSS, FIELD = 40, 62, 8
 PEER = DATA / "bioimageio_unet2d_nuclei_broad" / "weights.pt"

@@ -49,11 +49,11 @@ def slider(shape: tuple[int, int], ticks: int, frames: int) -> tuple[float, floa
     import numpy as np
     from qtpy.QtWidgets import QApplication
 
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.probability import decode, encode
-    from napari_unet.gui.labelling import show_labels
-    from napari_unet.gui.session import Session
-    from napari_unet.sample_data import sample_movie
+    from napari_unet.engine.labels.codes import decode, encode
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.gui.session.labelling import show_labels
+    from napari_unet.gui.session.session import Session
+    from napari_unet.sample.movie import sample_movie
 
     movie, truth = sample_movie(frames=1, shape=shape)
     noise = np.random.default_rng(0).normal(0, 0.05, truth.shape)

@@ -23,13 +23,13 @@ from skimage.segmentation import watershed
 
 from _interleave import interleave, ratio, timed
 from _page import HELA, markdown, write_between_markers
-from napari_unet.engine.labels import frame_basins, label_frame
-from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.metrics import frame_scores, pool
-from napari_unet.engine.probabilities import Probabilities
-from napari_unet.engine.probability import encode_logits, threshold_code
+from napari_unet.engine.labels.codes import encode_logits, threshold_code
+from napari_unet.engine.labels.labels import frame_basins, label_frame
+from napari_unet.engine.labels.scores import frame_scores, pool
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.settings import LabelSettings
-from napari_unet.sample_data import sample_movie
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -98,7 +98,7 @@ def large_rows(folder: Path, gigabytes: float, network: str) -> list[tuple[str, 
 
 def write_movie(path: Path, n: int, options: dict[str, Any]) -> None:
     """Write the generated movie again and again, a frame at a time."""
-    from napari_unet.sample_data import sample_movie
+    from napari_unet.sample.movie import sample_movie
 
     movie, _ = sample_movie(frames=4, shape=SHAPE)
     frames = (movie[t % len(movie)] for t in range(n))
@@ -125,12 +125,12 @@ def ask(what: str, path: Path, network: str) -> dict[str, Any]:
 
 def predict_all(path: Path, network: str) -> dict[str, float]:
     """Predict a file into a file; the peak is that of the whole process."""
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.prediction import predict, probabilities_shape
-    from napari_unet.engine.predictor import open_predictor
-    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.prediction import predict, probabilities_shape
+    from napari_unet.engine.prediction.predictor import open_predictor
+    from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     model, store = Model.load(network), path.with_suffix(".prob")
     began = time.perf_counter()
@@ -146,10 +146,10 @@ def predict_one(path: Path, network: str) -> dict[str, float]:
     """Open the large movie and predict one frame of it."""
     import openvino  # noqa: F401 - before the base is taken, if it is there
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.predictor import open_predictor
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.predictor import open_predictor
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     base, began = resident(), time.perf_counter()
     with Stack.open(path) as stack:
@@ -166,7 +166,7 @@ def predict_in_window(path: Path, network: str) -> dict[str, float]:
     import torch  # noqa: F401 - before the base is taken
 
     from bench_responsive import settle, wait
-    from napari_unet.gui.session import Session
+    from napari_unet.gui.session.session import Session
 
     viewer = napari.Viewer(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
@@ -195,8 +195,8 @@ def _network(folder: Path, small: bool) -> str:
     """Path of the model: the bundled one, or a small one of random weights."""
     import torch
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.unet import UNet, UNetConfig
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.unet import UNet, UNetConfig
 
     torch.manual_seed(0)
     if small or not Model.bundled():

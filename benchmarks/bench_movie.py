@@ -33,12 +33,12 @@ from _interleave import interleave, ratio
 from _memory import peak
 from _page import markdown, write_between_markers
 from _world import describe_machine
-from napari_unet.engine.encoder import FfmpegEncoder
-from napari_unet.engine.movie import movie_look, write_movie
-from napari_unet.engine.overlay import Picture, compose, picture_shape
+from napari_unet.engine.export.overlay.encoder import FfmpegEncoder
+from napari_unet.engine.export.overlay.overlay import Picture, compose, picture_shape
+from napari_unet.engine.export.overlay.write_movie import movie_look, write_movie
 from napari_unet.engine.settings import OverlaySettings
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,18 +27,18 @@ from _interleave import interleave, ratio, timed
 from _page import markdown, write_between_markers
 from _peers import HAS_MONAI, eager, monai_window, nnunet_scheme
 from _world import Roofline, bench_frames, bench_model, describe_machine, scores_line
-from napari_unet.engine.backends import Backend, open_backend
-from napari_unet.engine.cost import say_duration
-from napari_unet.engine.devices import has_cpu_bf16
-from napari_unet.engine.heap import keep_heap
-from napari_unet.engine.normalisation import Normaliser
-from napari_unet.engine.precision import agreement
-from napari_unet.engine.prediction import predict, probabilities_shape
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probabilities import Probabilities
+from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.prediction.backends import Backend, open_backend
+from napari_unet.engine.prediction.cost import say_duration
+from napari_unet.engine.prediction.precision import agreement
+from napari_unet.engine.prediction.prediction import predict, probabilities_shape
+from napari_unet.engine.prediction.predictor import open_predictor
+from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import PredictSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.unet import pad_to_multiple
+from napari_unet.engine.stack.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -118,7 +118,7 @@ def watch(way: str, movie: Path) -> dict[str, Any]:
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_unet.gui.session import Session
+    from napari_unet.gui.session.session import Session
 
     viewer = napari.Viewer(show=True)
     viewer.open(movie, plugin="napari-unet-live")

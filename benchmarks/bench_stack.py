@@ -17,8 +17,8 @@ import numpy as np
 import tifffile
 
 from _memory import peak
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
 
 SIDE = 1000  # px: a uint16 frame has 2 MB
 

@@ -24,13 +24,13 @@ import torch
 
 from _interleave import interleave, ratio, timed
 from _page import HELA, SCORE_HEAD, markdown, score_cells, write_between_markers, write_row
-from napari_unet.engine.devices import physical_cores
-from napari_unet.engine.heap import keep_heap
-from napari_unet.engine.learner import Learner
-from napari_unet.engine.losses import masked_loss, targets
-from napari_unet.engine.patches import Batch
+from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.network.devices import physical_cores
+from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.unet import UNet
+from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.losses import masked_loss, targets
+from napari_unet.engine.training.patches import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,16 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.model import Model
-from napari_unet.engine.movie import write_movie
-from napari_unet.engine.prediction import predict, probabilities_shape
-from napari_unet.engine.predictor import open_predictor
-from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.export.overlay.write_movie import write_movie
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.prediction import predict, probabilities_shape
+from napari_unet.engine.prediction.predictor import open_predictor
+from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.tracking import Linker
-from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE, sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.tracks.tracking import Linker
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 WIDTH = 1200  # px at most

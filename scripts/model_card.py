@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 
 _FIELDS = (
     ("for", "For"),

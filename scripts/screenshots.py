@@ -81,7 +81,7 @@ class Stage:
 
 def picture_of_curves(stage: Stage) -> None:
     """Unfold the curves of Segment, wait until all frames are counted, and fold them again."""
-    from napari_unet.gui.disclosure import Disclosure
+    from napari_unet.gui.widgets.parts import Disclosure
 
     folded = stage.docks["Segment"].findChildren(Disclosure)
     curves = next(part for part in folded if part.toggle.text() == "Curves")
@@ -93,7 +93,7 @@ def picture_of_curves(stage: Stage) -> None:
 
 def train_a_little(stage: Stage, steps: int) -> None:
     """Outline the cells of two frames, as a person would, and train on them."""
-    from napari_unet.sample_data import sample_movie
+    from napari_unet.sample.movie import sample_movie
 
     _, truth = sample_movie()
     stage.open("Train")

@@ -23,24 +23,25 @@ import tifffile
 from skimage.segmentation import expand_labels
 from skimage.transform import resize
 
-from napari_unet.engine.annotations import Annotations, FrameAnnotation
-from napari_unet.engine.areas import areas_of, median_diameter
+from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.heap import keep_heap
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.metrics import frame_scores, pool
-from napari_unet.engine.normalisation import Normaliser
-from napari_unet.engine.self_check import made_check, network_codes
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.labels.objects import areas_of, median_diameter
+from napari_unet.engine.labels.scores import frame_scores, pool
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.self_check import made_check
+from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.settings import Augmentation, Normalisation, TrainSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.training import train
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.training.training import train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.unet import UNet
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.unet import UNet
 
 logger = logging.getLogger("train_bundled")
 NAME = "nuclei-fluorescence"

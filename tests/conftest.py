@@ -11,8 +11,9 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unet.engine.stack import Stack
-from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE, SMALL, sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE, SMALL
 
 TOY_NUMBERS = (3, 4, 7, 10, 11, 20)  # as a person's export has them: with gaps
 

@@ -38,7 +38,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("import napari_unet", (*GUI, "torch", "numpy")),
         ("import napari_unet.engine", GUI),
         ("import napari_unet.cli.app", (*GUI, "torch", "scipy", "tifffile", "skimage")),
-        ("import napari_unet.sample_data", (*GUI, "torch")),
+        ("import napari_unet.sample.movie", (*GUI, "torch")),
     ],
 )
 def test_import_brings_in_nothing_heavy(statement, unwanted):

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from napari_unet.cli.app import app
 from napari_unet.cli.demo import write_sample
-from napari_unet.sample_data import SMALL, sample_movie
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import SMALL
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class World:
 def world(tmp_path_factory) -> World:
     import torch
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.unet import UNet, UNetConfig
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.unet import UNet, UNetConfig
 
     folder = tmp_path_factory.mktemp("world")
     movie, truth = sample_movie(SMALL)
@@ -73,10 +74,10 @@ def bright(world):
     """A tiny model whose labels are objects, though it learnt nothing."""
     import torch
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.normalisation import Normaliser
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.normalisation import Normaliser
+    from napari_unet.engine.network.unet import UNet, UNetConfig
     from napari_unet.engine.settings import Normalisation
-    from napari_unet.engine.unet import UNet, UNetConfig
 
     torch.manual_seed(0)
     network = UNet(UNetConfig(filters=(4, 8), outputs=("object",))).eval()

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from napari_unet.cli.assignment import assigned
-from napari_unet.engine.model import Model
+from napari_unet.engine.network.model import Model
 from napari_unet.engine.settings import (
     Augmentation,
     LabelSettings,

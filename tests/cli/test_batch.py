@@ -17,8 +17,8 @@ from napari_unet.cli import batch
 from napari_unet.cli.demo import write_sample
 from napari_unet.cli.movies import distinct_names, find_movies, shard
 from napari_unet.cli.progress import Stopped
-from napari_unet.engine.probabilities import Probabilities
-from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Selection
 
 BAD = ("m03", "m08")

@@ -9,11 +9,11 @@ import pytest
 import tifffile
 
 from napari_unet.cli.demo import write_sample
-from napari_unet.engine.annotations import Annotations
-from napari_unet.engine.model import Model
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.network.model import Model
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.training import train
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.training.training import train
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,14 @@ from PIL import Image
 from skimage.io import imread
 
 from napari_unet.cli import export as command
-from napari_unet.engine.formats import LABEL_FORMATS, PROBABILITIES, labels_name
-from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.model import Model
-from napari_unet.engine.probabilities import Probabilities
-from napari_unet.engine.session_folder import SessionFolder
+from napari_unet.engine.export.target.formats import LABEL_FORMATS, PROBABILITIES, labels_name
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.settings import LabelSettings
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.tracking import Linker, frozen_ids
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.tracks.tracking import Linker, frozen_ids
 
 NEEDS = {"zarr": "zarr", "rois": "roifile"}
 DONE, BY_HAND = (2, 4), 700  # frames marked done, and the id of a cell painted in each of them

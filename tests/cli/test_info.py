@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.engine.model import Model
-from napari_unet.engine.model_files import library
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.model_files import library
 
 
 def test_info_of_a_movie(world, run):

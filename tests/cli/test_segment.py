@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.engine.labels import label_frame
-from napari_unet.engine.model import Model
-from napari_unet.engine.probabilities import Probabilities
-from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
-from napari_unet.engine.stack import Stack
+from napari_unet.engine.stack.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import tifffile
 
 from napari_unet.cli.demo import write_sample
-from napari_unet.engine.model import Model
-from napari_unet.sample_data import sample_movie
+from napari_unet.engine.network.model import Model
+from napari_unet.sample.movie import sample_movie
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from napari_unet.engine.model import Model
-from napari_unet.engine.normalisation import Normaliser
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.settings import Normalisation
-from napari_unet.engine.stack import Stack
-from napari_unet.engine.unet import UNet, UNetConfig
-from napari_unet.sample_data import sample_movie
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
 
 
 @pytest.fixture(scope="session")

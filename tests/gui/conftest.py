@@ -13,9 +13,10 @@ import tifffile
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QAbstractButton, QWidget
 
-from napari_unet.gui.dock import Dock
-from napari_unet.gui.session import Session
-from napari_unet.sample_data import SMALL, sample_movie
+from napari_unet.gui.dock.dock import Dock
+from napari_unet.gui.session.session import Session
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import SMALL
 
 PLUGIN = "napari-unet-live"
 
@@ -143,10 +144,10 @@ def hand(viewer: Any, qtbot: Any) -> Hand:
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory, small: Any) -> Path:
     """A small model trained for a few steps on the small movie."""
-    from napari_unet.engine.annotations import Annotations
+    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.settings import TrainSettings
-    from napari_unet.engine.stack import Stack
-    from napari_unet.engine.training import train
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.training import train
 
     stack, truth = (Stack.from_array(part, axes="TYX") for part in small)
     settings = TrainSettings(minutes=None, steps=60, filters=(8, 16), crop=64, batch=4, threads=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.stack import Stack
-from napari_unet.gui.learning import verdict
-from napari_unet.gui.teacher import Teacher
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.gui.train.annotation_source import Teacher
+from napari_unet.gui.train.training_worker import verdict
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 from napari.plugins._npe2 import file_extensions_string_for_layers
 
-from napari_unet.engine.live_labels import LiveLabels
-from napari_unet.engine.probabilities import Probabilities
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.live_labels import LiveLabels
 
 PLUGIN = "napari-unet-live"
 

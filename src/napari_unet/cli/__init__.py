@@ -10,7 +10,7 @@ from __future__ import annotations
 def main() -> None:
     """Run the command line: the console script ``napari-unet``."""
     from napari_unet.cli.app import app
-    from napari_unet.engine.heap import keep_heap
+    from napari_unet.cli.heap import keep_heap
 
     keep_heap()
     app()

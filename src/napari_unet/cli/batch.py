@@ -14,7 +14,7 @@ from napari_unet.cli.progress import Stopped, say
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.words import counted
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from napari_unet.cli.movies import Movie
     from napari_unet.cli.pipeline import Foresee
-    from napari_unet.engine.predictor import Predictor
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.prediction.predictor import Predictor
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.stack.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Run:
     ) -> bool:
         """Segment a movie as far as it is not done; gives whether there was something to do."""
         from napari_unet.cli.outputs import prepare_folder
-        from napari_unet.engine.stack import Stack
+        from napari_unet.engine.stack.stack import Stack
 
         with Stack.open(movie.path, movie.selection) as stack:
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
@@ -97,7 +97,7 @@ class _Forecast:
         probabilities: Probabilities,
         positions: Sequence[int],
     ) -> None:
-        from napari_unet.engine.cost import estimate
+        from napari_unet.engine.prediction.cost import estimate
 
         if self._said:
             return

@@ -15,7 +15,7 @@ from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.cli.segment import DEFAULT_MODEL
 from napari_unet.cli.train import learn
-from napari_unet.engine.model_files import SUFFIX, bundled_models
+from napari_unet.engine.network.model_files import SUFFIX, bundled_models
 from napari_unet.engine.settings import PredictSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def demo(
     names = (SAMPLE, TRUTH, MODEL, LABELS, TABLE, MOVIE)
     prepare_folder(out, names, overwrite=overwrite)
 
-    from napari_unet.engine.annotations import Annotations
-    from napari_unet.engine.metrics import pool
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.stack import Stack, match_frames
-    from napari_unet.engine.training import train
-    from napari_unet.sample_data import sample_movie
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.labels.scores import pool
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.frame_matching import match_frames
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.training import train
+    from napari_unet.sample.movie import sample_movie
 
     say("Making the sample movie: nuclei that move, touch and divide.")
     movie, cells = sample_movie()
@@ -73,8 +74,8 @@ def write_sample(path: Path, movie: NDArray[np.uint16]) -> None:
     """Write a (T, Y, X) uint16 movie as an ImageJ hyperstack with the sample's pixel size."""
     import tifffile
 
-    from napari_unet.engine.files import atomic_path
-    from napari_unet.sample_data import FRAME_INTERVAL, PIXEL_SIZE
+    from napari_unet.engine.files.atomic import atomic_path
+    from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE
 
     with atomic_path(path) as temporary:
         tifffile.imwrite(

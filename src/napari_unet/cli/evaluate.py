@@ -14,8 +14,8 @@ from napari_unet.cli.progress import follow
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from napari_unet.engine.metrics import FrameScores, Scores
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.labels.scores import FrameScores, Scores
+    from napari_unet.engine.stack.stack import Stack
 
 Pairs = list[tuple[int, int]]
 _LOOKED_AT = 8  # frames
@@ -51,8 +51,9 @@ def evaluate(
     merged and split are per 100 cells of the truth. Of classes the cells are the connected
     pieces, and the IoU of each class over all frames is said, too.
     """
-    from napari_unet.engine.metrics import pool
-    from napari_unet.engine.stack import Stack, match_frames
+    from napari_unet.engine.labels.scores import pool
+    from napari_unet.engine.stack.frame_matching import match_frames
+    from napari_unet.engine.stack.stack import Stack
 
     with Stack.open(predicted) as labels, Stack.open(truth) as right:
         pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
@@ -69,7 +70,7 @@ def holds_classes(truth: Stack, pairs: Pairs) -> bool:
     """Tell whether a truth looks like classes, from some of its frames."""
     import numpy as np
 
-    from napari_unet.engine.label_kind import guess_kind
+    from napari_unet.engine.labels.read_labels import guess_kind
 
     some = pairs[:: -(-len(pairs) // _LOOKED_AT)]
     frames = [np.asarray(truth[t]) for _, t in some]
@@ -82,8 +83,8 @@ def score(
     labels: Stack, truth: Stack, pairs: Pairs, border: int = 0, *, classes: bool = False
 ) -> list[FrameScores]:
     """Score the matched frames with a progress bar."""
-    from napari_unet.engine.class_scores import evaluate_classes
-    from napari_unet.engine.metrics import evaluate as run
+    from napari_unet.engine.labels.class_scores import evaluate_classes
+    from napari_unet.engine.labels.scores import evaluate as run
 
     scored: list[FrameScores] = []
 
@@ -109,7 +110,7 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
 
     """
     from napari_unet.engine.errors import BadInput
-    from napari_unet.engine.stack import parse_frames
+    from napari_unet.engine.stack.frame_numbers import parse_frames
 
     wanted = set(parse_frames(frames, n)) if frames else set(range(n))
     if exclude:
@@ -139,7 +140,7 @@ def as_values(positions: list[int], frames: list[FrameScores], total: Scores) ->
 
 def frame_values(frame: FrameScores) -> dict[str, Any]:
     """Scores of one frame, per 100 cells like those over all frames."""
-    from napari_unet.engine.metrics import pool
+    from napari_unet.engine.labels.scores import pool
 
     alone = pool([frame])
     return {key: getattr(alone, key) for key in (*SCORES, *COUNTS)}
@@ -154,7 +155,7 @@ def table(positions: list[int], frames: list[FrameScores], total: Scores) -> Non
     typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
     typer.echo(str(total))
     if total.classes:
-        from napari_unet.engine.class_scores import classes_in_words
+        from napari_unet.engine.labels.class_scores import classes_in_words
 
         typer.echo(classes_in_words(total))
 

@@ -15,14 +15,14 @@ from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.formats import TABLE, labels_name, movie_name, still_name
+from napari_unet.engine.export.target.formats import TABLE, labels_name, movie_name, still_name
 from napari_unet.engine.settings import OverlaySettings, TableSettings
-from napari_unet.engine.words import counted
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from napari_unet.engine.exporting import Export
+    from napari_unet.engine.jobs.export import Export
 
 Format = Literal[
     "imagej",
@@ -133,8 +133,8 @@ def export(
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
 
-    from napari_unet.engine.outputs import check_positions
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.export.target.outputs import check_positions
+    from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
         stack = files.enter_context(Stack.open(movie, wanted))
@@ -167,14 +167,14 @@ def _crop(text: str | None) -> tuple[str, ...] | None:
 
 
 def _plain_look() -> Any:
-    from napari_unet.engine.look_source import PlainLook
+    from napari_unet.engine.export.overlay.look import PlainLook
 
     return PlainLook()
 
 
 def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: Any) -> Export:
-    from napari_unet.engine.exporting import Export
-    from napari_unet.engine.tracking import frozen_ids
+    from napari_unet.engine.jobs.export import Export
+    from napari_unet.engine.tracks.tracking import frozen_ids
 
     positions = _positions(given, frames, done_only)
     missing = given.unsegmented(positions)
@@ -198,7 +198,7 @@ def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: 
 
 
 def _positions(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ...]:
-    from napari_unet.engine.stack import parse_frames
+    from napari_unet.engine.stack.frame_numbers import parse_frames
 
     n = len(given.stack)
     chosen = tuple(sorted(parse_frames(frames, n))) if frames else tuple(range(n))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.engine.model_files import SUFFIX, bundled_models, own_models
+from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
 
 _IN_JSON = ("settings", "plan")  # of a training: long, and for programs
 MODEL_SUFFIXES = (SUFFIX, ".pth", ".pt")
@@ -45,8 +45,8 @@ def info(
 
 
 def _about(file: str, wanted: Selection) -> dict[str, Any]:
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
 
     named = file in bundled_models() or (file in own_models() and not Path(file).exists())
     if named or file.endswith(MODEL_SUFFIXES):

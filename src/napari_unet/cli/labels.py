@@ -14,11 +14,11 @@ from napari_unet.engine.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_unet.engine.corrections import Corrections
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.session_folder import SessionFolder
-    from napari_unet.engine.sidecar import Provenance
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.session.session_folder import SessionFolder
+    from napari_unet.engine.stack.stack import Stack
 
 _LARGEST_16 = 2  # bytes
 
@@ -55,7 +55,7 @@ def open_labels(movie: Stack, path: Path | None) -> Iterator[Labels]:
         Where there are none, or they are of another movie.
 
     """
-    from napari_unet.engine.session_folder import SessionFolder
+    from napari_unet.engine.session.session_folder import SessionFolder
 
     folder = None
     if path is None:
@@ -77,7 +77,7 @@ def open_labels(movie: Stack, path: Path | None) -> Iterator[Labels]:
 
 def open_same(path: Path, movie: Stack) -> Stack:
     """Open a label file of all frames of ``movie``."""
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     labels = Stack.open(path)
     if labels.shape != (len(movie), *movie.frame_shape):
@@ -96,8 +96,8 @@ def _size(stack: Stack) -> str:
 
 def _of_file(path: Path, movie: Stack, open_files: ExitStack) -> Labels:
     """Open labels of a file; what made them is in the sidecar, where there is one."""
+    from napari_unet.engine.export.target.sidecar import read_provenance
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.sidecar import read_provenance
 
     labels = open_files.enter_context(open_same(path, movie))
     made_by = read_provenance(path)
@@ -109,7 +109,7 @@ def _of_file(path: Path, movie: Stack, open_files: ExitStack) -> Labels:
 
 def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> Labels:
     """Make the labels on screen when the movie was left: probability, settings, corrections."""
-    from napari_unet.engine.live_labels import LiveLabels
+    from napari_unet.engine.session.live_labels import LiveLabels
 
     state = folder.state
     if folder.is_new:
@@ -146,8 +146,8 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
 
 def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Corrections:
     """Read the corrections from a copy: napari may be writing to the journal meanwhile."""
-    from napari_unet.engine.corrections import Corrections
-    from napari_unet.engine.journal import Journal
+    from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.files.journal import Journal
 
     if not folder.journal_path.exists():
         return Corrections(shape)
@@ -158,8 +158,8 @@ def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Correcti
 
 def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:
     """Say which model was used last, with its training where the file is still the same."""
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.sidecar import Provenance
+    from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.network.model import Model
 
     state = folder.state
     corrected = sum(len(corrections.ids(t)) for t in corrections.frames())

@@ -9,7 +9,7 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.model_files import bundled_models, library, own_models
+from napari_unet.engine.network.model_files import bundled_models, library, own_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def models(as_json: o.AsJson = False) -> None:
 
 
 def _about(name: str, origin: str, path: Path) -> dict[str, Any]:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network.model import Model
 
     values = {"name": name, "origin": origin, "file": str(path)}
     try:

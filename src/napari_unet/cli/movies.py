@@ -114,7 +114,7 @@ def _may_be_movie(path: Path) -> bool:
 
 def is_result(path: Path) -> bool:
     """Whether a file was written by an export: its sidecar says so."""
-    from napari_unet.engine.sidecar import sidecar_path
+    from napari_unet.engine.export.target.sidecar import sidecar_path
 
     try:
         content = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def is_result(path: Path) -> bool:
 
 
 def _positions(path: Path, name: str, wanted: Selection, every: bool) -> Iterator[Movie]:
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     try:
         with Stack.open(path, wanted) as stack:

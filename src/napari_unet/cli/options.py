@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from napari_unet.cli.words import first_problem
-from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import (
     Device,
     LabelSettings,

@@ -6,7 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.files import make_folder
+from napari_unet.engine.files.atomic import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet.engine.predictor import Predictor
-    from napari_unet.engine.probabilities import Probabilities
+    from napari_unet.engine.prediction.predictor import Predictor
+    from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int]], None]
 
@@ -36,7 +36,7 @@ class KeptPredictor:
 
     def open(self, job: Job) -> Predictor:
         """Give the predictor, knowing nothing of the movies before."""
-        from napari_unet.engine.predictor import open_predictor
+        from napari_unet.engine.prediction.predictor import open_predictor
 
         if self._predictor is None:
             self._predictor = open_predictor(job.model, job.predict)
@@ -69,7 +69,7 @@ def say_cost(
     stack: Stack, predictor: Predictor, probabilities: Probabilities, positions: Sequence[int]
 ) -> None:
     """Say what the run will cost: frames, time, memory, disk and the folder."""
-    from napari_unet.engine.cost import estimate
+    from napari_unet.engine.prediction.cost import estimate
 
     cost = estimate(stack, predictor, probabilities, positions)
     if cost.frames:
@@ -89,7 +89,7 @@ def segment_stack(
 
     A predictor that is ``kept`` is left open.
     """
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.stack.stack import Stack
 
     parts = job.parts if parts is None else parts
     positions = job.positions(len(stack))
@@ -117,10 +117,14 @@ def predict_stack(
     kept: KeptPredictor | None,
 ) -> Probabilities:
     """Run the network over those frames that the folder of the results does not hold yet."""
-    from napari_unet.engine.cell_size import pixel_doubt
-    from napari_unet.engine.prediction import predict, prediction_key, probabilities_shape
-    from napari_unet.engine.probabilities import Probabilities
-    from napari_unet.engine.session_folder import SessionFolder
+    from napari_unet.engine.network.cell_size import pixel_doubt
+    from napari_unet.engine.prediction.prediction import (
+        predict,
+        prediction_key,
+        probabilities_shape,
+    )
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.session.session_folder import SessionFolder
 
     name = stem(stack.path) if stack.path else stack.name
     folder = prepare_folder(results.folder / f"{name}.unet", (), overwrite=True)
@@ -152,7 +156,7 @@ def label_frames(
     probabilities: Probabilities, settings: LabelSettings, positions: Iterable[int]
 ) -> Iterator[NDArray[np.uint16]]:
     """Labels (Y, X) of each of these frames, made as they are asked for."""
-    from napari_unet.engine.class_labels import labels_of
+    from napari_unet.engine.labels.class_labels import labels_of
 
     for t in positions:
         yield labels_of(probabilities[t], probabilities.outputs, settings)
@@ -165,7 +169,7 @@ def _write_labels(
     positions: Sequence[int],
     frames: Iterator[NDArray[np.uint16]],
 ) -> None:
-    from napari_unet.engine.export import write_labels
+    from napari_unet.engine.export.formats.write_labels import write_labels
 
     made_by = job.provenance
     path = results.announce(LABELS, stack, made_by)
@@ -180,9 +184,9 @@ def _say_size(path: Path, job: Job) -> None:
     """Say where the cells that were found are not of the size that the model knows."""
     import numpy as np
 
-    from napari_unet.engine.areas import areas_of
-    from napari_unet.engine.cell_size import found_doubt, scale_of
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.labels.objects import areas_of
+    from napari_unet.engine.network.cell_size import found_doubt, scale_of
+    from napari_unet.engine.stack.stack import Stack
 
     with Stack.open(path) as labels:
         looked_at = range(0, len(labels), max(1, len(labels) // _LOOKED_AT))
@@ -194,8 +198,8 @@ def _say_size(path: Path, job: Job) -> None:
 def _writer(
     part: str, stack: Stack, labels: _Written, results: Results, job: Job
 ) -> Generator[int, None, Path]:
-    from napari_unet.engine.movie import write_movie
-    from napari_unet.engine.table import write_table
+    from napari_unet.engine.export.formats.table import write_table
+    from napari_unet.engine.export.overlay.write_movie import write_movie
 
     made_by = job.provenance
     path = results.announce(part, stack, made_by)

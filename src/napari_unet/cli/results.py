@@ -14,9 +14,9 @@ from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.sidecar import Provenance
-    from napari_unet.engine.stack import Stack
+    from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
 
 LABELS, TABLE, MOVIE = "labels.tif", "objects.csv", "overlay.mp4"
 UNFINISHED = "unfinished"
@@ -35,14 +35,14 @@ class Job:
 
     def positions(self, n: int) -> tuple[int, ...]:
         """Give the frames asked for of a movie of ``n``, in order; all where none were named."""
-        from napari_unet.engine.frame_numbers import parse_frames
+        from napari_unet.engine.stack.frame_numbers import parse_frames
 
         return tuple(sorted(parse_frames(self.frames, n)) if self.frames else range(n))
 
     @property
     def provenance(self) -> Provenance:
         """What the sidecars say about it."""
-        from napari_unet.engine.sidecar import Provenance
+        from napari_unet.engine.export.target.sidecar import Provenance
 
         return Provenance.of(self.model, prediction=self.predict, labels=self.labels)
 
@@ -84,14 +84,14 @@ class Results:
 
     def announce(self, part: str, stack: Stack, made_by: Provenance) -> Path:
         """Say in the sidecar that a file is being written: after a kill it is known as ours."""
-        from napari_unet.engine.sidecar import write_sidecar
+        from napari_unet.engine.export.target.sidecar import write_sidecar
 
         path = self.path(part)
         write_sidecar(path, stack, made_by, kind=part, **{UNFINISHED: True})
         return path
 
     def _sidecar(self, part: str) -> dict[str, Any]:
-        from napari_unet.engine.sidecar import sidecar_path
+        from napari_unet.engine.export.target.sidecar import sidecar_path
 
         try:
             content = json.loads(sidecar_path(self.path(part)).read_text(encoding="utf-8"))
@@ -118,7 +118,7 @@ class Results:
 
 def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object) -> bool:
     """Whether movie and model are the same, and the settings that change probabilities."""
-    from napari_unet.engine.prediction import prediction_key
+    from napari_unet.engine.prediction.prediction import prediction_key
 
     try:
         settings = PredictSettings.model_validate(prediction)

@@ -15,12 +15,12 @@ from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.recipe import Recipe
+from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
-from napari_unet.engine.words import counted
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network.model import Model
 
 DEFAULT_MODEL = "nuclei-fluorescence"
 
@@ -76,7 +76,7 @@ def segment(
     One movie gives labels.tif, objects.csv and overlay.mp4; several give MOVIE_labels.tif and so
     on. What is there already is not done again.
     """
-    from napari_unet.engine.cell_size import recommended_for, scale_of, sized
+    from napari_unet.engine.network.cell_size import recommended_for, scale_of, sized
 
     of_shard = parse_shard(part) if part else None
     saved = Recipe.load(recipe) if recipe else None
@@ -130,7 +130,7 @@ def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = No
 
     A recipe's model that is no longer where it was is looked for ``beside`` the recipe's file.
     """
-    from napari_unet.engine.model import Model
+    from napari_unet.engine.network.model import Model
 
     wanted = name or (recipe.model if recipe else DEFAULT_MODEL)
     if recipe and not name and beside and not Path(wanted).is_file():

@@ -11,15 +11,15 @@ from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
-from napari_unet.engine.model_files import SUFFIX
+from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import Device, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_unet.engine.metrics import Scores
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.training import TrainInput, TrainStep
+    from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.training.training import TrainInput, TrainStep
 
 Kind = Literal["instances", "binary", "classes"]
 
@@ -87,12 +87,13 @@ def train(
     )
     (settings,) = assigned(others, settings)
 
-    from napari_unet.engine.annotations import Annotations
-    from napari_unet.engine.comparison import in_words
-    from napari_unet.engine.half_painted import doubt_of
-    from napari_unet.engine.model import Model
-    from napari_unet.engine.stack import Stack, parse_frames
-    from napari_unet.engine.training import train as run
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.frame_numbers import parse_frames
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.checking import in_words
+    from napari_unet.engine.training.completeness import doubt_of
+    from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
         n = len(stack)
@@ -124,7 +125,7 @@ def train(
 
 
 def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:
-    from napari_unet.engine.stack import parse_frames
+    from napari_unet.engine.stack.frame_numbers import parse_frames
 
     return words if words in (None, "auto", "none") else parse_frames(words, n)
 
@@ -147,7 +148,7 @@ def learn(
         After the second Ctrl-C; ``kept`` is what it says.
 
     """
-    from napari_unet.engine.training import TrainInput
+    from napari_unet.engine.training.training import TrainInput
 
     with Interrupt() as interrupt, progress_bar("Train", None) as advance:
         message: TrainInput | None = None

@@ -1,0 +1,195 @@
+"""Annotations: which pixels of which frames a person vouches for.
+
+A frame counts whole only where it is complete (every cell outlined). Elsewhere painted objects
+count with a thin ring of background around them, background strokes count, and the rest is
+ignored: half-painted frames must not teach that cells are background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.annotations.frame_annotation import (
+    RING,
+    FrameAnnotation,
+    annotate,
+    annotate_classes,
+    spare_neighbours,
+)
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.read_labels import read_labels
+from napari_unet.engine.stack.frame_matching import match_frames
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.stack.stack import Stack
+
+__all__ = [
+    "RING",
+    "Annotations",
+    "FrameAnnotation",
+    "annotate",
+    "annotate_classes",
+    "spare_neighbours",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What is annotated of a movie of ``shape (T, Y, X)``, by position of the frame.
+
+    Labels are ids of objects, or else numbers of ``classes``.
+    """
+
+    shape: tuple[int, int, int]
+    frames: Mapping[int, FrameAnnotation]
+    classes: tuple[int, ...] = ()
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Positions of the annotated frames, in order."""
+        return tuple(sorted(self.frames))
+
+    @property
+    def n_objects(self) -> int:
+        """Objects, or classes, with at least one supervised pixel, counted in each frame."""
+        return sum(
+            int(np.count_nonzero(np.unique(f.labels[f.supervised]))) for f in self.frames.values()
+        )
+
+    @property
+    def supervised_fraction(self) -> float:
+        """Share of the pixels of the annotated frames that is supervised."""
+        frames = self.frames.values()
+        return float(np.mean([f.supervised.mean() for f in frames])) if frames else 0.0
+
+    def only(self, positions: Iterable[int]) -> Annotations:
+        """Give the annotations of some frames."""
+        return self.with_frames({t: self.frames[t] for t in positions})
+
+    def with_frames(self, frames: Mapping[int, FrameAnnotation]) -> Annotations:
+        """Give the same kind of annotations of the same movie on other ``frames``."""
+        return replace(self, frames=frames)
+
+    def without_edge(self, width: int) -> Annotations:
+        """Give the annotations without a band of ``width`` px along the image edge.
+
+        Raises
+        ------
+        BadInput
+            Where the band leaves nothing of a frame.
+
+        """
+        if not width:
+            return self
+        if 2 * width >= min(self.shape[1:]):
+            raise BadInput(
+                f"without {width} px at the image edge nothing is left of the frames",
+                f"less than half of {' x '.join(map(str, self.shape[1:]))} px",
+                "leave out a narrower band",
+            )
+        inner = np.zeros(self.shape[1:], bool)
+        inner[width:-width, width:-width] = True
+        return self.with_frames({t: f.within(inner) for t, f in self.frames.items()})
+
+    def describe(self) -> str:
+        """Say it in words: ``3 frames, 214 cells, 38 % of the pixels``, or ``5 classes``."""
+        k, cells = len(self.classes), self.n_objects
+        what = counted(k, "class", "classes") if k else counted(cells, "cell")
+        share = f"{100 * self.supervised_fraction:.3g} % of the pixels"
+        return f"{counted(len(self.frames), 'frame')}, {what}, {share}"
+
+    def check(self) -> None:
+        """Refuse what would make training fail or mislead.
+
+        Raises
+        ------
+        BadInput
+            Without annotated frames, objects or (where no classes are told apart) background.
+
+        """
+        if not self.frames:
+            raise BadInput(
+                "no frame is annotated", "at least one frame with painted cells", "paint some cells"
+            )
+        if not self.n_objects:
+            where = ", ".join(map(str, self.positions[:5]))
+            raise BadInput(
+                f"the labels are empty on the chosen frames ({where})",
+                "at least one painted cell",
+                "paint cells there, or choose frames that have labels",
+            )
+        empty = any((f.supervised & (f.labels == 0)).any() for f in self.frames.values())
+        if not empty and not self.classes:
+            raise BadInput(
+                "the annotations hold no background",
+                "some background beside the cells",
+                "paint background strokes, or mark a frame as complete",
+            )
+
+    @classmethod
+    def from_labels(
+        cls,
+        movie: Stack,
+        labels: Stack,
+        frames: Iterable[int] | None = None,
+        *,
+        partial: bool = False,
+        kind: Kind = "auto",
+    ) -> Annotations:
+        """Read annotations from a label stack; frames are matched by number or position.
+
+        Parameters
+        ----------
+        movie, labels
+            Stacks of frames ``(Y, X)`` of the same size.
+        frames
+            Positions in the movie; all frames that have labels where not given.
+        partial
+            Zeros are ignored, except a thin ring around each object and pixels of id 65535.
+        kind
+            What the numbers are: ids (``instances``), a mask whose connected components are the
+            objects (``binary``) or ``classes``; ``auto`` guesses it from the labels.
+
+        Raises
+        ------
+        BadInput
+            Where sizes or frames do not match, or the labels are not of that kind.
+
+        """
+        if movie.frame_shape != labels.frame_shape:
+            raise BadInput(
+                f"the labels {labels.name} are {_size(labels)} pixels",
+                f"{_size(movie)}, as the movie {movie.name}",
+                "give labels made for this movie",
+            )
+        of_frame = dict(match_frames(movie, labels))
+        chosen = sorted(of_frame) if frames is None else sorted(set(frames))
+        _require_labels(labels, [t for t in chosen if t not in of_frame])
+        wanted = [of_frame[t] for t in chosen]
+        found, classes = read_labels(labels, wanted, kind, strokes=partial)
+        read = dict(zip(chosen, found, strict=True))
+        shape = (len(movie), *movie.frame_shape)
+        if frames is None:  # an empty frame among painted ones was not annotated, it is unpainted
+            read = {t: frame for t, frame in read.items() if frame.any()} or read
+        teach = annotate_classes if classes else annotate
+        return cls(shape, {t: teach(f, complete=not partial) for t, f in read.items()}, classes)
+
+
+def _require_labels(labels: Stack, missing: list[int]) -> None:
+    if missing:
+        raise BadInput(
+            f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
+            "labels for each chosen frame",
+            "leave those frames out",
+        )
+
+
+def _size(stack: Stack) -> str:
+    return " x ".join(map(str, stack.frame_shape))

@@ -1,0 +1,282 @@
+"""What a person changed in one movie: objects, deletions, background, complete frames.
+
+Every action is one step: boxes of the person's sheets before and after. Undo puts the person's
+state back, never pixel values of the labels on screen, which may come from another threshold or
+model by then. With a journal each step is on the disk when ``commit`` returns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_unet.engine.annotations.edit_masks import BACKGROUND, Change, Sheet, Sheets
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.files.journal import Journal
+    from napari_unet.engine.stack.array_keys import Box
+
+FORMAT = "napari-unet corrections 1"
+LAST_ID = 65534
+_RING = 2  # px of background vouched for around an object a person vouched for
+
+Step = tuple[Change, ...]
+
+
+class Corrections:
+    """The corrections of one movie of ``shape`` (T, Y, X), with undo and redo.
+
+    Parameters
+    ----------
+    shape
+        Of the movie.
+    journal
+        Where steps are kept; replayed at once where it holds some already.
+
+    """
+
+    def __init__(self, shape: tuple[int, int, int], journal: Journal | None = None) -> None:
+        self.shape = shape
+        self._sheets = Sheets(shape[1:])
+        self._complete: set[int] = set()
+        self._reserved: set[int] = set()
+        self._highest = 0
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._journal: Journal | None = None
+        self._unwritten: list[dict[str, Any]] = []
+        if journal is not None:
+            self.keep_in(journal)
+
+    def keep_in(self, journal: Journal) -> None:
+        """Replay what ``journal`` holds, then write every later step to it."""
+        records = journal.read()
+        if records:
+            self._check_header(records[0], journal)
+            for record in records[1:]:
+                self._replay(record)
+        else:
+            journal.append({"format": FORMAT, "shape": list(self.shape)})
+            for step in self._done:
+                journal.append({"do": [change.to_record() for change in step]})
+            for given in sorted(self._reserved):
+                journal.append({"reserve": given})
+        self._journal = journal
+
+    def copy(self) -> Corrections:
+        """Give an independent copy that writes to no journal."""
+        other = Corrections(self.shape)
+        other._sheets = self._sheets.copy()
+        other._complete, other._reserved = set(self._complete), set(self._reserved)
+        other._highest = self._highest
+        other._done, other._undone = list(self._done), list(self._undone)
+        return other
+
+    # What is there
+
+    def sheet(self, frame: int) -> Sheet | None:
+        """Give the person's planes of a frame, to read; None where nothing was said."""
+        return self._sheets.get(frame)
+
+    def frames(self) -> tuple[int, ...]:
+        """Frames a person touched or confirmed, in order."""
+        return tuple(sorted({*self._sheets.frames(), *self._complete}))
+
+    def is_complete(self, frame: int) -> bool:
+        """Tell whether the person said *every cell here is outlined*."""
+        return frame in self._complete
+
+    @property
+    def complete_frames(self) -> tuple[int, ...]:
+        """Frames on which every cell is outlined, in order."""
+        return tuple(sorted(self._complete))
+
+    @property
+    def reserved(self) -> frozenset[int]:
+        """Ids given to new objects; the machine does not use them."""
+        return frozenset(self._reserved)
+
+    def ids(self, frame: int) -> NDArray[np.intp]:
+        """Ids of the objects a person vouches for on a frame, sorted."""
+        sheet = self._sheets.get(frame)
+        if sheet is None:
+            return np.empty(0, np.intp)
+        present = np.flatnonzero(np.bincount(sheet.ids.reshape(-1), minlength=BACKGROUND + 1))
+        return present[(present > 0) & (present < BACKGROUND)]
+
+    # Changing it
+
+    def new_id(self, above: int = 0) -> int:
+        """Reserve an id that no object of the movie has; ``above`` those the machine has shown."""
+        given = max(self._highest, above) + 1
+        if given > LAST_ID:
+            free = np.setdiff1d(np.arange(above + 1, LAST_ID + 1), sorted(self._reserved))
+            if not free.size:
+                raise BadInput(
+                    "all 65534 ids of this movie are used",
+                    "a free id for a new cell",
+                    "paint with the id of a cell that is no longer needed",
+                )
+            given = int(free[0])
+        self._reserve(given)
+        self._log({"reserve": given})
+        return given
+
+    def write(self, frame: int, box: Box, part: Sheet, complete: bool | None = None) -> Change:
+        """Put a part into a frame's sheet and give the change, to be committed later."""
+        sheet = self._sheets.ensure(frame)
+        was = frame in self._complete
+        now = was if complete is None else complete
+        change = Change.between(frame, box, sheet.cut(box), part, (was, now))
+        sheet.paste(box, part)
+        self._mark(frame, now)
+        return change
+
+    def commit(self, changes: Iterable[Change]) -> None:
+        """Make changes already written one step of the history."""
+        step = self._joined(tuple(changes))
+        if step:
+            self._push(step)
+            self._log({"do": [change.to_record() for change in step]})
+
+    def revert(self, change: Change) -> None:
+        """Take a change back that was written and not committed."""
+        self._apply((change,), after=False)
+
+    def undo(self) -> Step:
+        """Take the last step back and give it; empty where there is none."""
+        if not self._done:
+            return ()
+        step = self._done.pop()
+        self._undone.append(step)
+        self._apply(step, after=False)
+        self._log({"undo": 1})
+        return step
+
+    def redo(self) -> Step:
+        """Do the last undone step again and give it; empty where there is none."""
+        if not self._undone:
+            return ()
+        step = self._undone.pop()
+        self._done.append(step)
+        self._apply(step, after=True)
+        self._log({"redo": 1})
+        return step
+
+    def next_undo(self) -> tuple[int, ...]:
+        """Frames that ``undo`` would change."""
+        return tuple(change.frame for change in self._done[-1]) if self._done else ()
+
+    def next_redo(self) -> tuple[int, ...]:
+        """Frames that ``redo`` would change."""
+        return tuple(change.frame for change in self._undone[-1]) if self._undone else ()
+
+    # What it teaches
+
+    def to_annotation(
+        self, frame: int, shown: NDArray[np.uint16] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
+        """Give labels (Y, X), supervised pixels (Y, X) and *complete* of a frame.
+
+        Supervised are the person's objects with a thin ring of background, background strokes,
+        and what was erased or deleted. Where ``shown`` (the labels on screen) has an object
+        nobody vouched for, the ring stays open. A complete frame is supervised everywhere.
+        """
+        sheet = self._sheets.get(frame) or Sheet.empty(self.shape[1:])
+        labels = np.where(sheet.ids == BACKGROUND, 0, sheet.ids).astype(np.int32)
+        if frame in self._complete:
+            return labels, np.ones(labels.shape, bool), True
+        ring = ndi.binary_dilation(labels > 0, iterations=_RING)
+        if shown is not None:
+            ring &= (shown == 0) | (shown == BACKGROUND)
+        return labels, sheet.said() | ring, False
+
+    # Inside
+
+    def _joined(self, changes: Step) -> Step:
+        """Join the changes of a stroke: one a frame, from the state before to the state now."""
+        frames: dict[int, list[Change]] = {}
+        for change in changes:
+            frames.setdefault(change.frame, []).append(change)
+        joined = (c[0] if len(c) == 1 else self._span(c) for c in frames.values())
+        return tuple(c for c in joined if c.before != c.after or c.complete[0] != c.complete[1])
+
+    def _span(self, changes: list[Change]) -> Change:
+        rows, columns = zip(*(change.box for change in changes), strict=True)
+        box = (
+            slice(min(s.start for s in rows), max(s.stop for s in rows)),
+            slice(min(s.start for s in columns), max(s.stop for s in columns)),
+        )
+        after = self._sheets.ensure(changes[0].frame).cut(box)
+        before = after.cut((slice(None), slice(None)))
+        for change in reversed(changes):
+            y, x = change.box
+            inside = (
+                slice(y.start - box[0].start, y.stop - box[0].start),
+                slice(x.start - box[1].start, x.stop - box[1].start),
+            )
+            before.paste(inside, change.part(after=False))
+        complete = (changes[0].complete[0], changes[-1].complete[1])
+        return Change.between(changes[0].frame, box, before, after, complete)
+
+    def _apply(self, step: Step, *, after: bool) -> None:
+        for change in step:
+            self._sheets.ensure(change.frame).paste(change.box, change.part(after=after))
+            self._mark(change.frame, change.complete[after])
+
+    def _push(self, step: Step) -> None:
+        self._done.append(step)
+        self._undone.clear()
+        for change in step:
+            ids = change.part(after=True).ids
+            ids = ids[ids < BACKGROUND]
+            self._highest = max(self._highest, int(ids.max(initial=0)))
+
+    def _mark(self, frame: int, complete: bool) -> None:
+        (self._complete.add if complete else self._complete.discard)(frame)
+
+    def _reserve(self, given: int) -> None:
+        self._reserved.add(given)
+        self._highest = max(self._highest, given)
+
+    def _log(self, record: dict[str, Any]) -> None:
+        """Write to the journal; what a full disk refuses is kept and written before the next."""
+        if self._journal is None:
+            return
+        self._unwritten.append(record)
+        while self._unwritten:
+            self._journal.append(self._unwritten[0])
+            self._unwritten.pop(0)
+
+    def _replay(self, record: dict[str, Any]) -> None:
+        if "do" in record:
+            step = tuple(Change.from_record(change) for change in record["do"])
+            self._apply(step, after=True)
+            self._push(step)
+        elif "undo" in record:
+            self.undo()
+        elif "redo" in record:
+            self.redo()
+        elif "reserve" in record:
+            self._reserve(int(record["reserve"]))
+
+    def _check_header(self, header: dict[str, Any], journal: Journal) -> None:
+        if header.get("format") != FORMAT:
+            raise BadInput(
+                f"{journal.path} holds {header.get('format', 'no known format')!r}",
+                FORMAT,
+                "open it with the version of napari-unet that wrote it, or move it away",
+            )
+        if tuple(header.get("shape", ())) != tuple(self.shape):
+            raise BadInput(
+                f"the corrections in {journal.path} are for a movie of {header.get('shape')}",
+                f"{list(self.shape)} (frames, height, width)",
+                "open the movie they were made on, or move the file away",
+            )

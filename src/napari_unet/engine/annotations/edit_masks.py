@@ -1,0 +1,162 @@
+"""What a person says about each pixel of a frame, and how that changes.
+
+A sheet has two planes: ``ids`` (uint16; an object a person vouches for, 65535 the background
+brush, 0 nothing said) and ``flags`` (uint8; ERASED: the person says no object is here, CLAIMED:
+ground of an object that was touched, closed to the machine).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.array_keys import Box
+
+BACKGROUND = 65535
+ERASED = 1
+CLAIMED = 2
+_DENSE = 16  # sheets kept unpacked; the others are a hundred times smaller
+
+
+@dataclass
+class Sheet:
+    """The person's planes of one frame: ``ids`` (Y, X) uint16, ``flags`` (Y, X) uint8."""
+
+    ids: NDArray[np.uint16]
+    flags: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> Sheet:
+        """Make a sheet on which nothing is said."""
+        return cls(np.zeros(shape, np.uint16), np.zeros(shape, np.uint8))
+
+    def cut(self, box: Box) -> Sheet:
+        """Give a copy of a box of both planes."""
+        return Sheet(self.ids[box].copy(), self.flags[box].copy())
+
+    def paste(self, box: Box, part: Sheet) -> None:
+        """Write a part into a box of both planes."""
+        self.ids[box] = part.ids
+        self.flags[box] = part.flags
+
+    def covered(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+        """Pixels closed to the machine's objects: said, erased or claimed."""
+        return (self.ids[box] > 0) | (self.flags[box] > 0)
+
+    def said(self) -> NDArray[np.bool_]:
+        """Pixels whose label is the person's: an object, background, or erased."""
+        return (self.ids > 0) | ((self.flags & ERASED) > 0)
+
+    def pack(self) -> bytes:
+        """Compress both planes."""
+        return zlib.compress(self.ids.astype("<u2").tobytes() + self.flags.tobytes(), 1)
+
+    @classmethod
+    def unpack(cls, packed: bytes, shape: tuple[int, int]) -> Sheet:
+        """Undo ``pack``; ValueError where the bytes are not planes of this shape."""
+        try:
+            raw = zlib.decompress(packed)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        n = shape[0] * shape[1]
+        if len(raw) != 3 * n:
+            raise ValueError(f"{len(raw)} bytes for planes of {shape}")
+        ids = np.frombuffer(raw, "<u2", n).astype(np.uint16).reshape(shape)
+        return cls(ids, np.frombuffer(raw, np.uint8, n, 2 * n).copy().reshape(shape))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one step did to one frame: a box of its sheet, and its *complete* mark."""
+
+    frame: int
+    box: Box
+    before: bytes
+    after: bytes
+    complete: tuple[bool, bool]
+
+    @classmethod
+    def between(
+        cls, frame: int, box: Box, before: Sheet, after: Sheet, complete: tuple[bool, bool]
+    ) -> Change:
+        """Note the change from one state of a box to another."""
+        return cls(frame, box, before.pack(), after.pack(), complete)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the box."""
+        return self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
+
+    def part(self, *, after: bool) -> Sheet:
+        """Give the box as it was before, or after."""
+        return Sheet.unpack(self.after if after else self.before, self.shape)
+
+    def to_record(self) -> dict[str, Any]:
+        """Give plain values for a line of the journal."""
+        rows, columns = self.box
+        return {
+            "frame": self.frame,
+            "box": [rows.start, rows.stop, columns.start, columns.stop],
+            "before": base64.b85encode(self.before).decode(),
+            "after": base64.b85encode(self.after).decode(),
+            "complete": list(self.complete),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Change:
+        """Read plain values back; ValueError or KeyError where they are not a change."""
+        y0, y1, x0, x1 = (int(v) for v in record["box"])
+        before, after = (base64.b85decode(record[name]) for name in ("before", "after"))
+        was, now = (bool(v) for v in record["complete"])
+        return cls(int(record["frame"]), (slice(y0, y1), slice(x0, x1)), before, after, (was, now))
+
+
+class Sheets:
+    """Sheets of a movie by frame: few in full, the others packed. Not thread-safe by itself."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._dense: OrderedDict[int, Sheet] = OrderedDict()
+        self._packed: dict[int, bytes] = {}
+
+    def copy(self) -> Sheets:
+        """Give an independent copy, packed."""
+        other = Sheets(self._shape)
+        dense = {frame: sheet.pack() for frame, sheet in self._dense.items()}
+        other._packed = {**self._packed, **dense}
+        return other
+
+    def frames(self) -> tuple[int, ...]:
+        """Frames that have a sheet, in order."""
+        return tuple(sorted({*self._dense, *self._packed}))
+
+    def get(self, frame: int) -> Sheet | None:
+        """Give the sheet of a frame, to read; None where nothing was ever said."""
+        if frame in self._dense:
+            self._dense.move_to_end(frame)
+            return self._dense[frame]
+        if frame in self._packed:
+            return self.ensure(frame)
+        return None
+
+    def ensure(self, frame: int) -> Sheet:
+        """Give the sheet of a frame, to write."""
+        if frame not in self._dense:
+            packed = self._packed.pop(frame, None)
+            sheet = (
+                Sheet.empty(self._shape) if packed is None else Sheet.unpack(packed, self._shape)
+            )
+            self._dense[frame] = sheet
+            while len(self._dense) > _DENSE:
+                old, evicted = self._dense.popitem(last=False)
+                self._packed[old] = evicted.pack()
+        self._dense.move_to_end(frame)
+        return self._dense[frame]

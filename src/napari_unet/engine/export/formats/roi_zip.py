@@ -1,0 +1,88 @@
+"""ImageJ ROIs: one polygon for each object and frame in a zip that Fiji's ROI Manager opens.
+
+Needs the extra ``[roi]``. Polygons run half-way between pixels of the object and others, so the
+mask that ImageJ makes of one is the object, with its holes filled; an object in several pieces
+has one ROI for each.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import find_contours
+
+from napari_unet.engine.errors import BadInput
+
+try:
+    import roifile
+except ImportError as error:
+    raise BadInput(
+        "roifile is not installed", "it for ImageJ ROIs", 'run: pip install "napari-unet-live[roi]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_unet.engine.export.target.outputs import FrameInfo
+
+
+class RoiZipWriter:
+    """Writes the ROIs of each frame into a zip; ``t`` of a ROI counts frames from 1, as ImageJ."""
+
+    def __init__(self, path: Path, info: FrameInfo) -> None:
+        self.info = info
+        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+        self._n = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._zip.close()
+
+    def write(self, frame: NDArray[Any]) -> None:
+        """Append the ROIs of labels (Y, X)."""
+        number = self.info.numbers[self._n]
+        self._n += 1
+        for identity, outline in object_outlines(frame):
+            name = f"t{number:03d}-{identity}"
+            roi = roifile.ImagejRoi.frompoints(outline, name=name, t=self._n - 1)
+            roi.roitype = roifile.ROI_TYPE.POLYGON
+            self._zip.writestr(_unused(self._zip, name), roi.tobytes())
+
+
+def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:
+    """Give (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
+    found = []
+    dense, ids = _dense(labels)
+    for index, place in enumerate(ndimage.find_objects(dense)):
+        if place is None:
+            continue
+        pieces, n_pieces = ndimage.label(dense[place] == index + 1)
+        for piece in range(1, n_pieces + 1):
+            mask = np.pad(ndimage.binary_fill_holes(pieces == piece), 1)
+            contours = find_contours(mask.astype(float), 0.5)  # type: ignore[no-untyped-call]
+            outline = max(contours, key=len)
+            corner = np.array([place[1].start, place[0].start]) - 0.5  # the padding and the centre
+            found.append((int(ids[index]), outline[:-1, ::-1] + corner))
+    return found
+
+
+def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    ids, inverse = np.unique(labels, return_inverse=True)
+    first = 0 if ids[0] != 0 else 1
+    dense = inverse.reshape(labels.shape).astype(np.int32) + (1 - first)
+    return dense, ids[first:]
+
+
+def _unused(archive: zipfile.ZipFile, name: str) -> str:
+    """Give a file name that the zip does not have: pieces of one object share its name."""
+    candidate, n = f"{name}.roi", 1
+    while candidate in archive.NameToInfo:
+        n += 1
+        candidate = f"{name}-{n}.roi"
+    return candidate

@@ -1,0 +1,95 @@
+"""OME-Zarr 0.5: the movie as an image and its labels in the group beside it; a chunk is a frame.
+
+Needs the extra ``[zarr]``. Specification: https://ngff.openmicroscopy.org/0.5
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
+
+try:
+    import zarr
+except ImportError as error:
+    raise BadInput(
+        "zarr is not installed", "it for OME-Zarr", 'run: pip install "napari-unet-live[zarr]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_unet.engine.export.target.outputs import FrameInfo
+    from napari_unet.engine.stack.stack import Stack
+
+_LABELS = "cells"
+
+
+class ZarrWriter:
+    """Writes image and labels of each frame into a folder ``….ome.zarr``."""
+
+    def __init__(self, folder: Path, info: FrameInfo, stack: Stack) -> None:
+        self.folder, self.info, self.stack = folder, info, stack
+        root = zarr.open_group(folder, mode="w", zarr_format=3)
+        labels = root.create_group("labels")
+        cells = labels.create_group(_LABELS)
+        channels = stack.shape[1:-2]
+        axes = "tcyx" if channels else "tyx"
+        self._image = _array(root, axes, (len(info), *channels, *info.shape), stack.dtype)
+        self._labels = _array(cells, "tyx", (len(info), *info.shape), np.dtype(np.uint32))
+        root.attrs["ome"] = {
+            "version": "0.5",
+            "multiscales": [_multiscale(info.name, axes, info)],
+        }
+        root.attrs["napari-unet"] = {NUMBERS_KEY: list(info.numbers)}
+        labels.attrs["ome"] = {"version": "0.5", "labels": [_LABELS]}
+        cells.attrs["ome"] = {
+            "version": "0.5",
+            "multiscales": [_multiscale(_LABELS, "tyx", info)],
+            "image-label": {"source": {"image": "../../"}},
+        }
+        self._n = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def write(self, frame: NDArray[Any]) -> None:
+        """Write labels (Y, X) and the movie's frame as the next chunk."""
+        if not (self.folder / "zarr.json").exists():  # zarr would make the folder again, half empty
+            raise FileNotFoundError(errno.ENOENT, "the folder has vanished", str(self.folder))
+        self._image[self._n] = self.stack[self.info.positions[self._n]]
+        self._labels[self._n] = frame.astype(np.uint32)
+        self._n += 1
+
+
+def _array(group: zarr.Group, axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    chunks = (1,) * (len(shape) - 2) + shape[-2:]
+    return group.create_array(
+        "0", shape=shape, chunks=chunks, dtype=dtype, dimension_names=tuple(axes)
+    )
+
+
+def _multiscale(name: str, axes: str, info: FrameInfo) -> dict[str, Any]:
+    units = {}
+    if info.frame_interval:
+        units["t"] = "second"
+    if info.pixel_size:
+        units |= {"y": "micrometer", "x": "micrometer"}
+    steps = {"t": info.frame_interval or 1.0, "c": 1.0}
+    scale = [float(steps.get(a, info.pixel_size or 1.0)) for a in axes]
+    kinds = {"t": "time", "c": "channel"}
+    described = [{"name": a, "type": kinds.get(a, "space")} for a in axes]
+    for axis in described:
+        if axis["name"] in units:
+            axis["unit"] = units[axis["name"]]
+    transformation = {"type": "scale", "scale": scale}
+    datasets = [{"path": "0", "coordinateTransformations": [transformation]}]
+    return {"name": name, "axes": described, "datasets": datasets}

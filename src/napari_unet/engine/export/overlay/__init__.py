@@ -1,0 +1,1 @@
+"""Movies and pictures with outlines: composed, lettered, encoded."""

@@ -1,0 +1,1 @@
+"""Where exports go, what they are called, and what their sidecars say."""

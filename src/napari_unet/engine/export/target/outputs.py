@@ -1,0 +1,203 @@
+"""What every export shares: the frames it writes, the target it may write to, plain errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.atomic import (
+    atomic_folder,
+    atomic_path,
+    clear_leftovers,
+    require_space,
+)
+
+if TYPE_CHECKING:
+    from napari_unet.engine.stack.stack import Stack
+
+SUPERVISED_BACKGROUND = 65535  # id of the background brush in uint16 labels; 0 in every file
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """The frames of a movie that an export writes, with their scale in space and time.
+
+    ``positions`` are those in the movie and ``numbers`` those of the file names or metadata,
+    worth keeping in a file where it is ``numbered``: they differ from its own count of frames;
+    ``times`` are in s, one for each frame, where they do not simply follow from
+    ``frame_interval`` (s). ``pixel_size`` is in µm.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    positions: tuple[int, ...]
+    numbers: tuple[int, ...]
+    pixel_size: float | None = None
+    frame_interval: float | None = None
+    times: tuple[float, ...] | None = None
+    numbered: bool = False
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @classmethod
+    def of(cls, stack: Stack, positions: Sequence[int] | None = None) -> FrameInfo:
+        """Describe the frames of ``stack`` at ``positions``; all where that is None."""
+        chosen = check_positions(positions, len(stack))
+        interval, times = _time_scale(stack, chosen)
+        return cls(
+            name=stack.name,
+            shape=(int(stack.frame_shape[0]), int(stack.frame_shape[1])),
+            positions=chosen,
+            numbers=tuple(int(stack.numbers[t]) for t in chosen),
+            pixel_size=stack.pixel_size,
+            frame_interval=interval,
+            times=times,
+            numbered=stack.numbered or chosen != tuple(range(len(stack))),
+        )
+
+
+def time_of(stack: Stack, position: int) -> float | None:
+    """Time of a frame in s: its own stamp where the file has one, else from the interval."""
+    if stack.times is not None:
+        return float(stack.times[position])
+    return None if stack.frame_interval is None else position * stack.frame_interval
+
+
+def check_positions(positions: Sequence[int] | None, n: int) -> tuple[int, ...]:
+    """Give the chosen positions of a movie of ``n`` frames, refusing none, repeats and others."""
+    chosen = tuple(range(n)) if positions is None else tuple(int(t) for t in positions)
+    if not chosen:
+        raise BadInput("no frame chosen", "at least one", "choose the frames to export")
+    outside = [t for t in chosen if not 0 <= t < n]
+    if outside:
+        raise BadInput(
+            f"frame {outside[0]} was asked for",
+            f"frames 0 to {n - 1}, as the movie has",
+            "choose other frames",
+        )
+    if sorted(set(chosen)) != list(chosen):
+        raise BadInput("frames out of order", "each once, in order", "sort the frames")
+    return chosen
+
+
+def check_frame(frame: Any, shape: tuple[int, int]) -> NDArray[Any]:
+    """Labels (Y, X) as whole numbers from 0; supervised background (65535 in uint16) becomes 0."""
+    labels = np.asarray(frame)
+    if labels.shape != shape:
+        raise BadInput(
+            f"labels of {' x '.join(map(str, labels.shape))} pixels",
+            f"{shape[0]} x {shape[1]}, as the movie",
+            "give labels of the same movie",
+        )
+    if labels.dtype == bool:
+        return labels.astype(np.uint16)
+    if labels.dtype.kind not in "iu":
+        raise BadInput(f"labels of type {labels.dtype}", "whole numbers", "give labels")
+    if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
+        raise BadInput("labels with negative ids", "0 or more", "give labels of objects")
+    if labels.dtype == np.uint16:
+        reserved = labels == SUPERVISED_BACKGROUND
+        if reserved.any():
+            labels = np.where(reserved, np.uint16(0), labels)
+    return labels
+
+
+def check_target(path: str | Path, overwrite: bool, n_bytes: int = 0) -> Path:
+    """Refuse a file that exists unless ``overwrite``, and a disk without ``n_bytes`` free."""
+    path = Path(path).absolute()
+    clear_leftovers(path.parent)
+    if path.exists() and not path.is_dir() and not overwrite:
+        raise BadInput(
+            f"{path} exists already", "a new file name", "choose another or allow to replace it"
+        )
+    require_space(path.parent, n_bytes)
+    return path
+
+
+def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0) -> Path:
+    """Refuse a folder with files in it, unless ``overwrite`` and all match the pattern ``ours``."""
+    path = Path(path).absolute()
+    clear_leftovers(path.parent)
+    if path.exists() and not path.is_dir():
+        raise BadInput(f"{path} is a file", "the name of a folder", "choose another name")
+    names = sorted(p.name for p in path.iterdir()) if path.is_dir() else []
+    if names and not overwrite:
+        raise BadInput(
+            f"{path} has files in it", "a new folder", "choose another or allow to replace it"
+        )
+    others = [name for name in names if not re.fullmatch(ours, name)]
+    if others:
+        raise BadInput(
+            f"{path} holds {others[0]}, which this export did not write",
+            "a new folder",
+            "choose another: nothing of yours is deleted",
+        )
+    require_space(path.parent, n_bytes)
+    return path
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """Give a temporary file that becomes ``path`` when the block ends without an error."""
+    with atomic_path(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``path`` when the block ends, replacing an earlier one.
+
+    What of an earlier one is ours was asked before, by `check_folder`.
+    """
+    with atomic_folder(path, replace=True) as temporary:
+        yield temporary
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say an OSError of writing ``path`` in one plain line; reading the movie stays outside."""
+    try:
+        yield
+    except OSError as error:
+        if not path.parent.exists():
+            found = f"the folder {path.parent} has vanished"
+        else:
+            found = f"{path} cannot be written ({error.strerror or error})"
+        raise BadInput(
+            found, "a disk with room and a folder to write in", "free some space or choose another"
+        ) from error
+
+
+def counted(frames: Iterable[Any], n: int) -> Iterator[Any]:
+    """Give exactly ``n`` frames; fewer or more are refused rather than written as if complete."""
+    count = 0
+    for frame in frames:
+        count += 1
+        if count > n:
+            raise BadInput(f"more than {n} frames of labels", f"{n}", "give one for each frame")
+        yield frame
+    if count < n:
+        raise BadInput(f"{count} frames of labels", f"{n}", "give one for each frame")
+
+
+def _time_scale(
+    stack: Stack, positions: tuple[int, ...]
+) -> tuple[float | None, tuple[float, ...] | None]:
+    """Interval between the chosen frames (s), and their times where those are uneven."""
+    steps = set(np.diff(positions).tolist()) or {1}
+    even = len(steps) == 1
+    interval = stack.frame_interval
+    if stack.times is None and (interval is None or even):
+        return (None if interval is None else interval * steps.pop()), None
+    times = [time_of(stack, t) for t in positions]
+    known = tuple(t for t in times if t is not None)
+    return (interval * steps.pop() if even and interval is not None else None), known

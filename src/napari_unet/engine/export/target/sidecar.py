@@ -1,0 +1,173 @@
+"""What made an export: a JSON file beside it, and the sentences for a paper's methods."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
+
+_PACKAGES = ("napari-unet-live", "torch", "numpy", "scipy", "scikit-image", "tifffile")
+_SETTINGS: dict[str, type[Settings]] = {"labels": LabelSettings, "prediction": PredictSettings}
+_UNET = "Ronneberger O, Fischer P, Brox T (2015), doi:10.1007/978-3-319-24574-4_28"
+_NAPARI = "napari contributors (2019), doi:10.5281/zenodo.3555620"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where labels came from: the model's name and sha256, its training, the settings used."""
+
+    model_name: str | None = None
+    model_sha256: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    n_corrected: int | None = None
+
+    @classmethod
+    def of(
+        cls, model: Model | None = None, *, n_corrected: int | None = None, **settings: Settings
+    ) -> Provenance:
+        """Take name, sha256 and training record from ``model``; ``settings`` by name."""
+        if model is None:
+            return cls(settings=settings, n_corrected=n_corrected)
+        return cls(model.name, model.sha256, dict(model.record), settings, n_corrected)
+
+
+def sidecar_path(path: Path) -> Path:
+    """Place of the sidecar of an export: ``labels.tif`` has ``labels.tif.json``."""
+    return path.with_name(path.name + ".json")
+
+
+def write_sidecar(
+    path: Path,
+    stack: Stack,
+    provenance: Provenance | None = None,
+    *,
+    kind: str,
+    **details: Any,
+) -> Path:
+    """Write what is needed to make the export at ``path`` again; gives the sidecar's path."""
+    with sidecar_beside(path, stack, provenance, kind=kind, **details) as note:
+        note(path)
+    return sidecar_path(path)
+
+
+@contextmanager
+def sidecar_beside(
+    path: Path,
+    stack: Stack,
+    provenance: Provenance | None = None,
+    *,
+    kind: str,
+    **details: Any,
+) -> Iterator[Callable[[Path], None]]:
+    """Give what writes the sidecar of an export once its temporary file is whole.
+
+    The sidecar gets its name when the block ends: an export inside the block is renamed only
+    where there was room for the sidecar, too.
+    """
+    with atomic_path(sidecar_path(path)) as temporary:
+
+        def note(written: Path) -> None:
+            content = _content(path, written, stack, provenance or Provenance(), kind)
+            text = json.dumps({**content, **details}, indent=2, ensure_ascii=False, default=str)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+        yield note
+
+
+def _content(
+    path: Path, written: Path, stack: Stack, provenance: Provenance, kind: str
+) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "kind": kind,
+        "bytes": written.stat().st_size if written.is_file() else None,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": stack.name,
+            "path": None if stack.path is None else str(stack.path),
+            "fingerprint": stack.fingerprint,
+            "selection": stack.selection.model_dump(mode="json"),
+            "pixel_size_um": stack.pixel_size,
+            "frame_interval_s": stack.frame_interval,
+        },
+        "model": {
+            "name": provenance.model_name,
+            "sha256": provenance.model_sha256,
+            "training": dict(provenance.training),
+        },
+        "settings": {k: v.model_dump(mode="json") for k, v in provenance.settings.items()},
+        "corrected_objects": provenance.n_corrected,
+        "versions": versions(),
+    }
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Give what the sidecar of labels at ``path`` says of their making; what is missing is None."""
+    try:
+        said = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        model, settings = said["model"], said["settings"]
+        known: dict[str, Settings] = {
+            name: kind.model_validate(settings[name])
+            for name, kind in _SETTINGS.items()
+            if name in settings
+        }
+        corrected = said.get("corrected_objects")
+        return Provenance(
+            model["name"], model["sha256"], dict(model.get("training") or {}), known, corrected
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return Provenance()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def methods_text(provenance: Provenance) -> str:
+    """Sentences for the methods of a paper: program, model, settings, corrections, citations."""
+    found = versions()
+    program = f"napari-unet-live {found.get('napari-unet-live', '')}".strip()
+    sentences = [f"Cells were segmented with {program} (PyTorch {found.get('torch', 'unknown')})"]
+    if provenance.model_name:
+        sha = (provenance.model_sha256 or "unknown")[:12]
+        sentences.append(f'with the U-Net "{provenance.model_name}" (sha256 {sha}…)')
+    text = " ".join(sentences) + "."
+    for settings in provenance.settings.values():
+        if isinstance(settings, LabelSettings):
+            text += " " + _labels_sentence(settings)
+    if provenance.n_corrected is not None:
+        text += f" {provenance.n_corrected} objects were corrected by hand."
+    return f"{text} References: U-Net, {_UNET}; napari, {_NAPARI}."
+
+
+def _labels_sentence(settings: LabelSettings) -> str:
+    split = (
+        "touching cells were separated by watershed"
+        if settings.split
+        else "connected pixels were taken as one cell"
+    )
+    return (
+        f"Pixels with a probability above {settings.threshold:g} were taken as cell, {split}, "
+        f"and objects smaller than {settings.min_size} pixels were dropped."
+    )

@@ -1,0 +1,1 @@
+"""What pictures of a movie need of linked ids."""

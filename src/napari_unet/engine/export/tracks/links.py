@@ -1,0 +1,137 @@
+"""Ids through time, found piece by piece and kept, and the tails that are drawn of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine.export.target.outputs import check_frame
+from napari_unet.engine.tracks.tracking import Linker, Objects, measure_objects
+
+if TYPE_CHECKING:
+    from napari_unet.engine.export.target.formats import Meaning
+    from napari_unet.engine.stack.source import Frames
+
+
+Floats = NDArray[np.float64]
+
+
+class Links:
+    """Links of the labels of a movie at ``positions``, up to the frame that is asked for.
+
+    ``advance(position)`` reads on until that frame is linked, or for so many seconds; then
+    ``labels`` and ``tails`` are those of the exported movie. Overlap linking needs the frames
+    before, LapTrack needs all of them. ``n_read`` of ``n_needed`` frames were read so far.
+    """
+
+    def __init__(
+        self,
+        labels: Frames,
+        shape: tuple[int, int],
+        positions: Sequence[int],
+        meaning: Meaning = "linked",
+        frozen: Callable[[], dict[int, frozenset[int]]] = dict,
+    ) -> None:
+        self.positions, self.meaning = tuple(positions), meaning
+        self._labels, self._shape, self._frozen = labels, shape, frozen
+        self._index = {t: i for i, t in enumerate(self.positions)}
+        self._measured: list[Objects] = []  # for LapTrack, which links all frames together
+        self.n_read = 0
+        self._linker: Linker | None = None
+        self._tracks: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    def __contains__(self, position: int) -> bool:
+        return position in self._index
+
+    @property
+    def reached(self) -> int:
+        """The last frame that was read; -1 where none was."""
+        return self.positions[self.n_read - 1] if self.n_read else -1
+
+    def n_needed(self, position: int) -> int:
+        """How many frames must be read for the one at ``position``."""
+        return len(self.positions) if self.meaning == "laptrack" else self._index[position] + 1
+
+    def advance(self, position: int, seconds: float = inf) -> bool:
+        """Read on for so many seconds, a frame at least; True once ``position`` is linked."""
+        end = time.monotonic() + seconds
+        while self.n_read < self.n_needed(position):
+            self._read_one()
+            if time.monotonic() > end:
+                break
+        if self.n_read < self.n_needed(position):
+            return False
+        if self.meaning == "laptrack" and self._linker is None:
+            self._link_all()
+        return True
+
+    def labels(self, position: int) -> NDArray[Any]:
+        """Give the labels (Y, X) of a linked frame with ids through time."""
+        frame = check_frame(self._labels[position], self._shape)
+        ids, tracks = self._tracks[position]
+        if not len(ids):
+            return frame
+        where = np.minimum(np.searchsorted(ids, frame), len(ids) - 1)
+        return np.where(ids[where] == frame, tracks[where], frame).astype(np.int32)
+
+    def tails(self, position: int, length: int) -> dict[int, list[tuple[float, float]]] | None:
+        """Give where each cell of a linked frame was before, by its id through time."""
+        return Tails(self.rows(), length).at(position)
+
+    def rows(self) -> Floats:
+        """Rows (id, t, y, x) of the frames linked so far."""
+        return self._linker.points()[0] if self._linker is not None else np.zeros((0, 4))
+
+    def _read_one(self) -> None:
+        position = self.positions[self.n_read]
+        objects = measure_objects(check_frame(self._labels[position], self._shape))
+        if self.meaning == "laptrack":
+            self._measured.append(objects.without_pixels())
+        else:
+            self._linker = self._linker or Linker(frozen=self._frozen())
+            self._link(self._linker, objects, position)
+        self.n_read += 1
+
+    def _link_all(self) -> None:
+        from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
+
+        self._linker = LaptrackLinker.from_objects(
+            self._measured, self.positions, frozen=self._frozen()
+        )
+        for position, objects in zip(self.positions, self._measured, strict=True):
+            self._link(self._linker, objects, position)
+
+    def _link(self, linker: Linker, objects: Objects, position: int) -> None:
+        linker.link(objects, position)
+        self._tracks[position] = objects.ids, objects.track
+
+
+class Tails:
+    """Where each cell of a frame was before, from rows (id, t, y, x)."""
+
+    def __init__(self, tracks: NDArray[np.float64] | None, length: int) -> None:
+        self.length = length if tracks is not None else 0
+        self.paths: dict[int, NDArray[np.float64]] = {}
+        if tracks is not None and self.length:
+            rows = tracks[np.lexsort((tracks[:, 1], tracks[:, 0]))]
+            ids, starts = np.unique(rows[:, 0], return_index=True)
+            self.paths = {
+                int(i): part[:, 1:] for i, part in zip(ids, np.split(rows, starts[1:]), strict=True)
+            }
+
+    def at(self, t: int) -> dict[int, list[tuple[float, float]]] | None:
+        """Give the paths that end in frame ``t``, by id."""
+        if not self.length:
+            return None
+        found = {}
+        for label, path in self.paths.items():
+            if path[0, 0] <= t <= path[-1, 0]:
+                end = int(np.searchsorted(path[:, 0], t, side="right"))
+                start = int(np.searchsorted(path[:, 0], t - self.length))
+                found[label] = [(float(y), float(x)) for _, y, x in path[start:end]]
+        return found

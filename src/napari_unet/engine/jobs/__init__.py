@@ -1,0 +1,1 @@
+"""What crosses all rooms: a whole export."""

@@ -1,0 +1,274 @@
+"""One export from beginning to end: what the Export dock and ``napari-unet export`` both run.
+
+Which frames, under which names, with which ids, written by which of the writers; each method is a
+generator that yields the positions it is through with and returns the path. The writers are
+imported when they are needed: a dock makes an `Export` where it may not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.target.formats import (
+    LABEL_FORMATS,
+    PROBABILITIES,
+    TABLE,
+    Meaning,
+    labels_name,
+    movie_name,
+    still_name,
+)
+from napari_unet.engine.export.target.outputs import check_frame
+from napari_unet.engine.export.target.sidecar import Provenance
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_unet.engine.export.overlay.look import LookSource
+    from napari_unet.engine.export.tracks.links import Links
+    from napari_unet.engine.settings import OverlaySettings, TableSettings
+    from napari_unet.engine.stack.source import Frames
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.tracking import Linker
+
+
+class _Linked:
+    """Labels by position with one id per cell through time."""
+
+    def __init__(self, links: Links, n: int) -> None:
+        self._links, self._n = links, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, position: int) -> NDArray[Any]:
+        return self._links.labels(position)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One thing to write: of which movie and labels, where, and which frames.
+
+    ``frozen`` gives for each frame the ids that are never renumbered; it is asked while the
+    export runs, since it takes its time. ``classes``: the labels are kinds of pixels.
+    """
+
+    stack: Stack
+    labels: Frames
+    folder: Path
+    positions: Sequence[int]
+    overwrite: bool = False
+    provenance: Provenance = field(default_factory=Provenance)
+    meaning: Meaning = "ids"
+    threshold: float | None = None
+    corrected: Callable[[int], Collection[int]] | None = None
+    probabilities: Any = None
+    frozen: Callable[[], dict[int, frozenset[int]]] = dict
+    classes: bool = False
+
+    @property
+    def linked(self) -> bool:
+        """Whether ids are to be constant through time."""
+        return self.meaning in ("linked", "laptrack")
+
+    def write_labels(self, format: str) -> Generator[int, None, Path]:
+        """Write labels, or probabilities, in one of the formats."""
+        if format in PROBABILITIES:
+            return (yield from self._write_probabilities(format))
+        from napari_unet.engine.export.formats.write_labels import write_labels
+
+        links = LABEL_FORMATS[format].links
+        if links:
+            self._check_cells()
+        linker = (yield from self._find_linker()) if self.linked or links else None
+        return (
+            yield from write_labels(
+                self.folder / labels_name(self.stack.name, format),
+                self._frames(),
+                self.stack,
+                format=format,
+                positions=self.positions,
+                semantic=self.meaning == "mask" and not links,
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def _write_probabilities(self, format: str) -> Generator[int, None, Path]:
+        from napari_unet.engine.export.formats.write_labels import write_probabilities
+
+        if self.probabilities is None:
+            raise BadInput("no probabilities", "those of this movie", "segment it first")
+        return (
+            yield from write_probabilities(
+                self.folder / labels_name(self.stack.name, format),
+                self.probabilities,
+                self.stack,
+                as_float=format.endswith("float"),
+                positions=self.positions,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def write_table(self, settings: TableSettings | None = None) -> Generator[int, None, Path]:
+        """Write one row per object and frame."""
+        from napari_unet.engine.export.formats.table import write_table
+
+        linker = yield from self._find_linker()
+        return (
+            yield from write_table(
+                self.folder / TABLE,
+                self._frames(),
+                self.stack,
+                positions=self.positions,
+                settings=settings,
+                threshold=self.threshold,
+                corrected=self.corrected,
+                linker=linker,
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def movie_steps(self, settings: OverlaySettings) -> int:
+        """How often `write_movie` yields: tails and linked colours read all labels before."""
+        return len(self.positions) * (2 if self._needs_tracks(settings) else 1)
+
+    def still_steps(self, settings: OverlaySettings, position: int) -> int:
+        """How often `write_still` yields."""
+        if not self._needs_tracks(settings, position):
+            return 1
+        return 1 + self.links().n_needed(position)
+
+    def check_movie(self, settings: OverlaySettings, before: Frames | None = None) -> None:
+        """Refuse at once what `write_movie` would refuse when it begins."""
+        from napari_unet.engine.export.overlay.write_movie import check_movie
+
+        check_movie(self.stack, self.labels, settings, self.probabilities, before)
+
+    def write_movie(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        kind: str = ".mp4",
+        before: Frames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write the overlay movie; tails and linked colours take a look at all frames first."""
+        from napari_unet.engine.export.overlay.write_movie import write_movie
+
+        labels, tracks = yield from self._tracked(settings, self.positions[-1])
+        stack = look.of(self.stack)
+        return (
+            yield from write_movie(
+                self.folder / movie_name(kind),
+                stack,
+                labels,
+                settings,
+                positions=self.positions,
+                probabilities=self.probabilities,
+                before=before,
+                tracks=tracks,
+                look=look.measured(stack, settings, self.positions),
+                overwrite=self.overwrite,
+                provenance=self.provenance,
+            )
+        )
+
+    def write_still(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        position: int,
+        before: Frames | None = None,
+    ) -> Generator[int, None, Path]:
+        """Write one frame as it is in the movie, at 300 dpi; its past is looked at first."""
+        from napari_unet.engine.export.overlay.write_movie import write_still
+
+        labels, tracks = yield from self._tracked(settings, position)
+        stack = look.of(self.stack)
+        path = write_still(
+            self.folder / still_name(position),
+            stack,
+            labels,
+            position,
+            settings if tracks is not None else settings.replace(tail=0),
+            probabilities=self.probabilities,
+            before=before,
+            tracks=tracks,
+            look=look.measured(stack, settings, self.positions),
+            overwrite=self.overwrite,
+            provenance=self.provenance,
+        )
+        yield position
+        return path
+
+    def links(self) -> Links:
+        """Give the links of its labels, found as far as they are asked for."""
+        from napari_unet.engine.export.tracks.links import Links
+
+        return Links(self.labels, self._shape, self.positions, self.meaning, self.frozen)
+
+    def _needs_tracks(self, settings: OverlaySettings, position: int | None = None) -> bool:
+        chosen = position is None or position in self.positions
+        return chosen and (self.linked or settings.tail > 0)
+
+    def _tracked(
+        self, settings: OverlaySettings, position: int
+    ) -> Generator[int, None, tuple[Frames, NDArray[np.float64] | None]]:
+        """Link as far as ``position`` needs it; gives the labels, and rows for the tails."""
+        if not self._needs_tracks(settings, position):
+            return self.labels, None
+        self._check_cells()
+        links = self.links()
+        for _ in range(links.n_needed(position)):
+            links.advance(position, seconds=0)
+            yield links.reached
+        return _Linked(links, len(self.labels)), links.rows()
+
+    def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
+        """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
+        self._check_cells()
+        linker = yield from self._find_linker()
+        for t, frame in zip(self.positions, self._frames(), strict=True):
+            linker(frame, t)
+            yield t
+        return linker.points()
+
+    def _check_cells(self) -> None:
+        if self.classes:
+            raise BadInput(
+                "the labels are classes of pixels, which have no paths",
+                "single cells, where ids or colours are to go through time",
+                "export the ids of each frame, without tails, in another format",
+            )
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        height, width = self.stack.frame_shape
+        return int(height), int(width)
+
+    def _frames(self) -> Iterator[NDArray[Any]]:
+        """Labels (Y, X) of the chosen frames, without supervised background."""
+        return (check_frame(self.labels[t], self._shape) for t in self.positions)
+
+    def _find_linker(self) -> Generator[int, None, Linker]:
+        """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
+        from napari_unet.engine.tracks.tracking import Linker
+
+        if self.linked:
+            self._check_cells()
+        frozen = self.frozen()
+        if self.meaning != "laptrack":
+            return Linker(frozen=frozen)
+        from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
+
+        yield self.positions[0]  # a moment to cancel before all frames are read
+        return LaptrackLinker.from_frames(self._frames(), self.positions, frozen=frozen)

@@ -1,0 +1,149 @@
+"""Label frames of any file: checked, ids renumbered where huge, masks parted in cells.
+
+What the numbers are (ids of objects, a mask, or classes) is guessed from the labels themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import ndimage
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.stack import Stack
+
+    Frames = Sequence[NDArray[np.integer]]
+
+
+BACKGROUND_ID = 65535
+Kind = Literal["auto", "instances", "binary", "classes"]
+
+
+def whole_numbers(labels: Stack, position: int) -> NDArray[np.int32]:
+    """Read a frame ``(Y, X)`` of labels; `BadInput` unless it holds whole numbers from 0 up."""
+    frame = np.asarray(labels[position])
+    if frame.dtype.kind == "f" and not np.array_equal(frame, np.rint(frame)):
+        raise BadInput(
+            f"{labels.name} holds fractions, as a probability does",
+            "labels: whole numbers, one for each cell, 0 as background",
+            "give the label file instead",
+        )
+    if frame.dtype.kind == "b":
+        return frame.astype(np.int32)
+    if frame.size and (frame.min() < 0 or frame.max() > np.iinfo(np.int32).max):
+        raise BadInput(
+            f"{labels.name} holds labels from {frame.min():.15g} to {frame.max():.15g}",
+            f"labels from 0 to {np.iinfo(np.int32).max}",
+            "renumber the labels",
+        )
+    return frame.astype(np.int32)
+
+
+def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give each piece of a mask ``(Y, X)`` an id; 65535 stays."""
+    background = ids == BACKGROUND_ID
+    found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
+    found = np.asarray(found, np.int32)
+    found[background] = BACKGROUND_ID
+    return found
+
+
+def renumbered(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give small ids in place of huge ones: memory is spent by id, and float32 holds 24 bits."""
+    if not ids.size or ids.max() <= BACKGROUND_ID:
+        return ids
+    values, where = np.unique(ids, return_inverse=True)
+    cells = (values != 0) & (values != BACKGROUND_ID)
+    small = np.cumsum(cells)
+    small[small >= BACKGROUND_ID] += 1
+    small = np.where(cells, small, values).astype(np.int32)
+    return small[where].reshape(ids.shape)
+
+
+MOST_CLASSES = 63  # a network has at most 64 outputs, one of them *object*
+FEW, _SMALL = 16, 255  # guessed classes are few, and their numbers small
+_PIECE = 9  # px: smaller specks do not count as pieces
+_PIECES, _PIECES_EACH = 4.0, 2.0  # pieces of a class in a frame, on average and of each at least
+_LOOKED_AT = 8  # frames
+
+
+def read_labels(
+    labels: Stack, positions: Iterable[int], kind: Kind = "auto", *, strokes: bool = False
+) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
+    """Labels ``(Y, X)`` of frames, and the classes that their numbers stand for; () for objects.
+
+    0 and 65535 are background, but a mask may hold 65535 alone, unless that marks background
+    ``strokes``. ``binary`` parts a mask into connected components.
+
+    Raises
+    ------
+    BadInput
+        Where a frame holds anything but whole numbers from 0 up, or no classes where wanted.
+
+    """
+    frames = [whole_numbers(labels, position) for position in positions]
+    if kind == "auto":
+        kind = guess_kind(frames, strokes=strokes)
+    if kind == "classes":
+        return frames, class_numbers(frames)
+    if kind == "instances":
+        return [renumbered(ids) for ids in frames], ()
+    if not strokes and _values(frames) == {BACKGROUND_ID}:
+        frames = [(ids > 0).astype(np.int32) for ids in frames]
+    return [components(ids) for ids in frames], ()
+
+
+def guess_kind(frames: Frames, *, strokes: bool = False) -> Kind:
+    """Guess what label frames hold, with care: ids must never be taken for classes.
+
+    One number is a mask. Classes are a few small numbers, the same ones on most frames, each in
+    pieces all over a frame, whereas an object is one piece. Where every pixel has a number, the
+    commonest one may be the ground around the others and need not be in pieces.
+    """
+    values = _values(frames)
+    numbers = values - {BACKGROUND_ID}
+    if len(numbers) == 1 or (values == {BACKGROUND_ID} and not strokes):
+        return "binary"
+    if not 2 <= len(numbers) <= FEW or max(numbers) > _SMALL:
+        return "instances"
+    painted = [frame for frame in frames if frame.any()]
+    looked_at = painted[:: -(-len(painted) // _LOOKED_AT)]
+    if all(frame.all() for frame in looked_at):
+        numbers.discard(int(np.bincount(looked_at[0].ravel()).argmax()))
+    pieces = [[_pieces(frame == number) for frame in looked_at] for number in sorted(numbers)]
+    on = [[n for n in row if n] for row in pieces]
+    common = all(2 * len(row) >= len(looked_at) and row for row in on)
+    scattered = common and min(float(np.mean(row)) for row in on) >= _PIECES_EACH
+    many = scattered and float(np.mean([n for row in on for n in row])) >= _PIECES
+    return "classes" if many else "instances"
+
+
+def class_numbers(frames: Frames) -> tuple[int, ...]:
+    """Numbers of the classes in label frames; `BadInput` where there are too many for classes."""
+    numbers = sorted(_values(frames) - {BACKGROUND_ID})
+    if len(numbers) > MOST_CLASSES or (numbers and numbers[-1] > BACKGROUND_ID):
+        raise BadInput(
+            f"the labels hold {len(numbers)} numbers up to {numbers[-1]}",
+            f"at most {MOST_CLASSES} classes, numbered below {BACKGROUND_ID}",
+            "say that they are instances, if each cell has a number of its own",
+        )
+    return tuple(numbers)
+
+
+def _values(frames: Frames) -> set[int]:
+    found: set[int] = set()
+    for frame in frames:
+        found.update(np.unique(frame).tolist())
+    return found - {0}
+
+
+def _pieces(mask: NDArray[np.bool_]) -> int:
+    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    return int(np.count_nonzero(np.bincount(pieces.ravel())[1:] >= _PIECE))

@@ -1,0 +1,300 @@
+"""How well labels agree with a truth: per frame, pooled, and in words a person uses.
+
+Everything follows from one table of overlaps between the objects of two label images; no
+object is looked at by itself, so a frame costs a few passes over its pixels.
+
+An empty frame is well defined: where neither image holds an object every score is 1, where
+only one of them does every score is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.objects import pooled_iou
+
+if TYPE_CHECKING:
+    from napari_unet.engine.labels.objects import Overlap
+    from napari_unet.engine.stack.stack import Stack
+
+Ints = NDArray[np.int64]
+
+# A piece of a cell counts as a fragment of it from this share of the cell's area on;
+# smaller specks are invented objects, not a split cell.
+FRAGMENT_SHARE = 0.1
+# Weights of the acyclic oriented graph matching measure for detection (Matula et al. 2015).
+_DET_MERGE, _DET_MISS, _DET_INVENT = 5, 10, 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScores:
+    """Counts of one frame, from which every score follows.
+
+    ``merged``, ``split``, ``right`` and ``missed`` count cells of the truth, each cell in
+    exactly one of them, looked for in that order: most of the cell lies in a prediction that
+    also holds most of another cell; two or more predictions lie mostly inside it; a prediction
+    agrees with it (IoU of at least 0.5); none does. ``invented`` counts predictions that agree
+    with no cell and are no part of a merge or a split.
+    """
+
+    intersection: int
+    predicted_area: int
+    truth_area: int
+    n_predicted: int
+    n_truth: int
+    seg_sum: float
+    agreeing: int
+    det_cost: int
+    merged: int
+    split: int
+    right: int
+    missed: int
+    invented: int
+    number: int | None = None
+    classes: Overlap = field(default_factory=dict)
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union of the foregrounds."""
+        return _ratio(self.intersection, self.predicted_area + self.truth_area - self.intersection)
+
+    @property
+    def dice(self) -> float:
+        """Dice coefficient of the foregrounds."""
+        return _ratio(2 * self.intersection, self.predicted_area + self.truth_area)
+
+    @property
+    def seg(self) -> float:
+        """Cell Tracking Challenge SEG: mean Jaccard index over the cells of the truth."""
+        return _seg(self.seg_sum, self.n_truth, self.n_predicted)
+
+    @property
+    def f1(self) -> float:
+        """F1 of objects that agree one to one with an IoU of at least 0.5."""
+        return _ratio(2 * self.agreeing, self.n_predicted + self.n_truth)
+
+    @property
+    def det(self) -> float:
+        """Cell Tracking Challenge DET."""
+        return _det(self.det_cost, self.n_truth, self.n_predicted)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores over frames: IoU and Dice are means over frames, the rest is pooled over objects.
+
+    ``right``, ``missed``, ``invented``, ``merged`` and ``split`` are per 100 cells of the truth
+    (see `FrameScores`).
+    """
+
+    iou: float
+    dice: float
+    seg: float
+    det: float
+    f1: float
+    right: float
+    missed: float
+    invented: float
+    merged: float
+    split: float
+    n_frames: int
+    n_truth: int
+    n_predicted: int
+    classes: Mapping[str, float] = field(default_factory=dict)  # IoU of each, pooled over frames
+
+    @property
+    def class_iou(self) -> float:
+        """Mean IoU over the classes, where classes are told apart."""
+        return float(np.mean(list(self.classes.values()))) if self.classes else 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{self.right:.0f} right", f"{self.missed:.0f} missed"]
+        parts += [f"{self.merged:.0f} merged", f"{self.split:.0f} split"]
+        return f"of 100 cells: {', '.join(parts)}; {self.invented:.0f} invented"
+
+
+def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> FrameScores:
+    """Compare two label images (Y, X) of one frame; 0 is background.
+
+    ``border`` drops predicted objects whose pixels all lie in the outer ``border`` pixels of
+    the frame: truth is often not annotated there. Objects of the truth always count.
+    """
+    predicted, truth = _as_labels(predicted, "the prediction"), _as_labels(truth, "the truth")
+    if predicted.shape != truth.shape:
+        raise BadInput(
+            f"the prediction has {_by(predicted.shape)} pixels",
+            f"{_by(truth.shape)}, as the truth",
+            "give labels of the same movie",
+        )
+    if border < 0:
+        raise BadInput(f"a border of {border} px", "0 or more", "give a width in pixels")
+    p, p_areas = _dense(predicted, border)
+    t, t_areas = _dense(truth, 0)
+    rows, columns, overlap = _overlaps(t, p, len(t_areas), len(p_areas))
+    return FrameScores(
+        intersection=int(overlap.sum()),
+        predicted_area=int(p_areas.sum()),
+        truth_area=int(t_areas.sum()),
+        n_predicted=len(p_areas),
+        n_truth=len(t_areas),
+        **_object_counts(rows, columns, overlap, t_areas, p_areas),
+    )
+
+
+def evaluate(
+    predicted: Stack, truth: Stack, pairs: Sequence[tuple[int, int]], border: int = 0
+) -> Iterator[FrameScores]:
+    """Score matched frames of two label stacks one by one.
+
+    ``pairs`` holds (position in ``predicted``, position in ``truth``), as `match_frames` gives;
+    each result carries the truth's frame number.
+    """
+    for p, t in pairs:
+        scores = frame_scores(predicted[p], truth[t], border)
+        yield replace(scores, number=int(truth.numbers[t]))
+
+
+def pool(frames: Iterable[FrameScores]) -> Scores:
+    """Combine the scores of frames; raises `BadInput` where there are none."""
+    frames = list(frames)
+    if not frames:
+        raise BadInput("no frame to score", "at least one", "choose frames that both stacks have")
+
+    def total(name: str) -> Any:
+        return sum(getattr(f, name) for f in frames)
+
+    n_truth, n_predicted = total("n_truth"), total("n_predicted")
+    per_hundred = 100 / max(n_truth, 1)
+    return Scores(
+        iou=float(np.mean([f.iou for f in frames])),
+        dice=float(np.mean([f.dice for f in frames])),
+        seg=_seg(total("seg_sum"), n_truth, n_predicted),
+        det=_det(total("det_cost"), n_truth, n_predicted),
+        f1=_ratio(2 * total("agreeing"), n_predicted + n_truth),
+        right=total("right") * per_hundred if n_truth else 100.0,
+        missed=total("missed") * per_hundred,
+        invented=total("invented") * per_hundred,
+        merged=total("merged") * per_hundred,
+        split=total("split") * per_hundred,
+        n_frames=len(frames),
+        n_truth=n_truth,
+        n_predicted=n_predicted,
+        classes=pooled_iou(f.classes for f in frames),
+    )
+
+
+def _object_counts(
+    rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints
+) -> dict[str, Any]:
+    """Give what follows from the overlaps: one entry for each (truth, prediction) that touch."""
+    n_t, n_p = len(t_areas), len(p_areas)
+    jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
+    held = 2 * overlap > t_areas[rows]  # most of the cell lies in the prediction
+    inside = 2 * overlap > p_areas[columns]  # most of the prediction lies in the cell
+
+    # An IoU above 0.5 is one to one by itself. At exactly 0.5 the only conflicts are a cell of
+    # two equal halves and its mirror, so keeping the first entry of each is a best matching.
+    agree_t, agree_p = rows[jaccard >= 0.5], columns[jaccard >= 0.5]
+    _, first = np.unique(agree_t, return_index=True)
+    agree_t, agree_p = agree_t[first], agree_p[first]
+    _, first = np.unique(agree_p, return_index=True)
+    agreeing, agreeing_p = _marks(agree_t[first], n_t), _marks(agree_p[first], n_p)
+
+    cells_held = np.bincount(columns[held], minlength=n_p)
+    merged = _marks(rows[held & (cells_held >= 2)[columns]], n_t)
+    fragment = inside & (overlap >= FRAGMENT_SHARE * t_areas[rows])
+    is_split = np.bincount(rows[fragment], minlength=n_t) >= 2
+    involved = _marks(columns[fragment & is_split[rows]], n_p) | (cells_held >= 1) | agreeing_p
+    is_split &= ~merged
+    right = agreeing & ~merged & ~is_split
+
+    misses, inventions = n_t - int(held.sum()), int((cells_held == 0).sum())
+    merges = int((cells_held - 1)[cells_held >= 2].sum())
+    return {
+        "seg_sum": float(jaccard[held].sum()),
+        "agreeing": int(agreeing.sum()),
+        "det_cost": _DET_MERGE * merges + _DET_MISS * misses + _DET_INVENT * inventions,
+        "merged": int(merged.sum()),
+        "split": int(is_split.sum()),
+        "right": int(right.sum()),
+        "missed": int((~(merged | is_split | right)).sum()),
+        "invented": int((~involved).sum()),
+    }
+
+
+def _as_labels(image: ArrayLike, name: str) -> NDArray[Any]:
+    labels = np.asarray(image)
+    if labels.ndim != 2:
+        raise BadInput(f"{name} has {labels.ndim} axes", "2 (Y, X)", "give one frame")
+    if labels.dtype == bool:
+        return labels.astype(np.uint8)
+    if labels.dtype.kind == "f":
+        whole = np.nan_to_num(labels, nan=-1, posinf=-1, neginf=-1).astype(np.int64)
+        if not np.array_equal(whole, labels):
+            raise BadInput(f"{name} holds fractions", "whole numbers", "give labels, not an image")
+        labels = whole
+    if labels.dtype.kind not in "iu":
+        raise BadInput(f"{name} is of type {labels.dtype}", "whole numbers", "give labels")
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise BadInput(f"{name} has negative ids", "0 or more", "give labels of objects")
+    return labels
+
+
+def _dense(labels: NDArray[Any], border: int) -> tuple[NDArray[np.int32], Ints]:
+    """Renumber the objects 1..n without gaps; give their areas (n,) too."""
+    top = int(labels.max()) if labels.size else 0
+    if top > 4 * labels.size + 65536:  # ids far apart: a table over them would be huge
+        ids, inverse = np.unique(np.append(labels, 0), return_inverse=True)
+        labels, top = inverse[:-1].reshape(labels.shape), len(ids) - 1
+    areas = np.bincount(labels.ravel(), minlength=top + 1)
+    inner = areas
+    if border:
+        core = labels[border : labels.shape[0] - border, border : labels.shape[1] - border]
+        inner = np.bincount(core.ravel(), minlength=top + 1)
+    kept = inner > 0
+    kept[0] = False
+    table = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    return table[labels], areas[kept].astype(np.int64)
+
+
+def _overlaps(
+    t: NDArray[np.int32], p: NDArray[np.int32], n_t: int, n_p: int
+) -> tuple[Ints, Ints, Ints]:
+    both = (t > 0) & (p > 0)
+    rows, columns = t[both] - 1, p[both] - 1
+    ones = np.ones(len(rows), dtype=np.int64)
+    table = sparse.coo_array((ones, (rows, columns)), shape=(n_t, n_p))
+    table.sum_duplicates()
+    return table.row.astype(np.int64), table.col.astype(np.int64), table.data
+
+
+def _marks(indices: Ints, n: int) -> NDArray[np.bool_]:
+    marks = np.zeros(n, dtype=bool)
+    marks[indices] = True
+    return marks
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 1.0
+
+
+def _seg(seg_sum: float, n_truth: int, n_predicted: int) -> float:
+    return float(seg_sum / n_truth) if n_truth else float(n_predicted == 0)
+
+
+def _det(cost: int, n_truth: int, n_predicted: int) -> float:
+    if n_truth == 0:
+        return float(n_predicted == 0)
+    # Building the truth from nothing costs one miss for each cell; a worse result scores 0.
+    return 1 - min(cost, _DET_MISS * n_truth) / (_DET_MISS * n_truth)

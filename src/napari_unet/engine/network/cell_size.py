@@ -1,0 +1,89 @@
+"""The size of a movie's cells beside the size that a model knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.objects import median_diameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.settings import LabelSettings, PredictSettings
+    from napari_unet.engine.stack.stack import Stack
+
+LEAST, MOST = 0.05, 20.0  # factors that frames are resized by
+_APART = 1.5  # a mismatch beyond this is said
+_LEAST_CELLS = 3  # whose median says something
+
+
+def scale_of(model: Model, settings: PredictSettings) -> float:
+    """Factor by which frames are resized: as given, or what brings cells to the model's size.
+
+    Raises
+    ------
+    BadInput
+        Where the cells' diameter is given and the model does not know its own.
+
+    """
+    if settings.diameter is None:
+        return settings.scale
+    if not model.diameter:
+        raise BadInput(
+            f"model {model.name} does not say how large its cells are",
+            "a model with a diameter in its card",
+            "leave the cells' diameter out",
+        )
+    return min(max(model.diameter / settings.diameter, LEAST), MOST)
+
+
+def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
+    """Give label settings with sizes for frames resized by ``now`` instead of ``before``."""
+    area = (before / now) ** 2
+    largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
+    return labels.replace(min_size=round(labels.min_size * area), max_size=largest)
+
+
+def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:
+    """Label settings that a model recommends, in pixels of frames that are resized so."""
+    return sized(model.label_settings, 1.0, scale_of(model, settings))
+
+
+def pixel_doubt(model: Model, stack: Stack, settings: PredictSettings) -> str | None:
+    """Say where a model learned at another pixel size, and frames are not resized for it."""
+    learned, here = model.card.get("pixel_size"), stack.pixel_size
+    if not (learned and here and model.diameter) or settings.diameter or settings.scale != 1:
+        return None
+    if not _far(learned, here):
+        return None
+    return (
+        f"The model learned at {learned:.3g} µm a pixel, this movie has {here:.3g}: "
+        f"its cells would be {model.diameter * learned / here:.0f} px across here"
+    )
+
+
+@dataclass(frozen=True)
+class SizeDoubt:
+    """Cells that were found are not of the size that the model expects; both in px."""
+
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"These cells are about {self.found} px across, the model expects {self.expected} px"
+
+
+def found_doubt(model: Model, scale: float, areas: NDArray[np.integer]) -> SizeDoubt | None:
+    """Compare the areas of cells that were found in frames resized by ``scale`` with the model."""
+    if len(areas) < _LEAST_CELLS or not model.diameter or model.config.classes:
+        return None
+    found, expected = median_diameter(areas), model.diameter / scale
+    return SizeDoubt(round(found), round(expected)) if _far(found, expected) else None
+
+
+def _far(one: float, other: float) -> bool:
+    return max(one, other) > _APART * min(one, other)

@@ -1,0 +1,103 @@
+"""How raw intensities become the network's input: measured per frame or per movie.
+
+The same for crops and whole frames: training normalises the whole frame, then crops.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import Normalisation
+    from napari_unet.engine.stack.source import Frames
+
+PEAK = 99.9  # percentile that `Normalisation.peak` speaks of
+_SAMPLED_FRAMES = 16
+
+
+class Normaliser:
+    """Maps a raw frame ``(Y, X)`` or ``(C, Y, X)`` of any dtype to float32 ``(C, Y, X)``.
+
+    With ``scope="movie"`` up to 16 frames of ``movie`` are measured once, evenly spread. NaN
+    and infinite pixels become the darkest value; a constant frame becomes 0.
+    """
+
+    def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
+        self.settings = settings
+        self._fixed: tuple[NDArray[Any], NDArray[Any]] | None = None
+        if settings.scope == "movie" and settings.kind != "none" and movie is not None:
+            picks = np.unique(
+                np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
+            )
+            frames = [_channels(movie[int(t)]) for t in picks]
+            self._fixed = self.measure(np.concatenate(frames, axis=1))
+
+    def __call__(self, frame: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise one frame."""
+        raw = _channels(frame)
+        shift, scale = self._fixed or self.measure(raw)
+        out = raw.astype(np.float32)
+        bad = ~np.isfinite(out) if out.size and raw.dtype.kind == "f" else None
+        if bad is not None and bad.any():
+            out = np.where(bad, shift[:, None, None], out)
+        out -= shift[:, None, None]
+        out *= scale[:, None, None]
+        return np.clip(out, 0, 1, out=out) if self.settings.clip else out
+
+    def measure(self, raw: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Shift and scale of each channel of ``(C, Y, X)``: ``(raw - shift) * scale``."""
+        shift = np.zeros(len(raw), np.float32)
+        scale = np.ones(len(raw), np.float32)
+        if self.settings.kind == "none":
+            return shift, scale
+        for channel, plane in enumerate(raw):
+            low, span = self._range(plane)
+            shift[channel] = low
+            scale[channel] = 1.0 / span if span > 0 else 0.0
+        return shift, scale
+
+    def _range(self, plane: NDArray[Any]) -> tuple[float, float]:
+        values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane.ravel()
+        if not values.size:
+            return 0.0, 0.0
+        if self.settings.kind == "zscore":
+            return float(values.mean()), float(values.std())
+        if self.settings.kind == "minmax":
+            low, high = float(values.min()), float(values.max())
+        else:
+            low, high, top = percentiles(values, self.settings.low, self.settings.high, PEAK)
+            if self.settings.peak is not None:
+                high = max(high, low + (top - low) / self.settings.peak)
+            if high == low:  # a ground of one value, and few pixels above it
+                high = float(values.max())
+        return low, high - low
+
+
+def percentiles(values: NDArray[Any], *wanted: float) -> tuple[float, ...]:
+    """Percentiles of a flat array; integers up to 16 bits go through a histogram (exact)."""
+    if values.dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
+        first = int(values.min())  # microscope offsets make short histograms
+        cumulative = np.cumsum(np.bincount(values - values.dtype.type(first)))
+        ranks = [q / 100 * (values.size - 1) for q in wanted]
+        return tuple(_at_rank(cumulative, rank, first) for rank in ranks)
+    return tuple(float(value) for value in np.percentile(values, wanted))
+
+
+def _at_rank(cumulative: NDArray[Any], rank: float, first: int) -> float:
+    """Value at a fractional rank, interpolated to the bit as ``numpy.percentile`` does."""
+    ends = np.searchsorted(cumulative, [np.floor(rank), np.ceil(rank)], side="right")
+    below, above = (first + int(end) for end in ends)
+    along = rank - float(np.floor(rank))
+    if along < 0.5:
+        return below + (above - below) * along
+    return above - (above - below) * (1 - along)
+
+
+def _channels(frame: NDArray[Any]) -> NDArray[Any]:
+    frame = np.asarray(frame)
+    if frame.dtype.kind == "b" or frame.dtype == np.float16:  # numpy cannot add these up
+        frame = frame.astype(np.float32)
+    return frame[None] if frame.ndim == 2 else frame

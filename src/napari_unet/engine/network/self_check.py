@@ -1,0 +1,67 @@
+"""Self-check: a small synthetic frame that travels with a model, and the labels it gives.
+
+A program or library that silently changes results is caught when the model is opened. The
+frame is made, not taken from a movie: no image of a person leaves without consent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.labels.class_labels import labels_of
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import network_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.settings import LabelSettings, Normalisation
+
+FRAME, LABELS = "check/frame", "check/labels"
+TOLERANCE = 0.002  # share of pixels: other processors round differently at outlines
+_SIZE = 128
+
+
+def made_check(
+    network: UNet, normalisation: Normalisation, settings: LabelSettings, diameter: float
+) -> dict[str, NDArray[Any]]:
+    """Make the frame ``(C, Y, X)`` uint16 and the labels ``(Y, X)`` the network gives on it."""
+    frame = _blobs(network.config.in_channels, diameter)
+    return {FRAME: frame, LABELS: _labels(network, normalisation, settings, frame)}
+
+
+def difference(
+    network: UNet,
+    normalisation: Normalisation,
+    settings: LabelSettings,
+    arrays: Mapping[str, NDArray[Any]],
+) -> float | None:
+    """Share of pixels that are an object now and were not, or the other way; None without check."""
+    if FRAME not in arrays or LABELS not in arrays:
+        return None
+    now = _labels(network, normalisation, settings, arrays[FRAME])
+    return float(np.mean((now > 0) != (arrays[LABELS] > 0)))
+
+
+def _labels(
+    network: UNet, normalisation: Normalisation, settings: LabelSettings, frame: NDArray[Any]
+) -> NDArray[np.uint16]:
+    codes = network_codes(network, Normaliser(normalisation)(frame))
+    return labels_of(codes, network.config.outputs, settings)
+
+
+def _blobs(channels: int, diameter: float) -> NDArray[np.uint16]:
+    """Bright discs of a typical diameter with soft outlines on a noisy ground, always the same."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:_SIZE, :_SIZE]
+    radius = float(np.clip(diameter, 8, 48)) / 2
+    plane = 200 + rng.normal(0, 8, (_SIZE, _SIZE))
+    for cy, cx, gain in zip(*rng.uniform(0, _SIZE, (2, 8)), rng.uniform(150, 500, 8), strict=True):
+        inside = radius - np.hypot(y - cy, x - cx)
+        plane = np.maximum(plane, 200 + gain / (1 + np.exp(-inside)) + rng.normal(0, 8))
+    return np.broadcast_to(plane, (channels, _SIZE, _SIZE)).astype(np.uint16)

@@ -1,0 +1,110 @@
+"""What a long prediction will cost, from one frame of the movie: time, memory, disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.files.atomic import say_bytes
+from napari_unet.engine.prediction.prediction import missing_frames, raw_bytes_in_flight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_unet.engine.prediction.predictor import Predictor
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.stack.stack import Stack
+
+_LONG_ENOUGH = 2.0  # s: a warm-up that took longer is not measured a second time
+_MEASURED_GROUPS = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Expected cost of predicting ``frames`` frames; sizes in bytes.
+
+    ``memory`` is what the run adds on the device and the host together, ``free`` the space left
+    on the disk of ``folder``; both are None where the probabilities stay in memory.
+    """
+
+    frames: int
+    seconds: float
+    memory: int
+    disk: int
+    free: int | None
+    folder: Path | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the disk has room."""
+        return self.free is None or self.free >= self.disk
+
+    def __str__(self) -> str:
+        noun = "frame" if self.frames == 1 else "frames"
+        parts = [f"{self.frames} {noun}", f"about {say_duration(self.seconds)}"]
+        parts.append(f"{say_bytes(self.memory)} of memory")
+        if self.folder is not None and self.free is not None:
+            parts.append(
+                f"{say_bytes(self.disk)} on disk in {self.folder} ({say_bytes(self.free)} free)"
+            )
+        return ", ".join(parts)
+
+
+def estimate(
+    stack: Stack,
+    predictor: Predictor,
+    probabilities: Probabilities,
+    frames: Iterable[int] | None = None,
+) -> Cost:
+    """Predict one missing frame, after warming up, and multiply by how many are missing."""
+    missing = missing_frames(stack, probabilities, frames)
+    path, free = probabilities.path, None
+    if path is not None:
+        free = shutil.disk_usage(path.parent).free
+    return Cost(
+        frames=len(missing),
+        seconds=len(missing) * _seconds_per_frame(stack, predictor, missing[0]) if missing else 0.0,
+        memory=predictor.memory(stack.frame_shape) + raw_bytes_in_flight(stack, predictor),
+        disk=len(missing) * probabilities.frame_bytes,
+        free=free,
+        folder=path.parent if path is not None else None,
+    )
+
+
+def say_duration(seconds: float) -> str:
+    """Say a time as people do: ``"4 min"``, ``"1 h 20 min"``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return (
+        f"{minutes // 60} h {minutes % 60} min"
+        if minutes < 24 * 60
+        else f"{minutes / 1440:.1f} days"
+    )
+
+
+def _seconds_per_frame(stack: Stack, predictor: Predictor, position: int) -> float:
+    """Seconds a frame takes, the slower of reading and computing: they overlap."""
+    began = time.perf_counter()
+    frame = stack[position]
+    read = time.perf_counter() - began
+    predictor.prepare(stack)
+    staged = predictor.stage(frame)
+    n = predictor.frames_at_once(stack.frame_shape)
+    began = time.perf_counter()
+    predictor.start([staged] * n)()
+    warm_up = (time.perf_counter() - began) / n
+    if warm_up > _LONG_ENOUGH:
+        return max(read, warm_up)
+    began = time.perf_counter()
+    waits = [
+        predictor.start([staged] * n) for _ in range(1 if predictor.on_cpu else _MEASURED_GROUPS)
+    ]
+    for wait in waits:
+        wait()
+    return max(read, (time.perf_counter() - began) / (n * len(waits)))

@@ -1,0 +1,49 @@
+"""How much goes through the network at once, and less of it when memory runs out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network.unet import UNetConfig
+
+SMALLEST_TILE = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much goes through the network at once: frames together, and the tile's edge."""
+
+    batch: int = 1
+    tile: int | None = None
+
+    def smaller(self, edge: int) -> Plan | None:
+        """Give the next plan, with less memory for frames of this edge; None after the last."""
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        largest = 1 << (max(edge, 2 * SMALLEST_TILE) - 1).bit_length() - 1
+        tile = min(self.tile // 2, largest) if self.tile else largest
+        return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
+
+
+def feature_maps(config: UNetConfig) -> float:
+    """Feature maps of the frame's size alive at once: the last level with its skips.
+
+    There the up-convolved map and the skip stand beside their concatenation and its result.
+    """
+    skips: float = sum(width / 4.0**level for level, width in enumerate(config.filters))
+    return 4 * config.filters[0] + skips
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the host or the device had no memory left; torch says so in several ways."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error).lower()
+    return any(
+        words in said
+        for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+    )

@@ -1,0 +1,304 @@
+"""Predictor: raw frame in, uint8 probability codes out, on whatever this machine computes with.
+
+The whole frame goes through the network at once. Only where memory runs out (or a tile is
+asked for) it goes in tiles, with the same result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+import torch
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.network.cell_size import scale_of
+from napari_unet.engine.network.devices import device_name
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.prediction.backends import notice_for, open_backend
+from napari_unet.engine.prediction.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
+from napari_unet.engine.prediction.precision import (
+    CHECKED_EDGE,
+    SAME_LABELS,
+    agreement,
+    middle,
+    precision_for,
+)
+from napari_unet.engine.prediction.tiles import dihedral, in_tiles, resize, tiles
+from napari_unet.engine.prediction.transfer import encode_on_device, transfer_to
+from napari_unet.engine.settings import PredictSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.backends import Backend
+    from napari_unet.engine.prediction.transfer import Staged
+    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.stack import Stack
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
+_LARGEST_BATCH = 16
+_CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
+
+
+def open_predictor(
+    model: Model, settings: PredictSettings | None = None, stack: Stack | None = None
+) -> Predictor:
+    """Make a model ready to predict frames on the device that the settings choose.
+
+    Raises
+    ------
+    BadInput
+        Where the device, the backend or the precision is not to be had here.
+
+    """
+    return Predictor(model, settings or PredictSettings(), stack)
+
+
+class Predictor:
+    """``predictor(frame)`` gives the codes ``(len(outputs), Y, X)`` of a raw frame.
+
+    From any thread. ``device`` says what computes, ``notice`` what a person should know about it.
+    """
+
+    def __init__(self, model: Model, settings: PredictSettings, stack: Stack | None = None) -> None:
+        if model.config.dims != 2:
+            raise BadInput(
+                f"{model.name} is a 3D network",
+                "a 2D network: movies are segmented frame by frame",
+                "choose another model",
+            )
+        self.model, self.settings, self._scale = model, settings, scale_of(model, settings)
+        self.outputs = model.config.outputs
+        self._lock = threading.RLock()
+        self._exact = open_backend(model.network, settings)
+        self._faster: Backend | None = None
+        self.renew()
+        if stack is not None:
+            self.prepare(stack)
+
+    def renew(self) -> None:
+        """Forget the movie: the next one is measured and checked as by a new predictor.
+
+        What was compiled stays, so that many movies of one size wait for it once.
+        """
+        with self._lock:
+            self._backend = self._exact
+            self._transfer = transfer_to(self._backend.device)
+            self._plan = Plan(self._first_batch(), self.settings.tile)
+            self._normaliser = Normaliser(self.model.normalisation)
+            self._measured: object | None = None
+            self._checked = False
+            self.notice = notice_for(self.settings, self._backend.device)
+
+    def __call__(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
+        """Predict one raw frame ``(Y, X)`` or ``(C, Y, X)``: codes ``(len(outputs), Y, X)``."""
+        codes: NDArray[np.uint8] = self.start([self.stage(frame)])()[0]
+        return codes
+
+    @property
+    def device(self) -> str:
+        """What computes: ``"the CPU (openvino fp32)"``, ``"NVIDIA H100 (torch fp16)"``."""
+        return f"{device_name(self._backend.device)} ({self._backend.name})"
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the network runs on the CPU."""
+        return self._backend.device.type == "cpu"
+
+    def frames_at_once(self, shape: tuple[int, ...]) -> int:
+        """How many frames ``(Y, X)`` to give to `start` together: small ones share a launch."""
+        pixels = shape[0] * shape[1]
+        return max(1, min(self._plan.batch, _BATCH_PIXELS // pixels))
+
+    def memory(self, shape: tuple[int, ...]) -> int:
+        """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
+        edge = min(self._plan.tile or max(shape), max(shape))
+        pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
+        bytes_each = 4 if self._backend.precision == "fp32" else 2
+        return round(
+            pixels * self.frames_at_once(shape) * feature_maps(self.model.config) * bytes_each
+        )
+
+    def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
+        """Measure a movie that is normalised as a whole, and check the precision on its frames.
+
+        Called by `predict`; otherwise the first frame that comes has to do.
+        """
+        with self._lock:
+            if movie is not self._measured:
+                self._measured = movie
+                frames = cast("Sequence[NDArray[Any]]", movie)
+                self._normaliser = Normaliser(self.model.normalisation, frames)
+            if not self._checked:
+                self._checked = True
+                self._choose_precision(movie)
+
+    def stage(self, frame: NDArray[Any]) -> Staged:
+        """Prepare a raw frame for `start`; slow parts of it run in the caller's thread."""
+        frame = np.asarray(frame)
+        frame = frame.view(np.uint8) if frame.dtype == bool else frame
+        channels = 1 if frame.ndim == 2 else frame.shape[0]
+        if frame.ndim not in (2, 3) or channels != self.model.config.in_channels:
+            raise BadInput(
+                f"the frame has shape {frame.shape}",
+                f"{self.model.config.in_channels} channel(s), as {self.model.name} was trained on",
+                "choose the channel, or another model",
+            )
+        if not self._checked:
+            self.prepare([frame])
+        return self._transfer.stage(frame, self._normaliser)
+
+    def start(self, staged: Sequence[Staged]) -> Callable[[], NDArray[np.uint8]]:
+        """Begin to predict frames of one size; the function given back waits for their codes.
+
+        ``(N, len(outputs), Y, X)``. Where memory runs out it goes on with smaller batches, tiles
+        and at last on the CPU, with the same labels.
+        """
+        with self._lock:
+            return self._with_less_memory(lambda: self._launch(staged), staged[0].raw.shape[-2:])
+
+    def region(self, frame: NDArray[Any], box: Box) -> NDArray[np.uint8]:
+        """Predict only a box (y and x slices) of a raw frame: what the whole frame gives there."""
+        y, x = (slice(*s.indices(n)[:2]) for s, n in zip(box, np.shape(frame)[-2:], strict=True))
+        staged = self.stage(frame)
+        with self._lock:
+            wait = self._with_less_memory(lambda: self._launch([staged], (y, x)), frame.shape[-2:])
+        codes: NDArray[np.uint8] = wait()[0]
+        return codes
+
+    def close(self) -> None:
+        """Give back the memory of the device."""
+        with self._lock:
+            for backend in (self._backend, self._exact, self._faster):
+                if backend is not None:
+                    backend.release()
+
+    def _launch(
+        self, staged: Sequence[Staged], box: Box | None = None
+    ) -> Callable[[], NDArray[np.uint8]]:
+        waits = []
+        with torch.inference_mode():
+            for first in range(0, len(staged), self._plan.batch):
+                frames = self._upload(staged[first : first + self._plan.batch])
+                waits.append(self._transfer.download(encode_on_device(self._logits(frames, box))))
+        return lambda: np.concatenate([wait() for wait in waits]) if len(waits) > 1 else waits[0]()
+
+    def _upload(self, staged: Sequence[Staged]) -> Tensor:
+        mine = [
+            s if s.owner is self._transfer else self._transfer.stage(s.raw, self._normaliser)
+            for s in staged
+        ]
+        return self._transfer.upload(mine, self._normaliser)
+
+    def _logits(self, frames: Tensor, box: Box | None) -> Tensor:
+        """Logits of normalised ``frames`` (N, C, Y, X), of the whole of them or of a box."""
+        size = frames.shape[-2:]
+        if (factor := self._scale) != 1:
+            inner = tuple(max(1, round(n * factor)) for n in size)
+            logits = resize(self._network(resize(frames, inner)), size)
+            return logits if box is None else logits[:, :, box[0], box[1]]
+        return self._network(frames, box)
+
+    def _network(self, frames: Tensor, box: Box | None = None) -> Tensor:
+        config, size = self.model.config, frames.shape[-2:]
+        padded, crop = pad_to_multiple(frames, config.multiple)
+        if box is None:
+            return self._padded(padded)[:, :, crop[0], crop[1]]
+        whole = 2 * config.halo + max(size) + 4 * config.multiple
+        plan = tiles((padded.shape[2], padded.shape[3]), whole, config.halo, config.multiple, box)
+        return in_tiles(self._padded, padded, plan)
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        """Logits of frames that are a multiple of the network's stride."""
+        return dihedral(self._tiled, frames) if self.settings.accurate else self._tiled(frames)
+
+    def _tiled(self, frames: Tensor) -> Tensor:
+        config, shape = self.model.config, (frames.shape[2], frames.shape[3])
+        if self._plan.tile is None or max(shape) <= self._plan.tile:
+            return self._backend.logits(frames)
+        plan = tiles(shape, self._plan.tile, config.halo, config.multiple)
+        return in_tiles(self._backend.logits, frames, plan)
+
+    def _with_less_memory(self, compute: Callable[[], T], shape: tuple[int, ...]) -> T:
+        """Compute; after running out of memory, again with a smaller plan or on the CPU."""
+        while True:
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._shrink(max(shape))  # outside the except: it kept the failed tensors alive
+
+    def _shrink(self, edge: int) -> None:
+        self._backend.release()
+        if (plan := self._plan.smaller(edge)) is not None:
+            logger.warning("out of memory on %s: going on with %s", self.device, plan)
+            self._plan = plan
+        elif self._backend.device.type != "cpu":
+            self.notice = f"{self.device} has too little free memory: going on with the CPU, slower"
+            logger.warning("%s", self.notice)
+            self._backend = open_backend(
+                self.model.network, self.settings.replace(device="cpu", precision="fp32")
+            )
+            self._transfer = transfer_to(self._backend.device)
+            self._plan = Plan(1, self.settings.tile)
+        else:
+            raise BadInput(
+                "memory runs out even in the smallest tiles",
+                f"memory for tiles of {SMALLEST_TILE} px",
+                "close other programs",
+            )
+
+    def _choose_precision(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
+        """Take a faster precision where its labels on frames of the movie are those of fp32."""
+        precision = precision_for(self.settings.precision, self._backend.device)
+        if precision == "fp32":
+            return
+        n = _CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
+        if not (samples := self._samples(movie, n)):
+            return
+
+        def compare() -> tuple[Backend, float]:
+            frames = [sample.to(self._backend.device) for sample in samples]
+            candidate = self._faster or self._backend.at(precision, frames)
+            checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
+            exact, classes = self._backend.logits, bool(self.model.config.classes)
+            found = (agreement(candidate.logits(f), exact(f), classes=classes) for f in checked)
+            return candidate, min(found)
+
+        candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))
+        if (
+            precision != "int8" and candidate.device == self._exact.device
+        ):  # int8 learns from frames
+            self._faster = candidate
+        if worst >= SAME_LABELS[precision]:
+            self._backend = candidate
+        else:
+            said = f"{precision} changes labels (IoU {worst:.4f} with fp32): computing in fp32"
+            logger.info("%s", said)
+            if self.settings.precision != "auto":
+                self.notice = said
+
+    def _samples(self, movie: Stack | Sequence[NDArray[Any]], n: int) -> list[Tensor]:
+        """Read and normalise up to ``n`` frames, evenly spread; damaged ones are left out."""
+        found = []
+        for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
+            with contextlib.suppress(BadInput):
+                frame = self._normaliser(movie[int(t)])
+                found.append(middle(frame, self.model.config.multiple))
+        return found
+
+    def _first_batch(self) -> int:
+        return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1

@@ -1,0 +1,203 @@
+"""What is derived for each frame, kept while it is near: basins, and the labels on screen."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_unet.engine.labels.basins import MAX_OBJECTS
+from napari_unet.engine.labels.class_labels import classes_of
+from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.labels.labels import Basins, frame_basins, object_codes
+from napari_unet.engine.session.predicted_classes import ClassCodes, ClassMachine
+from napari_unet.engine.session.predicted_objects import Machine
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.annotations.edit_masks import Change, Sheet
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack.array_keys import Box
+
+    _Basins = Basins | ClassCodes
+
+BUDGET = 256 << 20  # bytes of basins and labels kept
+_BYTES_A_PIXEL = 4 + 1 + 2
+
+
+class FrameLabels:
+    """The labels of one frame: the machine's objects with the person's sheet over them."""
+
+    def __init__(
+        self, shape: tuple[int, int], machine: Machine | ClassMachine | None, sheet: Sheet | None
+    ) -> None:
+        self.machine = machine
+        self._shape = shape
+        self._sheet = sheet
+        self._said: NDArray[np.intp] | None = None
+        self._labels: NDArray[np.uint16] | None = None
+        self._settings: LabelSettings | None = None
+
+    def labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
+        """Give the labels (Y, X), not to be written to."""
+        if self._labels is None or settings != self._settings:
+            self._settings = settings
+            self._labels = self.machine_labels(settings)
+            if self._sheet is not None:
+                if self._said is None:
+                    self._said = np.flatnonzero(self._sheet.said())
+                self._labels.reshape(-1)[self._said] = self._sheet.ids.reshape(-1)[self._said]
+        return self._labels
+
+    def machine_labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
+        """Give the machine's labels (Y, X)."""
+        if self.machine is None:
+            return np.zeros(self._shape, dtype=np.uint16)
+        return self.machine.paint(settings)
+
+    def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
+        """Basins that make up the machine's object shown with an id."""
+        if self.machine is None:
+            return np.empty(0, np.intp)
+        return self.machine.members(label, settings)
+
+    def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
+        """Follow a change of the person's sheet: in its box, elsewhere only where it must."""
+        before, now = change.part(after=not after), change.part(after=after)
+        self._sheet, self._said = corrections.sheet(change.frame), None
+        box, moved = change.box, False
+        if self.machine is not None:
+            turned = self.machine.cover(box, before, now)
+            boxes = self.machine.basins.boxes if isinstance(self.machine, Machine) else ()
+            moved = any(not _within(boxes[i - 1], box) for i in turned)
+            if not np.array_equal(np.unique(before.ids), np.unique(now.ids)):
+                moved |= self.machine.name(corrections.ids(change.frame), corrections.reserved)
+        if self._labels is None or moved or self._settings is None:
+            self._labels = None
+            return
+        part = self._labels[box]
+        part[...] = 0 if self.machine is None else self.machine.paint(self._settings, box)
+        said = now.said()
+        part[said] = now.ids[said]
+
+
+def seen(probabilities: Any, frame: int) -> bool:
+    """Tell whether the model has predicted a frame, or a part of it."""
+    if probabilities is None:
+        return False
+    return bool(probabilities.computed[frame]) or frame in getattr(probabilities, "parts", ())
+
+
+class FrameCache:
+    """FrameLabels of the frames used last. Its owner locks."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.most_objects = 0
+        self._keep = max(2, BUDGET // (_BYTES_A_PIXEL * shape[0] * shape[1]))
+        self._frames: OrderedDict[int, FrameLabels] = OrderedDict()
+        self._basins: OrderedDict[int, _Basins | None] = OrderedDict()
+        self._age = 0
+        self._dropped: dict[int, int] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._age += 1
+        self._frames.clear()
+        self._basins.clear()
+        self._dropped.clear()
+
+    def drop(self, frame: int) -> None:
+        """Forget one frame."""
+        self._dropped[frame] = self._dropped.get(frame, 0) + 1
+        self._basins.pop(frame, None)
+        self._frames.pop(frame, None)
+
+    def drop_labels(self, frame: int) -> None:
+        """Forget the labels of a frame, not its basins."""
+        self._frames.pop(frame, None)
+
+    def has(self, frame: int) -> bool:
+        """Tell whether the basins of a frame are here."""
+        return frame in self._basins
+
+    def version(self, frame: int) -> tuple[int, int]:
+        """Give what must be unchanged for basins computed meanwhile to count."""
+        return self._age, self._dropped.get(frame, 0)
+
+    def get(self, frame: int, corrections: Corrections) -> FrameLabels | None:
+        """Give a frame's labels; None where its basins have to be computed first."""
+        if frame not in self._basins:
+            return None
+        self._basins.move_to_end(frame)
+        view = self._frames.get(frame)
+        if view is None:
+            view = self._frames[frame] = self._built(frame, corrections)
+        return view
+
+    def put(self, frame: int, basins: _Basins | None, version: tuple[int, int]) -> None:
+        """Keep basins computed outside the lock, unless they are out of date by now."""
+        if version != self.version(frame):
+            return
+        self._basins[frame] = basins
+        self._frames.pop(frame, None)
+        if basins is not None:
+            self.most_objects = max(self.most_objects, basins.n)
+        while len(self._basins) > self._keep:
+            old, _ = self._basins.popitem(last=False)
+            self._frames.pop(old, None)
+
+    def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
+        """Follow a change of the person's sheet of a frame."""
+        view = self._frames.get(change.frame)
+        if view is not None:
+            view.update(change, corrections, after=after)
+
+    def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
+        basins, sheet = self._basins[frame], corrections.sheet(frame)
+        machine: Machine | ClassMachine | None = None
+        if isinstance(basins, ClassCodes):
+            machine = ClassMachine(basins, corrections.is_complete(frame))
+        elif basins is not None:
+            machine = Machine(basins, sheet, corrections.is_complete(frame))
+            machine.name(corrections.ids(frame), corrections.reserved)
+        return FrameLabels(corrections.shape[1:], machine, sheet)
+
+    @staticmethod
+    def basins(probabilities: Any, frame: int, settings: LabelSettings) -> _Basins | None:
+        """Compute the basins of a frame; None where the model has predicted nothing of it."""
+        if not seen(probabilities, frame):
+            return None
+        outputs = tuple(getattr(probabilities, "outputs", ("object", "border")))
+        if classes_of(outputs):
+            return ClassCodes(probabilities[frame], outputs)
+        basins = frame_basins(object_codes(probabilities[frame], outputs), settings)
+        if basins.n:
+            _ = basins.sizes, basins.edge, basins.boxes  # here, not on the GUI thread
+        return basins
+
+
+def draft_labels(
+    object_codes: NDArray[np.uint8], settings: LabelSettings, sheet: Sheet | None, complete: bool
+) -> NDArray[np.uint16]:
+    """Label a frame (Y, X) in a moment: pieces above the threshold, the person's over them.
+
+    Touching cells are one piece and no size is looked at: for the eye, until the basins are there.
+    """
+    if complete:
+        pieces = np.zeros(object_codes.shape, np.int32)
+    else:
+        pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
+    labels = np.minimum(pieces, MAX_OBJECTS).astype(np.uint16)
+    if sheet is not None:
+        covered = sheet.covered()
+        labels[covered] = sheet.ids[covered]
+    return labels
+
+
+def _within(inner: Box | None, outer: Box) -> bool:
+    return inner is None or all(
+        o.start <= i.start and i.stop <= o.stop for i, o in zip(inner, outer, strict=True)
+    )

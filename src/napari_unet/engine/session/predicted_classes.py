@@ -1,0 +1,60 @@
+"""The machine's classes of one frame. They are no objects: a person's pixels win, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.labels.class_labels import classes_of, label_classes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.edit_masks import Sheet
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack.array_keys import Box
+
+_ALL = (slice(None), slice(None))
+_NONE = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True)
+class ClassCodes:
+    """What takes the place of basins: codes ``(C, Y, X)`` of named outputs."""
+
+    codes: NDArray[np.uint8]
+    outputs: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Largest number that is shown."""
+        return max(classes_of(self.outputs))
+
+
+class ClassMachine:
+    """Does for classes what `Machine` does for objects; painting takes nothing but its pixels."""
+
+    def __init__(self, basins: ClassCodes, complete: bool) -> None:
+        self.basins = basins
+        self._complete = complete
+
+    def paint(self, settings: LabelSettings, box: Box = _ALL) -> NDArray[np.uint16]:
+        """Label a box of the frame with the machine's classes; none where it is complete."""
+        codes = self.basins.codes[:, *box]
+        if self._complete:
+            return np.zeros(codes.shape[1:], np.uint16)
+        return label_classes(codes, self.basins.outputs, settings)
+
+    def name(self, person: NDArray[np.intp], reserved: frozenset[int]) -> bool:
+        """Leave the numbers: the person's class 2 is the machine's."""
+        return False
+
+    def cover(self, box: Box, before: Sheet, after: Sheet) -> NDArray[np.intp]:
+        """Take in what a person changed: no basin changes hands."""
+        return _NONE
+
+    def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
+        """Basins of an object: there are none to be frozen."""
+        return _NONE

@@ -1,0 +1,57 @@
+"""A recipe: the part of a session that can be applied to other movies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
+
+FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
+
+
+class Recipe(Settings):
+    """How a movie was segmented: model, channel, z, labels, table columns; one JSON file."""
+
+    format: Literal["napari-unet recipe 1"] = FORMAT
+    model: str = Field(title="Model", description="Bundled name, or path of a model file")
+    model_sha256: str | None = Field(None, title="Model's checksum")
+    axes: str | None = Field(None, title="Axes")
+    channel: int | str | tuple[int, ...] | None = Field(None, title="Channel")
+    z: int | Literal["max"] = Field("max", title="Z")
+    predict: PredictSettings = Field(PredictSettings(), title="Prediction")
+    labels: LabelSettings = Field(LabelSettings(), title="Labels")
+    columns: tuple[str, ...] = Field((), title="Table columns", description="Empty for all")
+
+    def save(self, path: str | Path) -> Path:
+        """Write the recipe as JSON."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a recipe; ``BadInput`` where the file is none."""
+        try:
+            return cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise _no_recipe(path, error.strerror or str(error)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise _no_recipe(path, f"{where}: {first['msg']}") from error
+        except ValueError as error:
+            raise _no_recipe(path, "it is no JSON") from error
+
+
+def _no_recipe(path: str | Path, why: str) -> BadInput:
+    return BadInput(
+        f"{path} cannot be read as a recipe ({why})",
+        f"a file made by Save recipe ({FORMAT})",
+        "choose another file, or save the recipe again",
+    )

@@ -1,0 +1,292 @@
+"""What lives beside a movie: ``<movie>.unet/`` with the session, corrections and probabilities.
+
+Everything is written as it happens: a killed process loses at most the stroke in hand. The folder
+stands beside the movie, or in a place asked for once where the movie's folder is read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError
+
+from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.atomic import atomic_path, make_folder
+from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.settings import LabelSettings, Selection, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_unet.engine.stack.stack import Stack
+
+logger = logging.getLogger(__name__)
+FORMAT = "napari-unet session 1"
+_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
+
+
+class NeedsPlace(BadInput):
+    """There is nowhere to keep the session: ask once for a folder, and pass it as ``place``."""
+
+
+class SessionState(Settings):
+    """Where the person is in one movie: enough to go on there."""
+
+    movie: str = Field("", description="Fingerprint of the movie, whatever channel and z")
+    selection: Selection = Selection()
+    model: str | None = Field(None, description="Bundled name or file of the model in use")
+    models: tuple[str, ...] = Field((), description="sha256 of the models used, the latest last")
+    labels: LabelSettings = LabelSettings()
+    diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
+    frame: int = Field(0, ge=0, description="Frame on screen")
+
+
+class SessionFolder:
+    """The folder of one movie's session, for one position and z of it.
+
+    ``state`` is what was saved last; ``save(frame=7)`` changes a part of it, at once on disk.
+    """
+
+    def __init__(self, path: Path, stack: Stack) -> None:
+        self.path = path
+        self._shape = (len(stack), *stack.frame_shape)
+        self._movie = _movie_of(stack)
+        self._view = _view_of(stack.selection)
+        self.state = self._read().get(self._view) or SessionState(
+            movie=self._movie, selection=stack.selection
+        )
+
+    @classmethod
+    def for_movie(cls, stack: Stack, place: str | Path | None = None) -> SessionFolder:
+        """Give the folder of a movie, made where it is missing.
+
+        ``place`` is used instead of the movie's own folder, and remembered for it. ``NeedsPlace``
+        where the movie is no file, or nothing can be written there.
+        """
+        if place is not None and stack.path is not None:
+            _remember(stack.path.parent, Path(place))
+        home = Path(place) if place is not None else _home_of(stack)
+        if home is None:
+            raise NeedsPlace(
+                f"{stack.name} is not a file",
+                "a folder where its corrections can be kept",
+                "choose one",
+            )
+        path = _folder_of(stack, home)
+        _check_writable(path, home)
+        folder = cls(path, stack)
+        if not folder._session.exists():
+            folder.save()
+        return folder
+
+    @classmethod
+    def find(cls, stack: Stack) -> SessionFolder | None:
+        """Give the folder of a movie that was worked on before; None where there is none."""
+        home = _home_of(stack)
+        path = _folder_of(stack, home) if home is not None else None
+        return cls(path, stack) if path is not None and path.is_dir() else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no model was used and nothing corrected yet."""
+        return not (self.state.models or self.journal_path.exists())
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was kept since it was made: there is nothing to go on with."""
+        new = SessionState(movie=self.state.movie, selection=self.state.selection)
+        return self.is_new and self.state == new
+
+    @property
+    def journal_path(self) -> Path:
+        """The corrections of this position and z."""
+        return self.path / f"corrections{self._view}.journal"
+
+    def corrections(self) -> Corrections:
+        """Give the corrections kept here; every later step is written as it happens."""
+        return Corrections(self._shape, Journal(self.journal_path))
+
+    def save(self, **changes: Any) -> SessionState:
+        """Change fields of the state and write it; the old file stays whole until the new is."""
+        state = self.state.replace(**changes)
+        states = {**self._read(), self._view: state}
+        text = {
+            "format": FORMAT,
+            "views": {k: v.model_dump(mode="json") for k, v in states.items()},
+        }
+        make_folder(self.path)
+        with atomic_path(self._session) as temporary:
+            temporary.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
+        self.state = state  # only now: what could not be written is different still
+        return state
+
+    def probabilities_path(self, key: Mapping[str, Any]) -> Path:
+        """Place of the probabilities with a key: movie, model, channel, normalisation."""
+        text = json.dumps(key, sort_keys=True, default=str).encode()
+        return self.path / f"probabilities-{hashlib.sha256(text).hexdigest()[:16]}.unetp"
+
+    def probabilities(self, stack: Stack) -> Probabilities | None:
+        """Open what the model used last has computed of this stack; None where nothing is left."""
+        wanted = self.state.models[-1:]
+        for path in sorted(self.probability_files(), key=_written, reverse=True):
+            try:
+                found = Probabilities.open(path)
+            except BadInput:  # damaged: made again when it is run
+                continue
+            same_movie = found.key["fingerprint"] == stack.fingerprint
+            if (found.key.get("model"),) == wanted and same_movie:
+                return found
+            found.close()
+        return None
+
+    def probability_files(self) -> dict[Path, int]:
+        """Files of probabilities and their bytes on disk."""
+        found = sorted(self.path.glob("probabilities-*.unetp"))
+        return {path: _bytes_on_disk(path) for path in found}
+
+    def delete_probabilities(self) -> int:
+        """Delete all probabilities, which can be computed again; gives the bytes freed."""
+        files = self.probability_files()
+        for path in files:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise BadInput(
+                    f"{path} cannot be deleted: {error.strerror}",
+                    "a file that nothing uses",
+                    "close the programs that use it, then try again",
+                ) from error
+        return sum(files.values())
+
+    @property
+    def _session(self) -> Path:
+        return self.path / "session.json"
+
+    def _read(self) -> dict[str, SessionState]:
+        """Read the states by view; a damaged file is set aside, corrections are kept elsewhere."""
+        try:
+            text = json.loads(self._session.read_text(encoding="utf-8"))
+            views = text["views"] if text["format"] == FORMAT else None
+            if views is None:
+                raise _newer(self._session, text["format"])
+            return {view: SessionState.model_validate(state) for view, state in views.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, KeyError, TypeError, AttributeError, ValidationError) as error:
+            return self._set_aside(error)
+        except BadInput:
+            raise
+        except ValueError as error:  # no JSON
+            return self._set_aside(error)
+
+    def _set_aside(self, error: Exception) -> dict[str, SessionState]:
+        logger.warning("%s is damaged and set aside: %s", self._session, error)
+        with contextlib.suppress(OSError):
+            self._session.replace(self._session.with_suffix(".damaged.json"))
+        return {}
+
+
+def _newer(path: Path, found: object) -> BadInput:
+    return BadInput(
+        f"{path} is in the format {found!r}",
+        FORMAT,
+        "open it with the version of napari-unet that wrote it",
+    )
+
+
+def _movie_of(stack: Stack) -> str:
+    """Fingerprint of a movie's position, the same for every channel and z of it."""
+    with stack.select(channel=None, z="max") as plain:
+        return plain.fingerprint
+
+
+def _view_of(selection: Selection) -> str:
+    """Part of a file name for what has corrections of its own; empty for most movies."""
+    position = f"-position{selection.position}" if selection.position else ""
+    return position + (f"-z{selection.z}" if selection.z != "max" else "")
+
+
+def _folder_of(stack: Stack, home: Path) -> Path:
+    """Find the folder that is this movie's, or free: without the suffix, else with it."""
+    name = stack.path.name if stack.path is not None else stack.name
+    suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), "")
+    short = home / f"{name.removesuffix(name[len(name) - len(suffix) :]) or name}.unet"
+    long = home / f"{name}.unet"
+    for path in (short, long):
+        if not path.is_dir():
+            return path
+        known = SessionFolder(path, stack).state.movie
+        if known == _movie_of(stack):
+            return path
+    raise BadInput(
+        f"{short} and {long} belong to other movies of that name",
+        "a folder of this movie's own",
+        "rename the movie or move those folders away",
+    )
+
+
+def _home_of(stack: Stack) -> Path | None:
+    if stack.path is None:
+        return None
+    return _places().get(str(stack.path.parent.resolve())) or stack.path.parent
+
+
+def _check_writable(path: Path, home: Path) -> None:
+    try:
+        made = not path.exists()
+        make_folder(path)
+        try:
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            if made:
+                path.rmdir()
+            raise BadInput(str(error), "", "") from error
+    except BadInput as error:
+        raise NeedsPlace(
+            f"nothing can be written to {home}",
+            "a folder where corrections and probabilities can be kept",
+            "choose another folder; it is asked once",
+        ) from error
+
+
+def _places_file() -> Path:
+    return user_data_path("napari-unet", appauthor=False) / "places.json"
+
+
+def _places() -> dict[str, Path]:
+    try:
+        places = json.loads(_places_file().read_text(encoding="utf-8"))
+        return {str(movies): Path(place) for movies, place in places.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _remember(movies: Path, place: Path) -> None:
+    """Note where the sessions of a folder of movies are kept; not being able to is no harm."""
+    places = {movies_: str(kept) for movies_, kept in _places().items()}
+    places[str(movies.resolve())] = str(place.resolve())
+    try:
+        make_folder(_places_file().parent)
+        with atomic_path(_places_file()) as temporary:
+            temporary.write_text(json.dumps(places, indent=2), encoding="utf-8")
+    except BadInput as error:
+        logger.warning("the place of sessions is not remembered: %s", error)
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _bytes_on_disk(path: Path) -> int:
+    status = path.stat()
+    return getattr(status, "st_blocks", 0) * 512 or status.st_size  # sparse where not computed

@@ -1,0 +1,71 @@
+"""Which channel and section are meant, and how colours become grey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.stack.source import Source
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_COLOURS = ("red", "green", "blue", "alpha")
+
+
+def name_channels(source: Source, axis: str | None) -> tuple[str, ...]:
+    """Names from the metadata, the colours' names, or ``channel 0`` and so on."""
+    n = source.length(axis) if axis else 1
+    names = source.metadata.channel_names
+    if len(names) == n:
+        return names
+    if axis == "S" and n in (3, 4):
+        return _COLOURS[:n]
+    return tuple(f"channel {i}" for i in range(n))
+
+
+def resolve_channels(
+    selection: Selection, names: tuple[str, ...], source: Source
+) -> int | tuple[int, ...] | None:
+    """Numbers of the channels asked for; None for colours as grey."""
+    asked = selection.channel
+    if asked is None:
+        return None if "C" not in source.axes and "S" in source.axes else 0
+    if isinstance(asked, str):
+        same = [i for i, n in enumerate(names) if n.casefold() == asked.strip().casefold()]
+        asked = same[0] if same else int(asked) if asked.strip().isdecimal() else -1
+    channels = asked if isinstance(asked, tuple) else (asked,)
+    if not channels or not all(0 <= c < len(names) for c in channels):
+        raise BadInput(
+            f"channel {selection.channel} of {source.name}, which has {', '.join(names)}",
+            f"a number from 0 to {len(names) - 1} or a name",
+            "choose another channel, or correct the axes",
+        )
+    return asked
+
+
+def resolve_z(selection: Selection, source: Source) -> int | None:
+    """Give the section asked for; None for the maximum projection."""
+    z, n = selection.z, source.length("Z")
+    if z != "max" and not 0 <= z < n:
+        raise BadInput(
+            f"z {z} of {source.name}, which has {n} section{'s' * (n != 1)}",
+            f"max or a number from 0 to {n - 1}",
+            "choose another z, or correct the axes",
+        )
+    return None if z == "max" or n == 1 else z
+
+
+def to_grey(colours: NDArray[Any]) -> NDArray[Any]:
+    """(S, ...) to (...) in the same dtype: luminance of red, green, blue; alpha is left out."""
+    if len(colours) < 3:
+        return np.asarray(colours[0])
+    grey = np.tensordot(np.array(_LUMINANCE), colours[:3].astype(np.float64), axes=1)
+    if colours.dtype.kind in "ui":
+        grey = np.rint(grey)
+    return np.asarray(grey, dtype=colours.dtype)

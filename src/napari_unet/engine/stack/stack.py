@@ -1,0 +1,264 @@
+"""Stack: a time-lapse with named axes; ``stack[t]`` is one frame, read when asked."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import operator
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.array_source import ArraySource
+from napari_unet.engine.stack.channels import name_channels, resolve_channels, resolve_z, to_grey
+from napari_unet.engine.stack.folder_source import FolderSource
+from napari_unet.engine.stack.lazy_frames import LazyFrames
+from napari_unet.engine.stack.source import Metadata, Source, Users
+from napari_unet.engine.stack.tiff_source import TiffSource
+
+
+class Stack:
+    """A movie: frames of one position, channel and z. Made by ``open`` or ``from_array``.
+
+    ``stack[t]`` is ``(Y, X)``, or ``(C, Y, X)`` where ``selection.channel`` is a tuple, in the
+    source's dtype; from any thread. Nothing else is kept in memory.
+    """
+
+    def __init__(self, source: Source, selection: Selection, users: Users | None = None) -> None:
+        self._source, self.selection = source, selection
+        self._channel_axis = next((a for a in "CS" if a in source.axes), None)
+        self.channel_names = name_channels(source, self._channel_axis)
+        self._channels = resolve_channels(selection, self.channel_names, source)
+        self._z = resolve_z(selection, source)
+        self._users = users or Users(source)
+        self._users.join()
+        self._release = weakref.finalize(self, self._users.leave)
+
+    @classmethod
+    def open(cls, path: str | Path, selection: Selection | None = None) -> Self:
+        """Open a TIFF, OME-TIFF or ImageJ file, or a folder of numbered TIFFs.
+
+        Raises ``BadInput`` where there is none, where it is damaged or cut short, and where the
+        selection asks for what it does not have.
+        """
+        selection = selection or Selection()
+        path = Path(path).expanduser()
+        kind = FolderSource if path.is_dir() else TiffSource
+        source = kind(path, axes=selection.axes, position=selection.position)
+        return cls._of(source, selection)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Any,
+        selection: Selection | None = None,
+        *,
+        axes: str | None = None,
+        name: str = "array",
+        pixel_size: float | None = None,
+        frame_interval: float | None = None,
+        channel_names: tuple[str, ...] | None = None,
+        numbers: tuple[int, ...] | None = None,
+    ) -> Self:
+        """Take any array-like: numpy, dask, zarr, h5py, memmap. ``axes`` such as ``"TCYX"``."""
+        selection = selection or Selection()
+        metadata = Metadata(
+            pixel_size=pixel_size,
+            frame_interval=frame_interval,
+            channel_names=tuple(channel_names or ()),
+            numbers=None if numbers is None else tuple(int(n) for n in numbers),
+        )
+        source = ArraySource(
+            array,
+            axes=selection.axes or axes,
+            name=name,
+            metadata=metadata,
+            position=selection.position,
+        )
+        if metadata.numbers is not None and len(metadata.numbers) != source.length("T"):
+            raise BadInput(
+                f"{len(metadata.numbers)} frame numbers for {name}",
+                f"{source.length('T')}, one for each frame",
+                "correct the numbers",
+            )
+        return cls._of(source, selection)
+
+    @classmethod
+    def _of(cls, source: Source, selection: Selection) -> Self:
+        try:
+            return cls(source, selection)
+        except BaseException:
+            source.close()
+            raise
+
+    # --- what it is ---
+
+    @property
+    def name(self) -> str:
+        """Name of the file, folder or array."""
+        return self._source.name
+
+    @property
+    def path(self) -> Path | None:
+        """File or folder; None for arrays."""
+        return self._source.path
+
+    @property
+    def source_axes(self) -> str:
+        """Axes of the source, as used: read from it, guessed or given."""
+        return self._source.axes
+
+    @property
+    def position_names(self) -> tuple[str, ...]:
+        """Names of the image series in the file."""
+        return self._source.metadata.position_names
+
+    @property
+    def n_z(self) -> int:
+        """Number of sections."""
+        return self._source.length("Z")
+
+    @property
+    def pixel_size(self) -> float | None:
+        """Edge of a pixel in µm: as selected, else as the source says."""
+        return self.selection.pixel_size or self._source.metadata.pixel_size
+
+    @property
+    def frame_interval(self) -> float | None:
+        """Seconds between frames: as selected, else as the source says."""
+        return self.selection.frame_interval or self._source.metadata.frame_interval
+
+    @property
+    def times(self) -> tuple[float, ...] | None:
+        """Seconds at which each frame was taken, where the file says and nobody says otherwise."""
+        return None if self.selection.frame_interval else self._source.metadata.times
+
+    @property
+    def selected_channels(self) -> tuple[str, ...]:
+        """Names of the channels that frames show; () of colours shown as grey."""
+        chosen = self._channels if isinstance(self._channels, tuple) else (self._channels,)
+        return tuple(self.channel_names[c] for c in chosen if c is not None)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the frames' numbers come from their file names or metadata."""
+        return self._source.metadata.numbers is not None
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Number of each frame in its file name or metadata; its position otherwise."""
+        return self._source.metadata.numbers or tuple(range(len(self)))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels, in native byte order."""
+        return self._source.dtype
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)``."""
+        return self._source.length("Y"), self._source.length("X")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(T, Y, X)``, or ``(T, C, Y, X)`` where the channel is a tuple."""
+        channels = self._channels if isinstance(self._channels, tuple) else ()
+        return (len(self), *((len(channels),) if channels else ()), *self.frame_shape)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of the source's size and samples of its content, and of the selection.
+
+        The same wherever the source lies and however the selection was written.
+        """
+        digest = hashlib.sha256()
+        what = (self.source_axes, self._source.shape, str(self.dtype), self._channels, self._z)
+        digest.update(repr((*what, self.selection.position)).encode())
+        for sample in self._source.samples():
+            digest.update(sample)
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return self._source.length("T")
+
+    def __repr__(self) -> str:
+        shape = " x ".join(str(n) for n in self.shape)
+        return f"Stack({self.name}: {shape} {self.dtype}, axes {self.source_axes})"
+
+    # --- pixels ---
+
+    def __getitem__(self, t: int) -> NDArray[Any]:
+        t = operator.index(t)
+        if not -len(self) <= t < len(self):
+            raise IndexError(f"frame {t} of {len(self)}")
+        if not self._release.alive:
+            raise ValueError(f"{self!r} is closed")
+        index = {"T": t % len(self)} if "T" in self._source.axes else {}
+        if isinstance(self._channels, tuple):
+            return self._read_channels(index, self._channels)
+        if self._channel_axis and self._channels is not None:
+            index[self._channel_axis] = self._channels
+        return self._read(index)
+
+    def _read_channels(self, index: dict[str, int], channels: tuple[int, ...]) -> NDArray[Any]:
+        """Read several channels, (C, Y, X): at once where a page holds them all."""
+        axis = self._channel_axis
+        if axis is None:
+            return np.stack([self._read(index)] * len(channels))
+        if axis in self._source.inner:
+            return self._read(index, grey=False)[list(channels)]
+        return np.stack([self._read({**index, axis: c}) for c in channels])
+
+    def _read(self, index: dict[str, int], *, grey: bool = True) -> NDArray[Any]:
+        """Read one plane; Z is projected, colours become grey; other axes left stay in front."""
+        axes = self._source.axes
+        if "Z" in axes and self._z is not None:
+            index = {**index, "Z": self._z}
+        elif "Z" in axes and "Z" not in self._source.inner:
+            planes = (self._read_plane({**index, "Z": z}, grey) for z in range(self.n_z))
+            return functools.reduce(lambda a, b: np.maximum(a, b, out=a), planes)
+        return self._read_plane(index, grey)
+
+    def _read_plane(self, index: dict[str, int], grey: bool) -> NDArray[Any]:
+        plane = self._source.read(index)
+        left = [a for a in self._source.axes if a not in index]
+        order = sorted(range(len(left)), key=lambda i: "SCTZYX".index(left[i]))
+        plane = plane.transpose(order)
+        if "Z" in left:
+            plane = plane.max(axis=-3)
+        if grey and "S" in left:
+            plane = to_grey(plane)
+        return np.ascontiguousarray(plane)
+
+    def lazy(self) -> LazyFrames:
+        """Array-like of the shape of this stack, for an Image layer: frames are read on request."""
+        return LazyFrames(self.__getitem__, self.shape, self.dtype, self.name)
+
+    def select(self, **changes: Any) -> Stack:
+        """Give the same source with another selection (fields of ``Selection``)."""
+        selection = self.selection.replace(**changes)
+        reopens = {"axes", "position"} & {
+            k for k in changes if getattr(selection, k) != getattr(self.selection, k)
+        }
+        if not reopens:
+            return type(self)(self._source, selection, self._users)
+        if self.path is not None:
+            return type(self).open(self.path, selection)
+        assert isinstance(self._source, ArraySource)
+        return self._of(self._source.replace(selection.axes, selection.position), selection)
+
+    def close(self) -> None:
+        """Release the file once no other selection of it is open."""
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

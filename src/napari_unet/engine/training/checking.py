@@ -1,0 +1,227 @@
+"""Checking a network while it learns, and comparing it with what was there before: its objects."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.annotations.annotations import annotate
+from napari_unet.engine.labels.class_labels import classes_of, label_classes, labels_of
+from napari_unet.engine.labels.class_scores import class_scores, classes_in_words
+from napari_unet.engine.labels.labels import frame_basins, label_frame, object_codes
+from napari_unet.engine.labels.scores import FrameScores, Scores, frame_scores, pool
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import network_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import FrameAnnotation
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.training.schedule import Clock, Plan
+
+
+_CHECKS = 20  # at most, spread over a run
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+_CLEARLY = 0.003  # a gain below is noise
+_CHECK_SHARE = 0.1  # of the time
+Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
+
+
+class Checker:
+    """Checks the mean weights at even intervals of a run and remembers the best."""
+
+    def __init__(self, clock: Clock, settings: LabelSettings, *, keep_best: bool) -> None:
+        self.settings, self.keep_best = settings, keep_best
+        self.best: dict[str, Any] = {}
+        self.history: list[dict[str, float]] = []
+        self.kept: Scores | None = None
+        self.threshold = settings.threshold
+        self._clock = clock
+
+    def scores(self, network: UNet, held: list[Checked], settings: LabelSettings) -> Scores:
+        """Score a network on frames kept aside, with its own label settings."""
+        with self._clock.aside():
+            return check(network, held, settings)
+
+    def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
+        """Whether to check after ``step``: where the clock decides, only while time allows."""
+        if plan.steps is None or (step % math.ceil(plan.steps / _CHECKS) and step != plan.steps):
+            return False
+        return not by_clock or self._clock.check_share < _CHECK_SHARE or step == plan.steps
+
+    def check(self, network: UNet, held: list[Checked], step: int) -> Scores:
+        """Check now, at the threshold that suits best; keep the weights where none were better."""
+        with self._clock.aside():
+            found = scores_at(_THRESHOLDS, network, held, self.settings)
+        threshold = best_threshold(found, self.settings.threshold)
+        scores = found[threshold]
+        value = object_score(scores)
+        known = {"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou}
+        self.history.append(known | ({"classes": scores.class_iou} if scores.classes else {}))
+        if not self.keep_best:
+            self.kept, self.threshold = scores, threshold
+        elif value >= self.best.get("score", -1.0):
+            weights = {k: v.clone() for k, v in network.state_dict().items()}
+            self.best = {"score": value, "step": step, "weights": weights}
+            self.kept, self.threshold = scores, threshold
+        return scores
+
+    def fails_to_improve(self, patience: int | None) -> bool:
+        """Whether the last ``patience`` checks brought nothing better."""
+        values = [h.get("classes", _agreement(h["seg"], h["f1"], h["iou"])) for h in self.history]
+        return bool(
+            patience
+            and len(values) > patience
+            and max(values[-patience:]) <= max(values[:-patience])
+        )
+
+
+def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
+    """Score a network's labels on annotated, normalised frames."""
+    outputs, classes = network.config.outputs, network.config.classes
+    return pool(
+        score_labels(
+            labels_of(network_codes(network, image), outputs, settings), annotation, classes
+        )
+        for image, annotation in frames
+    )
+
+
+def scores_at(
+    thresholds: Iterable[float],
+    network: UNet,
+    frames: Iterable[Checked],
+    settings: LabelSettings,
+) -> dict[float, Scores]:
+    """Score a network's labels at several thresholds; each frame is predicted and split once."""
+    coded = ((network_codes(network, image), annotation) for image, annotation in frames)
+    return coded_scores_at(thresholds, coded, network.config.outputs, settings)
+
+
+def coded_scores_at(
+    thresholds: Iterable[float],
+    coded: Iterable[tuple[NDArray[np.uint8], FrameAnnotation]],
+    outputs: Sequence[str],
+    settings: LabelSettings,
+) -> dict[float, Scores]:
+    """Score the labels of probability codes ``(C, Y, X)`` of named outputs, split once."""
+    found: dict[float, list[FrameScores]] = {threshold: [] for threshold in thresholds}
+    classes = classes_of(outputs)
+    for codes, annotation in coded:
+        objects = object_codes(codes, outputs)
+        basins = None if classes else frame_basins(objects, settings)
+        for threshold, scores in found.items():
+            at = settings.replace(threshold=threshold)
+            if basins is None:
+                labels = label_classes(codes, outputs, at)
+            else:
+                labels = label_frame(objects, at, basins)
+            scores.append(score_labels(labels, annotation, classes))
+    return {threshold: pool(scores) for threshold, scores in found.items()}
+
+
+def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
+    """Give the threshold of the best objects; the usual one unless another is clearly better."""
+    best = max(found, key=lambda threshold: object_score(found[threshold]))
+    gain = object_score(found[best]) - object_score(found[usual])
+    return best if gain > _CLEARLY else usual
+
+
+def score_labels(
+    labels: NDArray[Any], annotation: FrameAnnotation, classes: tuple[int, ...] = ()
+) -> FrameScores:
+    """Score one frame where it is supervised; labels are ids, or else numbers of ``classes``.
+
+    Objects, of either side, count where most of them is supervised: what lies on unpainted
+    ground is neither right nor wrong.
+    """
+    inside = annotation.supervised
+    if classes:
+        return class_scores(labels, annotation.labels, classes, inside)
+    predicted = _mostly_inside(labels, inside)
+    truth = _mostly_inside(annotation.labels, inside)
+    return frame_scores(predicted, truth)
+
+
+def _mostly_inside(labels: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[Any]:
+    if inside.all():
+        return labels
+    flat = labels.ravel()
+    size = np.bincount(flat)
+    seen = np.bincount(flat[inside.ravel()], minlength=len(size))
+    keep = 2 * seen > size
+    keep[0] = False
+    return np.where(keep[labels], labels, 0)
+
+
+def object_score(scores: Scores) -> float:
+    """Give the one number that decides which weights are best: object and pixel agreement.
+
+    Where classes are told apart, the mean of their IoU: a person wants each of them.
+    """
+    if scores.classes:
+        return scores.class_iou
+    return _agreement(scores.seg, scores.f1, scores.iou)
+
+
+def _agreement(seg: float, f1: float, iou: float) -> float:
+    return (seg + f1 + iou) / 3
+
+
+_NOISE = 0.01  # a smaller loss than this is within the noise of a few frames
+_SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
+
+
+def replay_scores(network: UNet, model: Model) -> Scores | None:
+    """Score a network on the samples of its training data that travel with ``model``."""
+    frames, labels = model.arrays.get("replay/frames"), model.arrays.get("replay/labels")
+    if frames is None or labels is None:
+        return None
+    normaliser = Normaliser(model.normalisation)
+    pairs = [
+        (normaliser(frame), annotate(ids, complete=True))
+        for frame, ids in zip(frames, labels, strict=True)
+    ]
+    return check(network, pairs, model.label_settings)
+
+
+def got_worse(record: Mapping[str, Any]) -> bool:
+    """Whether objects on the frames kept aside were clearly better before."""
+    before, after = record.get("before"), record.get("after")
+    if not before or not after:
+        return False
+    return object_score(Scores(**after)) < object_score(Scores(**before)) - _NOISE
+
+
+def in_words(record: Mapping[str, Any]) -> list[str]:
+    """Lines for a person: what it was checked on, before and after, and what to do."""
+    before, after = record.get("before"), record.get("after")
+    if not after:
+        return ["Not checked: everything annotated was learned from."]
+    lines = [f"Checked on {record['checked_on']}:"]
+    if before:
+        lines.append(f"before  {_scores(before)}  {_objects(before)}")
+    lines.append(f"after   {_scores(after)}  {_objects(after)}")
+    if record.get("replay_before") and record.get("replay_after"):
+        lines.append(f"On samples of what {record['parent_name']} was trained on:")
+        lines.append(f"before  {_scores(record['replay_before'])}")
+        lines.append(f"after   {_scores(record['replay_after'])}")
+    if got_worse(record):
+        lines.append(f"It got worse: better go back to {record['parent_name']}.")
+    return lines
+
+
+def _scores(values: Mapping[str, Any]) -> str:
+    return "  ".join(f"{title} {values[key]:.3f}" for title, key in _SHOWN)
+
+
+def _objects(values: Mapping[str, Any]) -> str:
+    scores = Scores(**values)
+    return classes_in_words(scores) if scores.classes else str(scores)

@@ -1,0 +1,70 @@
+"""A frame that counts whole but is half painted would teach that cells are background."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
+
+_LOOKED_AT = 4  # frames, those with the fewest cells
+_COVERED = 0.1  # of an object: then it is a painted cell
+_FEWEST, _SHARE = 3, 0.2  # cells not painted: fewer are the model's mistakes
+
+
+def unpainted(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int:
+    """Count objects that a model has ``seen (Y, X)`` on supervised ground and nobody painted."""
+    area = np.bincount(np.where(annotation.supervised, seen, 0).ravel())
+    covered = np.bincount(seen.ravel(), weights=(annotation.labels > 0).ravel())[: len(area)]
+    missed = (area > 0) & (covered < _COVERED * area)
+    missed[0] = False
+    return int(np.count_nonzero(missed))
+
+
+def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], remedy: str) -> str:
+    """Say where a model sees clearly more cells than are painted; empty where nowhere.
+
+    ``seen(t)`` gives the labels that a model makes of frame ``t``, or None where it was not run;
+    ``remedy`` is what to do if the cells are not to be painted.
+    """
+    if annotations.classes:
+        return ""
+    whole = {t: len(np.unique(a.labels)) - 1 for t, a in annotations.frames.items() if a.complete}
+    for t in sorted(whole, key=whole.__getitem__)[:_LOOKED_AT]:
+        labels = seen(t)
+        if labels is None:
+            continue
+        missed = unpainted(annotations.frames[t], labels)
+        if missed >= _FEWEST and missed > _SHARE * whole[t]:
+            return (
+                f"Frame {t} counts as whole, yet the model sees {counted(missed, 'cell')} there "
+                f"that are not painted. Paint them, or {remedy}: otherwise it learns that they "
+                "are background."
+            )
+    return ""
+
+
+def doubt_of(model: Model | None, stack: Stack, annotations: Annotations, remedy: str) -> str:
+    """Run a model on a few frames, and say where it sees clearly more cells than are painted."""
+    if model is None:
+        return ""
+    from napari_unet.engine.labels.class_labels import labels_of
+    from napari_unet.engine.prediction.predictor import open_predictor
+
+    with closing(open_predictor(model)) as predictor:
+
+        def seen(t: int) -> NDArray[np.uint16]:
+            return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
+
+        return doubt(annotations, seen, remedy)

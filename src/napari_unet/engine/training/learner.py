@@ -1,0 +1,117 @@
+"""Learner: a network, its optimiser and the running mean of its weights; one step at a time."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.training.losses import masked_loss, targets
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.training.patches import Batch
+
+_CLIP = 1.0
+
+
+class Learner:
+    """Holds what changes while a network learns, on one device.
+
+    ``mean`` is the exponential moving average of the weights: what is checked, shown and kept.
+    """
+
+    def __init__(self, network: UNet, settings: TrainSettings, device: torch.device) -> None:
+        self.settings = settings
+        self.device = device
+        # channels_last makes convolutions faster, except backward on MPS, where it is far slower
+        self._layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
+        self.network = network.to(device)
+        if network.config.dims == 2:
+            self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
+        self.mean = copy.deepcopy(self.network).eval()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=1e-3,
+            weight_decay=settings.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+        self._half = _half_type(device) if settings.precision == "auto" else None
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._half is torch.float16)
+
+    def learn(self, batch: Batch, rate: float, step: int) -> float:
+        """Take one step at a learning rate; give the loss before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self._start_to_train()
+        image = batch.image.contiguous(memory_format=self._layout)
+        config = self.network.config
+        wanted = targets(batch.labels, config.outputs)
+        with torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None):
+            logits = self.network(image)
+        loss = masked_loss(
+            logits.float(),
+            wanted,
+            batch.supervised,
+            batch.weight,
+            self.settings,
+            exclusive=config.softmax,
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        self._follow(step)
+        return float(loss.detach())
+
+    def _start_to_train(self) -> None:
+        self.network.train()
+        if self.settings.freeze_norm:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
+                    layer.eval()
+
+    def forget_gradients(self) -> None:
+        """Free what an interrupted step left behind."""
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _follow(self, step: int) -> None:
+        """Move the mean towards the weights: fast at first, so that it forgets the start."""
+        decay = min(self.settings.ema, (1 + step) / (10 + step))
+        now, mean = self.network.state_dict(), self.mean.state_dict()
+        floating = [k for k, v in now.items() if v.is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_([mean[k] for k in floating], [now[k] for k in floating], 1 - decay)
+            for key in now.keys() - set(floating):
+                mean[key].copy_(now[key])
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        return {
+            "network": self.network.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint's state."""
+        self.network.load_state_dict(state["network"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+
+def _half_type(device: torch.device) -> torch.dtype | None:
+    """Give the 16-bit type the device multiplies faster than fp32, if any."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if device.type == "cpu" and has_cpu_bf16() else None

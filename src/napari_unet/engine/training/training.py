@@ -1,0 +1,321 @@
+"""Training: one loop that draws crops, takes a step, checks now and then, and keeps the best."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_unet.engine.annotations.holdout import Aside, keep_aside
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.atomic import clear_leftovers
+from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.self_check import made_check
+from napari_unet.engine.network.unet import network_codes
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.training.checking import Checker, replay_scores
+from napari_unet.engine.training.checkpoint import (
+    SECONDS_BETWEEN,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    state_of,
+)
+from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
+from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.training.training_data import TrainingData
+from napari_unet.engine.training.training_record import (
+    model_card,
+    recommended_labels,
+    training_record,
+    typical_diameter,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.holdout import Split
+    from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.stack.stack import Stack
+
+
+__all__ = ["TrainInput", "TrainStep", "train"]
+_JOIN = 0.6  # share of a run after which the frame kept aside joins
+_SIDE_SHARE = 0.15  # of the time, for checks and previews together
+_NEW_RATE = 6e-3
+_FINE_TUNING_RATE = 2e-3
+
+
+def train(
+    stack: Stack,
+    annotations: Annotations,
+    settings: TrainSettings | None = None,
+    *,
+    base: Model | None = None,
+    name: str = "model",
+    checkpoint: Path | None = None,
+    checkpoint_every: float | None = None,
+    resume: bool = False,
+) -> Generator[TrainStep, TrainInput | None, Model]:
+    """Train a U-Net on annotated frames; yields each step and returns the model.
+
+    Parameters
+    ----------
+    stack
+        The movie, frames ``(Y, X)`` or ``(C, Y, X)``.
+    annotations
+        What a person vouches for; the rest of the movie is ignored.
+    settings
+        Time, network and augmentation.
+    base
+        Model to start from; it is not changed. A new network where not given.
+    checkpoint
+        File that is written now and then; remove it once the model is saved.
+    checkpoint_every
+        Seconds from one to the next; less than a minute where not given.
+    resume
+        Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
+
+    Raises
+    ------
+    BadInput
+        Where the annotations or frames cannot be learned from.
+
+    """
+    settings = settings or TrainSettings()
+    if checkpoint:
+        clear_leftovers(checkpoint.parent)
+    state = load_checkpoint(checkpoint) if resume and checkpoint else {}
+    annotations = annotations.without_edge(settings.edge)
+    annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
+    annotations.check()
+    check_base(stack, settings, base, annotations.classes)
+    split = keep_aside(annotations, settings.validation)
+    if "aside" in state:  # what it has learned from since must not be checked on
+        split = Aside(**state["aside"]).part(annotations)
+    every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
+    return Run(stack, split, settings, base, name, checkpoint, every).loop(annotations, state)
+
+
+class Run:
+    """One training, from its values to its model."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        split: Split,
+        settings: TrainSettings,
+        base: Model | None,
+        name: str,
+        checkpoint: Path | None,
+        checkpoint_every: float,
+    ) -> None:
+        self.stack, self.split, self.settings = stack, split, settings
+        self.base, self.name, self.checkpoint = base, name, checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.wish: int | None = None  # frame to preview once there is time
+        self.step = 0
+        self.plan: Plan
+        self.before: Scores | None = None
+
+    def loop(
+        self, annotations: Annotations, state: dict[str, Any]
+    ) -> Generator[TrainStep, TrainInput | None, Model]:
+        """Draw, learn, check, show, save; until the plan is done or the person stops it."""
+        self._begin(annotations, state)
+        begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
+        note = "; ".join(filter(None, (begun, kept_of_base(self.base, self.settings))))
+        saved = time.monotonic()
+        while self.plan.steps is None or self.step < self.plan.steps:
+            use_threads(self.plan.threads)
+            loss, smaller = self._learn()
+            self.step += 1
+            if self._by_clock:
+                self.plan = self.clock.resolve(self.plan, self.step, self.settings.minutes or 5.0)
+            validation = self._check()
+            joined = self._join()
+            if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
+                save_checkpoint(self.checkpoint, state_of(self))
+                saved = time.monotonic()
+            step = TrainStep(
+                self.step,
+                self.plan.steps,
+                self.clock.elapsed,
+                self.clock.left(self.plan, self.step),
+                loss,
+                validation,
+                self._preview(),
+                "; ".join(filter(None, (note, smaller, joined))) or None,
+            )
+            # what the receiver makes of a preview, its labels, takes time from the learning, too
+            with self.clock.aside(shown=True) if step.preview else nullcontext():
+                sent = yield step
+            note = self._take(sent)
+            if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
+                break
+        if self.checkpoint:  # until the caller has saved the model
+            save_checkpoint(self.checkpoint, state_of(self))
+        return self._finish()
+
+    @property
+    def _by_clock(self) -> bool:
+        return self.settings.steps is None and self.settings.epochs is None
+
+    def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
+        self.clock = Clock()
+        torch.manual_seed(self.settings.seed)
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        device = choose_device(self.settings.device)
+        self.normaliser = Normaliser(
+            self.base.normalisation if self.base else self.settings.normalisation, self.stack
+        )
+        self.data = TrainingData(
+            self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base
+        )
+        self.diameter = typical_diameter(annotations)
+        self.label_settings = recommended_labels(self.base, self.diameter)
+        self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
+        self.learner = Learner(
+            initial_network(self.stack, self.settings, self.base, annotations.classes),
+            self.settings,
+            device,
+        )
+        self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
+        self.plan = first_plan(
+            self.settings,
+            device=device.type,
+            threads=self.settings.threads or physical_cores(),
+            diameter=self.diameter,
+            pixels=self.data.pixels,
+            free=free_memory(device),
+        )
+        if state:
+            restore(self, state)
+        elif self.base and self.data.held:
+            self.before = self.checker.scores(
+                self.learner.mean, self.data.held, self.base.label_settings
+            )
+
+    def _learn(self) -> tuple[float, str]:
+        """Take a step; out of memory, with a smaller batch (recovered outside the except)."""
+        note = ""
+        while True:
+            rate = learning_rate(self.plan.done(self.step), self.peak)
+            try:
+                batch = self.data.batch(self.plan.batch, self.plan.crop, self.generator)
+                return self.learner.learn(batch, rate, self.step), note
+            except torch.OutOfMemoryError:
+                smaller = self.plan.smaller()
+                if smaller is None:
+                    raise
+            self.learner.forget_gradients()
+            self.plan = smaller
+            note = (
+                f"memory ran out: going on with {smaller.batch} crops of {smaller.crop} px a step"
+            )
+
+    def _check(self) -> Scores | None:
+        if self.data.joined or self.split.validation is None:
+            return None
+        if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
+            return None
+        return self.checker.check(self.learner.mean, self.data.held, self.step)
+
+    def _join(self) -> str:
+        """Let the frame that was kept aside join, once it has said what there is to say."""
+        if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
+            return ""
+        self.data.join()
+        return f"{self.split.words} joins the training"
+
+    def _preview(self) -> tuple[int, NDArray[np.uint8]] | None:
+        """Show the frame asked for last, as soon as there is time for it."""
+        if self.wish is None or self.clock.side_share > _SIDE_SHARE:
+            return None
+        t, self.wish = self.wish, None
+        with self.clock.aside(shown=True):
+            try:
+                frame = self.normaliser(self.stack[t])
+            except BadInput:  # a frame that cannot be read is no reason to stop learning
+                return None
+            return t, network_codes(self.learner.mean, frame)
+
+    def _take(self, sent: TrainInput | None) -> str:
+        if sent is None:
+            return ""
+        self.wish = self.wish if sent.preview is None else sent.preview
+        if sent.annotations is None:
+            return ""
+        return self.data.take(sent.annotations.without_edge(self.settings.edge))
+
+    def _replay(self, network: UNet) -> tuple[Scores | None, Scores | None]:
+        """Scores before and after on samples of what the parent was trained on."""
+        if self.base is None:
+            return None, None
+        return replay_scores(self.base.network, self.base), replay_scores(network, self.base)
+
+    def _finish(self) -> Model:
+        """Take the best weights, or the last where all frames joined; write down their history."""
+        network = self.learner.mean
+        if self.checker.best:
+            network.load_state_dict(self.checker.best["weights"])
+        record = training_record(
+            stack=self.stack,
+            base=self.base,
+            annotations=self.data.annotations,
+            settings=self.settings.model_dump(mode="json"),
+            plan=self.plan.model_dump(mode="json"),
+            checked_on=self.split.words,
+            before=self.before,
+            after=self.checker.kept,
+            replay=self._replay(network),
+            steps=self.step,
+            seconds=self.clock.elapsed,
+        )
+        card = model_card(
+            self.base,
+            self.stack,
+            self.data.annotations,
+            stain=self.settings.stain,
+            diameter=None if network.config.classes else round(self.diameter, 1),
+        )
+        normalisation, network = self.normaliser.settings, network.cpu().eval()
+        labels = self.label_settings.replace(threshold=self.checker.threshold)
+        made = made_check(network, normalisation, labels, self.diameter)
+        arrays = {**(self.base.arrays if self.base else {}), **made}
+        return Model(network, normalisation, labels, self.name, record, card, arrays)
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
+
+    step: int
+    steps: int | None
+    seconds: float
+    seconds_left: float | None
+    loss: float
+    validation: Scores | None = None
+    preview: tuple[int, NDArray[np.uint8]] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainInput:
+    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
+
+    annotations: Annotations | None = None
+    preview: int | None = None
+    stop: bool = False

@@ -1,0 +1,187 @@
+"""What one training run learns from: normalised frames, their annotations, and the crops drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.annotations.annotations import spare_neighbours
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.network.unet import network_codes
+from napari_unet.engine.training.losses import border_weight
+from napari_unet.engine.training.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.annotations.holdout import Split
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.normalisation import Normaliser
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.stack.stack import Stack
+
+_CHECKED_PIXELS = 4e6
+
+
+class TrainingData:
+    """Frames to learn from and frames to check on; each is read and normalised once."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        annotations: Annotations,
+        split: Split,
+        settings: TrainSettings,
+        normaliser: Normaliser,
+        device: torch.device,
+        base: Model | None = None,
+    ) -> None:
+        _check_same_movie(stack, annotations)
+        self.annotations, self.split, self.joined = annotations, split, False
+        self.left_out: set[int] = set()  # positions that cannot teach, painted on meanwhile
+        self._stack, self._settings = stack, settings
+        self._normaliser, self._device, self._base = normaliser, device, base
+        self._images: dict[int, NDArray[np.float32]] = {}
+        self._learned = split.train
+        self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
+        self._sampler: PatchSampler | None = None
+        self.held = self._held()  # read now: one that cannot be checked on is refused at once
+
+    def _held(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
+        """Images ``(C, Y, X)`` and annotations kept aside for checking.
+
+        Evenly spaced ones where there are many: a check must not cost more than it tells.
+        """
+        validation = self.split.validation
+        if validation is None:
+            return []
+        height, width = validation.shape[1:]
+        positions = validation.positions
+        every = max(1, round(len(positions) * height * width / _CHECKED_PIXELS))
+        return [(self.image(t), validation.frames[t]) for t in positions[::every]]
+
+    @property
+    def pixels(self) -> int:
+        """Supervised pixels to learn from."""
+        return sum(frame.n_supervised for frame in self._frames.values())
+
+    def image(self, t: int) -> NDArray[np.float32]:
+        """Give an annotated frame, normalised; refuses a constant one, NaN and infinity."""
+        if t not in self._images:
+            raw = np.asarray(self._stack[t])
+            if raw.dtype.kind == "f" and not np.isfinite(raw).all():
+                _refuse(t, "holds NaN or infinite pixels", "finite intensities")
+            if raw.min() == raw.max():
+                _refuse(t, f"is constant ({raw.flat[0]})", "an image")
+            self._images[t] = self._normaliser(raw)
+        return self._images[t]
+
+    def batch(self, n: int, crop: int, generator: torch.Generator) -> Batch:
+        """Draw ``n`` crops of ``crop`` px."""
+        if self._sampler is None or self._sampler.size != crop:
+            frames = [self._frames[t] for t in sorted(self._frames)]
+            self._sampler = PatchSampler(frames, crop, self._settings.augmentation, generator)
+        return self._sampler.batch(n)
+
+    def join(self) -> None:
+        """Let what was kept aside join the training."""
+        self.joined, self._learned = True, self.annotations
+        frames = self.annotations.frames.items()
+        self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
+        self._sampler = None
+
+    def take(self, annotations: Annotations) -> str:
+        """Take new strokes in; gives a line on what is different now, empty where nothing is.
+
+        What is kept aside stays aside. Frames whose strokes were taken back leave, frames that
+        cannot teach are left out; where nothing would be left to learn from, all stays as it was.
+        """
+        noted = self._leave_out(annotations)
+        annotations = annotations.only(set(annotations.frames) - self.left_out)
+        learned = annotations if self.joined else self.split.aside.learned(annotations)
+        if not learned.n_objects:
+            return noted
+        known = self._learned.frames
+        new = annotations.frames.keys() - self.annotations.frames.keys()
+        beside = sorted(new - learned.frames.keys())
+        changed = {
+            t: frame
+            for t, frame in learned.frames.items()
+            if t not in known or not _is_same(frame, known[t])
+        }
+        frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
+        frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
+        left = self._frames.keys() - frames.keys()
+        aside = self._changed_aside(annotations)
+        lines = [noted, *(f"frame {t} is checked on as it was before" for t in aside)]
+        self.annotations, self._learned = annotations, learned
+        if changed or left:
+            self._frames, self._sampler = frames, None
+            lines.append(f"now training on {learned.describe()}")
+        lines += [f"frame {t} is too near {self.split.words} to learn from" for t in beside]
+        return "; ".join(filter(None, lines))
+
+    def _changed_aside(self, annotations: Annotations) -> list[int]:
+        """Positions that were painted on where they are checked on.
+
+        Checks of one run are compared with each other, so all of them are on the same outlines.
+        """
+        if self.joined or self.split.validation is None:
+            return []
+        changed = []
+        for t, held in self.split.validation.frames.items():
+            old, new = self.annotations.frames.get(t), annotations.frames.get(t)
+            inside = held.supervised
+            if old and new and not np.array_equal(old.labels[inside], new.labels[inside]):
+                changed.append(t)
+        return changed
+
+    def _leave_out(self, annotations: Annotations) -> str:
+        """Find new frames that cannot teach; gives a line on them."""
+        lines = []
+        for t in sorted(annotations.frames.keys() - self.annotations.frames - self.left_out):
+            try:
+                self.image(t)
+            except BadInput as error:
+                self.left_out.add(t)
+                lines.append(f"{error.found}: it is left out")
+        return "; ".join(lines)
+
+    def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
+        settings, base, classes = self._settings, self._base, self.annotations.classes
+        if base is not None and not annotation.complete and not classes:
+            codes = network_codes(base.network, self.image(t))
+            annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
+        w0 = 0.0 if classes else settings.border_weight
+        weight = border_weight(annotation.labels, w0, settings.border_sigma)
+        return prepare_frame(
+            self.image(t), annotation, weight, self._device, of_classes=bool(classes)
+        )
+
+
+def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:
+    """Whether two annotations of a frame teach the same."""
+    counts = one.supervised
+    return one is other or (
+        one.complete == other.complete
+        and np.array_equal(counts, other.supervised)
+        and np.array_equal(one.labels[counts], other.labels[counts])
+    )
+
+
+def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
+    length, height, width = annotations.shape
+    if (height, width) != stack.frame_shape or max(annotations.positions, default=0) >= len(stack):
+        raise BadInput(
+            f"the annotations are for {length} frames of {height} x {width} pixels",
+            f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as the movie {stack.name}",
+            "give annotations made for this movie",
+        )
+
+
+def _refuse(t: int, found: str, expected: str) -> None:
+    raise BadInput(f"frame {t} {found}", expected, "leave that frame out of the training")

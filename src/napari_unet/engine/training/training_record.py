@@ -1,0 +1,134 @@
+"""Where a model comes from: parent, frames, settings, scores, seed, versions."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet import __version__
+from napari_unet.engine.labels.class_scores import class_pieces
+from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
+from napari_unet.engine.settings import LabelSettings
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
+
+_DEFAULT_DIAMETER = 30.0
+_HERITAGE = ("for", "not_for", "stain", "citation")  # of a parent's card
+
+
+def typical_diameter(annotations: Annotations) -> float:
+    """Median diameter in px of the annotated objects, each as a circle of its area.
+
+    Of classes: that of the pieces in which half of their area lies, specks being no objects.
+    """
+    if annotations.classes:
+        return _typical_piece(annotations)
+    areas = [areas_of(frame.labels[frame.supervised]) for frame in annotations.frames.values()]
+    sizes = np.concatenate(areas) if areas else np.zeros(0, np.int64)
+    return median_diameter(sizes) if sizes.size else _DEFAULT_DIAMETER
+
+
+def _typical_piece(annotations: Annotations) -> float:
+    frames = annotations.frames.values()
+    pieces = [class_pieces(f.labels * f.supervised, annotations.classes) for f in frames]
+    found = [areas_of(ids) for ids in pieces]
+    areas = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    if not areas.size:
+        return _DEFAULT_DIAMETER
+    middle = np.searchsorted(np.cumsum(areas), areas.sum() / 2)
+    return disc_diameter(float(areas[min(int(middle), len(areas) - 1)]))
+
+
+def _figures(scores: Scores | None) -> dict[str, Any] | None:
+    """Give scores as plain values; classes only where they are told apart."""
+    if scores is None:
+        return None
+    values = asdict(scores)
+    return values if scores.classes else {k: v for k, v in values.items() if k != "classes"}
+
+
+def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
+    """Label settings of a new model: what is smaller than a tenth of a typical cell is a speck."""
+    settings = base.label_settings if base else LabelSettings()
+    usual = LabelSettings().threshold  # what is learned anew is learned at its true size
+    return settings.replace(threshold=usual, min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
+
+
+def model_card(
+    base: Model | None,
+    stack: Stack,
+    annotations: Annotations,
+    *,
+    stain: str,
+    diameter: float | None,
+) -> dict[str, Any]:
+    """Say what a new model is for: where it learned, and of its parent what holds for it too.
+
+    ``diameter`` in px. The parent's own scores and command are not the child's.
+    """
+    before = base.card if base else {}
+    card = {key: before[key] for key in _HERITAGE if key in before}
+    learned = f"{stack.name}: {annotations.describe()}"
+    card["data"] = f"{learned}; before that {before['data']}" if "data" in before else learned
+    if base and "terms" in before:
+        card["terms"] = f"of what {base.name} learned from: {before['terms']}"
+    if stain:
+        card["stain"] = stain
+    if len(stack.channel_names) > 1:
+        card["channel"] = ", ".join(stack.selected_channels)
+    return {**card, "diameter": diameter, "pixel_size": stack.pixel_size}
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    names = ("torch", "numpy", "scikit-image", "tifffile")
+    return {
+        "napari-unet": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+
+
+def training_record(
+    *,
+    stack: Stack,
+    base: Model | None,
+    annotations: Annotations,
+    settings: dict[str, Any],
+    plan: dict[str, Any],
+    checked_on: str,
+    before: Scores | None,
+    after: Scores | None,
+    replay: tuple[Scores | None, Scores | None],
+    steps: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Give the record of one training, plain numbers and strings throughout."""
+    return {
+        "parent": base.sha256 if base else None,
+        "parent_name": base.name if base else None,
+        "movie": stack.name,
+        "movie_fingerprint": stack.fingerprint,
+        "frames": list(annotations.positions),
+        "annotated": annotations.describe(),
+        "checked_on": checked_on,
+        "before": _figures(before),
+        "after": _figures(after),
+        "replay_before": _figures(replay[0]),
+        "replay_after": _figures(replay[1]),
+        "settings": settings,
+        "plan": plan,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }

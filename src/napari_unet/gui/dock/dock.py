@@ -1,0 +1,119 @@
+"""What all docks have in common: the movie picker on top, one scrolling column, stacked as tabs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
+from napari_unet.gui.session.job import JobState
+from napari_unet.gui.session.session import Session
+from napari_unet.gui.widgets.parts import Column
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from qtpy.QtGui import QShowEvent
+
+_WIDTH = 340
+
+
+class Dock(QWidget):
+    """A dock of the plugin; its parts go into ``self.column``, its state is the session's."""
+
+    def __init__(self, viewer: Viewer, name: str) -> None:
+        super().__init__()
+        self.setObjectName(f"napari_unet.{name}")
+        self.name = name
+        self.session = Session.of(viewer)
+        self._viewer = viewer  # keeps the proxy that napari gave to this dock
+        self._stacked = self._settled = self._was_running = False
+        inside = QWidget()
+        self.column = Column(inside)
+        self.column.setContentsMargins(10, 8, 10, 8)
+        self.picker = MoviePicker(self.session)
+        self.column.add(self.picker, KeptPanel(self.session))
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(scroll)
+        self.setMinimumWidth(280)
+
+    def sizeHint(self) -> QSize:
+        """Ask for a column wide enough for its words."""
+        return QSize(_WIDTH, 620)
+
+    def watch(self) -> None:
+        """Follow the session; called once the dock's parts are there."""
+        session = self.session
+        for signal in (
+            session.movie_changed,
+            session.layers_changed,
+            session.models.changed,
+            session.labels.changed,
+        ):
+            signal.connect(self.update_state)
+        session.job.changed.connect(self._on_job)
+        self.update_state()
+
+    def update_state(self) -> None:
+        """Resolve what can be done now and show it. Each dock says what that is."""
+        raise NotImplementedError
+
+    def busy(self) -> str:
+        """Why nothing can be started now; empty where something can."""
+        state = self.session.job.state
+        return f"{state.title} is running" if state.running else ""
+
+    def no_movie(self) -> str:
+        """Why there is no movie to work on; empty where there is one."""
+        if self.session.stack is not None:
+            return ""
+        return (
+            "The movie cannot be read: see above"
+            if self.session.view.problem
+            else "Open a movie first"
+        )
+
+    def _on_job(self, state: JobState) -> None:
+        if state.running != self._was_running:
+            self._was_running = state.running
+            self.update_state()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Join the other docks of the plugin as a tab, once, when first shown."""
+        super().showEvent(event)
+        if not self._stacked:
+            self._stacked = True
+            QTimer.singleShot(0, self._stack_as_tab)
+
+    def _stack_as_tab(self) -> None:
+        window, mine = self.window(), _holder(self)
+        self._settled = True
+        if mine is not None:  # three tabs that end in the plugin's name have no room for it
+            mine.setWindowTitle(self.name.capitalize())
+        if not isinstance(window, QMainWindow) or mine is None:
+            return
+        others = [_holder(d) for d in window.findChildren(Dock) if d is not self and d.settled]
+        beside = next((o for o in others if o and not o.isHidden() and not o.isFloating()), None)
+        if beside is not None:
+            window.tabifyDockWidget(beside, mine)
+            mine.show()
+            mine.raise_()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the dock has found its place among the others."""
+        return self._settled
+
+
+def _holder(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent

@@ -1,0 +1,207 @@
+"""The picker on top of each dock: which layer, channel, z and position are the movie.
+
+Each dock has one, and all of them are views of the same `Session`, so they cannot disagree. Below
+it stands where the movie's session is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidget
+from superqt.utils import signals_blocked
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.session.job import Task
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_rows, row
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.session.session import MovieView, Session
+
+
+OWNER = "movie"
+
+
+class MoviePicker(QWidget):
+    """Shows and changes what the session takes as the movie."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.image = _combo("movie.image", "The layer that is the movie")
+        self.channel = _combo("movie.channel", "Channel in which the cells are seen")
+        self.z = _combo("movie.z", "Section, or the maximum over all sections")
+        self.position = _combo("movie.position", "Image series of a multi-position file")
+        self.axes = QLineEdit(objectName="movie.axes")
+        self.axes.setToolTip(
+            "Order of the axes as they lie in the file: T time, C channel, Z section, Y, X"
+        )
+        self.axes.setPlaceholderText("read from the file")
+        self.path = QLineEdit(objectName="movie.path")
+        self.path.setPlaceholderText("file or folder")
+        self.path.setToolTip(
+            "A TIFF, or a folder of numbered TIFFs. Left empty, Open movie… asks for it"
+        )
+        self.open = button("Open movie…", "movie.open", "Open a TIFF lazily, however long it is")
+        self.open_folder = button("Folder…", "movie.open_folder", "Open a folder of numbered TIFFs")
+        self.summary = Hint(name="movie.summary")
+        self._rows = self._build()
+        self.axes.editingFinished.connect(self._on_axes)
+        self.open.clicked.connect(self._on_open)
+        self.open_folder.clicked.connect(self._on_open_folder)
+        self.path.returnPressed.connect(self._on_open)
+        for combo, act in (
+            (self.image, session.choose_index),
+            (self.channel, lambda i: session.select(channel=i)),
+            (self.z, lambda i: session.select(z="max" if i == 0 else i - 1)),
+            (self.position, lambda i: session.select(position=i)),
+        ):
+            combo.currentIndexChanged.connect(act)  # a script sets the index; blocked while showing
+        session.view_changed.connect(self.show_view)
+        session.job.changed.connect(self._on_job)
+        self.show_view(session.view)
+
+    def _build(self) -> QFormLayout:
+        rows = form_rows()
+        add_field(rows, "Movie", self.image)
+        add_field(rows, "Channel", self.channel)
+        add_field(rows, "Z", self.z)
+        add_field(rows, "Position", self.position)
+        add_field(rows, "Axes", self.axes)
+        column = Column(self)
+        column.add(rows, self.summary, row(self.path, self.open, self.open_folder, stretch=0))
+        return rows
+
+    def show_view(self, view: MovieView) -> None:
+        """Show what the session resolved; touches nothing else."""
+        _fill(self.image, view.layers or ("no image layer yet",), max(0, view.index))
+        _fill(self.channel, view.channels or ("channel 0",), view.channel)
+        sections = tuple(str(z) for z in range(view.n_z))
+        _fill(self.z, ("maximum of all", *sections), 0 if view.z == "max" else int(view.z) + 1)
+        _fill(self.position, view.positions or ("position 0",), view.position)
+        with signals_blocked(self.axes):
+            self.axes.setText(view.axes)
+        self._rows.setRowVisible(self.channel, len(view.channels) > 1)
+        self._rows.setRowVisible(self.z, view.n_z > 1)
+        self._rows.setRowVisible(self.position, len(view.positions) > 1)
+        self._rows.setRowVisible(self.axes, view.index >= 0)
+        empty = (
+            "Open a movie, drop a file on the viewer, or take the sample from File ▸ Open Sample."
+        )
+        self.summary.say(view.problem or view.summary or empty, warn=bool(view.problem))
+
+    def _on_axes(self) -> None:
+        text = self.axes.text().strip().upper()
+        if text != self._session.view.axes:
+            self._session.select(axes=text or None)
+
+    def _on_open(self) -> None:
+        path = self.path.text().strip()
+        if not path:
+            path, _ = QFileDialog.getOpenFileName(
+                self, "Open movie", "", "Movies (*.tif *.tiff);;All files (*)"
+            )
+        self._open(path)
+
+    def _on_open_folder(self) -> None:
+        path = self.path.text().strip()
+        self._open(
+            path or QFileDialog.getExistingDirectory(self, "Open a folder of numbered TIFFs")
+        )
+
+    def _open(self, path: str) -> None:
+        if path:
+            open_movie(self._session, path)
+
+    def _on_job(self, state: Any) -> None:
+        for part in (
+            self.image,
+            self.channel,
+            self.z,
+            self.position,
+            self.axes,
+            self.open,
+            self.open_folder,
+        ):
+            part.setEnabled(not state.running)  # the work under way is on this movie
+        if state.owner == OWNER:
+            self.summary.say(state.line or self._session.view.summary, warn=state.failed)
+            if not state.running and not state.failed:
+                self.path.clear()
+                self.show_view(self._session.view)
+
+
+def open_movie(session: Session, path: str | Path) -> bool:
+    """Open a file or folder lazily and make it the movie; headers are read in a worker."""
+
+    def opened(stack: Stack) -> str:
+        added = layers.add_movie(session.viewer, stack)
+        session.choose_image(added[0])
+        return session.view.summary
+
+    return session.job.start(
+        Task(OWNER, "Opening the movie", lambda: _opening(Path(path)), on_done=opened)
+    )
+
+
+def _opening(path: Path) -> Generator[None, None, Stack]:
+    from napari_unet.engine.stack.stack import Stack
+
+    yield
+    stack = Stack.open(path.expanduser())
+    stack[0]  # a file whose first frame cannot be read is refused here, not on the GUI thread
+    return stack
+
+
+def _combo(name: str, tip: str) -> QComboBox:
+    combo = QComboBox(objectName=name)
+    combo.setToolTip(tip)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(8)
+    return combo
+
+
+def _fill(combo: QComboBox, words: Sequence[str], index: int) -> None:
+    with signals_blocked(combo):
+        if [combo.itemText(i) for i in range(combo.count())] != list(words):
+            combo.clear()
+            combo.addItems(list(words))
+        combo.setCurrentIndex(index)
+
+
+class KeptPanel(QWidget):
+    """A line, and a path to fill in where nothing can be written beside the movie."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._keeper = session.keeper
+        self.line = Hint(name="movie.kept")
+        self.place = QLineEdit(objectName="movie.place")
+        self.place.setPlaceholderText("a folder to keep it in")
+        self.keep = button("Keep here", "movie.keep_here", "Asked once for this folder of movies")
+        self._asking = QWidget()
+        asking = Column(self._asking)
+        asking.add(row(self.place, self.keep, stretch=0))
+        Column(self).add(self.line, self._asking)
+        self.keep.clicked.connect(self._on_keep)
+        self.place.returnPressed.connect(self._on_keep)
+        session.keeper.changed.connect(self.show_state)
+        self.show_state()
+
+    def show_state(self) -> None:
+        """Show what the keeper says; nothing where there is nothing to say."""
+        needed = self._keeper.needs_place
+        self.line.say(needed or self._keeper.line, warn=bool(needed))
+        self._asking.setVisible(bool(needed))
+        self.setVisible(bool(needed or self._keeper.line))
+
+    def _on_keep(self) -> None:
+        try:
+            self._keeper.keep_at(self.place.text())
+        except BadInput as error:
+            self.line.say(str(error), warn=True)

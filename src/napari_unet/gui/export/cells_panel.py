@@ -1,0 +1,196 @@
+"""The cells of the frame on screen: their table, and what links it with the Labels layer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import counted
+from napari_unet.gui.export.objects_table import Measured, ObjectsTable, measure
+from napari_unet.gui.session.job import Task
+from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.label_frames import LabelFrames
+from napari_unet.gui.viewer.tracks import make_tracks, show_tracks
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from qtpy.QtGui import QShowEvent
+
+    from napari_unet.engine.jobs.export import Export
+    from napari_unet.gui.session.session import Session
+
+_WAIT_MS = 200
+
+
+class CellsPanel(QWidget):
+    """Measures the frame on screen in a worker, shows its cells, and follows what is picked.
+
+    A row that is chosen becomes the layer's selected label and is brought to the middle of the
+    canvas; a cell that is clicked or picked in the canvas becomes the chosen row.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        owner: str,
+        layer: Callable[[], Labels | None],
+        export: Callable[[], Export],
+    ) -> None:
+        super().__init__()
+        self._session, self._owner = session, owner
+        self._chosen, self._export = layer, export
+        self._linked: weakref.ref[Labels] | None = None
+        self._ours: weakref.WeakSet[Labels] = weakref.WeakSet()  # whose features we made
+        self._latest = Latest(self, wait_ms=_WAIT_MS)
+        self._latest.answered.connect(self._show)
+        self._latest.failed.connect(self._say)
+        self.table = ObjectsTable(f"{owner}.table")
+        self.line = Hint(name=f"{owner}.cells")
+        self.add_tracks = button(
+            "Show tracks", f"{owner}.tracks", "Link the cells through time and show their paths"
+        )
+        self.copy_methods = button(
+            "Copy methods text",
+            f"{owner}.copy_methods",
+            "Sentences for a paper: program, model, settings, references",
+        )
+        Column(self).add(self.line, self.table, row(self.add_tracks, self.copy_methods))
+        self.table.picked.connect(self._on_row)
+        self.add_tracks.clicked.connect(self._show_tracks)
+        self.copy_methods.clicked.connect(self._copy_methods)
+
+    def allow(self, why_not: str) -> None:
+        """Switch the buttons on, or off with the reason in their tooltips."""
+        for part in (self.add_tracks, self.copy_methods):
+            allow(part, why_not)
+
+    def update_cells(self, *_: Any) -> None:
+        """Measure again, once nothing more changes; only while the table is in sight."""
+        layer, stack = self._chosen(), self._session.stack
+        self._link(layer)
+        if not self.isVisible():
+            return
+        if layer is None or stack is None:
+            self._latest.forget()
+            self._say("")
+            return
+        try:
+            frames = LabelFrames(layer.data, stack, layer.name)
+        except BadInput as error:
+            self._latest.forget()
+            self._say(str(error))
+            return
+        position, labels = self._session.frame, self._session.labels
+        mine = labels.live is not None and layer is labels.layer
+        corrected = labels.live.corrections.ids if mine and labels.live else None
+        which = weakref.ref(layer)
+        self._latest.ask(lambda: (which, measure(stack, frames, position, corrected)))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what changed while it was out of sight."""
+        super().showEvent(event)
+        self.update_cells()
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def _show(self, answer: tuple[weakref.ref[Labels], Measured]) -> None:
+        layer, measured = answer[0](), answer[1]
+        if layer is None or layer is not self._chosen() or measured.position != self._session.frame:
+            return
+        self.table.show_cells(measured)
+        self.line.say(f"{counted(len(measured), 'cell')} in frame {measured.position}")
+        if layer in self._ours or not layer.features.shape[1]:  # a person's own features stay
+            self._ours.add(layer)
+            layer.features = measured.features()
+        self.table.choose(int(layer.selected_label))
+
+    def _say(self, line: str) -> None:
+        self.table.show_cells(None)
+        self.line.say(line)
+
+    # ---- a person acts ----------------------------------------------------------------------
+
+    def _show_tracks(self) -> None:
+        layer, job = self._chosen(), self._session.job
+        try:
+            export = self._export()
+        except BadInput as error:
+            job.say(self._owner, str(error), failed=True)
+            return
+        assert layer is not None
+
+        def done(found: tuple[Any, dict[int, list[int]]]) -> str:
+            tracks = make_tracks(*found, layer, f"{layer.name} · tracks")
+            if tracks is None:
+                return "There are no cells to link."
+            show_tracks(self._session.viewer, tracks)
+            divided = len({mother for mothers in found[1].values() for mother in mothers})
+            n_tracks = len(set(found[0][:, 0].tolist()))
+            return f"{counted(n_tracks, 'track')}, {counted(divided, 'division')}."
+
+        n = len(export.positions)
+        job.start(Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done))
+
+    def _copy_methods(self) -> None:
+        from napari_unet.engine.export.target.sidecar import methods_text
+
+        layer, clipboard = self._chosen(), QGuiApplication.clipboard()
+        if layer is None or clipboard is None:
+            return
+        clipboard.setText(methods_text(self._session.labels.provenance(layer)))
+        self._session.job.say(self._owner, "Copied. Paste it into your text, and check it.")
+
+    # ---- the links --------------------------------------------------------------------------
+
+    def _link(self, layer: Labels | None) -> None:
+        """Follow what is picked in another layer than before."""
+        before = self._linked() if self._linked is not None else None
+        if layer is before:
+            return
+        if before is not None:
+            before.events.selected_label.disconnect(self._on_label)
+            before.events.paint.disconnect(self.update_cells)
+            if self._on_click in before.mouse_drag_callbacks:
+                before.mouse_drag_callbacks.remove(self._on_click)
+        self._linked = weakref.ref(layer) if layer is not None else None
+        if layer is not None:
+            layer.events.selected_label.connect(self._on_label)
+            layer.events.paint.connect(self.update_cells)
+            layer.mouse_drag_callbacks.append(self._on_click)
+
+    def _on_row(self, label: int) -> None:
+        layer, centre = self._chosen(), self.table.cells.centre(label)
+        if layer is None or centre is None:
+            return
+        layer.selected_label = label
+        point = (self._session.frame, *centre)[-layer.ndim :]
+        y, x = layer.data_to_world(point)[-2:]
+        viewer: Any = self._session.viewer
+        camera = getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9
+        camera.center = (camera.center[0], y, x)
+
+    def _on_label(self, _: Any) -> None:
+        layer = self._chosen()
+        if layer is not None:
+            self.table.choose(int(layer.selected_label))
+
+    def _on_click(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Take a click on a cell as picking it, while nothing is painted; a drag moves the view."""
+        yield
+        if event.type == "mouse_move" or str(layer.mode) != "pan_zoom":
+            return
+        value = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        if value and int(value) != layers.BACKGROUND:
+            layer.selected_label = int(value)

@@ -1,0 +1,213 @@
+"""How the overlay movie looks: style, what it is compared with, *Look*, and a live preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_unet.engine.export.target.formats import MOVIE_FORMATS
+from napari_unet.engine.settings import OverlaySettings
+from napari_unet.gui.dock.layer_menu import LabelsMenu
+from napari_unet.gui.export.preview import KeptLinks, Preview, Scene
+from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
+from napari_unet.gui.viewer.label_frames import LabelFrames
+from napari_unet.gui.widgets.editors import CheckEditor, ChoiceEditor
+from napari_unet.gui.widgets.forms import SettingsForm
+from napari_unet.gui.widgets.parts import Column, Disclosure, add_field, allow, button, form_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Labels
+
+    from napari_unet.engine.export.target.formats import Meaning
+    from napari_unet.engine.export.tracks.links import Links
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.session.session import Session
+
+_STYLES = {
+    "contours": "Outlines",
+    "filled": "Filled",
+    "side_by_side": "Raw | overlay",
+    "probability": "Raw | prob. | overlay",
+    "before_after": "Before | after",
+}
+_NOT_IN_LOOK = ("style", "fps")  # always in sight
+_BY_PERCENTILE = ("low", "high")
+
+
+@dataclass(frozen=True)
+class Linking:
+    """How cells are linked through time in what is exported, and over which frames."""
+
+    meaning: Meaning
+    positions: tuple[int, ...]
+    frozen: Callable[[], dict[int, frozenset[int]]]
+
+
+class MovieForm(QWidget):
+    """Edits an `OverlaySettings` and shows the frame on screen with it."""
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        owner: str,
+        layer: Callable[[], Labels | None],
+        linking: Callable[[], Linking],
+    ) -> None:
+        super().__init__()
+        self._session, self._layer, self._linking = session, layer, linking
+        self.style_of_movie = ChoiceEditor(tuple(_STYLES))
+        self.style_of_movie.setObjectName(f"{owner}.movie_style")
+        for index, words in enumerate(_STYLES.values()):
+            self.style_of_movie.setItemText(index, words)
+        self.before = LabelsMenu(session, f"{owner}.before", "The labels shown as before")
+        self.format = QComboBox(objectName=f"{owner}.movie_format")
+        for kind, words in MOVIE_FORMATS.items():
+            self.format.addItem(words, kind)
+        self.format.setToolTip("mp4 plays anywhere; AVI opens in Fiji")
+        for menu in (self.style_of_movie, self.format):
+            menu.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+        self._build_look(owner)
+        self.preview = Preview(self.scene)
+        self._kept_links = KeptLinks(self.preview.update_scene)
+        self._rows = form_rows()
+        add_field(self._rows, "Style", self.style_of_movie)
+        add_field(self._rows, "Before", self.before)
+        add_field(self._rows, "File", self.format)
+        Column(self).add(self.preview, self.preview.note, self._rows, self.speed, self.more)
+        self._watch()
+        self._resolve()
+
+    def _build_look(self, owner: str) -> None:
+        fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_LOOK]
+        self.speed = SettingsForm(OverlaySettings(), ("fps",), owner)
+        self.look = SettingsForm(OverlaySettings(), fields, owner, plain=fields)
+        self.on_screen = CheckEditor("Contrast as on screen")
+        self.on_screen.setObjectName(f"{owner}.as_on_screen")
+        self.on_screen.setToolTip("Else black and white are percentiles of the whole movie")
+        self.on_screen.setValue(True)
+        self.crop_view = button(
+            "Crop to view",
+            f"{owner}.crop_view",
+            "Show only the part that is on screen; again for all",
+        )
+        inside = QWidget()
+        Column(inside).add(self.on_screen, self.look, self.crop_view)
+        self.more = Disclosure("Look", inside)
+
+    def _watch(self) -> None:
+        for signal in (self.style_of_movie.valueChanged, self.on_screen.valueChanged):
+            signal.connect(self._resolve)
+        self.look.valueChanged.connect(self._announce)
+        self.before.chosen.connect(self._announce)
+        self.crop_view.clicked.connect(self._on_crop)
+
+    # ---- what is chosen ---------------------------------------------------------------------
+
+    def overlay(self) -> OverlaySettings:
+        """Give the settings; `BadInput` names a field that cannot be."""
+        fps, style = self.speed.value().fps, self.style_of_movie.value()
+        return self.look.value().replace(fps=fps, style=style)
+
+    def kind(self) -> str:
+        """Give the movie's suffix; empty for one picture for each frame."""
+        return str(self.format.currentData())
+
+    def screen_look(self) -> ScreenLook:
+        """Give contrast and colours, as on screen or to be measured."""
+        return look_on_screen(self._session, self._layer(), contrast=self.on_screen.value())
+
+    def earlier(self) -> LabelFrames | None:
+        """Give the labels to compare with, where the style does."""
+        layer = self.before.layer()
+        if self.style_of_movie.value() != "before_after" or layer is None:
+            return None
+        return LabelFrames(layer.data, self._session.require_stack(), layer.name)
+
+    def probabilities(self) -> Any:
+        """Give the movie's probabilities, where the style shows them."""
+        live = self._session.labels.live
+        shown = self.style_of_movie.value() == "probability" and live is not None
+        return live.probabilities if shown and live else None
+
+    def why_not(self) -> str:
+        """Why the chosen style cannot be made now; empty where it can."""
+        style = self.style_of_movie.value()
+        if style == "probability" and self.probabilities() is None:
+            return "Segment the movie first"
+        if style == "before_after" and self.before.layer() in (None, self._layer()):
+            return "Choose other labels under Before to compare with"
+        return ""
+
+    def scene(self) -> Scene | None:
+        """Give what the preview shows; None where there is nothing to show."""
+        layer, stack = self._layer(), self._session.stack
+        if layer is None or stack is None or self.why_not():
+            return None
+        return Scene(
+            stack,
+            LabelFrames(layer.data, stack, layer.name),
+            self._session.frame,
+            self.overlay(),
+            self.screen_look(),
+            self.probabilities(),
+            self.earlier(),
+            self._links(layer, stack),
+        )
+
+    def _links(self, layer: Labels, stack: Stack) -> Links | None:
+        """Give the links that tails or linked colours need; None where the export has none."""
+        from napari_unet.engine.export.tracks.links import Links
+
+        chosen = self._linking()
+        wanted = self.overlay().tail or chosen.meaning in ("linked", "laptrack")
+        if not wanted or self._session.frame not in chosen.positions:
+            return None
+        frames = LabelFrames(layer.data, stack, layer.name)
+        height, width = stack.frame_shape
+
+        def begin() -> Links:
+            return Links(frames, (height, width), chosen.positions, chosen.meaning, chosen.frozen)
+
+        key = (id(layer.data), stack, chosen.meaning, chosen.positions)
+        return self._kept_links.find(layer, key, begin)
+
+    # ---- what follows -----------------------------------------------------------------------
+
+    def _announce(self, *_: Any) -> None:
+        self.changed.emit()
+
+    def _resolve(self, *_: Any) -> None:
+        """Show the fields that the choices call for."""
+        self._rows.setRowVisible(self.before, self.style_of_movie.value() == "before_after")
+        for name in _BY_PERCENTILE:
+            editor = self.look.editors[name]
+            editor.setProperty("tip", editor.property("tip") or editor.toolTip())
+            allow(editor, "Contrast is as on screen" if self.on_screen.value() else "")
+        allow(self.look.editors["opacity"], "" if self._filled() else "Only in style Filled")
+        self.changed.emit()
+
+    def _filled(self) -> bool:
+        return self.style_of_movie.value() == "filled"
+
+    def _on_crop(self) -> None:
+        """Crop to what the canvas shows; back to the whole frame where that is cropped already."""
+        image, stack = self._session.image, self._session.stack
+        if image is None or stack is None:
+            return
+        (y0, x0), (y1, x1) = np.asarray(image.corner_pixels)[:, -2:].tolist()
+        height, width = stack.frame_shape
+        crop = max(0, y0), max(0, x0), min(height, y1 + 1), min(width, x1 + 1)
+        settings = self.look.value()
+        whole = crop == (0, 0, height, width) or crop == settings.crop
+        empty = crop[2] - crop[0] < 2 or crop[3] - crop[1] < 2
+        self.look.setValue(settings.replace(crop=None if whole or empty else crop))

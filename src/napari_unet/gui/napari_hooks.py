@@ -1,0 +1,150 @@
+"""What napari's manifest names: the reader, entries of its menus, the writers of *File > Save*.
+
+Writers stream frames: a layer of live labels is never held as a whole movie. napari waits while a
+writer runs; its activity dock shows how far it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import napari
+from napari.utils import progress
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.session.session import Session
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.label_frames import LabelFrames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.stack.stack import Stack
+
+
+_SUFFIXES = (".tif", ".tiff")
+
+
+def get_reader(
+    path: str | list[str],
+) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
+    """Give the reader for a TIFF or a folder of TIFFs; None for anything else."""
+    if not isinstance(path, str):
+        return None
+    place = Path(path)
+    if place.is_dir():
+        found = any(p.suffix.lower() in _SUFFIXES for p in place.iterdir())
+    else:
+        found = place.name.lower().endswith(_SUFFIXES)
+    return read_movie if found else None
+
+
+def read_movie(path: str) -> list[tuple[Any, dict[str, Any], str]]:
+    """Layers of a movie, one a channel: lazy, with axis labels, scale and units."""
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.viewer.layers import movie_layers
+
+    return movie_layers(Stack.open(path))
+
+
+def open_segment(viewer: napari.Viewer) -> None:
+    """Open the Segment dock, from *Layers ▸ Segment*."""
+    viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
+
+
+_OME = (".ome.tif", ".ome.tiff")
+
+
+def write_imagej(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an ImageJ hyperstack, with time and µm; OME-TIFF where the name asks for that."""
+    format = "ome-tiff" if path.lower().endswith(_OME) else "imagej"  # noqa: A001
+    return _write(path, data, attributes, format)
+
+
+def write_ome_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an OME-TIFF, uint16 or uint32."""
+    return _write(path, data, attributes, "ome-tiff")
+
+
+def write_zarr(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an OME-Zarr 0.5 (extra ``zarr``)."""
+    return _write(path, data, attributes, "zarr")
+
+
+def write_rois(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a zip of ImageJ ROIs (extra ``roi``)."""
+    return _write(path, data, attributes, "rois")
+
+
+def write_ctc(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a folder as the Cell Tracking Challenge has it: ``01`` becomes ``01_RES``."""
+    folder = Path(path)
+    if not folder.name.endswith("_RES"):
+        folder = folder.with_name(f"{folder.name}_RES")
+    return _write(str(folder), data, attributes, "ctc")
+
+
+def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> list[str]:
+    name = str(attributes.get("name") or "labels")
+    try:
+        _stream(path, data, attributes, format, name)
+    except BadInput as error:  # napari takes a ValueError for "this writer cannot write that"
+        raise RuntimeError(str(error)) from error
+    return [path]
+
+
+def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:
+    from napari_unet.engine.export.formats.write_labels import LABEL_FORMATS, write_labels
+    from napari_unet.engine.tracks.tracking import Linker, frozen_ids
+
+    stack, provenance = _movie_of(data, name, attributes)
+    frames = LabelFrames(data, stack, name)
+    linker = None
+    if LABEL_FORMATS[format].links:  # the others write the ids as they are
+        linker = Linker(frozen=frozen_ids(getattr(data, "corrections", None)))
+    writing = write_labels(
+        path,
+        (frames[t] for t in range(len(stack))),
+        stack,
+        format=format,
+        linker=linker,
+        overwrite=True,  # napari has asked
+        provenance=provenance,
+    )
+    for _ in progress(writing, total=len(stack), desc=f"Saving {name}"):
+        pass
+
+
+def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, Provenance | None]:
+    """Give the movie that labels belong to: the viewer's own, else what the layer itself says."""
+    from napari_unet.engine.stack.stack import Stack
+
+    shape = tuple(int(n) for n in data.shape)
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        session = Session.of(viewer)
+        stack, layer = session.stack, session.labels.layer
+        live = layer is not None and session.labels.live is data
+        if stack is not None and shape == (len(stack), *stack.frame_shape):
+            return stack, session.labels.provenance(layer) if live and layer else None
+    if len(shape) not in (2, 3):
+        raise BadInput(
+            f"the layer {name} has {len(shape)} axes",
+            "frames, Y and X",
+            "save one position and channel at a time",
+        )
+    pixel_size, frame_interval = layers.scale_of(_as_layer(attributes, len(shape)))
+    axes = "TYX"[-len(shape) :]
+    stack = Stack.from_array(
+        data, axes=axes, name=name, pixel_size=pixel_size, frame_interval=frame_interval
+    )
+    return stack, None
+
+
+def _as_layer(attributes: dict[str, Any], n_axes: int) -> Any:
+    """Give a layer's place as `layers.scale_of` reads it of a layer."""
+    said = {"axis_labels": (), "scale": (1.0,) * n_axes, "units": (), "metadata": {}}
+    return SimpleNamespace(**{key: attributes.get(key, value) for key, value in said.items()})

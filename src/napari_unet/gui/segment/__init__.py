@@ -1,0 +1,1 @@
+"""The Segment dock: a model over the movie, the threshold, counts."""

@@ -1,0 +1,116 @@
+"""The movie's labels: one `LiveLabels` a movie, made when first needed, shown in one layer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.text import counted
+from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.session.segmenting import Ready, segmenting
+from napari_unet.gui.viewer import layers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Labels
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.gui.session.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
+    """Give the movie's labels and their layer; made, or shown again, where there are none."""
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.gui.viewer.live_layer import add_live_layer
+
+    image = session.movie_layer()
+    stack = session.require_stack()
+    live, layer = session.labels.live, session.labels.layer
+    if live is None:
+        shape = (len(stack), *stack.frame_shape)
+        live = LiveLabels(
+            shape,
+            settings=session.labels.settings,
+            corrections=session.keeper.corrections(stack),
+        )
+    if layer is None:
+        layer = layers.raw(add_live_layer(session.viewer, live, image))
+        session.labels.show(live, layer)
+    return live, layer
+
+
+def segment(
+    session: Session, owner: str, frames: Sequence[int] | None, region: Box | None = None
+) -> bool:
+    """Run the chosen model on frames of the movie (all where None) as the viewer's job.
+
+    Or on a ``region`` of one frame, to look at.
+    """
+    choice = session.models.chosen
+    assert choice is not None
+    session.movie_layer()  # unfolds an array with more axes before anything starts
+    stack = session.require_stack()
+    folder = session.keeper.require(stack)
+    one = frames is not None and len(frames) == 1
+    if not one and session.keeper.needs_place:  # a whole movie may not fit into memory
+        session.job.say(owner, session.keeper.needs_place, failed=True)
+        return False
+    known = session.labels.live.probabilities if session.labels.live is not None else None
+    run = _Run(session, "Visible region" if region else "")
+    what = "movie" if frames is None else "frame" if one else "frames"
+    title = f"Segmenting the {'visible region' if region else what}"
+    return session.job.start(
+        Task(
+            owner,
+            title,
+            lambda: segmenting(
+                stack, choice, session.predict_settings, frames, known, folder, region
+            ),
+            on_item=run.on_item,
+            on_done=run.on_done,
+            on_end=session.labels.changed.emit,
+            cancelled_line="Cancelled. What is done is kept; Whole movie goes on from there.",
+        )
+    )
+
+
+class _Run:
+    """What the main thread does while frames are segmented."""
+
+    def __init__(self, session: Session, region: str = "") -> None:
+        self._session, self._image, self._region = session, session.image, region
+        self._total = self._done = 0
+        self._device = ""
+        self._notice = ""
+
+    def on_item(self, item: Ready | str | int) -> Progress | None:
+        if self._session.image is not self._image:  # its layer was removed
+            self._session.job.cancel()
+            return None
+        if isinstance(item, Ready):
+            self._begin(item)
+            return Progress(0, self._total, line=f"Running on {self._device}…")
+        if isinstance(item, str):
+            line = f"Running on {self._device}…"
+            return Progress(0, self._total, line=line, note=f"Expected: {item}")
+        self._done += 1
+        self._session.labels.predicted(item)
+        return None
+
+    def on_done(self, _: None) -> str:
+        notice = f" {self._notice}." if self._notice else ""
+        if not self._total:
+            return "Nothing to do: this model has already segmented these frames."
+        what = self._region or counted(self._done, "frame")
+        return f"{what} segmented on {self._device}.{notice}"
+
+    def _begin(self, ready: Ready) -> None:
+        self._total, self._device, self._notice = ready.total, ready.device, ready.notice
+        labels = self._session.labels
+        labels.adopt(ready.labels)
+        show_labels(self._session)
+        labels.set_model(ready.model, ready.probabilities)

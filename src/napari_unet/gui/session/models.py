@@ -1,0 +1,118 @@
+"""The models a viewer's docks offer (bundled, the user's own, files) and the one Segment runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from psygnal import Signal
+
+from napari_unet.engine.network.model_files import bundled_models, own_models
+
+if TYPE_CHECKING:
+    from napari_unet.engine.network.model import Model
+
+
+class ModelList:
+    """Models by name; ``chosen`` is the one that Segment runs."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self.all: tuple[ModelChoice, ...] = tuple(known_models())
+        self.chosen: ModelChoice | None = self.all[0] if self.all else None
+
+    def choose(self, choice: ModelChoice | None) -> None:
+        """Choose the model that Segment runs."""
+        if choice is not self.chosen:
+            self.chosen = choice
+            self.changed.emit()
+
+    def find(self, named: str) -> ModelChoice | None:
+        """Give the model that a `reference` names, opened where it is a file; None if gone."""
+        known = next((m for m in self.all if reference(m) == named), None)
+        if known is not None or not Path(named).is_file():
+            return known
+        path = Path(named)
+        found = ModelChoice(free_name(path.stem, {m.name for m in self.all}), "file", path)
+        self.all = (*self.all, found)
+        self.changed.emit()
+        return found
+
+    def add(self, choice: ModelChoice) -> ModelChoice:
+        """Put a model into every menu, under a free name, and choose it."""
+        same = next((m for m in self.all if m.path is not None and m.path == choice.path), None)
+        if same is None:
+            name = free_name(choice.name, {m.name for m in self.all})
+            same = ModelChoice(name, choice.origin, choice.path, choice.model)
+            self.all = (*self.all, same)
+        self.chosen = same
+        self.changed.emit()
+        return same
+
+    def replace(self, old: ModelChoice, new: ModelChoice | None) -> None:
+        """Put ``new`` in the place of ``old``, or take ``old`` away."""
+        swapped = (new if m is old else m for m in self.all)
+        self.all = tuple(m for m in swapped if m is not None)
+        if self.chosen is old:
+            self.chosen = new or (self.all[0] if self.all else None)
+        self.changed.emit()
+
+
+def reference(choice: ModelChoice | None) -> str | None:
+    """Name a model so that it is found tomorrow: bundled name or file; None for an unsaved one."""
+    if choice is None:
+        return None
+    return choice.name if choice.origin == "bundled" else str(choice.path) if choice.path else None
+
+
+Origin = Literal["bundled", "mine", "file"]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """One line of the model menu, and where the model comes from."""
+
+    name: str
+    origin: Origin
+    path: Path | None = None
+    model: Model | None = None  # trained in this session and perhaps not saved yet
+
+    @property
+    def title(self) -> str:
+        """The menu's words: ``nuclei fluorescence``, ``my cells (mine)``."""
+        if self.origin == "bundled":
+            return self.name.replace("-", " ")
+        if self.origin == "mine":
+            return f"{self.name} (mine)"
+        return f"{self.name} (file)"
+
+    @property
+    def saved(self) -> bool:
+        """Whether it would still be there tomorrow."""
+        return self.path is not None or self.origin == "bundled"
+
+    def load(self) -> Model:
+        """Open the model. Imports torch: call it where work is done, not on the GUI thread."""
+        if self.model is not None:
+            return self.model
+        from napari_unet.engine.network.model import Model
+
+        return Model.load(self.path if self.path is not None else self.name)
+
+
+def known_models() -> list[ModelChoice]:
+    """Bundled models and the person's own, by name."""
+    own = own_models().items()
+    return [ModelChoice(name, "bundled") for name in bundled_models()] + [
+        ModelChoice(name, "mine", path) for name, path in own
+    ]
+
+
+def free_name(stem: str, taken: set[str]) -> str:
+    """``stem``, or ``stem 2``, ``stem 3`` … where that name is taken."""
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem} {number}", number + 1
+    return name

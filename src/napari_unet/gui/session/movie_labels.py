@@ -1,0 +1,221 @@
+"""The labels of a viewer's movies: one `LiveLabels` for each movie, and the layer that shows it."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_unet.engine.settings import LabelSettings, Selection
+from napari_unet.gui.session.threshold_preview import Glance
+from napari_unet.gui.session.workers import Ahead
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.live_layer import actions_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+
+    from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.gui.session.session import Session
+
+
+@dataclass
+class _Shown:
+    live: LiveLabels
+    layer: weakref.ref[Labels]
+    model: Model | None = None
+    hidden: bool = False  # by us, while another selection of the movie is looked at
+
+
+class MovieLabels:
+    """Labels by movie, where a movie is an image layer and what is selected of it."""
+
+    changed = Signal()  # other labels, or the labels are different ones
+    painted = Signal(tuple)  # a person changed something: the frames
+    settings_changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self.settings = LabelSettings()
+        self._adopted: LabelSettings | None = self.settings
+        self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
+        self._all = weakref.WeakKeyDictionary()
+        self._ahead = Ahead(self.redraw)
+        self._glance = Glance(session, self._settle)
+
+    # ---- what there is ----------------------------------------------------------------------
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The movie's labels: derived from probability, corrections win."""
+        shown = self._now()
+        return shown.live if shown else None
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer that shows them; None where there is none, or a person removed it."""
+        shown, session = self._now(), self._session()
+        layer = shown.layer() if shown else None
+        if layer is None or session is None or layer not in layers.label_layers(session.viewer):
+            return None
+        return layer
+
+    @property
+    def model(self) -> Model | None:
+        """The model they are derived from, where it is open."""
+        shown = self._now()
+        return shown.model if shown else None
+
+    def show(self, live: LiveLabels, layer: Labels) -> None:
+        """Remember the labels of the movie and the layer they are shown in."""
+        key, before = self._key(), self._now()
+        assert key is not None
+        if before is None or before.live is not live:
+            live.on_step.append(self._on_step)
+        if actions := actions_of(layer):
+            actions.draft = partial(self._draft, live)
+        model = before.model if before else None
+        self._all.setdefault(key[0], {})[key[1]] = _Shown(live, weakref.ref(layer), model)
+        self.changed.emit()
+
+    def _now(self) -> _Shown | None:
+        key = self._key()
+        return self._all.get(key[0], {}).get(key[1]) if key else None
+
+    def _key(self) -> tuple[Image, Selection] | None:
+        session = self._session()
+        if session is None or session.image is None or session.stack is None:
+            return None
+        return session.image, session.stack.selection
+
+    def _on_step(self, frames: tuple[int, ...]) -> None:
+        self.painted.emit(frames)
+        self.changed.emit()
+
+    def prepare(self, frame: int) -> None:
+        """Find the cells of a frame in a worker, then draw and say `changed`."""
+        if self.live is not None:
+            self._ahead.missing(self.live, frame)
+
+    def _draft(self, live: LiveLabels, frame: int) -> bool:
+        """Show a draft of a frame while a worker finds its cells."""
+        if live is self.live:
+            self.prepare(frame)
+        return live is self.live
+
+    # ---- what changes them ------------------------------------------------------------------
+
+    def set_settings(self, settings: LabelSettings) -> None:
+        """Move the threshold, or change how labels are made; the labels on screen follow."""
+        if settings == self.settings:
+            return
+        self.settings = settings
+        live = self.live
+        if live is not None and not self._glance.takes(live, self.layer, settings):
+            self._catch_up(live)
+        self.settings_changed.emit()
+
+    def adopt(self, settings: LabelSettings) -> None:
+        """Take over what a model recommends, unless a person has chosen otherwise."""
+        if self.settings == self._adopted:
+            self._adopted = settings
+            self.set_settings(settings)
+
+    def set_model(self, model: Model, probabilities: object) -> None:
+        """Derive the movie's labels from a model's probabilities; corrections stay."""
+        shown = self._now()
+        if shown is None:
+            return
+        live, shown.model = shown.live, model
+        if live.probabilities is not probabilities:
+            self._change(live, lambda: setattr(live, "probabilities", probabilities))
+        self.changed.emit()
+
+    def set_probabilities(self, probabilities: object) -> None:
+        """Derive the movie's labels from probabilities kept of an earlier session."""
+        live = self.live
+        if live is not None:
+            self._change(live, lambda: setattr(live, "probabilities", probabilities))
+            self.changed.emit()
+
+    def know_model(self, model: Model) -> None:
+        """Take in which model the labels on screen are derived from."""
+        shown = self._now()
+        if shown is not None and shown.model is None:
+            shown.model = model
+
+    def read_again(self) -> None:
+        """Derive the labels anew: the corrections may have changed under them."""
+        live = self.live
+        if live is not None:
+            self.set_probabilities(live.probabilities)
+
+    def restore(self, settings: LabelSettings) -> None:
+        """Go on with settings that a person left; no model's recommendation replaces them."""
+        self._adopted = None
+        self.set_settings(settings)
+
+    def predicted(self, frame: int) -> None:
+        """Take in that a frame's probabilities were written."""
+        live, session = self.live, self._session()
+        if live is None or session is None:
+            return
+        if frame == session.frame:
+            self._change(live, lambda: live.invalidate(frame))
+        else:
+            live.invalidate(frame)
+
+    def go_along(self) -> None:
+        """Follow to another frame or movie: prepare what comes next, hide what is not of it."""
+        session = self._session()
+        if session is None:
+            return
+        self._glance.end()
+        now, image = self._now(), session.image
+        for shown in self._all.get(image, {}).values() if image is not None else ():
+            layer = shown.layer()
+            if layer is not None and (shown is now) == shown.hidden:
+                shown.hidden = layer.visible and shown is not now
+                layer.visible = shown is now
+        if now is not None:
+            self._catch_up(now.live)
+            self._ahead.around(now.live, session.frame)
+
+    def _catch_up(self, live: LiveLabels) -> None:
+        """Derive labels at the settings that hold now."""
+        if live.settings != self.settings:
+            self._change(live, lambda: setattr(live, "settings", self.settings))
+
+    def _settle(self) -> None:
+        if self.live is not None:
+            self._catch_up(self.live)
+
+    def redraw(self) -> None:
+        """Draw the layer again."""
+        layer = self.layer
+        if layer is not None:
+            layer.refresh(extent=False)
+        self.changed.emit()
+
+    def _change(self, live: LiveLabels, change: object) -> None:
+        session = self._session()
+        if session is not None and callable(change):
+            self._ahead.change(live, session.frame, change)
+
+    # ---- where they come from ---------------------------------------------------------------
+
+    def provenance(self, layer: Labels) -> Provenance:
+        """Say where the labels of a layer come from, for the note beside an export."""
+        from napari_unet.engine.export.target.sidecar import Provenance
+
+        shown = self._now()
+        if shown is None or layer is not shown.layer():
+            return Provenance()
+        corrections = shown.live.corrections
+        corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
+        return Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)

@@ -1,0 +1,114 @@
+"""Small questions answered off the GUI thread, the newest first; basins made before they are drawn.
+
+A watershed is too slow for the GUI thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+from superqt.utils import WorkerBase, create_worker
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.session.job import describe_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+
+
+_WAIT_MS = 60
+# A thread that is still at work when Qt's objects are gone aborts the process. napari waits only
+# where its event loop ends; a script or a console that closes the viewer just goes on to its end.
+atexit.register(WorkerBase.await_workers)
+
+
+class Latest(QObject):
+    """Runs one question at a time; of those asked meanwhile only the newest is answered.
+
+    ``answered`` carries the answer, ``failed`` one plain line.
+    """
+
+    answered = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None, wait_ms: int = _WAIT_MS) -> None:
+        super().__init__(parent)
+        self._next: Callable[[], Any] | None = None
+        self._running = False
+        self._timer = QTimer(self, interval=wait_ms, singleShot=True)
+        self._timer.timeout.connect(self._start)
+
+    def ask(self, question: Callable[[], Any]) -> None:
+        """Ask; an older question that has not begun is forgotten."""
+        self._next = question
+        if not self._running:
+            self._timer.start()
+
+    def forget(self) -> None:
+        """Drop the question that has not begun."""
+        self._next = None
+        self._timer.stop()
+
+    def _start(self) -> None:
+        question, self._next = self._next, None
+        if question is None or self._running:
+            return
+        self._running = True
+        worker = create_worker(_answer, question)
+        worker.returned.connect(self._on_answer)
+        worker.start()
+
+    def _on_answer(self, answer: tuple[Any, Exception | None]) -> None:
+        self._running = False
+        value, error = answer
+        if self._next is not None:
+            self._timer.start()
+        elif error is None:
+            self.answered.emit(value)
+        else:
+            self.failed.emit(str(error) if isinstance(error, BadInput) else describe_error(error))
+
+
+def _answer(question: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return question(), None
+    except Exception as error:  # noqa: BLE001 - the thread's boundary: told in the dock
+        return None, error
+
+
+_AROUND = (1, -1, 2)
+
+
+class Ahead:
+    """Draws what changed: at once where no watershed is due, else when a worker has made it."""
+
+    def __init__(self, redraw: Callable[[], None]) -> None:
+        self._redraw = redraw
+        self._shown, self._around = Latest(wait_ms=0), Latest()
+        self._shown.answered.connect(lambda _: redraw())
+
+    def change(self, live: LiveLabels, frame: int, change: Callable[[], None]) -> None:
+        """Make a change to the labels and draw ``frame``, the one on screen."""
+        hooks, live.on_change = live.on_change, []  # the layer would draw, and make basins, at once
+        try:
+            change()
+        finally:
+            live.on_change = hooks
+        if live.is_prepared(frame):
+            self._redraw()
+        else:
+            self._shown.ask(lambda: live.prepare(frame))
+
+    def missing(self, live: LiveLabels, frame: int) -> None:
+        """Prepare a frame of which a draft is on screen, then draw it again."""
+        self._shown.ask(lambda: live.prepare(frame))
+
+    def around(self, live: LiveLabels, frame: int) -> None:
+        """Prepare the frames that a person is likely to look at next."""
+        frames = [frame + step for step in _AROUND if 0 <= frame + step < len(live)]
+        if any(not live.is_prepared(t) for t in frames):
+            self._around.ask(lambda: [live.prepare(t) for t in frames])

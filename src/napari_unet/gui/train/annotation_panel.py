@@ -1,0 +1,240 @@
+"""What Train learns from: the painting tools, the layer and its frames, and that said in words."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
+from superqt.utils import signals_blocked
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.dock.layer_menu import LabelsMenu
+from napari_unet.gui.session.labelling import show_labels
+from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.regions import rectangles, shapes_layers
+from napari_unet.gui.widgets.parts import Column, Hint, add_field, allow, button, form_rows, row
+
+if TYPE_CHECKING:
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.train.annotation_source import Described, Teacher
+
+OWNER = "train"
+_SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+_KINDS = {
+    "auto": "guessed",
+    "instances": "cells, each with its own number",
+    "binary": "a mask of the cells",
+    "classes": "classes, a number for each",
+}
+_GUESSED = {True: "guessed: classes", False: "guessed: cells"}
+_WHOLE = {
+    (False, False): "Every cell on these frames is outlined",
+    (False, True): "Every cell on this frame is outlined",
+    (True, False): "The rest of these frames is background",
+    (True, True): "The rest of this frame is background",
+}  # by: of classes, painted here
+
+
+class TeachingPanel(QWidget):
+    """Chooses and paints what there is to learn from, and says it before anything starts."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, settings: Callable[[], TrainSettings]) -> None:
+        super().__init__()
+        self._session, self._settings = session, settings
+        self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._of_classes = self._whole_of_live = False
+        self._describe = Latest(self)
+        self._build()
+        self.annotate.clicked.connect(self._on_annotate)
+        self.new_cell.clicked.connect(self._on_new_cell)
+        self.background.toggled.connect(self._on_background)
+        self.whole.toggled.connect(self._on_whole)
+        self.labels.chosen.connect(self.ask)
+        self.labels.chosen.connect(self.changed)
+        self.kind.currentIndexChanged.connect(self.ask)
+        self.frames.textChanged.connect(self.ask)
+        self._describe.answered.connect(self._on_described)
+        self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
+        session.movie_changed.connect(self.ask)
+        session.layers_changed.connect(self._watch_shapes)
+        self._watch_shapes()
+
+    def _build(self) -> None:
+        self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
+        self.annotate = button(
+            "Start painting",
+            "train.annotate",
+            "Paint cells on the movie: a brush with a new cell's id. "
+            "C confirms the cell under the cursor as it is",
+        )
+        self.new_cell = button(
+            "New cell", "train.new_cell", "Paint the next cell, with an id of its own (M)"
+        )
+        self.background = button(
+            "Background",
+            "train.background",
+            "Background brush: paint where there is no cell, it learns that too (Shift+B)",
+            checkable=True,
+        )
+        self.whole = QCheckBox(objectName="train.complete")
+        self.kind = QComboBox(objectName="train.labels_are")
+        for kind, words in _KINDS.items():
+            self.kind.addItem(words, kind)
+        self.kind.setSizeAdjustPolicy(_SHORT)
+        self.kind.setToolTip(
+            "What the numbers in the labels are. Classes tell kinds of pixels apart: "
+            "the network learns which is which, not which cell"
+        )
+        self.frames = QLineEdit(objectName="train.frames")
+        self.frames.setPlaceholderText("all with labels, or 0,3-5")
+        self.frames.setToolTip(
+            "Frames to learn from, counted from 0; empty for all that have labels"
+        )
+        self.summary = Hint(name="train.summary")
+        rows = form_rows()
+        add_field(rows, "Labels", self.labels)
+        add_field(rows, "They are", self.kind)
+        add_field(rows, "Frames", self.frames)
+        column = Column(self)
+        column.add(
+            row(self.annotate, self.new_cell, self.background), rows, self.whole, self.summary
+        )
+
+    # ---- painting ---------------------------------------------------------------------------
+
+    def _on_annotate(self) -> None:
+        try:
+            live, layer = show_labels(self._session)
+        except BadInput as error:
+            self._session.job.say(OWNER, str(error), failed=True)
+            return
+        layers.paint(self._session.viewer, layer, live.new_id())
+        self.changed.emit()
+
+    def _on_new_cell(self) -> None:
+        live, layer = self._session.labels.live, self._session.labels.layer
+        if live is not None and layer is not None:
+            with signals_blocked(self.background):
+                self.background.setChecked(False)
+            layers.paint(self._session.viewer, layer, live.new_id())
+
+    def _on_background(self, on: bool) -> None:
+        live, layer = self._session.labels.live, self._session.labels.layer
+        if live is not None and layer is not None:
+            label = layers.BACKGROUND if on else live.new_id()
+            layers.paint(self._session.viewer, layer, label)
+
+    def _on_whole(self, on: bool) -> None:
+        live = self._session.labels.live
+        if live is not None and self.labels.layer() is self._session.labels.layer:
+            live.confirm_frame(self._session.frame, on)
+        self.ask()
+
+    # ---- what it will train on --------------------------------------------------------------
+
+    def ask(self, *_: Any) -> None:
+        """Find out in the background what there is to learn from, and say it."""
+        layer, stack = self.labels.layer(), self._session.stack
+        if layer is None or stack is None:
+            self._describe.forget()
+            self.summary.say(
+                "Paint a few cells, on two or three frames far apart." if stack else ""
+            )
+            return
+        teacher = self.teacher()
+        if teacher.live is not None and not teacher.live.corrections.frames():
+            self._describe.forget()
+            self.summary.say("Nothing painted yet. Outline a few cells, and a little background.")
+            return
+        try:
+            settings = self._settings()
+        except BadInput as error:
+            self.summary.say(str(error), warn=True)
+            return
+        self._describe.ask(lambda: teacher.describe(settings))
+
+    def teacher(self) -> Teacher:
+        """Give what there is to learn from; `BadInput` where there is nothing."""
+        from napari_unet.gui.train.annotation_source import Teacher
+
+        layer = self.labels.layer()
+        if layer is None:
+            raise BadInput(
+                "no labels are chosen", "a layer with painted cells", "press Start painting"
+            )
+        stack = self._session.require_stack()
+        image = self._session.image
+        return Teacher(
+            stack,
+            layer.data,
+            layer.name,
+            self.frames.text(),
+            self.whole.isChecked(),
+            rectangles(self._session.viewer, image) if image is not None else (),
+            self._session.labels.live,
+            self.kind.currentData(),
+        )
+
+    def _on_described(self, described: Described) -> None:
+        words = f"Trains on {described.words}"
+        doubted = described.doubt
+        self.summary.say(f"{doubted} {words}" if doubted else words, warn=bool(doubted))
+        self._of_classes = bool(described.classes)
+        self.kind.setItemText(0, _GUESSED[self._of_classes])
+        self._show_whole()
+
+    def _watch_shapes(self) -> None:
+        """Say it anew when a rectangle is drawn, moved or taken away."""
+        for layer in shapes_layers(self._session.viewer):
+            if layer not in self._watched:
+                self._watched.add(layer)
+                layer.events.data.connect(self.ask)
+        if len(self._watched):
+            self.ask()
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def why_not(self) -> str:
+        """Why there is nothing to learn from yet; empty where there is."""
+        live = self._session.labels.live
+        if self.labels.layer() is None:
+            return "Paint some cells first: press Start painting"
+        if self._live_is_chosen() and live is not None and not live.corrections.frames():
+            return "Paint some cells first"
+        return ""
+
+    def update_state(self, no_movie: str) -> None:
+        """Resolve which tools can be used, and say why the others cannot."""
+        allow(self.annotate, no_movie)
+        painting = self._session.labels.layer is not None
+        live = self._session.labels.live
+        self.new_cell.setText("Next class" if live is not None and live.classes else "New cell")
+        for tool in (self.new_cell, self.background):
+            allow(tool, "" if painting else "Press Start painting first")
+        self._show_whole()
+
+    def _live_is_chosen(self) -> bool:
+        layer = self.labels.layer()
+        return layer is not None and layer is self._session.labels.layer
+
+    def _show_whole(self) -> None:
+        live, live_chosen = self._session.labels.live, self._live_is_chosen()
+        with signals_blocked(self.whole):
+            self.whole.setText(_WHOLE[self._of_classes, live_chosen])
+            if live_chosen and live is not None:
+                self.whole.setToolTip("Then all of the frame counts, empty ground too (Shift+C)")
+                self.whole.setChecked(live.corrections.is_complete(self._session.frame))
+            elif self._whole_of_live or not self.whole.toolTip():
+                self.whole.setToolTip(
+                    "Untick where some cells are not painted: only painted ones count then"
+                )
+                self.whole.setChecked(True)
+            self._whole_of_live = live_chosen
+        self.whole.setVisible(self.labels.layer() is not None)

@@ -1,0 +1,148 @@
+"""What teaches: a person's corrections or a Labels layer, read as annotations and said in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.annotations.holdout import keep_aside
+from napari_unet.engine.labels.read_labels import (
+    BACKGROUND_ID,
+    FEW,
+    class_numbers,
+    components,
+    guess_kind,
+)
+from napari_unet.engine.stack.frame_numbers import parse_frames
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.training.completeness import doubt
+from napari_unet.gui.viewer.regions import Rectangle, limit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.settings import TrainSettings
+
+
+NOT_WHOLE = "untick that every cell is outlined"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a training will learn from, and what a person should look at before."""
+
+    words: str
+    doubt: str = ""
+    classes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Where annotations come from: a person's corrections, or a Labels layer.
+
+    ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
+    frames of a layer is outlined (corrections know this frame by frame). ``areas`` limit what
+    counts; ``shown`` are the labels on screen, which know what the model sees. ``kind`` says
+    what the numbers are.
+    """
+
+    stack: Stack
+    labels: Any
+    name: str
+    frames: str = ""
+    whole: bool = True
+    areas: tuple[Rectangle, ...] = ()
+    shown: LiveLabels | None = None
+    kind: Kind = "auto"
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The corrections, where they are what teaches."""
+        from napari_unet.engine.session.live_labels import LiveLabels
+
+        return self.labels if isinstance(self.labels, LiveLabels) else None
+
+    def for_base(self, model: Model | None) -> Teacher:
+        """Teach classes to what starts from a model of classes, unless a person chose."""
+        if model is None or not model.config.classes or self.kind != "auto":
+            return self
+        return replace(self, kind="classes")
+
+    def read(self) -> Annotations:
+        """Read what a person vouches for; `BadInput` where the labels are of another movie."""
+        return limit(self._read(), self.areas)
+
+    def _read(self) -> Annotations:
+        stack, live = self.stack, self.live
+        chosen = parse_frames(self.frames, len(stack)) if self.frames.strip() else None
+        if live is None:
+            labels = Stack.from_array(
+                self.labels, axes="TYX"[3 - self.labels.ndim :], name=self.name
+            )
+            return Annotations.from_labels(
+                stack, labels, chosen, partial=not self.whole, kind=self.kind
+            )
+        touched = live.corrections.frames()
+        positions = touched if chosen is None else [t for t in chosen if t in touched]
+        classes = self._painted_classes(live, positions)
+        frames = {t: self._annotation(live, t, classes) for t in positions}
+        return Annotations(live.shape, frames, classes)
+
+    def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:
+        """Read the frames that were painted on again; the others stay the objects they were."""
+        live = self.live
+        if live is None:
+            return known
+        chosen = parse_frames(self.frames, len(self.stack)) if self.frames.strip() else None
+        frames = dict(known.frames)
+        for t in touched:
+            if (chosen is None or t in chosen) and t in live.corrections.frames():
+                frames[t] = self._annotation(live, t, known.classes)
+        return limit(known.with_frames(frames), self.areas)
+
+    def _painted_classes(self, live: LiveLabels, positions: Any) -> tuple[int, ...]:
+        """Classes a person painted; () where they painted objects."""
+        kind = "classes" if self.kind == "auto" and live.classes else self.kind
+        if kind not in ("auto", "classes"):
+            return ()
+        if kind == "auto":  # many ids are cells: no need to look at their pixels
+            ids = set().union(*(live.corrections.ids(t).tolist() for t in positions))
+            if len(ids - {BACKGROUND_ID}) > FEW:
+                return ()
+        painted = [live.annotation(t)[0] for t in positions]
+        if kind == "auto" and guess_kind(painted) != "classes":
+            return ()
+        return class_numbers(painted)
+
+    def _annotation(self, live: LiveLabels, t: int, classes: tuple[int, ...]) -> FrameAnnotation:
+        labels, supervised, complete = live.annotation(t, classes=bool(classes))
+        if self.kind == "binary":
+            labels = components(labels)
+        if classes:  # what the network cannot say by now does not count
+            supervised = supervised & np.isin(labels, (0, *classes))
+        return FrameAnnotation(labels, supervised, complete)
+
+    def describe(self, settings: TrainSettings) -> Described:
+        """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
+        annotations = self.read().without_edge(settings.edge)
+        annotations.check()
+        split = keep_aside(annotations, settings.validation)
+        where = "; inside the rectangle where there is one" if self.areas else ""
+        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
+        words = f"{annotations.describe()}{where}; checked on {split.words}."
+        return Described(words, doubt(annotations, self._seen, NOT_WHOLE), annotations.classes)
+
+    def _seen(self, t: int) -> NDArray[np.uint16] | None:
+        """Cells that the model on screen sees in a frame."""
+        from napari_unet.engine.labels.class_labels import labels_of
+
+        shown = self.shown
+        if shown is None or not shown.computed(t):
+            return None
+        return labels_of(shown.probabilities[t], shown.probabilities.outputs, shown.settings)

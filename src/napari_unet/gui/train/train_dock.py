@@ -1,0 +1,236 @@
+"""Train: paint a few cells, press one button, watch it learn, keep the model or go back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QLineEdit
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.gui.dock.dock import Dock
+from napari_unet.gui.dock.job_panel import JobPanel
+from napari_unet.gui.dock.loading import opening
+from napari_unet.gui.dock.model_menu import ModelMenu
+from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.session.models import ModelChoice, reference
+from napari_unet.gui.train.annotation_panel import TeachingPanel
+from napari_unet.gui.train.outcome import OutcomePanel
+from napari_unet.gui.train.resume import Begun, base_of, forget, recall
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.widgets.forms import SettingsForm
+from napari_unet.gui.widgets.parts import Hint, add_field, allow, button, form_rows, row
+from napari_unet.gui.widgets.plots import CurveView
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.train.training_worker import Learned
+
+OWNER = "train"
+_PREVIEW_EVERY = 1.5  # s
+
+
+class TrainDock(Dock):
+    """From painted cells to a model."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, OWNER)
+        self._asked, self._discarded = 0.0, False
+        self._build_settings()
+        self._build_run()
+        self.column.addStretch(1)
+        self._connect()
+        self.watch()
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _build_settings(self) -> None:
+        self.start_from = ModelMenu(
+            self.session, "train.start_from", new="a new network", chooses=False
+        )
+        self.name_of_model = QLineEdit(objectName="train.name")
+        self.name_of_model.setPlaceholderText("named after the movie")
+        self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes", "stain"))
+        rows = form_rows()
+        add_field(rows, "Start from", self.start_from)
+        add_field(rows, "Name", self.name_of_model)
+        self.teaching = TeachingPanel(self.session, self.form.value)
+        self.column.section("Cells to learn from", self.teaching)
+        self.column.section("Training", rows, self.form)
+
+    def _build_run(self) -> None:
+        self.start = button("Start training", "train.start")
+        self.resume = button("Resume", "train.resume", "Go on with the training that was cut off")
+        self.why_not = Hint(name="train.hint")
+        self.panel = JobPanel(self.session.job, OWNER, OWNER)
+        self.curve = CurveView()
+        self.curve.setObjectName("train.curve")
+        self.panel.cancel.setProperty("tip", "Stop; no model is made")
+        self.outcome = OutcomePanel(self.session, self.panel.cancel)
+        self.column.add(
+            row(self.start, self.resume), self.why_not, self.panel, self.curve, self.outcome
+        )
+
+    def _connect(self) -> None:
+        self.teaching.changed.connect(self.update_state)
+        self.form.valueChanged.connect(self.teaching.ask)
+        self.start.clicked.connect(self._on_start)
+        self.resume.clicked.connect(self._on_resume)
+        self.panel.cancel.clicked.connect(self._on_discard)
+        self.session.labels.painted.connect(self._on_strokes)
+        self.session.frame_changed.connect(lambda _: self.update_state())
+        self.teaching.ask()
+
+    def _on_strokes(self, frames: tuple[int, ...]) -> None:
+        from napari_unet.gui.train.training_worker import Message
+
+        if self._training():
+            self.session.job.send(Message(touched=frozenset(frames)), Message.then)
+        self.teaching.ask()
+        self.update_state()
+
+    # ---- training ---------------------------------------------------------------------------
+
+    def _on_start(self) -> None:
+        base = self.start_from.choice()
+        try:
+            stack, settings = self.session.require_stack(), self.form.value()
+        except BadInput as error:
+            self.session.job.say(OWNER, str(error), failed=True)
+            return
+        name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
+        kept = reference(base)
+        unsaved = base.name if base is not None and kept is None else None
+        self._train(Begun(settings, name, kept, unsaved), base, resume=False)
+
+    def _on_resume(self) -> None:
+        """Go on as it was begun, whatever the form shows now."""
+        session = self.session
+        stack = session.require_stack()
+        begun = recall(stack)
+        if begun is None:
+            session.job.say(OWNER, "It cannot go on: start a new training.", failed=True)
+        elif begun.unsaved_base:
+            self._resume_from_unsaved(begun, begun.unsaved_base, stack)
+        else:
+            base = session.models.find(begun.base) if begun.base else None
+            if begun.base and base is None:
+                self._say_gone(begun.base)
+            else:
+                self._train(begun, base, resume=True)
+
+    def _resume_from_unsaved(self, begun: Begun, name: str, stack: Stack) -> None:
+        """Go on from a model that is saved nowhere else; it is in the menus again."""
+        session, file = self.session, base_of(stack)
+        here = (m for m in session.models.all if m.name == name and m.model and not m.saved)
+        base = next(here, None)
+        if base is not None:
+            self._train(begun, base, resume=True)
+        elif not file.is_file():
+            self._say_gone(name)
+        else:
+
+            def done(model: Model) -> None:
+                again = session.models.add(ModelChoice(name, "mine", model=model))
+                self._train(begun, again, resume=True)
+
+            title = "Opening the model it began from"
+            session.job.start(Task(OWNER, title, lambda: opening(file), on_done=done))
+
+    def _say_gone(self, base: str) -> None:
+        line = f"The model {base} it began from is gone: start a new training."
+        self.session.job.say(OWNER, line, failed=True)
+
+    def _on_discard(self) -> None:
+        self._discarded = self._training()
+
+    def _train(self, begun: Begun, base: ModelChoice | None, *, resume: bool) -> None:
+        session = self.session
+        self.outcome.forget()
+        try:
+            teacher = self.teaching.teacher()
+        except BadInput as error:
+            session.job.say(OWNER, str(error), failed=True)
+            return
+        self.curve.clear()
+        self._asked, self._discarded = 0.0, False
+
+        def work() -> Any:
+            from napari_unet.gui.train.training_worker import learning
+
+            return learning(teacher, begun, base, session.labels.settings, resume)
+
+        session.job.start(
+            Task(
+                OWNER,
+                "Training",
+                work,
+                on_item=self._on_step,
+                on_done=lambda model: self._on_model(model, base),
+                on_end=lambda: self._on_end(teacher.stack),
+                cancelled_line="Discarded. No model was made.",
+            )
+        )
+        self.outcome.begin(teacher.stack)
+
+    def _on_end(self, stack: Stack) -> None:
+        layers.remove_preview(self.session.viewer)
+        if self._discarded:
+            forget(stack)
+
+    def _on_step(self, learned: Learned) -> Progress:
+        from napari_unet.gui.train.training_worker import Message
+
+        step = learned.step
+        self.curve.add_loss(step.step, step.steps or step.step, step.loss)
+        if step.validation is not None:
+            scores = step.validation
+            kind = "mean IoU of classes" if scores.classes else None
+            share = scores.class_iou if scores.classes else scores.right / 100
+            self.curve.add_score(step.step, share, kind)
+        if learned.preview is not None:
+            self._show_preview(*learned.preview)
+        now = time.monotonic()
+        if now - self._asked > _PREVIEW_EVERY:
+            self._asked = now
+            self.session.job.send(Message(preview=self.session.frame), Message.then)
+        if step.note:
+            self.why_not.say(f"{step.note[:1].upper()}{step.note[1:]}.")
+        return Progress(step.step, step.steps or 0, step.seconds_left)
+
+    def _show_preview(self, position: int, labels: Any) -> None:
+        image, stack = self.session.image, self.session.stack
+        if image is not None and stack is not None and layers.is_movie_shaped(image, stack):
+            frames = layers.OneFrame((len(stack), *stack.frame_shape), position, labels)
+            layers.show_preview(self.session.viewer, image, frames, "what it has learned so far")
+
+    def _on_model(self, model: Model, base: ModelChoice | None) -> str:
+        former = self.session.models.chosen
+        choice = self.session.models.add(ModelChoice(model.name, "mine", model=model))
+        return self.outcome.show_model(choice, base, former)
+
+    def _training(self) -> bool:
+        state = self.session.job.state
+        return state.running and state.owner == OWNER and state.title == "Training"
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def update_state(self) -> None:
+        """Resolve which buttons can be pressed, and say why the others cannot."""
+        busy, no_movie, nothing = self.busy(), self.no_movie(), self.teaching.why_not()
+        why_not = busy or no_movie or nothing
+        allow(self.start, why_not)
+        self.teaching.update_state(no_movie)
+        self._show_resume(why_not)
+        if not self._training():
+            self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
+        self.outcome.update_state()
+
+    def _show_resume(self, why_not: str) -> None:
+        stack = self.session.stack
+        begun = recall(stack) if stack is not None and not why_not else None
+        self.resume.setVisible(begun is not None and not self.outcome.undecided)

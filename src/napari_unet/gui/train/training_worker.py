@@ -1,0 +1,188 @@
+"""What Train's worker does: read the annotations, train, and take in what happens meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.training.completeness import doubt_of
+from napari_unet.gui.train.annotation_source import NOT_WHOLE
+from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.training import TrainStep
+    from napari_unet.gui.session.models import ModelChoice
+    from napari_unet.gui.train.annotation_source import Teacher
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the docks tell a running training; the worker turns it into the engine's words."""
+
+    preview: int | None = None
+    touched: frozenset[int] = frozenset()
+    stop: bool = False
+
+    def then(self, newer: Message) -> Message:
+        """Join with a newer message that came before this one was taken."""
+        preview = self.preview if newer.preview is None else newer.preview
+        return Message(preview, self.touched | newer.touched, self.stop or newer.stop)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """One step, with the labels ``(Y, X)`` of the previewed frame where there is one."""
+
+    step: TrainStep
+    preview: tuple[int, NDArray[np.uint16]] | None = None
+
+
+def learning(
+    teacher: Teacher,
+    begun: Begun,
+    base: ModelChoice | None,
+    label_settings: LabelSettings,
+    resume: bool = False,
+) -> Generator[Learned, Message | None, Model]:
+    """Train, yielding each step; takes a `Message` at each yield.
+
+    The checkpoint stays until the model is saved or discarded (`unfinished.forget`).
+    """
+    from napari_unet.engine.labels.class_labels import labels_of
+    from napari_unet.engine.training.initial_network import network_outputs
+    from napari_unet.engine.training.training import TrainInput, train
+
+    model = base.load() if base is not None else None
+    annotations = (teacher := teacher.for_base(model)).read()
+    outputs = network_outputs(begun.settings, model, annotations.classes)
+    steps = train(
+        teacher.stack,
+        annotations,
+        begun.settings,
+        base=model,
+        name=begun.name,
+        checkpoint=checkpoint_of(teacher.stack),
+        resume=resume,
+    )
+    if not resume:
+        forget(teacher.stack)  # an older one, begun otherwise
+    remember(teacher.stack, begun, model)
+    doubted = doubt_of(model, teacher.stack, annotations, NOT_WHOLE)
+    told: TrainInput | None = None
+    while True:
+        try:
+            step = steps.send(told)
+        except StopIteration as end:
+            return end.value
+        preview = None
+        if step.preview is not None:
+            position, codes = step.preview
+            preview = position, labels_of(codes, outputs, label_settings)
+        note = " ".join(filter(None, (doubted, step.note))) or None
+        doubted = ""
+        message = yield Learned(replace(step, preview=None, note=note), preview)
+        told = None
+        if message is not None:
+            if message.touched:
+                annotations = teacher.reread(annotations, message.touched)
+            painted = annotations if message.touched else None
+            told = TrainInput(painted, message.preview, message.stop)
+
+
+def both_labels(
+    stack: Stack,
+    position: int,
+    before: ModelChoice,
+    after: ModelChoice,
+    label_settings: LabelSettings,
+) -> Generator[None, None, tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
+    """Give (position, labels before, labels after) of one frame, for a look at both."""
+    from napari_unet.engine.labels.class_labels import labels_of
+    from napari_unet.engine.prediction.predictor import open_predictor
+
+    found = []
+    for choice in (before, after):
+        predictor = open_predictor(choice.load())
+        codes = predictor(stack[position])
+        found.append(labels_of(codes, predictor.outputs, label_settings))
+        predictor.close()
+        yield
+    return position, found[0], found[1]
+
+
+def saving(model: Model, path: Path) -> Generator[None, None, Path]:
+    """Write a model file."""
+    yield
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the folder {path.parent} cannot be made ({error.strerror})",
+            "a place you may write to",
+            "choose another path",
+        ) from error
+    return model.save(path)
+
+
+def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
+    """(one line on how good the model is and was, its figures, whether it got worse)."""
+    from napari_unet.engine.training.checking import got_worse, in_words
+
+    before, after = record.get("before"), record.get("after")
+    checked, figures = record.get("checked_on") or "nothing", "\n".join(in_words(record))
+    if not after:
+        return f"Trained. How good it is could not be checked ({checked}).", figures, False
+    if not before:
+        line = f"Checked on {checked}: {_in_words(after)}."
+        return line, figures, False
+    worse = got_worse(record)
+    word = "It got worse" if worse else "Better" if got_worse(_swapped(record)) else "As good"
+    if after.get("classes"):
+        line = (
+            f"{word}, checked on {checked}. Before: {_in_words(before)}. Now: {_in_words(after)}."
+        )
+    else:
+        line = f"{word}, checked on {checked}. {_both_in_words(before, after)}"
+    if worse:
+        line += " Revert takes you back to the former model."
+    return line, figures, worse
+
+
+def _swapped(record: dict[str, Any]) -> dict[str, Any]:
+    return {"before": record["after"], "after": record["before"]}
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    """``of 100 cells 94 right, …``; of classes, the overlap of each and their mean."""
+    from napari_unet.engine.labels.class_scores import classes_in_words
+    from napari_unet.engine.labels.scores import Scores
+
+    if scores.get("classes"):
+        return classes_in_words(Scores(**scores))
+    return f"of 100 cells {_per_hundred(scores)}"
+
+
+def _both_in_words(before: dict[str, float], after: dict[str, float]) -> str:
+    """Of 100 cells before and now; where that is the same, how well they overlap."""
+    was, now = _per_hundred(before), _per_hundred(after)
+    if was != now:
+        return f"Of 100 cells, before: {was}. Now: {now}."
+    return (
+        f"Of 100 cells, before and now: {now}. "
+        f"Overlap with your cells: {100 * before['seg']:.1f}\u00a0% before, "
+        f"{100 * after['seg']:.1f}\u00a0% now."
+    )
+
+
+def _per_hundred(scores: dict[str, float]) -> str:
+    return ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))

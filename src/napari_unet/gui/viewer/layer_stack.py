@@ -1,0 +1,74 @@
+"""The movie of an image layer: its file where there is one behind it, else its array."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.viewer import layers
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.stack.stack import Stack
+
+logger = logging.getLogger(__name__)
+_SUFFIXES = (".tif", ".tiff")
+
+
+def stack_of(image: Image, selection: Selection) -> Stack:
+    """Give the movie that a layer shows, with the scale that the layer says where no file does.
+
+    Raises
+    ------
+    BadInput
+        Where the file or the array is no movie, or lacks what the selection asks for.
+
+    """
+    from napari_unet.engine.stack.stack import Stack
+
+    source = layers.source_of(image)
+    if source is not None:
+        return Stack.open(source[0], selection)
+    pixel_size, frame_interval = layers.scale_of(image)
+    opened = _behind(image, selection)
+    if opened is not None:
+        return opened.select(
+            pixel_size=selection.pixel_size or opened.pixel_size or pixel_size,
+            frame_interval=selection.frame_interval or opened.frame_interval or frame_interval,
+        )
+    return Stack.from_array(
+        image.data,
+        selection,
+        axes=selection.axes or layers.axes_of(image),
+        name=image.name,
+        pixel_size=pixel_size,
+        frame_interval=frame_interval,
+    )
+
+
+def _behind(image: Image, selection: Selection) -> Stack | None:
+    """Open the TIFF that another reader made the layer from, where it is frame for frame the same.
+
+    Then corrections are kept beside it; an array is kept nowhere.
+    """
+    from napari_unet.engine.stack.stack import Stack
+
+    path = image.source.path
+    if path is None or image.multiscale or not path.lower().endswith(_SUFFIXES):
+        return None
+    try:
+        stack = Stack.open(Path(path), selection)
+    except BadInput as error:
+        logger.info("%s is taken from its layer: %s", path, error)
+        return None
+    middle = len(stack) // 2
+    if stack.shape == image.data.shape and np.array_equal(stack[middle], image.data[middle]):
+        return stack
+    stack.close()
+    return None

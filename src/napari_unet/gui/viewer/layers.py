@@ -1,0 +1,275 @@
+"""The only place that touches layers: which there are, where they lie, and how ours are added.
+
+Every layer added here copies the scale, units and axis labels of the movie's layer. Everything
+here runs on the main thread: adding a layer from a worker aborts the process.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_unet.engine.settings import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.stack import Stack
+
+logger = logging.getLogger(__name__)
+OURS = "napari_unet"  # key in a layer's metadata
+PREVIEW = "preview"
+BACKGROUND = 65535  # id of the background brush
+MOVIE_AXES = ("t", "y", "x")
+
+
+def raw(proxied: Any) -> Any:
+    """Give the object behind napari's plugin proxy: every dock gets a different one."""
+    return getattr(proxied, "__wrapped__", proxied)
+
+
+def images(viewer: Viewer) -> list[Image]:
+    """Image layers that can be a movie, topmost last."""
+    return [
+        layer
+        for layer in map(raw, viewer.layers)
+        if isinstance(layer, Image) and role(layer) != PREVIEW
+    ]
+
+
+def label_layers(viewer: Viewer) -> list[Labels]:
+    """Labels layers that a person made or asked for, topmost last."""
+    return [
+        layer
+        for layer in map(raw, viewer.layers)
+        if isinstance(layer, Labels) and role(layer) != PREVIEW
+    ]
+
+
+def role(layer: Layer) -> str | None:
+    """Say what a layer of ours is for; None for other layers."""
+    ours = layer.metadata.get(OURS)
+    return ours.get("role") if isinstance(ours, dict) else None
+
+
+def source_of(layer: Image) -> tuple[str, Selection] | None:
+    """Give the file or folder behind a layer that we opened, and what of it is shown."""
+    ours = layer.metadata.get(OURS)
+    if not isinstance(ours, dict) or "path" not in ours:
+        return None
+    return ours["path"], Selection.model_validate(ours["selection"])
+
+
+def axes_of(layer: Image) -> str | None:
+    """Axes named by the layer's own labels, ``TZYX``; None where it has no such names."""
+    names = [str(label).strip().upper()[:1] for label in layer.axis_labels]
+    if layer.rgb:
+        names.append("S")
+    known = all(name in set("TCZYXS") for name in names) and len(set(names)) == len(names)
+    return "".join(names) if known and names[-2 - layer.rgb :][:2] == ["Y", "X"] else None
+
+
+def scale_of(layer: Image) -> tuple[float | None, float | None]:
+    """(pixel size in µm, frame interval in s) where the layer's metadata or units say so."""
+    names = [str(label).strip().lower()[:1] for label in layer.axis_labels]
+    by_name = dict(zip(names, zip(layer.scale, layer.units, strict=True), strict=True))
+
+    def in_unit(axis: str, unit: str) -> float | None:
+        if axis not in by_name:
+            return None
+        scale, found = by_name[axis]
+        try:
+            return float((float(scale) * found).to(unit).magnitude)
+        except (AttributeError, ValueError, TypeError):  # pixels have no length
+            return None
+
+    said = layer.metadata
+    return (
+        said.get("pixel_size") or in_unit("x", "micrometer"),
+        said.get("frame_interval") or in_unit("t", "second"),
+    )
+
+
+def frame_on_screen(viewer: Viewer, layer: Layer, n_frames: int) -> int:
+    """Position of the movie's frame that the viewer shows."""
+    steps = (
+        viewer.dims.point[-layer.ndim :] if viewer.dims.ndim >= layer.ndim else viewer.dims.point
+    )
+    if layer.ndim < 3:
+        return 0
+    position = layer.world_to_data(steps)[0]
+    return int(np.clip(round(float(position)), 0, n_frames - 1))
+
+
+def go_to_frame(viewer: Viewer, layer: Layer, position: int) -> None:
+    """Show a frame."""
+    if layer.ndim >= 3:
+        axis = viewer.dims.ndim - layer.ndim
+        viewer.dims.set_point(axis, layer.data_to_world((position,) + (0,) * (layer.ndim - 1))[0])
+
+
+def place(layer: Layer) -> dict[str, Any]:
+    """Scale, translation, units and axis labels for a ``(T, Y, X)`` layer over ``layer``."""
+    if layer.ndim == 2:  # one image: its frame axis has length 1 and no unit
+        return {
+            "scale": (1.0, *layer.scale),
+            "translate": (0.0, *layer.translate),
+            "units": ("pixel", *map(str, layer.units)),
+            "axis_labels": MOVIE_AXES,
+        }
+    keep = (0, -2, -1)
+    return {
+        "scale": tuple(float(layer.scale[i]) for i in keep),
+        "translate": tuple(float(layer.translate[i]) for i in keep),
+        "units": tuple(str(layer.units[i]) for i in keep),
+        "axis_labels": tuple(layer.axis_labels) if layer.ndim == 3 else MOVIE_AXES,
+    }
+
+
+def movie_place(stack: Stack) -> dict[str, Any]:
+    """Scale, units and axis labels of a movie from what its file says."""
+    time = (stack.frame_interval, "second") if stack.frame_interval else (1.0, "pixel")
+    space = (stack.pixel_size, "micrometer") if stack.pixel_size else (1.0, "pixel")
+    return {
+        "scale": (time[0], space[0], space[0]),
+        "units": (time[1], space[1], space[1]),
+        "axis_labels": MOVIE_AXES,
+    }
+
+
+def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
+    """Lazy layer tuples of a movie, one a channel; nothing but one frame of each is read."""
+    channels = range(max(1, len(stack.channel_names)))
+    found = []
+    for channel in channels:
+        view = stack.select(channel=channel) if len(channels) > 1 else stack
+        name = f"{stack.name} · {stack.channel_names[channel]}" if len(channels) > 1 else stack.name
+        low, high = _contrast(view[0])
+        kwargs = {
+            "name": name,
+            "contrast_limits": (low, high),
+            "colormap": "gray"
+            if len(channels) == 1
+            else ("gray", "green", "magenta", "cyan", "yellow", "red")[channel % 6],
+            "blending": "translucent_no_depth" if channel == 0 else "additive",
+            "metadata": {OURS: _origin(view)},
+            **movie_place(stack),
+        }
+        found.append((view.lazy(), kwargs, "image"))
+    return found
+
+
+def add_movie(viewer: Viewer, stack: Stack) -> list[Image]:
+    """Add a movie's lazy layers, the first channel last so that it is the one chosen."""
+    return [viewer.add_image(data, **kwargs) for data, kwargs, _ in movie_layers(stack)]
+
+
+def show_selection(layer: Image, stack: Stack) -> None:
+    """Show another z or position of the movie in the layer that showed the former one."""
+    layer.data = stack.lazy()
+    layer.metadata = {**layer.metadata, OURS: _origin(stack)}
+
+
+def is_movie_shaped(layer: Image, stack: Stack) -> bool:
+    """Whether a ``(T, Y, X)`` layer put on top of this one falls on the same frames."""
+    return (layer.ndim == 3 and tuple(layer.data.shape) == (len(stack), *stack.frame_shape)) or (
+        layer.ndim == 2 and len(stack) == 1
+    )
+
+
+def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
+    """Show the chosen channel and z of an array with more axes as a ``(T, Y, X)`` layer.
+
+    The array is not copied; the layer with more axes is replaced, because napari would put
+    labels of three axes over its last three.
+    """
+    low, high = _contrast(stack[0])
+    name, channel = layer.name, stack.selection.channel
+    suffix = (
+        f" · {stack.channel_names[channel]}"
+        if isinstance(channel, int) and len(stack.channel_names) > 1
+        else ""
+    )
+    viewer.layers.remove(layer)
+    return viewer.add_image(
+        stack.lazy(),
+        name=name + suffix,
+        contrast_limits=(low, high),
+        **movie_place(stack),
+    )
+
+
+def paint(viewer: Viewer, layer: Labels, label: int) -> None:
+    """Put the brush into a person's hand: the layer chosen, painting with ``label``."""
+    viewer.layers.selection.active = layer
+    layer.selected_label = label
+    layer.mode = "paint"
+
+
+def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
+    """Show ``frames`` (an array-like ``(T, Y, X)`` of labels) in the one preview layer."""
+    for layer in map(raw, viewer.layers):
+        if isinstance(layer, Labels) and role(layer) == PREVIEW:
+            layer.data, layer.name, layer.visible = frames, name, True
+            return layer
+    layer = viewer.add_labels(
+        frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
+    )
+    layer.contour, layer.editable = 2, False
+    return layer
+
+
+def remove_preview(viewer: Viewer) -> None:
+    """Take the preview layer away."""
+    for layer in [x for x in map(raw, viewer.layers) if role(x) == PREVIEW]:
+        viewer.layers.remove(layer)
+
+
+class OneFrame:
+    """An array-like ``(T, Y, X)`` of labels that holds one frame and is 0 in all others."""
+
+    ndim = 3
+
+    def __init__(self, shape: Sequence[int], position: int, labels: NDArray[np.uint16]) -> None:
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype = labels.dtype
+        self.position, self.labels = position, labels
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint16]:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if isinstance(first, int | np.integer):
+            shown = (
+                self.labels
+                if int(first) % len(self) == self.position
+                else np.zeros_like(self.labels)
+            )
+            return np.array(shown[tuple(rest)])
+        frames = np.arange(len(self))[first]
+        return np.stack([self[int(t)] for t in frames])[(slice(None), *rest)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype=dtype)
+
+
+def _origin(stack: Stack) -> dict[str, Any]:
+    path = {"path": str(stack.path)} if stack.path else {}
+    return {**path, "selection": stack.selection.model_dump(mode="json")}
+
+
+def _contrast(frame: NDArray[Any]) -> tuple[float, float]:
+    low, high = (float(v) for v in np.percentile(frame, (0.5, 99.8)))
+    return (low, high) if high > low else (low, low + 1)

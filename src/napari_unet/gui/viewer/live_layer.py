@@ -1,0 +1,273 @@
+"""The Labels layer over a `LiveLabels`: undo, brushes and keys that a plain layer has not.
+
+napari's own undo writes old pixels back and knows nothing of thresholds; here Ctrl+Z and
+Ctrl+Shift+Z take the person's steps back, on the frame where they were made. A drag is one step.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from app_model.types import KeyCode, KeyMod
+from napari.layers import Image, Labels
+from napari.utils.colormaps import CyclicLabelColormap, label_colormap
+from napari.utils.notifications import show_info
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.engine.annotations.edit_masks import BACKGROUND
+from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, place, raw
+
+if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
+    from napari_unet.engine.session.live_labels import LiveLabels
+
+LIVE = "live"
+GROUND_COLOUR = (0.55, 0.55, 0.55, 0.6)  # grey, as nothing else is
+KEYS = {
+    "undo": KeyMod.CtrlCmd | KeyCode.KeyZ,
+    "redo": KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ,
+    "new_cell": KeyCode.KeyM,
+    "background_brush": KeyMod.Shift | KeyCode.KeyB,
+    "confirm_cell": KeyCode.KeyC,
+    "confirm_frame": KeyMod.Shift | KeyCode.KeyC,
+}
+
+
+def add_live_layer(
+    viewer: Viewer, live: LiveLabels, image_layer: Image, name: str = "labels"
+) -> Labels:
+    """Add the layer that shows and corrects ``live``, lying on the movie's layer."""
+    viewer = raw(viewer)
+    layer = Labels(
+        live,
+        name=name,
+        metadata={OURS: {"role": LIVE}},
+        colormap=live_colormap(),
+        **place(image_layer),
+    )
+    LiveLayer(viewer, layer)
+    viewer.add_layer(layer)
+    return layer
+
+
+def live_colormap() -> CyclicLabelColormap:
+    """Napari's colours for cells, grey for the background brush; one colour an id of uint16."""
+    colours = np.asarray(label_colormap(49).colors)[1:]
+    table = np.zeros((BACKGROUND + 1, 4), dtype=np.float32)
+    table[1:] = np.resize(colours, (BACKGROUND, 4))
+    table[BACKGROUND] = GROUND_COLOUR
+    return CyclicLabelColormap(colors=table, background_value=0)
+
+
+def actions_of(layer: Labels) -> LiveLayer | None:
+    """Give the actions of a live layer, for buttons; None for other layers."""
+    owner = getattr(layer.undo, "__self__", None)
+    return owner if isinstance(owner, LiveLayer) else None
+
+
+class LiveLayer(QObject):
+    """What a live layer can do beside a plain one. Lives as long as the layer is in the viewer.
+
+    ``draft`` is asked where a frame to be drawn still needs a watershed: whether to draw a draft
+    of it now, since it will be drawn again soon. Only drawing gets drafts; tools and scripts that
+    read the layer get the labels themselves.
+    """
+
+    _changed = Signal(object)  # news may come from a worker; slots run on the main thread
+    _noticed = Signal(str)
+
+    def __init__(self, viewer: Viewer, layer: Labels) -> None:
+        super().__init__()
+        self._viewer: Callable[[], Viewer | None] = weakref.ref(viewer)
+        self.layer = layer
+        self.live: LiveLabels = layer.data
+        self.draft: Callable[[int], bool] | None = None
+        self._painted = False
+        self._changed.connect(self._redraw)
+        self._noticed.connect(show_info)
+        self._listeners = self._changed.emit, self._noticed.emit
+        self.live.on_change.append(self._listeners[0])
+        self.live.on_notice.append(self._listeners[1])
+        layer.mouse_drag_callbacks.append(self._on_drag)
+        layer.events.paint.connect(self._on_paint)
+        overlays: Any = layer._overlays  # noqa: SLF001 - nothing public tells of this stroke
+        self._encircle = overlays.get("brush_stroke")  # from napari 0.9
+        if self._encircle is not None:
+            self._encircle.events.active.connect(self._on_encircle)
+        for action, key in KEYS.items():
+            layer.bind_key(key, self._bound(action), overwrite=True)
+        layer.undo, layer.redo = self.undo, self.redo
+        self.live.takes_draft = self._takes_draft
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer the layer is in."""
+        viewer = self._viewer()
+        assert viewer is not None
+        return viewer
+
+    @property
+    def frame(self) -> int:
+        """Position of the frame on screen."""
+        return frame_on_screen(self.viewer, self.layer, len(self.live))
+
+    # ---- actions ----------------------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take the last step back, after going to the frame it was made on."""
+        self._go_where(self.live.next_undo())
+        self.live.undo()
+
+    def redo(self) -> None:
+        """Do the last undone step again, after going to its frame."""
+        self._go_where(self.live.next_redo())
+        self.live.redo()
+
+    def new_cell(self) -> None:
+        """Paint a new cell: a brush with an id that no frame of the movie has."""
+        self.layer.selected_label = self.live.new_id()
+        self.layer.mode = "paint"
+
+    def background_brush(self) -> None:
+        """Paint ground of which the person says that no cell is there."""
+        self.layer.selected_label = BACKGROUND
+        self.layer.mode = "paint"
+
+    def confirm_cell(self) -> None:
+        """Vouch for the cell under the cursor."""
+        position = self.layer.world_to_data(self.viewer.cursor.position)
+        t, y, x = (round(float(v)) for v in position)
+        if all(0 <= v < n for v, n in zip((t, y, x), self.live.shape, strict=True)):
+            label = self.live.confirm_cell(t, y, x)
+            self.viewer.status = f"Cell {label} is confirmed" if label else "No cell here"
+
+    def confirm_frame(self) -> None:
+        """Say that every cell of this frame is outlined, or take that back."""
+        frame = self.frame
+        complete = not self.live.corrections.is_complete(frame)
+        self.live.confirm_frame(frame, complete)
+        self.viewer.status = (
+            f"Frame {frame}: every cell is outlined" if complete else f"Frame {frame} is open again"
+        )
+
+    # ---- what napari tells ------------------------------------------------------------------
+
+    def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Make a drag one step; vouch for what the brush passes that is right already."""
+        if layer.mode not in ("paint", "erase", "fill") or event.button == 2:
+            return
+        if not self.live.is_prepared(self.frame):  # nobody paints on a draft
+            self.live.prepare(self.frame)
+            layer.refresh(extent=False)
+        self.live.begin_stroke()
+        last = self._vouch(event, None)
+        yield
+        while event.type == "mouse_move":
+            last = self._vouch(event, last)
+            yield
+        self.live.end_stroke()
+
+    def _on_paint(self, _: Any) -> None:
+        self._painted = True
+
+    def _on_encircle(self, _: Any) -> None:
+        """Make napari's encircle-and-fill stroke, several drags long, one step; or none."""
+        if self._encircle.active:
+            self._painted = False
+            self.live.begin_stroke()
+        elif self._painted:
+            self.live.end_stroke()
+        else:
+            self.live.cancel_stroke()
+
+    def _vouch(self, event: Any, last: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        """Tell the live labels which pixels the brush is on; the painted ones come by writing."""
+        layer = self.layer
+        flat = layer.n_edit_dimensions == 2 and len(event.dims_displayed) == 2
+        if layer.mode == "fill" or not flat or layer.cursor == "circle_frozen":
+            return None
+        value = 0 if layer.mode == "erase" else int(layer.selected_label)
+        here = np.asarray(layer.world_to_data(event.position), dtype=float)
+        frame = round(float(here[0]))
+        start = here[1:] if last is None else last
+        if 0 <= frame < len(self.live) and not (value == 0 and layer.preserve_labels):
+            radius = np.floor(layer.brush_size / 2) + 0.5
+            self.live.touch(frame, *_disc(start, here[1:], radius, self.live.shape[1:]), value)
+        return here[1:]
+
+    def _takes_draft(self, frame: int) -> bool:
+        return self.draft is not None and _is_drawing() and self.draft(frame)
+
+    def _redraw(self, frames: tuple[int, ...] | None) -> None:
+        viewer = self._viewer()
+        if viewer is None or self.layer not in viewer.layers:
+            return
+        if frames is None or viewer.dims.ndisplay == 3 or self.frame in frames:
+            self.layer.refresh(extent=False)
+
+    def _on_inserted(self, event: Any) -> None:
+        """Give a duplicate of the layer, which has corrections of its own, the same actions."""
+        layer = raw(event.value)
+        live = isinstance(layer, Labels) and isinstance(layer.data, type(self.live))
+        if live and not actions_of(layer):
+            LiveLayer(self.viewer, layer)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is not self.layer:
+            return
+        self.live.end_stroke()
+        self.live.on_change.remove(self._listeners[0])
+        self.live.on_notice.remove(self._listeners[1])
+        self.live.takes_draft = None
+        self.layer.events.paint.disconnect(self._on_paint)
+        if self._encircle is not None:
+            self._encircle.events.active.disconnect(self._on_encircle)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _go_where(self, frames: tuple[int, ...]) -> None:
+        if frames and self.frame not in frames:
+            go_to_frame(self.viewer, self.layer, frames[0])
+
+    def _bound(self, action: str) -> Callable[[Labels], None]:
+        def run(_: Labels) -> None:
+            getattr(self, action)()
+
+        return run
+
+
+def _is_drawing() -> bool:
+    """Whether napari reads to draw: its tools and scripts read the layer in the same words."""
+    main = threading.current_thread() is threading.main_thread()
+    frame = sys._getframe(1) if main else None  # noqa: SLF001 - napari tells in no other way
+    while frame is not None:
+        if frame.f_code.co_name == "set_view_slice":
+            return str(frame.f_globals.get("__name__")).startswith("napari.layers")
+        frame = frame.f_back
+    return False
+
+
+def _disc(
+    start: NDArray[np.float64], end: NDArray[np.float64], radius: float, shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pixels (ys, xs) within ``radius`` of the way of a brush from start to end."""
+    low = np.maximum(np.floor(np.minimum(start, end) - radius), 0).astype(int)
+    high = np.minimum(np.ceil(np.maximum(start, end) + radius) + 1, shape).astype(int)
+    ys, xs = np.mgrid[low[0] : max(low[0], high[0]), low[1] : max(low[1], high[1])]
+    way = end - start
+    length = float(way @ way)
+    along = ((ys - start[0]) * way[0] + (xs - start[1]) * way[1]) / length if length else 0.0
+    along = np.clip(along, 0.0, 1.0)
+    away = (ys - start[0] - along * way[0]) ** 2 + (xs - start[1] - along * way[1]) ** 2
+    inside = away <= radius**2
+    return ys[inside], xs[inside]

@@ -1,0 +1,114 @@
+"""objects.csv: its columns, and its numbers against a plain computation."""
+
+import csv
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.formats.table import write_table
+from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.settings import TableSettings
+from napari_unet.engine.stack.stack import Stack
+
+SHAPE_COLUMNS = [
+    "file", "position", "frame", "time_s", "label", "track_id", "parent_id", "centroid_y_um",
+    "centroid_x_um", "centroid_y_px", "centroid_x_px", "area_um2", "area_px", "perimeter_um",
+    "perimeter_px", "eccentricity", "solidity", "touches_border", "hand_corrected", "threshold",
+]  # fmt: skip
+LIGHT = [
+    "mean", "median", "sum", "background", "mean_minus_background", "median_minus_background",
+    "sum_minus_background",
+]  # fmt: skip
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_columns_and_values(toy, tmp_path):
+    movie = Stack.from_array(
+        toy.movie, axes="TYX", name="Zellen µ", pixel_size=0.5, frame_interval=60.0
+    )
+    path = tmp_path / "objects.csv"
+    labels = toy.labels.copy()
+    labels[0, :2, :2] = 65535  # supervised background is no object
+    running = write_table(
+        path, iter(labels), movie, threshold=0.5, corrected=lambda t: {1} if t == 2 else ()
+    )
+    assert list(running) == list(range(6))
+    rows = rows_of(path)
+    assert list(rows[0]) == [*SHAPE_COLUMNS, *(f"intensity_{name}" for name in LIGHT)]
+    assert len(rows) == sum(len(np.unique(f)) - 1 for f in toy.labels)
+    for row in rows[::7]:
+        t, label = int(row["frame"]), int(row["label"])
+        mask = toy.labels[t] == label
+        values = toy.movie[t][mask].astype(float)
+        assert row["file"] == "Zellen µ"
+        assert float(row["time_s"]) == t * 60
+        assert int(row["area_px"]) == mask.sum()
+        assert float(row["area_um2"]) == pytest.approx(mask.sum() * 0.25)
+        y, x = ndimage.center_of_mass(mask)
+        assert float(row["centroid_y_um"]) == pytest.approx(y / 2)
+        assert float(row["centroid_x_px"]) == pytest.approx(x)
+        assert float(row["intensity_mean"]) == pytest.approx(values.mean())
+        assert float(row["intensity_median"]) == np.median(values)
+        assert float(row["intensity_sum"]) == values.sum()
+        assert row["hand_corrected"] == str(int(t == 2 and label == 1))
+        edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
+        assert row["touches_border"] == str(int(edge))
+
+
+def test_background_and_ring_lie_around_the_object():
+    labels, image = np.zeros((60, 60), np.uint16), np.full((60, 60), 100, np.uint16)
+    labels[20:40, 20:40] = 5
+    image[labels > 0] = 300
+    distance = ndimage.distance_transform_edt(labels == 0)
+    image[(distance > 0) & (distance <= 2)] = 200
+    found = measure_frame(labels, image, ["x"], pixel_size=0.5, settings=TableSettings(ring=1.0))
+    assert found["x_background"] == [100]
+    assert found["x_ring_mean"] == [200]
+    assert found["x_mean_minus_background"] == [200]
+    assert found["x_sum_minus_background"] == [200 * 400]
+    crowded = measure_frame(np.ones((8, 8), int), np.ones((8, 8)), ["x"])
+    assert np.isnan(crowded["x_background"]).all()
+    assert np.isnan(crowded["area_um2"]).all()
+
+
+def test_every_channel_has_its_columns(toy, tmp_path):
+    two = np.stack([toy.movie, toy.movie * 2], axis=1)
+    movie = Stack.from_array(two, axes="TCYX", channel_names=("GFP", "m Cherry (2)"))
+    path = tmp_path / "objects.csv"
+    list(write_table(path, iter(toy.labels), movie))
+    row = rows_of(path)[3]
+    assert float(row["m_Cherry_2_sum"]) == 2 * float(row["GFP_sum"])
+    assert row["time_s"] == row["area_um2"] == row["threshold"] == ""
+
+
+def test_tiny_and_missing_objects(tmp_path):
+    labels = np.zeros((3, 9, 9), np.uint16)
+    labels[1, 4, 4], labels[1, 0, :3], labels[2, 2:4, 2:4] = 1, 2, 3
+    movie = Stack.from_array(np.ones(labels.shape), axes="TYX")
+    path = tmp_path / "objects.csv"
+    list(write_table(path, iter(labels), movie))
+    rows = rows_of(path)
+    assert [(r["frame"], r["label"], r["solidity"]) for r in rows] == [
+        ("1", "1", "1"),
+        ("1", "2", "1"),
+        ("2", "3", "1"),
+    ]
+    list(write_table(path, iter(labels[:1]), movie, positions=[0], overwrite=True))
+    assert rows_of(path) == []
+    assert path.read_text().startswith("file,position,frame,")
+
+
+def test_a_ring_needs_a_pixel_size(toy_labels_stack, toy, tmp_path):
+    with pytest.raises(BadInput, match="pixel size"):
+        write_table(
+            tmp_path / "o.csv",
+            iter(toy.labels),
+            Stack.from_array(toy.movie, axes="TYX"),
+            settings=TableSettings(ring=2),
+        )

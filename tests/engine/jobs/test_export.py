@@ -1,0 +1,53 @@
+"""One export from beginning to end: what it refuses before it writes anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.overlay.look import PlainLook
+from napari_unet.engine.jobs.export import Export
+from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.stack.stack import Stack
+
+LABELS = np.repeat(np.array([[[1, 1, 2, 2]] * 4], np.uint16), 3, 0)
+
+
+@pytest.fixture
+def export(tmp_path):
+    stack = Stack.from_array(np.arange(48, dtype=np.uint8).reshape(3, 4, 4), axes="TYX", name="a")
+    return Export(stack, LABELS, tmp_path, range(3), classes=True)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda e: e.write_labels("ctc"),
+        lambda e: replace(e, meaning="linked").write_labels("ome-tiff"),
+        lambda e: replace(e, meaning="linked").write_table(),
+        lambda e: e.write_movie(OverlaySettings(tail=2), PlainLook()),
+        lambda e: e.find_tracks(),
+    ],
+    ids=["ctc", "linked ids", "linked table", "tails", "tracks"],
+)
+def test_classes_have_no_paths(export, begin, tmp_path):
+    with pytest.raises(BadInput, match=r"classes of pixels.*each frame"):
+        list(begin(export))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda e: e.write_labels("ome-tiff"),
+        lambda e: e.write_table(),
+        lambda e: e.still_steps(OverlaySettings(), 0) and e.write_labels("tiffs"),
+    ],
+    ids=["labels", "table", "tiffs"],
+)
+def test_classes_are_written_as_they_are(export, begin, tmp_path):
+    assert list(begin(export)) == [0, 1, 2]
+    assert any(tmp_path.iterdir())

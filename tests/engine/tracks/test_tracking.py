@@ -1,0 +1,131 @@
+"""Ids through time: on the toy world, whose truth is known, and on drawn cases."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_unet.engine.tracks.tracking import Linker, link_frames
+from napari_unet.sample.movie import sample_movie, sample_parents
+
+SAMPLE = {"frames": 30, "shape": (128, 160)}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return sample_movie(**SAMPLE)[1]
+
+
+@pytest.fixture(scope="module")
+def scrambled(truth):
+    """The truth with new ids in each frame."""
+    chance = np.random.default_rng(0)
+    frames = []
+    for labels in truth:
+        ids = np.unique(labels)[1:]
+        table = np.zeros(labels.max() + 1, np.uint16)
+        table[ids] = chance.permutation(len(ids)) + 1
+        frames.append(table[labels])
+    return np.stack(frames)
+
+
+def overlap_linker(frames):
+    return Linker()
+
+
+def laptrack_linker(frames):
+    pytest.importorskip("laptrack")
+    from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker
+
+    return LaptrackLinker.from_frames(frames, range(len(frames)))
+
+
+@pytest.mark.parametrize("make", [overlap_linker, laptrack_linker])
+def test_the_toy_world_is_linked_as_it_is(make, truth, scrambled):
+    linker = make(scrambled)
+    linked = np.stack(list(link_frames(scrambled, linker)))
+    assert np.array_equal(linked > 0, truth > 0)
+    same = wrong = 0
+    for t in range(1, len(truth)):
+        for cell in np.intersect1d(truth[t - 1], truth[t])[1:]:
+            before, now = linked[t - 1][truth[t - 1] == cell][0], linked[t][truth[t] == cell][0]
+            same, wrong = same + (before == now), wrong + (before != now)
+    assert wrong <= 0.01 * same
+    born = {c: p for c, p in sample_parents(**SAMPLE).items() if c in truth and p in truth}
+    found = 0
+    for child, parent in born.items():
+        t = int(np.flatnonzero((truth == child).any(axis=(1, 2)))[0])
+        track = linker.tracks[int(linked[t][truth[t] == child][0])]
+        mother = linked[t - 1][truth[t - 1] == parent]
+        found += len(mother) > 0 and track.parent == mother[0]
+    assert found >= 0.7 * len(born)
+
+
+def frame(**objects):
+    """A frame (40, 40) with squares of 8 px: ``frame(_3=(y, x))`` has id 3 at y, x."""
+    labels = np.zeros((40, 40), np.uint16)
+    for name, (y, x) in objects.items():
+        labels[y : y + 8, x : x + 8] = int(name[1:])
+    return labels
+
+
+def test_a_division_starts_two_tracks():
+    mother = np.zeros((40, 40), np.uint16)
+    mother[10:18, 5:25] = 1
+    daughters = frame(_1=(10, 5), _2=(10, 17))
+    linker = Linker()
+    first, second = (linker(f, t) for t, f in enumerate((mother, daughters)))
+    assert first.max() == 1
+    assert sorted(np.unique(second)) == [0, 2, 3]
+    assert [(t.id, t.first, t.last, t.parent) for t in linker.tracks.values()] == [
+        (1, 0, 0, 0),
+        (2, 1, 1, 1),
+        (3, 1, 1, 1),
+    ]
+    rows, graph = linker.points()
+    assert rows.shape == (3, 4)
+    assert graph == {2: [1], 3: [1]}
+
+
+def test_a_fast_cell_is_linked_by_distance_and_a_far_one_is_new():
+    linker = Linker()
+    linker(frame(_1=(5, 5)), 0)
+    assert linker(frame(_1=(5, 11)), 1).max() == 1
+    assert linker(frame(_1=(28, 28)), 2).max() == 2
+
+
+def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
+    frozen = {1: frozenset({2}), 2: frozenset({2})}
+    linker = Linker(frozen=frozen)
+    first = linker(frame(_7=(5, 5), _9=(20, 20), _4=(30, 5)), 0)
+    assert sorted(np.unique(first)) == [0, 1, 3, 4]  # 2 is a person's
+    second = linker(frame(_2=(5, 5), _8=(20, 20)), 1)
+    assert second[5, 5] == 2
+    assert second[20, 20] == first[20, 20]
+    assert linker.tracks[2].parent == first[5, 5]
+    third = linker(frame(_1=(5, 5), _2=(20, 20)), 2)
+    assert third[20, 20] == 2
+    assert third[5, 5] != 2
+    assert linker.id_of()[2] == (2, int(first[5, 5]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(hnp.arrays(np.uint16, (4, 6, 7), elements=st.integers(0, 4)))
+def test_linking_only_renames_objects(frames):
+    linker = Linker()
+    for labels, linked in zip(frames, link_frames(frames, linker), strict=True):
+        pairs = {(int(a), int(b)) for a, b in zip(labels.ravel(), linked.ravel(), strict=True)}
+        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+        assert all((a == 0) == (b == 0) for a, b in pairs)
+    for track in linker.tracks.values():
+        assert track.first <= track.last
+        if track.parent:
+            assert linker.tracks[track.parent].last < track.first
+
+
+def test_nothing_to_link():
+    linker = Linker()
+    assert not linker(np.zeros((4, 5), np.uint16), 0).any()
+    rows, graph = Linker().points()
+    assert (rows.shape, graph) == ((0, 4), {})

@@ -1,0 +1,135 @@
+"""Targets and losses: only what is supervised counts, gaps between cells count more."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.training.losses import border_weight, masked_loss, targets
+from napari_unet.sample.movie import sample_movie
+
+LOSSES = ("bce_dice", "bce", "focal")
+
+
+def brute_force(labels, w0, sigma):
+    """Equation 2 of Ronneberger 2015 as printed, and the distance to the second nearest object."""
+    ids = [i for i in np.unique(labels) if i]
+    distances = np.stack([ndimage.distance_transform_edt(labels != i) for i in ids])
+    d1, d2 = np.sort(distances, axis=0)[:2]
+    return w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)), d2
+
+
+@pytest.mark.parametrize("sigma", [1.0, 3.0, 5.0])
+def test_border_weight_is_ronneberger_s(sigma):
+    labels = sample_movie(frames=1, shape=(72, 90), density=14)[1][0].astype(np.int32)
+    found = border_weight(labels, 10.0, sigma)
+    wanted, d2 = brute_force(labels, 10.0, sigma)
+    near = d2 <= 2.5 * sigma
+    assert near.any()
+    np.testing.assert_allclose(found[near], wanted[near], atol=1e-4)
+    # farther, where the formula gives less than a twentieth of w0, it may be left out
+    assert (found[~near] <= wanted[~near] + 1e-4).all()
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("ids", [(), (3,)])
+def test_without_neighbours_there_is_no_border_weight(ids):
+    labels = np.zeros((20, 30), np.int32)
+    for i in ids:
+        labels[5:9, 5:9] = i
+    assert border_weight(labels, 5.0, 5.0).max() < 1e-9
+
+
+def test_targets():
+    labels = torch.tensor(
+        [[0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2]]
+    )[None, None].float()
+    found = targets(labels, ("object", "border", "class 2"))[0]
+    assert found.dtype == torch.float32
+    assert torch.equal(found[0], (labels[0, 0] > 0).float())
+    outline = torch.tensor(
+        [[0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1], [0, 1, 0, 1, 1, 0], [0, 1, 0, 1, 1, 0]]
+    )
+    assert torch.equal(found[1], outline.float())
+    assert torch.equal(found[2], (labels[0, 0] == 2).float())
+
+
+def case(seed, outputs=2):
+    g = torch.Generator().manual_seed(seed)
+    shape = (2, outputs, 9, 11)
+    logits = torch.randn(shape, generator=g) * 3
+    target = (torch.rand(shape, generator=g) > 0.5).float()
+    supervised = (torch.rand((2, 1, 9, 11), generator=g) > 0.6).float()
+    weight = torch.rand((2, 1, 9, 11), generator=g) * 5
+    return logits, target, supervised, weight
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(LOSSES))
+def test_what_is_not_supervised_changes_nothing(seed, loss):
+    chosen = TrainSettings(loss=loss)
+    logits, target, supervised, weight = case(seed)
+    others = case(seed + 1)
+    swapped = [
+        torch.where(supervised > 0, mine, other)
+        for mine, other in zip(
+            (logits, target, weight), (others[0], others[1], others[3]), strict=True
+        )
+    ]
+    results = []
+    for values in ((logits, target, weight), swapped):
+        leaf = values[0].clone().requires_grad_()
+        value = masked_loss(leaf, values[1], supervised, values[2], chosen)
+        value.backward()
+        assert not leaf.grad[(supervised == 0).expand_as(leaf)].any()
+        results.append((value.detach(), leaf.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_better_logits_cost_less(loss):
+    chosen = TrainSettings(loss=loss)
+    _, target, supervised, weight = case(0)
+    costs = [
+        float(masked_loss((2 * target - 1) * sure, target, supervised, weight, chosen))
+        for sure in (-3, 0, 1, 5, 20)
+    ]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nothing_supervised_costs_nothing(loss):
+    logits, target, supervised, weight = case(0)
+    nothing = torch.zeros_like(supervised)
+    logits.requires_grad_()
+    cost = masked_loss(logits, target, nothing, weight, TrainSettings(loss=loss))
+    cost.backward()
+    assert cost.item() == 0
+    assert not logits.grad.any()
+
+
+def test_plain_cross_entropy_is_torch_s():
+    logits, target, _, weight = case(3)
+    everything = torch.ones_like(weight)
+    found = masked_loss(
+        logits, target, everything, torch.zeros_like(weight), TrainSettings(loss="bce")
+    )
+    wanted = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_heavier_pixel_pulls_harder():
+    logits, target, supervised, _ = case(4)
+    supervised[0, 0, 0, :2] = 1
+    target[0, :, 0, :2] = 1
+    logits[0, :, 0, :2] = -1
+    weight = torch.zeros_like(supervised)
+    weight[0, 0, 0, 1] = 4
+    logits.requires_grad_()
+    masked_loss(logits, target, supervised, weight, TrainSettings(loss="bce")).backward()
+    torch.testing.assert_close(logits.grad[0, :, 0, 1], 5 * logits.grad[0, :, 0, 0])

@@ -1,0 +1,156 @@
+"""Time first: minutes, epochs or steps become steps, batch and crop."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.training import schedule
+from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+
+PLAN = Plan(steps=100, batch=4, crop=64, threads=1)
+
+
+class Watch:
+    """A clock's time, moved by hand."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    watch = Watch()
+    monkeypatch.setattr(schedule, "time", watch)
+    return watch
+
+
+def run(watch, clock, plan, minutes, seconds_a_step, step=0, limit=100_000):
+    """Take steps as training does until the plan is done; the step it ends with."""
+    while plan.steps is None or step < plan.steps:
+        watch.now += seconds_a_step(step)
+        step += 1
+        plan = clock.resolve(plan, step, minutes)
+        assert step < limit, "never ends"
+    return step
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds_a_step"),
+    [
+        (1, lambda step: 0.05),
+        (5, lambda step: 0.4),
+        (0.5, lambda step: 5.0 if step < 2 else 0.02),  # slow to begin with
+        (3, lambda step: 0.1 if step < 300 else 0.2),  # another program starts
+        (3, lambda step: 0.2 if step < 300 else 0.1),  # and ends
+    ],
+)
+def test_the_steps_fit_into_the_minutes(watch, minutes, seconds_a_step):
+    clock = Clock()
+    run(watch, clock, PLAN.replace(steps=None), minutes, seconds_a_step)
+    assert 0.8 <= clock.elapsed / (60 * minutes) <= 1.05
+
+
+def test_steps_longer_than_the_minutes_still_end(watch):
+    clock = Clock()
+    assert run(watch, clock, PLAN.replace(steps=None), 0.1, lambda step: 30.0) == 13
+
+
+@pytest.mark.parametrize("step", [1, 5, 11, 12, 40])
+def test_a_run_resumed_before_its_length_was_known_ends_in_time(watch, step):
+    clock = Clock()
+    clock.earlier = 30.0
+    run(watch, clock, PLAN.replace(steps=None), 2, lambda step: 0.5, step=step)
+    assert 0.8 <= clock.elapsed / 120 <= 1.05
+
+
+def test_checks_and_previews_are_counted_beside(watch):
+    clock = Clock()
+    watch.now += 8
+    with clock.aside():
+        watch.now += 2
+    assert clock.elapsed == 10
+    assert clock.side_share == pytest.approx(0.2)
+    assert clock.left(PLAN, 25) == pytest.approx(30)
+    assert clock.left(PLAN.replace(steps=None), 25) is None
+    assert clock.left(PLAN, 0) is None
+
+
+def test_learning_rate_rises_and_falls():
+    rates = [learning_rate(k / 200, 2.0) for k in range(201)]
+    top = rates.index(max(rates))
+    assert rates[top] == pytest.approx(2.0, rel=0.01)
+    assert 0.05 < top / 200 < 0.12
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 < rates[0] <= 0.05
+    assert 0 < rates[-1] <= 0.005
+    assert learning_rate(1.3, 2.0) == rates[-1]
+    steepest = max(abs(a - b) for a, b in pairwise(rates))
+    assert steepest < 0.2  # no jump
+
+
+def test_smaller_halves_the_batch_then_the_crop_then_gives_up():
+    seen, plan = [], PLAN.replace(batch=5, crop=160)
+    while plan:
+        seen.append((plan.batch, plan.crop))
+        plan = plan.smaller()
+    assert seen == [(5, 160), (2, 160), (1, 160), (1, 80), (1, 32)]
+    assert PLAN.smaller().steps == PLAN.steps
+
+
+def plan_for(settings=None, **changes):
+    values = {"device": "cpu", "threads": 2, "diameter": 20.0, "pixels": 10**6, "free": 2**33}
+    return first_plan(settings or TrainSettings(), **{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "crop"), [({"diameter": 5}, 128), ({"diameter": 45}, 192), ({"diameter": 500}, 256)]
+)
+def test_a_crop_holds_a_few_cells(changes, crop):
+    assert plan_for(**changes).crop == crop
+
+
+def test_less_memory_makes_smaller_batches():
+    batches = [plan_for(free=free).batch for free in (2**33, 2**27, 2**20, 0)]
+    assert batches == sorted(batches, reverse=True)
+    assert batches[0] > batches[-1] == 1
+    assert plan_for(device="cuda", free=2**36).batch > batches[0]
+
+
+def test_what_is_chosen_is_kept():
+    chosen = plan_for(TrainSettings(steps=7, batch=3, crop=48))
+    assert (chosen.steps, chosen.batch, chosen.crop, chosen.threads) == (7, 3, 48, 2)
+    assert plan_for().steps is None
+
+
+def test_epochs_pass_over_the_annotated_area():
+    settings = TrainSettings(epochs=3, batch=2, crop=64)
+    assert plan_for(settings, pixels=10 * 2 * 64**2).steps == 30
+    assert plan_for(settings, pixels=1).steps == 3
+
+
+def test_plans_travel_in_records():
+    assert Plan.model_validate_json(PLAN.model_dump_json()) == PLAN
+    assert PLAN.done(25) == 0.25
+    assert PLAN.replace(steps=None).done(25) == 0
+
+
+def test_there_is_free_memory():
+    assert free_memory(torch.device("cpu")) > 2**20
+
+
+def test_previews_do_not_crowd_out_checks():
+    clock = Clock()
+    clock.earlier = 100.0
+    clock.restore({"seconds": 100.0, "side_seconds": 20.0, "shown_seconds": 15.0})
+    assert clock.side_share == pytest.approx(0.2, rel=0.01)
+    assert clock.check_share == pytest.approx(0.05, rel=0.01)
+    with clock.aside(shown=True):
+        pass
+    assert clock.shown >= 15.0
+    assert clock.state().keys() == {"seconds", "side_seconds", "shown_seconds"}

@@ -1,0 +1,191 @@
+"""The job: progress, messages, cancel, errors, and generators that are always closed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import pytest
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.session.job import (
+    _NICE,
+    Job,
+    Progress,
+    Task,
+    _stand_back,
+    progress_line,
+    words_for,
+)
+
+
+@pytest.fixture
+def job(qapp):
+    return Job()
+
+
+def run(qtbot, job, task):
+    assert job.start(task)
+    qtbot.waitUntil(lambda: not job.running, timeout=5000)
+    return job.state
+
+
+def test_items_then_value_on_the_main_thread(qtbot, job):
+    seen, threads = [], set()
+
+    def work():
+        for i in range(3):
+            threads.add(threading.current_thread())
+            yield i
+        return "all"
+
+    def done(value):
+        seen.append((value, threading.current_thread() is threading.main_thread()))
+        return "Done."
+
+    state = run(qtbot, job, Task("a", "Working", work, total=3, on_item=seen.append, on_done=done))
+    assert seen == [0, 1, 2, ("all", True)]
+    assert threading.main_thread() not in threads
+    assert (state.line, state.done, state.failed) == ("Done.", 3, False)
+
+
+needs_niceness = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads have no niceness"
+)
+
+
+def niceness():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@needs_niceness
+def test_a_job_stands_back_and_the_window_does_not(qtbot, job):
+    nice = []
+
+    def work():
+        inherited = threading.Thread(target=lambda: nice.append(niceness()))
+        inherited.start()
+        inherited.join()
+        nice.append(niceness())
+        yield
+
+    before = niceness()
+    run(qtbot, job, Task("a", "Working", work))
+    assert nice == [max(before, _NICE)] * 2
+    assert niceness() == before
+
+
+@needs_niceness
+def test_a_job_of_a_program_that_stands_back_already_stays_there():
+    nice = []
+
+    def work():
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 12)
+        _stand_back()
+        nice.append(niceness())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert nice == [12]
+
+
+def test_cancel_closes_the_generator_in_its_thread(qtbot, job):
+    closed = []
+
+    def work():
+        try:
+            while True:
+                yield
+        finally:
+            closed.append(threading.current_thread() is not threading.main_thread())
+
+    ended = []
+    assert job.start(Task("a", "Working", work, on_end=lambda: ended.append(job.running)))
+    qtbot.waitUntil(lambda: job.state.done > 2)
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.running)
+    assert closed == [True]
+    assert ended == [False]
+    assert job.state.line == "Cancelled."
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (BadInput("3 frames", "40", "choose other labels"), "3 frames; expected 40. Choose"),
+        (RuntimeError("CUDA said no"), "This should not happen: CUDA said no"),
+        (MemoryError(), "This should not happen: MemoryError"),
+    ],
+)
+def test_errors_are_one_line(qtbot, job, error, words, caplog):
+    def work():
+        yield
+        raise error
+
+    state = run(qtbot, job, Task("a", "Working", work))
+    assert state.failed
+    assert state.line.startswith(words)
+
+
+def test_bad_input_at_the_call_starts_no_worker(qtbot, job):
+    def work():
+        raise BadInput("nothing", "something", "try again")
+
+    assert not job.start(Task("a", "Working", work))
+    assert job.state.failed
+    assert not job.running
+
+
+def test_only_one_at_a_time(qtbot, job):
+    go_on = threading.Event()
+
+    def work():
+        yield
+        go_on.wait(5)
+
+    lines = []
+    job.changed.connect(lambda state: lines.append((state.owner, state.line)))
+    assert job.start(Task("a", "Working", work))
+    assert not job.start(Task("b", "Other", work))
+    assert lines[-1] == ("b", "Working is still running. Wait for it, or cancel it.")
+    assert job.state.owner == "a"
+    go_on.set()
+    qtbot.waitUntil(lambda: not job.running)
+
+
+def test_messages_reach_the_generator_and_are_joined(qtbot, job):
+    got, sent = [], threading.Event()
+
+    def work():
+        got.append((yield))
+        sent.wait(5)
+        got.append((yield))
+
+    assert job.start(Task("a", "Working", work))
+    job.send({1}, lambda a, b: a | b)
+    job.send({2}, lambda a, b: a | b)
+    sent.set()
+    qtbot.waitUntil(lambda: not job.running)
+    assert set().union(*(message or () for message in got)) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (Progress(12, 48, 130), "Segmenting: 12 of 48, about 2 min left"),
+        (Progress(47, 48, 1), "Segmenting: 47 of 48, a few seconds left"),
+        (Progress(3, 0), "Segmenting"),
+    ],
+)
+def test_progress_in_words(progress, line):
+    assert progress_line("Segmenting", progress) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(2, "a few seconds"), (42, "about 40 s"), (170, "about 3 min"), (9000, "about 2.5 h")],
+)
+def test_durations_in_words(seconds, words):
+    assert words_for(seconds) == words

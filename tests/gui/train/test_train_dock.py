@@ -1,0 +1,216 @@
+"""Train, by clicks in a real napari: paint, train, stop and keep, compare, revert, save."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.model_files import library
+from napari_unet.gui.train.resume import checkpoint_of
+from napari_unet.gui.train.training_worker import verdict
+
+
+@pytest.fixture
+def train(hand, movie):
+    """The Train dock, set to a small network and few steps."""
+    return hand.open_train(steps=30)
+
+
+def paint_true_cells(layer, truth, frames):
+    """Paint the true cells of some frames as a person's brush would, cell by cell."""
+    for t in frames:
+        for label in np.unique(truth[t])[1:]:
+            ys, xs = np.nonzero(truth[t] == label)
+            layer.data_setitem((np.full(len(ys), t), ys, xs), int(label))
+
+
+def saved_model(hand):
+    chosen = hand.session.models.chosen
+    return chosen is not None and chosen.origin == "mine" and chosen.saved
+
+
+def test_start_painting_makes_a_sparse_layer_with_a_new_id(hand, train, viewer):
+    hand.click(train, "train.annotate")
+    layer = viewer.layers.selection.active
+    assert layer.mode == "paint"
+    first = layer.selected_label
+    layer.data_setitem((np.array([0, 0]), np.array([5, 6]), np.array([5, 6])), first)
+    hand.click(train, "train.new_cell")
+    assert layer.selected_label not in (0, first)
+    hand.click(train, "train.background")
+    assert layer.selected_label == 65535
+    assert hand.find(train, "train.start").isEnabled()
+
+
+def test_paint_train_compare_revert(hand, train, small, viewer):
+    hand.click(train, "train.annotate")
+    layer = viewer.layers.selection.active
+    paint_true_cells(layer, small[1], (0, 3))
+    words = hand.said(train, "train.summary", "2 frames")
+    assert "checked on frame" in words
+    hand.click(train, "train.start")
+    hand.done()
+    chosen = hand.session.models.chosen
+    assert chosen.origin == "mine" and not chosen.saved
+    curve = hand.find(train, "train.curve")
+    assert len(curve.loss.points) == 30 and curve.score.points
+    assert hand.said(train, "train.outcome", "of 100 cells")
+    assert not hand.find(train, "train.compare").isEnabled()
+    # a child of it, so that there is a before
+    start_from = hand.find(train, "train.start_from")
+    start_from.setCurrentText(chosen.title)
+    hand.click(train, "train.start")
+    hand.done()
+    child = hand.session.models.chosen
+    assert child is not chosen
+    assert child.model.record["parent"] == chosen.model.sha256
+    hand.click(train, "train.compare")
+    hand.done()
+    names = [x.name for x in viewer.layers]
+    assert "before training" in names
+    hand.click(train, "train.compare")
+    assert "after training" in [x.name for x in viewer.layers]
+    hand.click(train, "train.revert")
+    assert hand.session.models.chosen is chosen
+    assert child not in hand.session.models.all
+    assert "after training" not in [x.name for x in viewer.layers]
+
+
+def test_stop_and_keep_puts_the_model_into_the_library(hand, train, small, viewer):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.frames").setText("0,3")
+    hand.find(train, "train.steps").setValue(5000)
+    hand.said(train, "train.summary", "2 frames")
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 3, timeout=30000)
+    assert not hand.find(train, "train.start").isEnabled()
+    assert hand.find(train, "train.keep").text() == "Stop and keep"
+    hand.click(train, "train.keep")
+    hand.qtbot.waitUntil(lambda: saved_model(hand), timeout=30000)
+    files = list(library().glob("*.safetensors"))
+    assert len(files) == 1
+    assert Model.load(files[0]).record["steps"] < 5000
+    segment = hand.open("Segment")
+    assert "(mine)" in hand.find(segment, "segment.model").currentText()
+
+
+def test_cancel_makes_no_model_and_resume_is_offered_only_with_a_checkpoint(
+    hand, train, small, viewer
+):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(5000)
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 2, timeout=30000)
+    before = hand.session.models.all
+    hand.click(train, "train.cancel")
+    assert hand.done().startswith("Discarded")
+    assert hand.session.models.all == before
+    assert not hand.find(train, "train.resume").isVisibleTo(train)
+
+
+def test_save_model_writes_the_file(hand, train, small, viewer, tmp_path):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(3)
+    hand.click(train, "train.start")
+    hand.done()
+    hand.find(train, "train.model_path").setText(str(tmp_path / "mine"))
+    hand.click(train, "train.save_model")
+    assert "Saved" in hand.done()
+    assert Model.load(tmp_path / "mine.safetensors").record["steps"] == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.zeros((6, 96, 128), np.uint16), "labels are empty"),
+        (np.ones((6, 40, 40), np.uint16), "pixels"),
+    ],
+)
+def test_labels_that_cannot_teach_are_one_line(hand, train, viewer, labels, words):
+    viewer.add_labels(labels, name="wrong")
+    assert words in hand.said(train, "train.summary", words)
+    hand.click(train, "train.start")
+    assert words in hand.failure()
+
+
+def test_resume_by_click_after_a_crash(hand, train, small, viewer, monkeypatch):
+    monkeypatch.setattr("napari_unet.engine.training.training.SECONDS_BETWEEN", 0.0)
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.name").setText("patient")
+    hand.find(train, "train.steps").setValue(5000)
+    hand.click(train, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 6, timeout=30000)
+    checkpoint = checkpoint_of(hand.session.stack)
+    kept = checkpoint.parent.glob("[!.]*")  # not what is being written just now
+    crashed = {path: path.read_bytes() for path in kept}
+    assert checkpoint in crashed
+    assert hand.find(train, "train.cancel").text() == "Stop and discard"
+    hand.click(train, "train.cancel")
+    hand.done()
+    assert not checkpoint.exists()
+    for path, content in crashed.items():  # what a crash would have left
+        path.write_bytes(content)
+    hand.find(train, "train.steps").setValue(7)  # it goes on as it was begun
+    hand.find(train, "train.filters").setValue((4, 8))
+    train.update_state()
+    hand.click(train, "train.resume")
+    hand.qtbot.waitUntil(lambda: job.state.done >= 8, timeout=30000)
+    assert job.state.total == 5000
+    hand.click(train, "train.keep")
+    hand.qtbot.waitUntil(lambda: saved_model(hand), timeout=30000)
+    assert hand.session.models.chosen.name == "patient"
+    assert not checkpoint.exists()
+
+
+def test_a_crash_before_keep_gives_the_model_back_at_once(hand, train, small, viewer):
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(5)
+    hand.click(train, "train.start")
+    hand.done()
+    model = hand.session.models.chosen.model
+    checkpoint = checkpoint_of(hand.session.stack)
+    assert checkpoint.exists()
+    assert not hand.find(train, "train.resume").isVisibleTo(train)
+    train.outcome.forget()  # as napari opened anew would show it
+    train.update_state()
+    hand.click(train, "train.resume")
+    hand.done()
+    again = hand.session.models.chosen.model
+    assert again is not model
+    for one, other in zip(
+        model.network.state_dict().values(), again.network.state_dict().values(), strict=True
+    ):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    hand.click(train, "train.revert")
+    assert not checkpoint.exists()
+
+
+SCORES = dict.fromkeys(("iou", "dice", "seg", "det", "f1"), 0.9) | {
+    **{"right": 90.0, "missed": 10.0, "merged": 0.0, "split": 0.0, "invented": 0.0},
+    **{"n_frames": 2, "n_truth": 10, "n_predicted": 9},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "worse"), [(-0.1, "It got worse", True), (0.05, "Better", False)]
+)
+def test_the_verdict_says_so_when_it_got_worse(change, words, worse):
+    after = SCORES | {key: SCORES[key] + change for key in ("iou", "seg", "f1")}
+    scores = {"before": SCORES, "after": after, "replay_before": SCORES, "replay_after": after}
+    line, figures, told = verdict({**scores, "checked_on": "frames 4-5", "parent_name": "old"})
+    assert line.startswith(words) and told is worse
+    assert ("Revert" in line) is worse
+    assert "trained on" in figures and "0.900" in figures
+
+
+def test_the_verdict_tells_the_overlap_where_as_many_cells_are_right():
+    record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
+    line, _, _ = verdict(record)
+    assert "before and now: 90 right" in line
+    assert "90.0\u00a0% before, 95.7\u00a0% now" in line
+    line, _, _ = verdict({**record, "after": SCORES | {"right": 95.0, "missed": 5.0}})
+    assert "before: 90 right" in line and "Now: 95 right" in line and "Overlap" not in line

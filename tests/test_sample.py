@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_unet.sample.movie import open_sample, sample_movie, sample_parents
+from napari_unet.sample.world import FRAME_INTERVAL, SMALL, SampleWorld
+
+
+@pytest.fixture(scope="module")
+def world():
+    return sample_movie()
+
+
+def test_the_default_movie_is_what_the_tutorial_says(world):
+    movie, labels = world
+    assert movie.shape == labels.shape == (48, 256, 320)
+    assert movie.dtype == labels.dtype == np.uint16
+    counts = [len(np.unique(frame)) - 1 for frame in labels]
+    assert 25 < min(counts) and max(counts) < 80
+
+
+def test_same_seed_same_movie_and_a_short_one_is_the_beginning_of_a_long_one():
+    movie, labels = sample_movie(SMALL)
+    longer, more = sample_movie(SMALL, frames=9)
+    assert np.array_equal(movie, longer[:6])
+    assert np.array_equal(labels, more[:6])
+    assert not np.array_equal(movie, sample_movie(SMALL, seed=1)[0])
+
+
+def test_nuclei_are_bright_and_the_background_is_uneven(world):
+    movie, labels = world
+    frame, truth = movie[0].astype(float), labels[0]
+    background = frame[ndimage.distance_transform_edt(truth == 0) > 8]
+    assert np.median(frame[truth > 0]) > background.mean() + 10 * background.std()
+    left, right = frame[:, :60][truth[:, :60] == 0], frame[:, -60:][truth[:, -60:] == 0]
+    assert abs(np.median(left) - np.median(right)) > 20
+    means = ndimage.mean(frame, truth, np.unique(truth)[1:])
+    assert means.max() > 2 * means.min()  # uneven brightness from cell to cell
+
+
+def test_every_nucleus_is_one_piece_and_some_touch(world):
+    _, labels = world
+    touching = 0
+    for frame in labels[::8]:
+        for ident in np.unique(frame)[1:]:
+            assert ndimage.label(frame == ident, np.ones((3, 3)))[1] == 1
+        a, b = frame[:, :-1], frame[:, 1:]
+        touching += np.count_nonzero((a != b) & (a > 0) & (b > 0))
+    assert touching > 50
+
+
+def test_divisions_give_new_ids_and_end_the_mother(world):
+    _, labels = world
+    parents = sample_parents()
+    seen = {i: np.flatnonzero((labels == i).any(axis=(1, 2))) for i in np.unique(labels)[1:]}
+    divisions = [(c, m) for c, m in parents.items() if c in seen and m in seen]
+    assert len(divisions) >= 6
+    for child, mother in divisions:
+        assert seen[mother].max() < seen[child].min()
+    assert all(list(parents.values()).count(m) == 2 for m in parents.values())
+
+
+def test_nuclei_keep_their_id_while_they_move(world):
+    _, labels = world
+    for ident in np.intersect1d(labels[0], labels[40])[1:6]:
+        path = [ndimage.center_of_mass(f == ident) for f in labels[:41] if (f == ident).any()]
+        steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+        assert steps.max() < 8
+        assert steps.sum() > 5
+
+
+@pytest.mark.parametrize("changes", [{"shape": (33, 47)}, {"density": 0.0}, {"frames": 1}])
+def test_odd_worlds(changes):
+    movie, labels = sample_movie(SMALL, **changes)
+    assert movie.shape == labels.shape
+    assert movie.max() > 0
+
+
+def test_napari_sample_is_the_movie_without_the_truth():
+    ((data, options, kind),) = open_sample()
+    assert kind == "image"
+    assert data.shape == (48, 256, 320)
+    assert options["axis_labels"] == ("t", "y", "x")
+    assert options["metadata"]["frame_interval"] == FRAME_INTERVAL
+    assert len(options["scale"]) == len(options["units"]) == data.ndim
+
+
+def test_importing_it_brings_neither_napari_nor_torch():
+    code = (
+        "import sys, napari_unet.sample.movie;"
+        "sys.exit(bool({'napari', 'torch', 'qtpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_world_is_a_value():
+    assert SampleWorld() == SampleWorld()
+    assert hash(SampleWorld(seed=3)) != hash(SampleWorld())
