@@ -9,7 +9,7 @@ import tifffile
 
 from _kill import Killed, kill
 from napari_unet.engine.annotations.corrections import Corrections
-from napari_unet.engine.annotations.edit_masks import Sheet
+from napari_unet.engine.annotations.edit_masks import EditMask
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.stack.stack import Stack
@@ -91,7 +91,8 @@ def _reopened(movie: Path) -> tuple[Corrections, int]:
 
 def _equal(one: Corrections, other: Corrections) -> bool:
     sheets = [
-        [c.sheet(t) or Sheet.empty(SMALL.shape) for t in range(SMALL.frames)] for c in (one, other)
+        [c.sheet(t) or EditMask.empty(SMALL.shape) for t in range(SMALL.frames)]
+        for c in (one, other)
     ]
     same = (
         np.array_equal(a.ids, b.ids) and np.array_equal(a.flags, b.flags)

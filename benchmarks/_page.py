@@ -19,7 +19,7 @@ SCORE_HEAD = ("SEG", "IoU", "F1@0.5", *ERRORS)
 
 
 def score_cells(score: Callable[[str], float]) -> tuple[str, ...]:
-    """Give the cells of a row under SCORE_HEAD, of scores by their names."""
+    """Return the cells of a row under SCORE_HEAD, of scores by their names."""
     return (*(f"{score(name):.3f}" for name in SHARES), *(f"{score(name):.1f}" for name in ERRORS))
 
 

@@ -47,7 +47,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def enlarged(image: np.ndarray, labels: np.ndarray) -> Pair:
-    """Give an image (uint8) and its labels with nuclei of ACROSS px."""
+    """Return an image (uint8) and its labels with nuclei of ACROSS px."""
     size = [round(edge * ACROSS / diameter(labels)) for edge in image.shape]
     how = {"output_shape": size, "preserve_range": True}
     return (
@@ -105,7 +105,7 @@ def peer_scores(pairs: Iterable[Pair]) -> Scores:
 
 
 def row(words: str, found: Scores) -> tuple[str, ...]:
-    """Give a row of the table."""
+    """Return a row of the table."""
     cells = (words, *score_cells(partial(getattr, found)))
     print(cells, flush=True)
     return cells

@@ -2,7 +2,7 @@
 
 ``python benchmarks/bench_docks.py [--times 3] [--quick]``; needs a display (``xvfb-run -a`` where
 there is none). Each dock is opened in fresh processes, since what it imports is part of what a
-person waits for. A tick is the slider of the real dock moved, splitting and the size filter
+user waits for. A tick is the slider of the real dock moved, splitting and the size filter
 included, in turn with what plugins do that have no live labels: the probabilities of a whole stack
 of 60 frames above the threshold, given to a plain labels layer. The table goes into
 docs/benchmarks.md.

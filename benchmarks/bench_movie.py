@@ -125,7 +125,7 @@ def ready_pictures(settings: OverlaySettings) -> list[np.ndarray]:
 
 
 def world(n: int) -> tuple[Stack, Repeated]:
-    """Give a movie of n frames and its labels."""
+    """Return a movie of n frames and its labels."""
     movie, labels = sample()
     stack = Stack.from_array(Repeated(movie, n), axes="TYX", pixel_size=0.65, frame_interval=300.0)
     return stack, Repeated(labels, n)
@@ -152,7 +152,7 @@ def movie_seconds(n: int, settings: OverlaySettings, folder: Path) -> float:
 
 
 def _timed(run: Callable[..., float], work: list[float], *options: object) -> float:
-    """Give the seconds of a run; its processor time, ffmpeg's too, is appended to ``work``."""
+    """Return the seconds of a run; its processor time, ffmpeg's too, is appended to ``work``."""
     before = _processor_seconds()
     seconds = run(*options)
     work.append(_processor_seconds() - before)
@@ -198,7 +198,7 @@ def _memory(n: int, style: str) -> tuple[float, float]:
 
 
 def peaks(n: int, settings: OverlaySettings, folder: Path) -> tuple[float, float]:
-    """Give the most memory in MB of this process, and of ffmpeg at its last frame."""
+    """Return the most memory in MB of this process, and of ffmpeg at its last frame."""
     stack, labels = world(n)
     ffmpeg = 0
     for t in write_movie(folder / "movie.mp4", stack, labels, settings, overwrite=True):

@@ -59,7 +59,7 @@ def main() -> None:
         markdown(
             (
                 "",
-                "a person",
+                "a user",
                 "largest gap, ms",
                 "its own work, ms",
                 "garbage collector, ms",
@@ -105,11 +105,11 @@ def run(way: str, folder: Path) -> dict[str, Any]:
 
 
 def row(way: str, found: dict[str, Any]) -> tuple[str, ...]:
-    what, person = WAYS[way]
+    what, user = WAYS[way]
     pace = f"{found['pace']:.1f}" if found["pace"] else ""
     starting = f"{found['starting']:.0f}" if found["pace"] else ""
     gaps = (f"{found[key]:.0f}" for key in ("largest", "own", "garbage", "usual"))
-    return (what, person, *gaps, starting, pace)
+    return (what, user, *gaps, starting, pace)
 
 
 def watch(way: str, movie: Path) -> dict[str, Any]:

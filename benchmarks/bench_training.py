@@ -4,7 +4,7 @@
     python benchmarks/bench_training.py --scores   # also HeLa, as in the table: 25 minutes
 
 Scores need the HeLa frames of the Cell Tracking Challenge in ../shared/data (or
-NAPARI_UNET_DATA); they run the command line as a person would and score frames apart in time
+NAPARI_UNET_DATA); they run the command line as a user would and score frames apart in time
 from those learned from.
 """
 

@@ -1,7 +1,7 @@
 """Make the contact sheets of the documentation: frames of an overlay movie in each style.
 
 A movie is segmented by the bundled model, written as mp4, read back by ffmpeg and its frames put
-side by side: the pictures show what a person gets. Writes movie-STYLE.png into docs/images/, small
+side by side: the pictures show what a user gets. Writes movie-STYLE.png into docs/images/, small
 enough for a repository. Another movie than the sample: ``contact_sheet.py MOVIE --out FOLDER``.
 """
 
@@ -126,7 +126,7 @@ def arrange(frames: list[NDArray[np.uint8]], sheet: Sheet) -> Image.Image:
 
 
 def sample() -> Stack:
-    """Give the sample movie."""
+    """Return the sample movie."""
     return Stack.from_array(
         sample_movie()[0], axes="TYX", pixel_size=PIXEL_SIZE, frame_interval=FRAME_INTERVAL
     )

@@ -20,7 +20,7 @@ _SCORES = "scores_on_images_kept_aside"
 
 
 def page(model: Model) -> str:
-    """Give the card as Markdown, from what the model file itself says."""
+    """Return the card as Markdown, from what the model file itself says."""
     card, labels = model.card, model.label_settings
     lines = [f"# {model.name}", ""]
     lines += [f"- **{title}:** {card[key]}" for key, title in _FIELDS if key in card]

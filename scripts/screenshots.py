@@ -1,7 +1,7 @@
 """Take the pictures of the documentation: napari with the sample movie segmented, and each dock.
 
 Run with a display of its own: ``make screenshots``. Writes docs/images/*.png. Segment runs the
-bundled model; Train starts from it, on cells outlined as a person would.
+bundled model; Train starts from it, on cells outlined as a user would.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Stage:
         self.settle()
 
     def widget(self, name: str) -> Any:
-        """Give a widget by its object name."""
+        """Return a widget by its object name."""
         from qtpy.QtWidgets import QWidget
 
         return self.docks[name.split(".")[0].capitalize()].findChild(QWidget, name)
@@ -92,7 +92,7 @@ def picture_of_curves(stage: Stage) -> None:
 
 
 def train_a_little(stage: Stage, steps: int) -> None:
-    """Outline the cells of two frames, as a person would, and train on them."""
+    """Outline the cells of two frames, as a user would, and train on them."""
     from napari_unet.sample.movie import sample_movie
 
     _, truth = sample_movie()

@@ -151,7 +151,7 @@ def diameter(labels: np.ndarray) -> float:
 
 
 def scaled(image: np.ndarray, labels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give a normalised image at sizes beside its own that its nuclei are seen at elsewhere."""
+    """Return a normalised image at sizes beside its own that its nuclei are seen at elsewhere."""
     across = diameter(labels)
     factors = [1.5] * (0 < across < SMALL) + [0.5] * (across > LARGE)
     for factor in factors:
@@ -216,7 +216,7 @@ def world(folder: Path, stage: Stage) -> tuple[Stack, Annotations, tuple[int, ..
 
 
 def replay(folder: Path) -> dict[str, np.ndarray]:
-    """Give a few training images and masks that travel with the model (CC0), cut to 192 px."""
+    """Return a few training images and masks that travel with the model (CC0), cut to 192 px."""
     images, masks = [], []
     pairs = [pair for n, pair in enumerate(read(folder)) if n % KEPT_ASIDE]
     for image, labels in pairs[:: max(1, len(pairs) // REPLAY)][:REPLAY]:
@@ -267,7 +267,7 @@ def learn(arguments: argparse.Namespace, stage: Stage, base: Model | None) -> Mo
 
 
 def mean(models: Mapping[str, Model], shares: Mapping[str, int]) -> Model:
-    """Give a model with the mean weights: of all some strength (Wortsman et al. 2022)."""
+    """Return a model with the mean weights: of all some strength (Wortsman et al. 2022)."""
     last = models[list(shares)[-1]]
     network, total = copy.deepcopy(last.network), sum(shares.values())
     each = [(models[name].network.state_dict(), share / total) for name, share in shares.items()]
@@ -281,7 +281,7 @@ def mean(models: Mapping[str, Model], shares: Mapping[str, int]) -> Model:
 
 
 def finished(model: Model, folder: Path) -> Model:
-    """Give the model with its label settings, card, replay set and self-check."""
+    """Return the model with its label settings, card, replay set and self-check."""
     labels = model.label_settings.replace(**LABELS)
     figures = figures_aside(folder, model.network, labels)
     made = made_check(model.network, NORMALISATION, labels, model.diameter or 20.0)

@@ -15,7 +15,7 @@ from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE, SMALL
 
-TOY_NUMBERS = (3, 4, 7, 10, 11, 20)  # as a person's export has them: with gaps
+TOY_NUMBERS = (3, 4, 7, 10, 11, 20)  # as a user's export has them: with gaps
 
 
 class Toy(NamedTuple):

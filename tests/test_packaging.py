@@ -1,4 +1,4 @@
-"""What a person installs: the wheel, the manifest, the versions."""
+"""What a user installs: the wheel, the manifest, the versions."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def linked(labels, positions, frozen=None):
 @pytest.mark.parametrize("values", ["ids", "linked", "mask"])
 @pytest.mark.parametrize("source", ["file", "session"])
 def test_labels(source, values, name, world, kept, run, tmp_path):
-    """Of a frame range; of a session also those done only, with a person's ids."""
+    """Of a frame range; of a session also those done only, with a user's ids."""
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
     if source == "file":

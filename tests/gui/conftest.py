@@ -23,7 +23,7 @@ PLUGIN = "napari-unet-live"
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep models and probabilities of the tests out of the person's own folders."""
+    """Keep models and probabilities of the tests out of the user's own folders."""
     place = tmp_path_factory.mktemp("home")
     for name in ("data", "cache", "config"):
         monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(place / name))
@@ -63,7 +63,7 @@ def movie(viewer: Any, small: tuple[np.ndarray, np.ndarray]) -> Any:
 
 
 class Hand:
-    """A person at the docks: opens them, finds widgets by name, clicks, waits."""
+    """A user at the docks: opens them, finds widgets by name, clicks, waits."""
 
     def __init__(self, viewer: Any, qtbot: Any) -> None:
         self.viewer, self.qtbot = viewer, qtbot
@@ -137,7 +137,7 @@ class Hand:
 
 @pytest.fixture
 def hand(viewer: Any, qtbot: Any) -> Hand:
-    """Open docks and press buttons as a person would."""
+    """Open docks and press buttons as a user would."""
     return Hand(viewer, qtbot)
 
 

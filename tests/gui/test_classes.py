@@ -7,7 +7,7 @@ import pytest
 
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.gui.train.annotation_source import Teacher
+from napari_unet.gui.train.annotation_source import AnnotationSource
 from napari_unet.gui.train.training_worker import verdict
 
 
@@ -119,7 +119,7 @@ def test_the_verdict_speaks_of_classes():
 
 @pytest.fixture
 def painted(class_toy):
-    """Labels on which a person painted 4 pieces of each of two classes, with no model."""
+    """Labels on which a user painted 4 pieces of each of two classes, with no model."""
     live = LiveLabels(class_toy.movie.shape)
     for y, x in np.ndindex(2, 4):
         live[1, 10 + 12 * y : 14 + 12 * y, 10 + 12 * x : 14 + 12 * x] = 1 + (x + y) % 2
@@ -137,7 +137,7 @@ def painted(class_toy):
 )
 def test_strokes_teach_what_they_are_said_to_be(class_toy, painted, kind, words, pixels):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
-    found = Teacher(stack, painted, "labels", kind=kind).read()
+    found = AnnotationSource(stack, painted, "labels", kind=kind).read()
     assert found.describe().startswith(words)
     counts = int(found.frames[1].supervised.sum())
     assert counts == pixels if pixels else counts > 8 * 16
@@ -147,12 +147,12 @@ def test_cells_that_are_painted_are_no_classes(class_toy, painted):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
     for label in range(3, 20):
         painted[2, 40, 2 * label : 2 * label + 1] = label
-    assert not Teacher(stack, painted, "labels").read().classes
+    assert not AnnotationSource(stack, painted, "labels").read().classes
 
 
 def test_a_class_that_is_painted_too_late_does_not_count(class_toy, painted):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
-    teacher = Teacher(stack, painted, "labels", kind="classes")
+    teacher = AnnotationSource(stack, painted, "labels", kind="classes")
     known = teacher.read()
     painted[1, 50:54, 50:54] = 3
     painted[1, 60:64, 50:54] = 2

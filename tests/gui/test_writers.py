@@ -98,7 +98,7 @@ def test_zarr(truth, small, tmp_path):
 
 
 def test_cell_tracking_challenge_from_the_dialog(viewer, truth, small, tmp_path):
-    """The save dialog gives the writer a person chose, and the name as typed."""
+    """The save dialog gives the writer a user chose, and the name as typed."""
     words, writers = file_extensions_string_for_layers([truth])
     chosen = next(w for w in writers if w.command == f"{PLUGIN}.write_ctc")
     assert "Cell Tracking Challenge" in words
@@ -113,7 +113,7 @@ def test_cell_tracking_challenge_from_the_dialog(viewer, truth, small, tmp_path)
 
 @pytest.mark.parametrize("name", ["cells_RES", "cells.tif", "cells.ome.tif", "cells.zip"])
 def test_ids_of_corrected_cells_stay(viewer, movie, small, tmp_path, name):
-    """One cell is the person's, with an id that no linker would give; the rest is the machine's."""
+    """One cell is the user's, with an id that no linker would give; the rest is the machine's."""
     if name.endswith(".zip"):
         pytest.importorskip("roifile")
     probabilities = Probabilities.in_memory((len(small[1]), 1, *small[1].shape[1:]))

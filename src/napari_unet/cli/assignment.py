@@ -18,7 +18,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def assigned(words: Iterable[str] | None, *settings: Settings) -> tuple[Any, ...]:
-    """Give ``settings`` after assignments such as ``filters=16,32`` or ``normalisation.high=99``.
+    """Return ``settings`` after assignments such as ``filters=16,32`` or ``normalisation.high=99``.
 
     Each goes to the settings that have a field of its name. Values are as in JSON, or words.
     """

@@ -126,7 +126,7 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
 
 
 def as_values(positions: list[int], frames: list[FrameScores], total: Scores) -> dict[str, Any]:
-    """Give all scores as plain values for JSON."""
+    """Return all scores as plain values for JSON."""
     return {
         **{key: getattr(total, key) for key in (*SCORES, *COUNTS)},
         "n_frames": len(frames),
@@ -147,7 +147,7 @@ def frame_values(frame: FrameScores) -> dict[str, Any]:
 
 
 def table(positions: list[int], frames: list[FrameScores], total: Scores) -> None:
-    """Print the scores for a person."""
+    """Print the scores for a user."""
     typer.echo("  ".join([f"{'frame':>11s}", *(f"{title:>8s}" for title in TITLES)]))
     for position, frame in zip(positions, frames, strict=True):
         name = f"{position}" if frame.number in (None, position) else f"{position} ({frame.number})"

@@ -98,7 +98,7 @@ def _ranges(numbers: tuple[int, ...]) -> str:
 
 
 def _lines(values: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """Give a line for each value that is there; what belongs together is indented."""
+    """Return a line for each value that is there; what belongs together is indented."""
     there = {name: value for name, value in values.items() if value not in (None, "", [], {})}
     width = max(map(len, there), default=0)
     for name, value in there.items():

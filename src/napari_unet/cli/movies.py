@@ -35,7 +35,7 @@ class Movie:
 
 
 def find_movies(words: Sequence[str], wanted: Selection, *, every_position: bool) -> list[Movie]:
-    """Give the movies that ``words`` (paths and patterns) name, each position of a file as one.
+    """Return the movies that ``words`` (paths and patterns) name, each position of a file as one.
 
     A file that cannot be opened is given, too: opening it again says why.
     """
@@ -48,7 +48,7 @@ def find_movies(words: Sequence[str], wanted: Selection, *, every_position: bool
 
 
 def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
-    """Give every n-th movie from the i-th on, for ``part`` (i, n) with i from 1."""
+    """Return every n-th movie from the i-th on, for ``part`` (i, n) with i from 1."""
     return list(movies) if part is None else list(movies[part[0] - 1 :: part[1]])
 
 

@@ -34,7 +34,7 @@ def option(settings: type[Settings], field: str, *names: str, **extra: Any) -> A
 
 
 def build(base: S, **options: Any) -> S:
-    """Give ``base`` with the options that were given; a value out of range is a usage error."""
+    """Return ``base`` with the options that were given; a value out of range is a usage error."""
     given = {name: value for name, value in options.items() if value is not None}
     try:
         return base.replace(**given)

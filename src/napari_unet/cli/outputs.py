@@ -19,7 +19,7 @@ def prepare_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> Pa
     Raises
     ------
     BadInput
-        With the line a person reads.
+        With the line a user reads.
 
     """
     there = [name for name in names if (folder / name).exists()]
@@ -43,7 +43,7 @@ def prepare_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> Pa
 
 
 def prepare_file(path: Path, suffix: str, *, overwrite: bool) -> Path:
-    """Give ``path`` with ``suffix``; refuse it where it exists or its folder is not writable."""
+    """Return ``path`` with ``suffix``; refuse it where it exists or its folder is not writable."""
     if path.suffix != suffix:
         path = path.with_name(path.name + suffix)
     prepare_folder(path.parent, [path.name], overwrite=overwrite)

@@ -35,7 +35,7 @@ class KeptPredictor:
         self._predictor: Predictor | None = None
 
     def open(self, job: Job) -> Predictor:
-        """Give the predictor, knowing nothing of the movies before."""
+        """Return the predictor, knowing nothing of the movies before."""
         from napari_unet.engine.prediction.predictor import open_predictor
 
         if self._predictor is None:
@@ -45,7 +45,7 @@ class KeptPredictor:
         return self._predictor
 
     def close(self) -> None:
-        """Give back the memory of the device."""
+        """Release the memory of the device."""
         if self._predictor is not None:
             self._predictor.close()
 

@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 class Stopped(Exception):
-    """A person pressed Ctrl-C; the text says what is kept."""
+    """A user pressed Ctrl-C; the text says what is kept."""
 
 
 class Interrupt:

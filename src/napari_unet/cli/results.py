@@ -34,7 +34,7 @@ class Job:
     frames: str | None = None
 
     def positions(self, n: int) -> tuple[int, ...]:
-        """Give the frames asked for of a movie of ``n``, in order; all where none were named."""
+        """Return the frames asked for of a movie of ``n``, in order; all where none were named."""
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
         return tuple(sorted(parse_frames(self.frames, n)) if self.frames else range(n))
@@ -59,7 +59,7 @@ class Results:
         return self.folder / (f"{self.name}_{part}" if self.name else part)
 
     def missing(self, stack: Stack, job: Job, *, overwrite: bool) -> tuple[str, ...]:
-        """Give the parts still to be written.
+        """Return the parts still to be written.
 
         Raises
         ------

@@ -131,7 +131,7 @@ def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:
 
 
 def train_settings(minutes: float | None, **options: Any) -> TrainSettings:
-    """Give settings where steps or epochs, if given, take the place of the minutes."""
+    """Return settings where steps or epochs, if given, take the place of the minutes."""
     counted = options.get("steps") or options.get("epochs")
     settings = o.build(TrainSettings(), minutes=minutes, **options)
     return settings.replace(minutes=None) if counted and minutes is None else settings

@@ -1,4 +1,4 @@
-"""An error as the one line that a person reads."""
+"""An error as the one line that a user reads."""
 
 from __future__ import annotations
 

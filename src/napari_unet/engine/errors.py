@@ -1,4 +1,4 @@
-"""The one error a person may read: what was found, what was expected, what to do."""
+"""The one error a user may read: what was found, what was expected, what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class BadInput(ValueError):
     expected
         What would have worked: ``"40, as in the movie"``.
     remedy
-        What the person can do: ``"give a folder whose file names carry frame numbers"``.
+        What the user can do: ``"give a folder whose file names carry frame numbers"``.
 
     """
 

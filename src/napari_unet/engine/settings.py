@@ -21,7 +21,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def replace(self, **changes: Any) -> Self:
-        """Give a copy with ``changes``, validated again."""
+        """Return a copy with ``changes``, validated again."""
         return type(self).model_validate({**self.model_dump(), **changes})
 
     @classmethod
@@ -101,12 +101,12 @@ class Augmentation(Settings):
 
     @classmethod
     def presets(cls) -> dict[str, Self]:
-        """Give the strengths ``none``, ``light``, ``default`` and ``strong``."""
+        """Return the strengths ``none``, ``light``, ``default`` and ``strong``."""
         return {name: cls(**changes) for name, changes in _STRENGTHS.items()}
 
     @classmethod
     def preset(cls, name: Literal["none", "light", "default", "strong"]) -> Self:
-        """Give one of the `presets`."""
+        """Return one of the `presets`."""
         return cls.presets()[name]
 
 

@@ -31,7 +31,7 @@ _SUFFIXES = (".tif", ".tiff")
 def get_reader(
     path: str | list[str],
 ) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
-    """Give the reader for a TIFF or a folder of TIFFs; None for anything else."""
+    """Return the reader for a TIFF or a folder of TIFFs; None for anything else."""
     if not isinstance(path, str):
         return None
     place = Path(path)
@@ -119,7 +119,7 @@ def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name:
 
 
 def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, Provenance | None]:
-    """Give the movie that labels belong to: the viewer's own, else what the layer itself says."""
+    """Return the movie that labels belong to: the viewer's own, else what the layer itself says."""
     from napari_unet.engine.stack.stack import Stack
 
     shape = tuple(int(n) for n in data.shape)
@@ -145,6 +145,6 @@ def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, 
 
 
 def _as_layer(attributes: dict[str, Any], n_axes: int) -> Any:
-    """Give a layer's place as `layers.scale_of` reads it of a layer."""
+    """Return a layer's place as `layers.scale_of` reads it of a layer."""
     said = {"axis_labels": (), "scale": (1.0,) * n_axes, "units": (), "metadata": {}}
     return SimpleNamespace(**{key: attributes.get(key, value) for key, value in said.items()})

@@ -34,7 +34,7 @@ def sample_movie(
 
 
 def sample_parents(world: SampleWorld | None = None, **changes: Any) -> dict[int, int]:
-    """Give the mother's id for each id that is born by a division."""
+    """Return the mother's id for each id that is born by a division."""
     world = replace(world or SampleWorld(), **changes)
     return {n.id: n.parent for nuclei in simulate(world) for n in nuclei if n.parent}
 

@@ -71,7 +71,7 @@ class Nucleus:
 
 
 def simulate(world: SampleWorld) -> list[list[Nucleus]]:
-    """Give the nuclei of each frame."""
+    """Return the nuclei of each frame."""
     rng = np.random.default_rng([world.seed, 1])
     size = np.array(world.shape) + 2 * _MARGIN
     nuclei = _first_nuclei(rng, size, round(world.density * size.prod() / 1e4))

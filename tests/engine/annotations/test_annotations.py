@@ -1,4 +1,4 @@
-"""What a person vouches for: read from label stacks, said in words."""
+"""What a user vouches for: read from label stacks, said in words."""
 
 import numpy as np
 import pytest

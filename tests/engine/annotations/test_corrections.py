@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.annotations.corrections import Corrections
-from napari_unet.engine.annotations.edit_masks import BACKGROUND, ERASED, Change, Sheet, Sheets
+from napari_unet.engine.annotations.edit_masks import (
+    BACKGROUND,
+    ERASED,
+    Change,
+    EditMask,
+    EditMasks,
+)
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 
@@ -21,7 +27,7 @@ BOX = (slice(2, 6), slice(3, 9))
 
 def say(corrections, frame=0, label=7, box=BOX, complete=None):
     """Write one object into a box, as one step."""
-    part = Sheet.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
+    part = EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
     part.ids[:] = label
     corrections.commit([corrections.write(frame, box, part, complete)])
 
@@ -33,25 +39,25 @@ def everything(corrections):
 
 
 def test_a_sheet_packs_and_unpacks():
-    sheet = Sheet.empty((5, 7))
+    sheet = EditMask.empty((5, 7))
     sheet.ids[1, 2], sheet.flags[3, 4] = BACKGROUND, ERASED
-    again = Sheet.unpack(sheet.pack(), (5, 7))
+    again = EditMask.unpack(sheet.pack(), (5, 7))
     np.testing.assert_array_equal(again.ids, sheet.ids)
     np.testing.assert_array_equal(again.flags, sheet.flags)
     for packed in (b"nonsense", zlib.compress(b"short")):
         with pytest.raises(ValueError):
-            Sheet.unpack(packed, (5, 7))
+            EditMask.unpack(packed, (5, 7))
 
 
 def test_a_change_goes_through_its_record():
-    before, after = Sheet.empty((4, 6)), Sheet.empty((4, 6))
+    before, after = EditMask.empty((4, 6)), EditMask.empty((4, 6))
     after.ids[:] = 9
     change = Change.between(3, BOX, before, after, (False, True))
     assert Change.from_record(json.loads(json.dumps(change.to_record()))) == change
 
 
 def test_many_sheets_are_kept_small():
-    sheets = Sheets((200, 200))
+    sheets = EditMasks((200, 200))
     for frame in range(40):
         sheets.ensure(frame).ids[frame, :] = frame + 1
     assert len(sheets._dense) == 16 and sum(map(len, sheets._packed.values())) < 24 * 2000
@@ -82,13 +88,13 @@ def test_undo_and_redo_walk_the_steps():
 
 def test_changes_of_a_stroke_become_one_a_frame():
     corrections = Corrections(SHAPE)
-    part = Sheet(np.full((4, 6), 5, np.uint16), np.zeros((4, 6), np.uint8))
+    part = EditMask(np.full((4, 6), 5, np.uint16), np.zeros((4, 6), np.uint8))
     shifted = (slice(5, 9), slice(1, 7))
     corrections.commit(corrections.write(t, box, part) for t in (0, 1) for box in (BOX, shifted))
     (first, second) = corrections.undo()
     assert first.box == (slice(2, 9), slice(1, 9)) and second.frame == 1
     assert everything(corrections)[0] == {}
-    corrections.commit([corrections.write(0, BOX, Sheet.empty((4, 6)))])
+    corrections.commit([corrections.write(0, BOX, EditMask.empty((4, 6)))])
     assert corrections.next_undo() == ()  # nothing changed: no step
 
 
@@ -201,9 +207,9 @@ def test_kill_9_loses_at_most_the_step_in_hand(tmp_path):
         import numpy as np
         from napari_unet.engine.annotations.corrections import Corrections
         from napari_unet.engine.files.journal import Journal
-        from napari_unet.engine.annotations.edit_masks import Sheet
+        from napari_unet.engine.annotations.edit_masks import EditMask
         corrections = Corrections({SHAPE}, Journal({str(path)!r}))
-        part = Sheet(np.full((4, 6), 5, np.uint16), np.zeros((4, 6), np.uint8))
+        part = EditMask(np.full((4, 6), 5, np.uint16), np.zeros((4, 6), np.uint8))
         for frame in range(30):
             corrections.commit([corrections.write(frame, (slice(2, 6), slice(3, 9)), part)])
             print(frame, flush=True)

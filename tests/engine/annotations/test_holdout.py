@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.engine.annotations.annotations import RING, Annotations
-from napari_unet.engine.annotations.holdout import keep_aside
+from napari_unet.engine.annotations.holdout import hold_out
 from napari_unet.engine.errors import BadInput
 from tests.engine.annotations.squares import annotations, painted, stack
 
@@ -23,7 +23,7 @@ from tests.engine.annotations.squares import annotations, painted, stack
     ],
 )
 def test_how_much_is_kept_aside(n, held, words, joins):
-    split = keep_aside(annotations(n))
+    split = hold_out(annotations(n))
     assert split.validation.positions == held
     assert (split.words, split.joins) == (words, joins)
 
@@ -32,7 +32,7 @@ def test_how_much_is_kept_aside(n, held, words, joins):
 @given(st.sets(st.integers(0, 59), min_size=1, max_size=30), st.integers(0, 3))
 def test_nothing_checked_on_is_trained_on(positions, width):
     whole = annotations(60, positions).without_edge(width)
-    split = keep_aside(whole)
+    split = hold_out(whole)
     assert split.validation is not None
     for t, held in split.validation.frames.items():
         if t in split.train.frames:
@@ -48,7 +48,7 @@ def test_nothing_checked_on_is_trained_on(positions, width):
 
 
 def test_a_region_is_apart_in_space():
-    split = keep_aside(annotations(1))
+    split = hold_out(annotations(1))
     train, held = split.train.frames[0].supervised, split.validation.frames[0].supervised
     columns = np.flatnonzero(train.any(0)).max(), np.flatnonzero(held.any(0)).min()
     assert columns[1] - columns[0] > 2 * RING - 1
@@ -57,14 +57,14 @@ def test_a_region_is_apart_in_space():
 @pytest.mark.parametrize("validation", ["none", ()])
 def test_nothing_is_kept_aside_where_not_wanted(validation):
     whole = annotations(5)
-    split = keep_aside(whole, validation)
+    split = hold_out(whole, validation)
     assert split.train is whole
     assert split.validation is None
     assert not split.joins
 
 
 def test_frames_to_check_on_by_choice():
-    split = keep_aside(annotations(6), (1, 4))
+    split = hold_out(annotations(6), (1, 4))
     assert split.train.positions == (0, 2, 3, 5)
     assert (split.words, split.joins) == ("frames 1, 4", False)
 
@@ -72,7 +72,7 @@ def test_frames_to_check_on_by_choice():
 @pytest.mark.parametrize("chosen", [(9,), (0, 1, 2), (0, 9)])
 def test_frames_to_check_on_that_cannot_be(chosen):
     with pytest.raises(BadInput, match="frames to check on"):
-        keep_aside(annotations(3), chosen)
+        hold_out(annotations(3), chosen)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_frames_to_check_on_that_cannot_be(chosen):
 def test_frames_without_cells_leave_cells_to_learn_from(n, with_cells):
     frames = painted(n, (1, 2, 3, 4))
     frames[[t for t in range(n) if t not in with_cells]] = 0
-    split = keep_aside(Annotations.from_labels(stack(frames), stack(frames), range(n)))
+    split = hold_out(Annotations.from_labels(stack(frames), stack(frames), range(n)))
     assert split.train.n_objects
     if split.validation is not None:
         assert split.validation.n_objects
@@ -92,12 +92,12 @@ def test_cells_only_on_the_frames_chosen_to_check_on():
     frames[1:] = 0
     found = Annotations.from_labels(stack(frames), stack(frames), range(3))
     with pytest.raises(BadInput, match="all cells"):
-        keep_aside(found, (0,))
+        hold_out(found, (0,))
 
 
 def test_a_single_cell_is_not_parted():
     one = annotations(1, ids=(1,))
-    split = keep_aside(one)
+    split = hold_out(one)
     assert split.train is one
     assert split.validation is None
     assert "too few cells" in split.words

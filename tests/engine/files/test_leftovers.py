@@ -145,7 +145,7 @@ def test_only_ours_and_only_of_the_dead(tmp_path, monkeypatch):
         "dead": mine.name.replace(own, dead),
         "dead too": f"{mine.name}.16bit.tif".replace(own, dead),
         "elsewhere": mine.name.replace(own, dead).replace(leftovers._machine(), "ffff"),
-        "a person's": ".labels-notes.partial.tif",
+        "a user's": ".labels-notes.partial.tif",
         "with an earlier way of naming": ".labels.tif-5d0e9a21.partial.tif",
         "not hidden": mine.name.replace(own, dead)[1:],
     }

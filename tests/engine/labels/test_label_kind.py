@@ -1,4 +1,4 @@
-"""What the numbers in labels are: guessed with care, chosen by a person, refused where absurd."""
+"""What the numbers in labels are: guessed with care, chosen by a user, refused where absurd."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Models by name: bundled, a path, the person's own."""
+"""Models by name: bundled, a path, the user's own."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def shown(live, frame=0):
     return live[frame, :, :]
 
 
-# law 1: model < threshold < person, and people correct objects
+# law 1: model < threshold < user, and people correct objects
 
 
 def test_untouched_labels_are_the_machines(live):
@@ -153,7 +153,7 @@ def test_basins_are_computed_once_a_frame(live):
 
 def test_a_draft_is_for_who_takes_it_and_for_no_longer_than_it_must(live):
     asked = []
-    live.touch(1, np.array([0]), np.array([0]), 0)  # ground that is the person's
+    live.touch(1, np.array([0]), np.array([0]), 0)  # ground that is the user's
     live[2, 20:23, 20:23] = 77
     live.invalidate(2)
     live.takes_draft = lambda frame: not asked.append(frame)
@@ -168,7 +168,7 @@ def test_a_draft_is_for_who_takes_it_and_for_no_longer_than_it_must(live):
     np.testing.assert_array_equal(shown(live), exact)
     assert asked == [0, 2]
     live.invalidate(0)
-    np.testing.assert_array_equal(shown(live), exact)  # all the person's
+    np.testing.assert_array_equal(shown(live), exact)  # all the user's
     live.takes_draft = lambda frame: False
     live.invalidate(0)
     np.testing.assert_array_equal(shown(live), exact)
@@ -188,7 +188,7 @@ def test_few_frames_are_kept(monkeypatch):
     assert [live.is_prepared(t) for t in range(3)] == [False, True, True]
 
 
-# law 3: what a person touched is the supervision
+# law 3: what a user touched is the supervision
 
 
 def test_getitem_gives_copies(live):
@@ -250,7 +250,7 @@ def test_painting_over_a_correct_cell_counts(live):
     assert len(live.corrections._done) == 1
 
 
-# law 4: undo restores the person's state
+# law 4: undo restores the user's state
 
 
 def test_undo_of_a_stroke_brings_the_machine_back_as_it_is_now(live):
@@ -386,7 +386,7 @@ def test_other_shapes_are_refused(live):
 # all together
 
 
-class Person(RuleBasedStateMachine):
+class User(RuleBasedStateMachine):
     """Random strokes, undo, thresholds and models; the laws hold after each."""
 
     frames = st.integers(0, SHAPE[0] - 1)
@@ -478,8 +478,8 @@ class Person(RuleBasedStateMachine):
             assert not set(machine.tolist()) & set(self.live.corrections.ids(t).tolist())
 
 
-Person.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
-TestPerson = Person.TestCase
+User.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestPerson = User.TestCase
 
 
 def test_the_journal_brings_everything_back(tmp_path, live):

@@ -63,14 +63,14 @@ layouts = st.sampled_from(["".join(p) for n in (2, 3, 4, 5) for p in permutation
 @given(
     axes=layouts.filter(lambda a: {"Y", "X"} <= set(a)),
     compression=st.sampled_from([None, "zlib"]),
-    given_by=st.sampled_from(["file", "person", "array"]),
+    given_by=st.sampled_from(["file", "user", "array"]),
     channel=st.integers(0, 1),
     z=st.sampled_from(["max", 0, 3]),
 )
 def test_any_order_of_axes(tmp_path, axes, compression, given_by, channel, z):
     data = image(axes)
     channel, z = (channel if "C" in axes else 0), (z if "Z" in axes else "max")
-    selection = Selection(channel=channel, z=z, axes=axes if given_by == "person" else None)
+    selection = Selection(channel=channel, z=z, axes=axes if given_by == "user" else None)
     if given_by == "array":
         stack = Stack.from_array(data, selection, axes=axes)
     else:

@@ -1,4 +1,4 @@
-"""Whatever a person points at: the movie, or one plain line. Never a silently short stack."""
+"""Whatever a user points at: the movie, or one plain line. Never a silently short stack."""
 
 from __future__ import annotations
 

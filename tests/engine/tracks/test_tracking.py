@@ -99,7 +99,7 @@ def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
     frozen = {1: frozenset({2}), 2: frozenset({2})}
     linker = Linker(frozen=frozen)
     first = linker(frame(_7=(5, 5), _9=(20, 20), _4=(30, 5)), 0)
-    assert sorted(np.unique(first)) == [0, 1, 3, 4]  # 2 is a person's
+    assert sorted(np.unique(first)) == [0, 1, 3, 4]  # 2 is a user's
     second = linker(frame(_2=(5, 5), _8=(20, 20)), 1)
     assert second[5, 5] == 2
     assert second[20, 20] == first[20, 20]

@@ -54,7 +54,7 @@ ys, xs = np.nonzero(labels == first)
 layer.data_setitem((np.full(len(ys), 2), ys, xs), 0)
 y, x = np.argwhere(labels == second)[0]
 live.confirm_cell(2, int(y), int(x))
-folder = session.keeper.folder
+folder = session.autosave.folder
 until(lambda: folder.state.labels.threshold == 0.6 and folder.state.frame == 2)
 until(lambda: not folder.state.labels.split)
 np.save(sys.argv[3], np.stack([np.asarray(live[t]) for t in range(len(live))]))
@@ -238,7 +238,7 @@ def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, mod
     hand.click(dock, "segment.run_frame")
     hand.done()
     check(live)
-    folder = hand.session.keeper.folder
+    folder = hand.session.autosave.folder
     hand.qtbot.waitUntil(lambda: folder.state.model == bundled.name, timeout=5000)
     viewer.layers.clear()
     hand.session.models.choose(hand.session.models.all[-1])

@@ -18,7 +18,7 @@ def train(hand, movie):
 
 
 def paint_true_cells(layer, truth, frames):
-    """Paint the true cells of some frames as a person's brush would, cell by cell."""
+    """Paint the true cells of some frames as a user's brush would, cell by cell."""
     for t in frames:
         for label in np.unique(truth[t])[1:]:
             ys, xs = np.nonzero(truth[t] == label)

@@ -1,4 +1,4 @@
-"""The laws of LiveLabels, by a person's hand: real strokes in a real napari."""
+"""The laws of LiveLabels, by a user's hand: real strokes in a real napari."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cells:
 
 
 class Hand:
-    """A person at the canvas: presses, drags and keys, in data coordinates of the frame shown."""
+    """A user at the canvas: presses, drags and keys, in data coordinates of the frame shown."""
 
     def __init__(self, viewer, qtbot) -> None:
         self.viewer, self.qtbot = viewer, qtbot

@@ -1,4 +1,4 @@
-"""Annotations: which pixels of which frames a person vouches for.
+"""Annotations: which pixels of which frames a user vouches for.
 
 A frame counts whole only where it is complete (every cell outlined). Elsewhere painted objects
 count with a thin ring of background around them, background strokes count, and the rest is
@@ -70,15 +70,15 @@ class Annotations:
         return float(np.mean([f.supervised.mean() for f in frames])) if frames else 0.0
 
     def only(self, positions: Iterable[int]) -> Annotations:
-        """Give the annotations of some frames."""
+        """Return the annotations of some frames."""
         return self.with_frames({t: self.frames[t] for t in positions})
 
     def with_frames(self, frames: Mapping[int, FrameAnnotation]) -> Annotations:
-        """Give the same kind of annotations of the same movie on other ``frames``."""
+        """Return the same kind of annotations of the same movie on other ``frames``."""
         return replace(self, frames=frames)
 
     def without_edge(self, width: int) -> Annotations:
-        """Give the annotations without a band of ``width`` px along the image edge.
+        """Return the annotations without a band of ``width`` px along the image edge.
 
         Raises
         ------

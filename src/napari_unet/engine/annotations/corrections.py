@@ -1,6 +1,6 @@
-"""What a person changed in one movie: objects, deletions, background, complete frames.
+"""What a user changed in one movie: objects, deletions, background, complete frames.
 
-Every action is one step: boxes of the person's sheets before and after. Undo puts the person's
+Every action is one step: boxes of the user's sheets before and after. Undo puts the user's
 state back, never pixel values of the labels on screen, which may come from another threshold or
 model by then. With a journal each step is on the disk when ``commit`` returns.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_unet.engine.annotations.edit_masks import BACKGROUND, Change, Sheet, Sheets
+from napari_unet.engine.annotations.edit_masks import BACKGROUND, Change, EditMask, EditMasks
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = "napari-unet corrections 1"
 LAST_ID = 65534
-_RING = 2  # px of background vouched for around an object a person vouched for
+_RING = 2  # px of background vouched for around an object a user vouched for
 
 Step = tuple[Change, ...]
 
@@ -44,7 +44,7 @@ class Corrections:
 
     def __init__(self, shape: tuple[int, int, int], journal: Journal | None = None) -> None:
         self.shape = shape
-        self._sheets = Sheets(shape[1:])
+        self._sheets = EditMasks(shape[1:])
         self._complete: set[int] = set()
         self._reserved: set[int] = set()
         self._highest = 0
@@ -71,7 +71,7 @@ class Corrections:
         self._journal = journal
 
     def copy(self) -> Corrections:
-        """Give an independent copy that writes to no journal."""
+        """Return an independent copy that writes to no journal."""
         other = Corrections(self.shape)
         other._sheets = self._sheets.copy()
         other._complete, other._reserved = set(self._complete), set(self._reserved)
@@ -81,16 +81,16 @@ class Corrections:
 
     # What is there
 
-    def sheet(self, frame: int) -> Sheet | None:
-        """Give the person's planes of a frame, to read; None where nothing was said."""
+    def sheet(self, frame: int) -> EditMask | None:
+        """Return the user's planes of a frame, to read; None where nothing was said."""
         return self._sheets.get(frame)
 
     def frames(self) -> tuple[int, ...]:
-        """Frames a person touched or confirmed, in order."""
+        """Frames a user touched or confirmed, in order."""
         return tuple(sorted({*self._sheets.frames(), *self._complete}))
 
     def is_complete(self, frame: int) -> bool:
-        """Tell whether the person said *every cell here is outlined*."""
+        """Tell whether the user said *every cell here is outlined*."""
         return frame in self._complete
 
     @property
@@ -104,7 +104,7 @@ class Corrections:
         return frozenset(self._reserved)
 
     def ids(self, frame: int) -> NDArray[np.intp]:
-        """Ids of the objects a person vouches for on a frame, sorted."""
+        """Ids of the objects a user vouches for on a frame, sorted."""
         sheet = self._sheets.get(frame)
         if sheet is None:
             return np.empty(0, np.intp)
@@ -129,7 +129,7 @@ class Corrections:
         self._log({"reserve": given})
         return given
 
-    def write(self, frame: int, box: Box, part: Sheet, complete: bool | None = None) -> Change:
+    def write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
         """Put a part into a frame's sheet and give the change, to be committed later."""
         sheet = self._sheets.ensure(frame)
         was = frame in self._complete
@@ -183,13 +183,13 @@ class Corrections:
     def to_annotation(
         self, frame: int, shown: NDArray[np.uint16] | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-        """Give labels (Y, X), supervised pixels (Y, X) and *complete* of a frame.
+        """Return labels (Y, X), supervised pixels (Y, X) and *complete* of a frame.
 
-        Supervised are the person's objects with a thin ring of background, background strokes,
+        Supervised are the user's objects with a thin ring of background, background strokes,
         and what was erased or deleted. Where ``shown`` (the labels on screen) has an object
         nobody vouched for, the ring stays open. A complete frame is supervised everywhere.
         """
-        sheet = self._sheets.get(frame) or Sheet.empty(self.shape[1:])
+        sheet = self._sheets.get(frame) or EditMask.empty(self.shape[1:])
         labels = np.where(sheet.ids == BACKGROUND, 0, sheet.ids).astype(np.int32)
         if frame in self._complete:
             return labels, np.ones(labels.shape, bool), True

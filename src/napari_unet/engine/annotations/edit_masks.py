@@ -1,7 +1,7 @@
-"""What a person says about each pixel of a frame, and how that changes.
+"""What a user says about each pixel of a frame, and how that changes.
 
-A sheet has two planes: ``ids`` (uint16; an object a person vouches for, 65535 the background
-brush, 0 nothing said) and ``flags`` (uint8; ERASED: the person says no object is here, CLAIMED:
+A sheet has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
+brush, 0 nothing said) and ``flags`` (uint8; ERASED: the user says no object is here, CLAIMED:
 ground of an object that was touched, closed to the machine).
 """
 
@@ -27,22 +27,22 @@ _DENSE = 16  # sheets kept unpacked; the others are a hundred times smaller
 
 
 @dataclass
-class Sheet:
-    """The person's planes of one frame: ``ids`` (Y, X) uint16, ``flags`` (Y, X) uint8."""
+class EditMask:
+    """The user's planes of one frame: ``ids`` (Y, X) uint16, ``flags`` (Y, X) uint8."""
 
     ids: NDArray[np.uint16]
     flags: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> Sheet:
+    def empty(cls, shape: tuple[int, int]) -> EditMask:
         """Make a sheet on which nothing is said."""
         return cls(np.zeros(shape, np.uint16), np.zeros(shape, np.uint8))
 
-    def cut(self, box: Box) -> Sheet:
-        """Give a copy of a box of both planes."""
-        return Sheet(self.ids[box].copy(), self.flags[box].copy())
+    def cut(self, box: Box) -> EditMask:
+        """Return a copy of a box of both planes."""
+        return EditMask(self.ids[box].copy(), self.flags[box].copy())
 
-    def paste(self, box: Box, part: Sheet) -> None:
+    def paste(self, box: Box, part: EditMask) -> None:
         """Write a part into a box of both planes."""
         self.ids[box] = part.ids
         self.flags[box] = part.flags
@@ -52,7 +52,7 @@ class Sheet:
         return (self.ids[box] > 0) | (self.flags[box] > 0)
 
     def said(self) -> NDArray[np.bool_]:
-        """Pixels whose label is the person's: an object, background, or erased."""
+        """Pixels whose label is the user's: an object, background, or erased."""
         return (self.ids > 0) | ((self.flags & ERASED) > 0)
 
     def pack(self) -> bytes:
@@ -60,7 +60,7 @@ class Sheet:
         return zlib.compress(self.ids.astype("<u2").tobytes() + self.flags.tobytes(), 1)
 
     @classmethod
-    def unpack(cls, packed: bytes, shape: tuple[int, int]) -> Sheet:
+    def unpack(cls, packed: bytes, shape: tuple[int, int]) -> EditMask:
         """Undo ``pack``; ValueError where the bytes are not planes of this shape."""
         try:
             raw = zlib.decompress(packed)
@@ -85,7 +85,7 @@ class Change:
 
     @classmethod
     def between(
-        cls, frame: int, box: Box, before: Sheet, after: Sheet, complete: tuple[bool, bool]
+        cls, frame: int, box: Box, before: EditMask, after: EditMask, complete: tuple[bool, bool]
     ) -> Change:
         """Note the change from one state of a box to another."""
         return cls(frame, box, before.pack(), after.pack(), complete)
@@ -95,12 +95,12 @@ class Change:
         """Height and width of the box."""
         return self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
 
-    def part(self, *, after: bool) -> Sheet:
-        """Give the box as it was before, or after."""
-        return Sheet.unpack(self.after if after else self.before, self.shape)
+    def part(self, *, after: bool) -> EditMask:
+        """Return the box as it was before, or after."""
+        return EditMask.unpack(self.after if after else self.before, self.shape)
 
     def to_record(self) -> dict[str, Any]:
-        """Give plain values for a line of the journal."""
+        """Return plain values for a line of the journal."""
         rows, columns = self.box
         return {
             "frame": self.frame,
@@ -119,17 +119,17 @@ class Change:
         return cls(int(record["frame"]), (slice(y0, y1), slice(x0, x1)), before, after, (was, now))
 
 
-class Sheets:
+class EditMasks:
     """Sheets of a movie by frame: few in full, the others packed. Not thread-safe by itself."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
-        self._dense: OrderedDict[int, Sheet] = OrderedDict()
+        self._dense: OrderedDict[int, EditMask] = OrderedDict()
         self._packed: dict[int, bytes] = {}
 
-    def copy(self) -> Sheets:
-        """Give an independent copy, packed."""
-        other = Sheets(self._shape)
+    def copy(self) -> EditMasks:
+        """Return an independent copy, packed."""
+        other = EditMasks(self._shape)
         dense = {frame: sheet.pack() for frame, sheet in self._dense.items()}
         other._packed = {**self._packed, **dense}
         return other
@@ -138,8 +138,8 @@ class Sheets:
         """Frames that have a sheet, in order."""
         return tuple(sorted({*self._dense, *self._packed}))
 
-    def get(self, frame: int) -> Sheet | None:
-        """Give the sheet of a frame, to read; None where nothing was ever said."""
+    def get(self, frame: int) -> EditMask | None:
+        """Return the sheet of a frame, to read; None where nothing was ever said."""
         if frame in self._dense:
             self._dense.move_to_end(frame)
             return self._dense[frame]
@@ -147,12 +147,14 @@ class Sheets:
             return self.ensure(frame)
         return None
 
-    def ensure(self, frame: int) -> Sheet:
-        """Give the sheet of a frame, to write."""
+    def ensure(self, frame: int) -> EditMask:
+        """Return the sheet of a frame, to write."""
         if frame not in self._dense:
             packed = self._packed.pop(frame, None)
             sheet = (
-                Sheet.empty(self._shape) if packed is None else Sheet.unpack(packed, self._shape)
+                EditMask.empty(self._shape)
+                if packed is None
+                else EditMask.unpack(packed, self._shape)
             )
             self._dense[frame] = sheet
             while len(self._dense) > _DENSE:

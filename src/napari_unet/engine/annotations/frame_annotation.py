@@ -1,4 +1,4 @@
-"""What a person vouches for of one frame: its labels, and which of its pixels count."""
+"""What a user vouches for of one frame: its labels, and which of its pixels count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FrameAnnotation:
     complete: bool
 
     def within(self, region: NDArray[np.bool_]) -> FrameAnnotation:
-        """Give the annotation restricted to ``region (Y, X)``."""
+        """Return the annotation restricted to ``region (Y, X)``."""
         return FrameAnnotation(self.labels, self.supervised & region, self.complete)
 
 

@@ -19,7 +19,7 @@ _BLOCK_FROM = 8  # frames from which whole blocks are held out
 
 
 @dataclass(frozen=True)
-class Aside:
+class HoldOut:
     """Which frames are kept aside, or which end of one; it holds for strokes to come, too.
 
     ``cut`` is an axis and a pixel along it: what lies beyond is kept aside, what lies before is
@@ -41,7 +41,7 @@ class Aside:
         return Split(self.learned(annotations), validation, self)
 
     def learned(self, annotations: Annotations) -> Annotations:
-        """Give what may be learned from while the rest is kept aside."""
+        """Return what may be learned from while the rest is kept aside."""
         if not self.frames:
             return annotations
         low, high = self.gap or (1, 0)
@@ -70,7 +70,7 @@ class Split:
 
     train: Annotations
     validation: Annotations | None
-    aside: Aside
+    aside: HoldOut
 
     @property
     def words(self) -> str:
@@ -88,7 +88,7 @@ class Split:
         return bool(self.train.n_objects and self.validation and self.validation.n_objects)
 
 
-def keep_aside(
+def hold_out(
     annotations: Annotations, validation: Literal["auto", "none"] | tuple[int, ...] = "auto"
 ) -> Split:
     """Keep part aside for checking.
@@ -104,7 +104,7 @@ def keep_aside(
     """
     positions = annotations.positions
     if validation in ("none", ()) or not positions:
-        return Aside("nothing kept aside").part(annotations)
+        return HoldOut("nothing kept aside").part(annotations)
     if isinstance(validation, tuple):
         return _chosen(annotations, validation)
     if len(positions) > 1:
@@ -123,7 +123,7 @@ def _chosen(annotations: Annotations, held: tuple[int, ...]) -> Split:
             f"some, but not all, of the annotated frames {', '.join(map(str, positions))}",
             "choose other frames to check on",
         )
-    split = Aside(_in_words(held), held).part(annotations)
+    split = HoldOut(_in_words(held), held).part(annotations)
     if not split.train.n_objects:
         raise BadInput(
             f"all cells are on the frames to check on: {', '.join(map(str, held))}",
@@ -133,18 +133,18 @@ def _chosen(annotations: Annotations, held: tuple[int, ...]) -> Split:
     return split
 
 
-def _one(positions: tuple[int, ...]) -> Aside:
+def _one(positions: tuple[int, ...]) -> HoldOut:
     held = positions[len(positions) // 2]
-    return Aside(f"frame {held}", (held,), joins=True)
+    return HoldOut(f"frame {held}", (held,), joins=True)
 
 
-def _block(positions: tuple[int, ...]) -> Aside:
+def _block(positions: tuple[int, ...]) -> HoldOut:
     size = max(2, round(len(positions) / 6))
     start = (len(positions) - size) // 2
     gap = 1 if len(positions) < 16 else 2
     around = positions[start - gap], positions[start + size + gap - 1]
     held = positions[start : start + size]
-    return Aside(_in_words(held), held, gap=around)
+    return HoldOut(_in_words(held), held, gap=around)
 
 
 def _region(annotations: Annotations) -> Split:
@@ -156,11 +156,11 @@ def _region(annotations: Annotations) -> Split:
     length = painted.shape[along]
     cells = np.cumsum(painted.sum(axis=1 - along)) / max(1, painted.sum())
     cut = int(np.clip(np.searchsorted(cells, 0.75), length // 2, length * 7 // 8))
-    split = Aside(f"a quarter of frame {t}", (t,), cut=(along, cut), joins=True).part(annotations)
+    split = HoldOut(f"a quarter of frame {t}", (t,), cut=(along, cut), joins=True).part(annotations)
     near, held = split.train.only([t]), split.validation
     if near.n_objects and held and held.n_objects:
         return split
-    return Aside("nothing kept aside: too few cells").part(annotations)
+    return HoldOut("nothing kept aside: too few cells").part(annotations)
 
 
 def _stripe(frame: FrameAnnotation, axis: int, along: slice) -> NDArray[np.bool_]:

@@ -33,7 +33,7 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def atomic_path(final: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``final``; it becomes ``final`` when the block ends.
+    """Return a temporary path in the folder of ``final``; it becomes ``final`` when the block ends.
 
     After an error or a kill, an earlier ``final`` is untouched. The temporary file exists when
     the block starts (so that a folder without write permission is refused before the work) and
@@ -65,7 +65,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]:
-    """Give a temporary folder beside ``final``; it becomes ``final`` when the block ends.
+    """Return a temporary folder beside ``final``; it becomes ``final`` when the block ends.
 
     A ``final`` that holds something already raises ``BadInput``, unless it is to be replaced:
     then the two change places in one step, or, where the system knows no such step, in two, from
@@ -219,7 +219,7 @@ _OURS = re.compile(r"\..*-([0-9a-f]{4})p([0-9a-f]+)-[0-9a-f]{8}\.(partial|old)(\
 
 
 def temporary_path(final: Path, word: str = "partial") -> Path:
-    """Give a hidden name beside ``final``, with the suffix that writers look at."""
+    """Return a hidden name beside ``final``, with the suffix that writers look at."""
     suffixes = final.suffixes[-2:]
     keep = "".join(suffixes if suffixes[:-1] == [".ome"] else suffixes[-1:])
     process = f"{_machine()}p{os.getpid():x}"

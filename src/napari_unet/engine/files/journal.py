@@ -2,7 +2,7 @@
 
 Each line is a CRC-32 and a JSON object. A line that was being written when the process died is
 cut off at the next opening; a damaged line before others is left out and said. A file that another
-program wrote to meanwhile is not written to: two persons' cells would get the same ids.
+program wrote to meanwhile is not written to: two users' cells would get the same ids.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Journal:
 
 
 def _checked(line: bytes) -> dict[str, Any] | None:
-    """Give the record of a line, or None where it is not what was written."""
+    """Return the record of a line, or None where it is not what was written."""
     checksum, _, text = line.partition(b" ")
     try:
         if int(checksum, 16) != zlib.crc32(text):

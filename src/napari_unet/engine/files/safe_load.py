@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 
 def read_plain(path: Path) -> Any:
-    """Give the tensors, numbers, strings and containers of ``path``, on the CPU.
+    """Return the tensors, numbers, strings and containers of ``path``, on the CPU.
 
     Raises
     ------

@@ -211,7 +211,7 @@ class Export:
         return path
 
     def links(self) -> Links:
-        """Give the links of its labels, found as far as they are asked for."""
+        """Return the links of its labels, found as far as they are asked for."""
         from napari_unet.engine.export.tracks.links import Links
 
         return Links(self.labels, self._shape, self.positions, self.meaning, self.frozen)
@@ -234,7 +234,7 @@ class Export:
         return _Linked(links, len(self.labels)), links.rows()
 
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
-        """Give rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
+        """Return rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
         self._check_cells()
         linker = yield from self._find_linker()
         for t, frame in zip(self.positions, self._frames(), strict=True):
@@ -260,7 +260,7 @@ class Export:
         return (check_frame(self.labels[t], self._shape) for t in self.positions)
 
     def _find_linker(self) -> Generator[int, None, Linker]:
-        """Give a fresh linker; LapTrack looks at all frames before the first is renumbered."""
+        """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""
         from napari_unet.engine.tracks.tracking import Linker
 
         if self.linked:

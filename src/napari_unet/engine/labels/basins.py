@@ -102,7 +102,7 @@ class Basins:
 
 
 def basins_key(settings: LabelSettings) -> tuple[object, ...]:
-    """Give the part of the settings that basins depend on; the rest is settled per tick."""
+    """Return the part of the settings that basins depend on; the rest is settled per tick."""
     return settings.split, settings.split_strength if settings.split else None, settings.fill_holes
 
 
@@ -149,7 +149,7 @@ def _filled(
 
 
 def _closed(ids: NDArray[np.int32], gaps: NDArray[np.int32], n: int) -> NDArray[np.int32]:
-    """Give each gap that one basin alone encloses, away from the image edge, to that basin."""
+    """Return each gap that one basin alone encloses, away from the image edge, to that basin."""
     least = np.full(n + 1, np.iinfo(np.int32).max)
     most = np.zeros(n + 1, dtype=np.int32)
     for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):

@@ -30,7 +30,7 @@ def classes_of(outputs: Sequence[str]) -> tuple[int, ...]:
 
 
 def class_number(name: str) -> int:
-    """Give the number of the class that an output tells."""
+    """Return the number of the class that an output tells."""
     return int(name.removeprefix(_PREFIX))
 
 

@@ -61,7 +61,7 @@ def classes_in_words(scores: Scores) -> str:
 
 
 def class_pieces(labels: NDArray[Any], classes: Iterable[int]) -> NDArray[np.int32]:
-    """Give each connected piece of each class an id of its own, ``(Y, X)``."""
+    """Return each connected piece of each class an id of its own, ``(Y, X)``."""
     ids = np.zeros(labels.shape, np.int32)
     last = 0
     for number in classes:

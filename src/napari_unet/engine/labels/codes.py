@@ -36,7 +36,7 @@ def decode(code: ArrayLike) -> NDArray[np.float32]:
 
 
 def threshold_code(threshold: float) -> int:
-    """Give the smallest code whose probability is above ``threshold``; 256 where none is.
+    """Return the smallest code whose probability is above ``threshold``; 256 where none is.
 
     ``code >= threshold_code(t)`` is the mask ``probability > t`` without decoding a pixel.
     """

@@ -51,7 +51,7 @@ def label_frame(
 
 
 def paint_ids(basins: Basins, ids: NDArray[np.uint16], code: int) -> NDArray[np.uint16]:
-    """Give each pixel at or above level ``code`` the id of its basin, ``ids`` (n + 1,)."""
+    """Return each pixel at or above level ``code`` the id of its basin, ``ids`` (n + 1,)."""
     if code > 255:
         return np.zeros(basins.ids.shape, dtype=np.uint16)
     labels = np.take(ids, basins.ids, mode="clip")

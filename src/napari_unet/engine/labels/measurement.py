@@ -24,7 +24,7 @@ def measure_frame(
     pixel_size: float | None = None,
     settings: TableSettings | None = None,
 ) -> Columns:
-    """Give one entry for each object of ``labels`` (Y, X), by column name.
+    """Return one entry for each object of ``labels`` (Y, X), by column name.
 
     ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
     ``pixel_size`` (µm) is known (else NaN). An object without free pixels around it has no local
@@ -115,7 +115,7 @@ def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> C
 def _surroundings(
     dense: NDArray[np.int32], n: int, settings: TableSettings, pixel_size: float | None
 ) -> tuple[_Groups, _Groups | None]:
-    """Give the local background and the ring: free pixels, each belonging to its nearest object."""
+    """Return local background and ring: free pixels, each belonging to its nearest object."""
     if n == 0:
         return _Groups(dense.ravel(), 0), None if settings.ring is None else _Groups(
             dense.ravel(), 0

@@ -47,7 +47,7 @@ def whole_numbers(labels: Stack, position: int) -> NDArray[np.int32]:
 
 
 def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give each piece of a mask ``(Y, X)`` an id; 65535 stays."""
+    """Return each piece of a mask ``(Y, X)`` an id; 65535 stays."""
     background = ids == BACKGROUND_ID
     found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
     found = np.asarray(found, np.int32)
@@ -56,7 +56,7 @@ def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def renumbered(ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give small ids in place of huge ones: memory is spent by id, and float32 holds 24 bits."""
+    """Return small ids in place of huge ones: memory is spent by id, and float32 holds 24 bits."""
     if not ids.size or ids.max() <= BACKGROUND_ID:
         return ids
     values, where = np.unique(ids, return_inverse=True)

@@ -53,7 +53,7 @@ def keep_pieces(
 
 
 def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Give the pixels of each region that touch another region, the ground or the image edge."""
+    """Return the pixels of each region that touch another region, the ground or the image edge."""
     rim = np.zeros(regions.shape, dtype=bool)
     rim[0] = rim[-1] = rim[:, 0] = rim[:, -1] = True
     for a, b in (
@@ -105,7 +105,7 @@ def _dilate(
 
 
 def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Give the box around the pixels of a mask (Y, X), None where there is none."""
+    """Return the box around the pixels of a mask (Y, X), None where there is none."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size == 0:
         return None

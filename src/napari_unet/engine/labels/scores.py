@@ -1,4 +1,4 @@
-"""How well labels agree with a truth: per frame, pooled, and in words a person uses.
+"""How well labels agree with a truth: per frame, pooled, and in words a user uses.
 
 Everything follows from one table of overlaps between the objects of two label images; no
 object is looked at by itself, so a frame costs a few passes over its pixels.
@@ -193,7 +193,7 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
 def _object_counts(
     rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints
 ) -> dict[str, Any]:
-    """Give what follows from the overlaps: one entry for each (truth, prediction) that touch."""
+    """Return what follows from the overlaps: one entry for each (truth, prediction) that touch."""
     n_t, n_p = len(t_areas), len(p_areas)
     jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
     held = 2 * overlap > t_areas[rows]  # most of the cell lies in the prediction

@@ -42,7 +42,7 @@ def scale_of(model: Model, settings: PredictSettings) -> float:
 
 
 def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
-    """Give label settings with sizes for frames resized by ``now`` instead of ``before``."""
+    """Return label settings with sizes for frames resized by ``now`` instead of ``before``."""
     area = (before / now) ** 2
     largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
     return labels.replace(min_size=round(labels.min_size * area), max_size=largest)

@@ -52,14 +52,14 @@ def has_cpu_bf16() -> bool:
 
 
 def device_name(device: torch.device) -> str:
-    """Give the words for a device: its maker's for a graphics card, else ``"the CPU"``."""
+    """Return the words for a device: its maker's for a graphics card, else ``"the CPU"``."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return {"cpu": "the CPU", "mps": "the Apple GPU"}.get(device.type, device.type)
 
 
 def choose_device(wanted: Device) -> torch.device:
-    """Give the torch device for a setting; ``auto`` is CUDA, then MPS, then the CPU."""
+    """Return the torch device for a setting; ``auto`` is CUDA, then MPS, then the CPU."""
     usable = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

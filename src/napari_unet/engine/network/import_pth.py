@@ -60,7 +60,7 @@ class _Layer:
 
 
 def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
-    """Give configuration and tensors for :class:`UNet` from a ``.pth`` file.
+    """Return configuration and tensors for :class:`UNet` from a ``.pth`` file.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
 
 
 def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
-    """Give configuration and renamed tensors of a plain U-Net's ``state``."""
+    """Return configuration and renamed tensors of a plain U-Net's ``state``."""
     layers = _layers(state)
     *body, head = _with_head_last(layers)
     ups = [layer for layer in body if layer.transposed]
@@ -187,7 +187,7 @@ def _double_convolutions(plain: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
 def _place(
     blocks: list[tuple[_Layer, _Layer]], filters: tuple[int, ...]
 ) -> tuple[list[tuple[_Layer, _Layer]], list[tuple[_Layer, _Layer]]]:
-    """Give encoder and decoder blocks by level, found by their channels; names do not matter."""
+    """Return encoder and decoder blocks by level, found by their channels; names do not matter."""
     rest = list(blocks)
 
     def take(level: int, inputs: int | None, order: int = 1) -> tuple[_Layer, _Layer]:
@@ -232,7 +232,7 @@ def _named(
     rise: list[_Layer],
     head: _Layer,
 ) -> dict[str, Tensor]:
-    """Give the tensors under the names of :class:`UNet`."""
+    """Return the tensors under the names of :class:`UNet`."""
     step = 3 if config.norm else 2
     tensors: dict[str, Tensor] = {}
 

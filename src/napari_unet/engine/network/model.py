@@ -75,7 +75,7 @@ class Model:
         return float(value) if value else None
 
     def renamed(self, name: str) -> Model:
-        """Give the same model under another name."""
+        """Return the same model under another name."""
         return replace(self, name=name)
 
     def save(self, path: Path | str) -> Path:

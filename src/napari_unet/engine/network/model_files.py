@@ -1,4 +1,4 @@
-"""Models that have a name: those that come with the package, and the person's own."""
+"""Models that have a name: those that come with the package, and the user's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIX = ".safetensors"
 
 
 def library() -> Path:
-    """Give the folder in which a person's own models are kept."""
+    """Return the folder in which a user's own models are kept."""
     return user_data_path("napari-unet", appauthor=False) / "models"
 
 
@@ -23,12 +23,12 @@ def bundled_models() -> dict[str, Path]:
 
 
 def own_models() -> dict[str, Path]:
-    """Models that the person has kept, by name."""
+    """Models that the user has kept, by name."""
     return _models_in(library())
 
 
 def find_model(source: Path | str) -> Path:
-    """Give the file of a bundled model, of a file's path, or of the person's own model.
+    """Return the file of a bundled model, of a file's path, or of the user's own model.
 
     Raises
     ------

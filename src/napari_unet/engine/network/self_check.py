@@ -1,7 +1,7 @@
 """Self-check: a small synthetic frame that travels with a model, and the labels it gives.
 
 A program or library that silently changes results is caught when the model is opened. The
-frame is made, not taken from a movie: no image of a person leaves without consent.
+frame is made, not taken from a movie: no image of anybody leaves without consent.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class UNetConfig(Settings):
 
     @property
     def halo(self) -> int:
-        """Give the radius in pixels beyond which a pixel cannot influence another.
+        """Return the radius in pixels beyond which a pixel cannot influence another.
 
         Two 3x3 convolutions a level, once down and once up, and a 2x2 up-convolution.
         """
@@ -117,7 +117,7 @@ class UNet(nn.Module):
         self.apply(_initialise)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Give the logits of ``frames``."""
+        """Return the logits of ``frames``."""
         padded, crop = pad_to_multiple(frames, self.config.multiple)
         logits = self._levels(padded)[:, :, *crop]
         return _class_logits(logits) if self.config.softmax else logits
@@ -171,7 +171,7 @@ def _class_logits(raw: Tensor) -> Tensor:
 
 
 def fold(network: UNet) -> UNet:
-    """Give a copy in eval mode without batch normalisation; the same logits, fewer passes."""
+    """Return a copy in eval mode without batch normalisation; the same logits, fewer passes."""
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for blocks in (folded.down, folded.up):
         for index, block in enumerate(blocks):
@@ -190,7 +190,7 @@ def _fold_pairs(layers: Iterable[nn.Module]) -> list[nn.Module]:
 
 
 def network_codes(network: UNet, image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Give probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
+    """Return probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
     device = next(network.parameters()).device
     with torch.inference_mode():
         frame = torch.from_numpy(image)[None].to(device)

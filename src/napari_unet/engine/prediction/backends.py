@@ -38,23 +38,23 @@ class Backend(Protocol):
     precision: Precision
 
     def logits(self, frames: Tensor) -> Tensor:
-        """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X) on the device.
+        """Return float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X) on the device.
 
         Y and X are multiples of the network's stride.
         """
         ...
 
     def at(self, precision: Precision, samples: Sequence[Tensor]) -> Backend:
-        """Give the same network at another precision, calibrated on samples (N, C, Y, X)."""
+        """Return the same network at another precision, calibrated on samples (N, C, Y, X)."""
         ...
 
     def release(self) -> None:
-        """Give back memory that is only kept for speed."""
+        """Return back memory that is only kept for speed."""
         ...
 
 
 def open_backend(network: UNet, settings: PredictSettings) -> Backend:
-    """Give the fp32 backend for these settings; `at` makes the others of it.
+    """Return the fp32 backend for these settings; `at` makes the others of it.
 
     Raises
     ------

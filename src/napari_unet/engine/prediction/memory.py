@@ -21,7 +21,7 @@ class Plan:
     tile: int | None = None
 
     def smaller(self, edge: int) -> Plan | None:
-        """Give the next plan, with less memory for frames of this edge; None after the last."""
+        """Return the next plan, with less memory for frames of this edge; None after the last."""
         if self.batch > 1:
             return replace(self, batch=self.batch // 2)
         largest = 1 << (max(edge, 2 * SMALLEST_TILE) - 1).bit_length() - 1

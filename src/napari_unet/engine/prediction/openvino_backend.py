@@ -42,12 +42,12 @@ class OpenVinoBackend:
         return cls(_convert(network), "fp32", threads)
 
     def at(self, precision: Precision, samples: Sequence[Tensor]) -> OpenVinoBackend:
-        """Give the same network at another precision; int8 is calibrated on the samples."""
+        """Return the same network at another precision; int8 is calibrated on the samples."""
         model = _quantise(self._model, samples) if precision == "int8" else self._model
         return OpenVinoBackend(model, precision, self._threads)
 
     def logits(self, frames: Tensor) -> Tensor:
-        """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X)."""
+        """Return float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X)."""
         request = self._request(tuple(frames.shape))
         result = request.infer([frames.numpy(force=True)], share_inputs=True, share_outputs=True)
         return torch.from_numpy(result[0].copy())
@@ -74,7 +74,7 @@ class OpenVinoBackend:
 
 @cache
 def _core() -> Any:
-    """Give the one core of this process; it is never let go.
+    """Return the one core of this process; it is never let go.
 
     Each core's CPU plugin puts up a stack of its own for signals and, when it goes, the one from
     before: of several cores that may be freed memory, and then Ctrl-C is a segmentation fault.

@@ -69,7 +69,7 @@ def open_predictor(
 class Predictor:
     """``predictor(frame)`` gives the codes ``(len(outputs), Y, X)`` of a raw frame.
 
-    From any thread. ``device`` says what computes, ``notice`` what a person should know about it.
+    From any thread. ``device`` says what computes, ``notice`` what a user should know about it.
     """
 
     def __init__(self, model: Model, settings: PredictSettings, stack: Stack | None = None) -> None:
@@ -179,7 +179,7 @@ class Predictor:
         return codes
 
     def close(self) -> None:
-        """Give back the memory of the device."""
+        """Release the memory of the device."""
         with self._lock:
             for backend in (self._backend, self._exact, self._faster):
                 if backend is not None:

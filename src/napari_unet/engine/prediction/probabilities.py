@@ -211,6 +211,6 @@ def _four(shape: Any) -> Shape:
 
 
 def _plain(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the key as it comes back from the file: tuples are lists there."""
+    """Return the key as it comes back from the file: tuples are lists there."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(key)))
     return plain

@@ -50,7 +50,7 @@ class TorchBackend:
             torch.backends.cudnn.benchmark = True
 
     def logits(self, frames: Tensor) -> Tensor:
-        """Give float32 logits ``(N, K, Y, X)`` of float32 ``frames`` (N, C, Y, X) on the device."""
+        """Return float32 logits ``(N, K, Y, X)`` of float32 frames (N, C, Y, X) on the device."""
         if self.device.type == "cpu":
             use_threads(self._threads)
         with torch.inference_mode():
@@ -58,11 +58,11 @@ class TorchBackend:
             return logits.float()
 
     def at(self, precision: Precision, samples: Sequence[Tensor]) -> TorchBackend:
-        """Give the same network at another precision."""
+        """Return the same network at another precision."""
         return TorchBackend(self._original, self.device, precision, self._threads)
 
     def release(self) -> None:
-        """Give cached memory back to the device."""
+        """Return cached memory back to the device."""
         if self._graphed is not None:
             self._graphed.forget()
             torch.cuda.empty_cache()
@@ -86,7 +86,7 @@ class GraphedNetwork:
         self._works = True
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Give the logits of ``frames``; the tensor is the caller's."""
+        """Return the logits of ``frames``; the tensor is the caller's."""
         shape = frames.shape
         if shape not in self._recorded:
             self._seen[shape] += 1

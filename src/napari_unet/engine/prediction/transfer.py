@@ -35,7 +35,7 @@ class Transfer(Protocol):
         ...
 
     def upload(self, staged: Sequence[Staged], normaliser: Normaliser) -> Tensor:
-        """Give the normalised frames (N, C, Y, X), float32 on the device."""
+        """Return the normalised frames (N, C, Y, X), float32 on the device."""
         ...
 
     def download(self, codes: Tensor) -> Callable[[], NDArray[np.uint8]]:
@@ -116,7 +116,7 @@ class CudaTransfer:
 
 
 def transfer_to(device: torch.device) -> Transfer:
-    """Give the way to a device."""
+    """Return the way to a device."""
     return CudaTransfer(device) if device.type == "cuda" else PlainTransfer(device)
 
 

@@ -16,7 +16,7 @@ from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.labels import basins_key
 from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels, draft_labels, seen
 from napari_unet.engine.session.live_array import LiveArray
-from napari_unet.engine.session.predicted_objects import Machine
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class DerivedLabels(LiveArray):
 
     Basins of the frames used last are kept, so that a moved threshold costs a comparison. Safe to
     read from several threads. ``on_change`` hears of frames to draw again (None: all of them),
-    ``on_notice`` of lines for the person. ``takes_draft`` is asked, where a watershed is due,
+    ``on_notice`` of lines for the user. ``takes_draft`` is asked, where a watershed is due,
     whether the reader of a frame rather has a draft at once; it draws again later.
     """
 
@@ -81,7 +81,7 @@ class DerivedLabels(LiveArray):
             self._news(self.on_change, None)
 
     def notify(self, notice: str) -> None:
-        """Say something to the person, through ``on_notice``."""
+        """Say something to the user, through ``on_notice``."""
         for listener in tuple(self.on_notice):
             listener(notice)
 
@@ -112,7 +112,7 @@ class DerivedLabels(LiveArray):
         return classes_of(getattr(self._probabilities, "outputs", ()))
 
     def machine(self, frame: int) -> NDArray[np.uint16]:
-        """Give the machine's objects of a frame (Y, X), without those a person took."""
+        """Return the machine's objects of a frame (Y, X), without those a user took."""
         view = self._frame(frame)
         with self._lock:
             return view.machine_labels(self._settings)
@@ -130,11 +130,11 @@ class DerivedLabels(LiveArray):
             hidden = sheet.said() if sheet else np.zeros(self.shape[1:], bool)
             if not isinstance(basins, Basins):  # not predicted, or classes: the machine has none
                 return np.full(256, by_hand, np.int64)
-            machine = Machine(basins, sheet, complete)
+            machine = PredictedObjects(basins, sheet, complete)
         return machine.count_curve(self._settings, hidden) + by_hand
 
     def _frame(self, frame: int) -> FrameLabels:
-        """Give what is derived for a frame; a missing watershed runs outside the lock."""
+        """Return what is derived for a frame; a missing watershed runs outside the lock."""
         while True:
             with self._lock:
                 view = self._cache.get(frame, self.corrections)

@@ -13,12 +13,12 @@ from napari_unet.engine.labels.basins import MAX_OBJECTS
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.labels import Basins, frame_basins, object_codes
-from napari_unet.engine.session.predicted_classes import ClassCodes, ClassMachine
-from napari_unet.engine.session.predicted_objects import Machine
+from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedClasses
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
-    from napari_unet.engine.annotations.edit_masks import Change, Sheet
+    from napari_unet.engine.annotations.edit_masks import Change, EditMask
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.array_keys import Box
 
@@ -29,10 +29,13 @@ _BYTES_A_PIXEL = 4 + 1 + 2
 
 
 class FrameLabels:
-    """The labels of one frame: the machine's objects with the person's sheet over them."""
+    """The labels of one frame: the machine's objects with the user's sheet over them."""
 
     def __init__(
-        self, shape: tuple[int, int], machine: Machine | ClassMachine | None, sheet: Sheet | None
+        self,
+        shape: tuple[int, int],
+        machine: PredictedObjects | PredictedClasses | None,
+        sheet: EditMask | None,
     ) -> None:
         self.machine = machine
         self._shape = shape
@@ -42,7 +45,7 @@ class FrameLabels:
         self._settings: LabelSettings | None = None
 
     def labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
-        """Give the labels (Y, X), not to be written to."""
+        """Return the labels (Y, X), not to be written to."""
         if self._labels is None or settings != self._settings:
             self._settings = settings
             self._labels = self.machine_labels(settings)
@@ -53,7 +56,7 @@ class FrameLabels:
         return self._labels
 
     def machine_labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
-        """Give the machine's labels (Y, X)."""
+        """Return the machine's labels (Y, X)."""
         if self.machine is None:
             return np.zeros(self._shape, dtype=np.uint16)
         return self.machine.paint(settings)
@@ -65,13 +68,13 @@ class FrameLabels:
         return self.machine.members(label, settings)
 
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the person's sheet: in its box, elsewhere only where it must."""
+        """Follow a change of the user's sheet: in its box, elsewhere only where it must."""
         before, now = change.part(after=not after), change.part(after=after)
         self._sheet, self._said = corrections.sheet(change.frame), None
         box, moved = change.box, False
         if self.machine is not None:
             turned = self.machine.cover(box, before, now)
-            boxes = self.machine.basins.boxes if isinstance(self.machine, Machine) else ()
+            boxes = self.machine.basins.boxes if isinstance(self.machine, PredictedObjects) else ()
             moved = any(not _within(boxes[i - 1], box) for i in turned)
             if not np.array_equal(np.unique(before.ids), np.unique(now.ids)):
                 moved |= self.machine.name(corrections.ids(change.frame), corrections.reserved)
@@ -124,11 +127,11 @@ class FrameCache:
         return frame in self._basins
 
     def version(self, frame: int) -> tuple[int, int]:
-        """Give what must be unchanged for basins computed meanwhile to count."""
+        """Return what must be unchanged for basins computed meanwhile to count."""
         return self._age, self._dropped.get(frame, 0)
 
     def get(self, frame: int, corrections: Corrections) -> FrameLabels | None:
-        """Give a frame's labels; None where its basins have to be computed first."""
+        """Return a frame's labels; None where its basins have to be computed first."""
         if frame not in self._basins:
             return None
         self._basins.move_to_end(frame)
@@ -150,18 +153,18 @@ class FrameCache:
             self._frames.pop(old, None)
 
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the person's sheet of a frame."""
+        """Follow a change of the user's sheet of a frame."""
         view = self._frames.get(change.frame)
         if view is not None:
             view.update(change, corrections, after=after)
 
     def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
         basins, sheet = self._basins[frame], corrections.sheet(frame)
-        machine: Machine | ClassMachine | None = None
+        machine: PredictedObjects | PredictedClasses | None = None
         if isinstance(basins, ClassCodes):
-            machine = ClassMachine(basins, corrections.is_complete(frame))
+            machine = PredictedClasses(basins, corrections.is_complete(frame))
         elif basins is not None:
-            machine = Machine(basins, sheet, corrections.is_complete(frame))
+            machine = PredictedObjects(basins, sheet, corrections.is_complete(frame))
             machine.name(corrections.ids(frame), corrections.reserved)
         return FrameLabels(corrections.shape[1:], machine, sheet)
 
@@ -180,9 +183,9 @@ class FrameCache:
 
 
 def draft_labels(
-    object_codes: NDArray[np.uint8], settings: LabelSettings, sheet: Sheet | None, complete: bool
+    object_codes: NDArray[np.uint8], settings: LabelSettings, sheet: EditMask | None, complete: bool
 ) -> NDArray[np.uint16]:
-    """Label a frame (Y, X) in a moment: pieces above the threshold, the person's over them.
+    """Label a frame (Y, X) in a moment: pieces above the threshold, the user's over them.
 
     Touching cells are one piece and no size is looked at: for the eye, until the basins are there.
     """

@@ -33,10 +33,10 @@ class LiveArray(ABC):
 
     @abstractmethod
     def _read(self, frame: int, key: Any = ...) -> Any:
-        """Give a copy of a part of a frame (Y, X)."""
+        """Return a copy of a part of a frame (Y, X)."""
 
     def _look(self, frame: int, key: Any) -> Any:
-        """Give a copy of a part of a frame (Y, X) to whoever indexes, a viewer perhaps."""
+        """Return a copy of a part of a frame (Y, X) to whoever indexes, a viewer perhaps."""
         return self._read(frame, key)
 
     @abstractmethod
@@ -45,7 +45,7 @@ class LiveArray(ABC):
 
     @abstractmethod
     def notify(self, notice: str) -> None:
-        """Say something to the person."""
+        """Say something to the user."""
 
     @property
     def size(self) -> int:
@@ -81,7 +81,7 @@ class LiveArray(ABC):
         return np.asarray(self[:], dtype=dtype)
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Any:
-        """Give itself for its own dtype, else the whole movie converted."""
+        """Return itself for its own dtype, else the whole movie converted."""
         return self if np.dtype(dtype) == self.dtype else np.asarray(self, dtype=dtype)
 
     def _read_many(self, frames: Iterable[int], key: Any) -> NDArray[np.uint16]:

@@ -1,8 +1,8 @@
 """LiveLabels: the labels of a movie as an array, derived when read, corrected when written.
 
-model < threshold < person: a frame's labels are the machine's objects at the threshold, with the
-person's corrections over them. Writing a pixel makes the whole of each object it touches the
-person's, frozen in the outline it has on screen.
+model < threshold < user: a frame's labels are the machine's objects at the threshold, with the
+user's corrections over them. Writing a pixel makes the whole of each object it touches the
+user's, frozen in the outline it has on screen.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_unet.engine.annotations.corrections import Corrections, Step
-from napari_unet.engine.annotations.edit_masks import BACKGROUND, CLAIMED, ERASED, Change, Sheet
+from napari_unet.engine.annotations.edit_masks import BACKGROUND, CLAIMED, ERASED, Change, EditMask
 from napari_unet.engine.labels.reconstruction import bounds
 from napari_unet.engine.session.derived_labels import DerivedLabels, check_shape
-from napari_unet.engine.session.predicted_objects import Machine
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 from napari_unet.engine.stack.array_keys import Box, block_of, frames_of, whole_key
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class LiveLabels(DerivedLabels):
     settings
         From probability to labels. Assign to move the threshold.
     corrections
-        What the person changed so far.
+        What the user changed so far.
 
     """
 
@@ -62,15 +62,15 @@ class LiveLabels(DerivedLabels):
 
     # Reading
 
-    def state(self, frame: int) -> Sheet:
-        """Give a copy of what the person said about a frame."""
+    def state(self, frame: int) -> EditMask:
+        """Return a copy of what the user said about a frame."""
         with self._lock:
             return self._part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
 
     def annotation(
         self, frame: int, *, classes: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-        """Give what a frame teaches: labels (Y, X), supervised pixels (Y, X), complete.
+        """Return what a frame teaches: labels (Y, X), supervised pixels (Y, X), complete.
 
         Of ``classes`` only what is painted counts: beside a stroke there is more of its class.
         """
@@ -84,7 +84,7 @@ class LiveLabels(DerivedLabels):
         return labels, supervised, complete
 
     def streamed(self, *, background: bool = False) -> Iterator[NDArray[np.uint16]]:
-        """Give the labels (Y, X) frame by frame, for writers; 65535 as 0 unless ``background``."""
+        """Yield the labels (Y, X) frame by frame, for writers; 65535 as 0 unless ``background``."""
         for frame in range(self.shape[0]):
             labels = self._read(frame)
             if not background:
@@ -92,7 +92,7 @@ class LiveLabels(DerivedLabels):
             yield labels
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LiveLabels:
-        """Give an independent copy: same probabilities, corrections of its own, no journal."""
+        """Return an independent copy: same probabilities, corrections of its own, no journal."""
         with self._lock:
             return LiveLabels(
                 self.shape, self._probabilities, self._settings, self.corrections.copy()
@@ -196,7 +196,7 @@ class LiveLabels(DerivedLabels):
             self._news(self.on_change, (frame,))
 
     def undo(self) -> tuple[int, ...]:
-        """Take the person's last step back; gives the frames it was on, () where there is none."""
+        """Take the user's last step back; gives the frames it was on, () where there is none."""
         return self._travel(self.corrections.undo, after=False)
 
     def redo(self) -> tuple[int, ...]:
@@ -230,13 +230,17 @@ class LiveLabels(DerivedLabels):
         return [*step, self._write(frame, box, part)]
 
     def _freeze(self, frame: int, touched: Iterable[int]) -> list[Change]:
-        """Make the machine's objects among some ids the person's, outline, ground and all."""
+        """Make the machine's objects among some ids the user's, outline, ground and all."""
         view = self._frame(frame)
         step = []
         for label in touched:
             members = view.members(label, self._settings)
             machine = view.machine
-            if label in (0, BACKGROUND) or not isinstance(machine, Machine) or not members.size:
+            if (
+                label in (0, BACKGROUND)
+                or not isinstance(machine, PredictedObjects)
+                or not members.size
+            ):
                 continue
             ground, footprint = machine.footprint(members)
             part = self._part(frame, ground)
@@ -246,13 +250,13 @@ class LiveLabels(DerivedLabels):
             step.append(self._write(frame, ground, part))
         return step
 
-    def _write(self, frame: int, box: Box, part: Sheet, complete: bool | None = None) -> Change:
+    def _write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
         change = self.corrections.write(frame, box, part, complete)
         self._refresh(change, after=True)
         return change
 
     def _refresh(self, change: Change, *, after: bool) -> None:
-        """Bring what is cached of a frame up to date with a change of the person's sheet."""
+        """Bring what is cached of a frame up to date with a change of the user's sheet."""
         if change.complete[0] != change.complete[1]:
             self._cache.drop_labels(change.frame)
         else:
@@ -279,8 +283,8 @@ class LiveLabels(DerivedLabels):
                 self._news(self.on_change, frames)
             return frames
 
-    def _part(self, frame: int, box: Box) -> Sheet:
+    def _part(self, frame: int, box: Box) -> EditMask:
         sheet = self.corrections.sheet(frame)
         if sheet is not None:
             return sheet.cut(box)
-        return Sheet.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
+        return EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))

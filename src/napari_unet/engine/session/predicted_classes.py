@@ -1,4 +1,4 @@
-"""The machine's classes of one frame. They are no objects: a person's pixels win, one by one."""
+"""The machine's classes of one frame. They are no objects: a user's pixels win, one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_unet.engine.labels.class_labels import classes_of, label_classes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.edit_masks import Sheet
+    from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.array_keys import Box
 
@@ -33,8 +33,8 @@ class ClassCodes:
         return max(classes_of(self.outputs))
 
 
-class ClassMachine:
-    """Does for classes what `Machine` does for objects; painting takes nothing but its pixels."""
+class PredictedClasses:
+    """For classes what `PredictedObjects` is for objects; painting takes only its own pixels."""
 
     def __init__(self, basins: ClassCodes, complete: bool) -> None:
         self.basins = basins
@@ -47,12 +47,12 @@ class ClassMachine:
             return np.zeros(codes.shape[1:], np.uint16)
         return label_classes(codes, self.basins.outputs, settings)
 
-    def name(self, person: NDArray[np.intp], reserved: frozenset[int]) -> bool:
-        """Leave the numbers: the person's class 2 is the machine's."""
+    def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
+        """Leave the numbers: the user's class 2 is the machine's."""
         return False
 
-    def cover(self, box: Box, before: Sheet, after: Sheet) -> NDArray[np.intp]:
-        """Take in what a person changed: no basin changes hands."""
+    def cover(self, box: Box, before: EditMask, after: EditMask) -> NDArray[np.intp]:
+        """Take in what a user changed: no basin changes hands."""
         return _NONE
 
     def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""The machine's objects of one frame, less what a person took: model < threshold < person."""
+"""The machine's objects of one frame, less what a user took: model < threshold < user."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.labels import Basins, object_ids
 
 if TYPE_CHECKING:
-    from napari_unet.engine.annotations.edit_masks import Sheet
+    from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.array_keys import Box
 
 _ALL = (slice(None), slice(None))
-_MOST = 0.5  # a basin with more of its weight under the person's ground is the person's
+_MOST = 0.5  # a basin with more of its weight under the user's ground is the user's
 
 
-class Machine:
+class PredictedObjects:
     """Basins of one frame that still are the machine's, and the ids they show.
 
-    A basin is taken when the person's ground (painted, erased, claimed) covers most of it,
+    A basin is taken when the user's ground (painted, erased, claimed) covers most of it,
     weighted by its levels: the same at every threshold, and with any model. On a complete frame
     all are taken. An id is the basin's number, or the next free one from 65534 down where a
-    person's object has that number already.
+    user's object has that number already.
     """
 
-    def __init__(self, basins: Basins, sheet: Sheet | None, complete: bool) -> None:
+    def __init__(self, basins: Basins, sheet: EditMask | None, complete: bool) -> None:
         self.basins = basins
         self._complete = complete
         self._total = basins.weights(_ALL, np.ones(basins.ids.shape, bool)) if sheet else None
@@ -41,20 +41,20 @@ class Machine:
             self._covered = basins.weights(_ALL, sheet.covered())
         self._settle()
 
-    def name(self, person: NDArray[np.intp], reserved: frozenset[int]) -> bool:
-        """Keep the machine's ids clear of the person's on this frame and of ``reserved`` ones.
+    def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
+        """Keep the machine's ids clear of the user's on this frame and of ``reserved`` ones.
 
         Tells whether an id changed by it.
         """
-        taken = reserved.union(person.tolist())
+        taken = reserved.union(user.tolist())
         if taken == self._taken_ids:
             return False
         self._taken_ids, was = taken, self._names
         self._settle()
         return not np.array_equal(was[self.alive], self._names[self.alive])
 
-    def cover(self, box: Box, before: Sheet, after: Sheet) -> NDArray[np.intp]:
-        """Note what a person changed in a box; gives the basins taken or given back by it."""
+    def cover(self, box: Box, before: EditMask, after: EditMask) -> NDArray[np.intp]:
+        """Note what a user changed in a box; gives the basins taken or given back by it."""
         if self._total is None:
             self._total = self.basins.weights(_ALL, np.ones(self.basins.ids.shape, bool))
         gained, lost = after.covered(), before.covered()

@@ -39,7 +39,7 @@ class NeedsPlace(BadInput):
 
 
 class SessionState(Settings):
-    """Where the person is in one movie: enough to go on there."""
+    """Where the user is in one movie: enough to go on there."""
 
     movie: str = Field("", description="Fingerprint of the movie, whatever channel and z")
     selection: Selection = Selection()
@@ -67,7 +67,7 @@ class SessionFolder:
 
     @classmethod
     def for_movie(cls, stack: Stack, place: str | Path | None = None) -> SessionFolder:
-        """Give the folder of a movie, made where it is missing.
+        """Return the folder of a movie, made where it is missing.
 
         ``place`` is used instead of the movie's own folder, and remembered for it. ``NeedsPlace``
         where the movie is no file, or nothing can be written there.
@@ -90,7 +90,7 @@ class SessionFolder:
 
     @classmethod
     def find(cls, stack: Stack) -> SessionFolder | None:
-        """Give the folder of a movie that was worked on before; None where there is none."""
+        """Return the folder of a movie that was worked on before; None where there is none."""
         home = _home_of(stack)
         path = _folder_of(stack, home) if home is not None else None
         return cls(path, stack) if path is not None and path.is_dir() else None
@@ -112,7 +112,7 @@ class SessionFolder:
         return self.path / f"corrections{self._view}.journal"
 
     def corrections(self) -> Corrections:
-        """Give the corrections kept here; every later step is written as it happens."""
+        """Return the corrections kept here; every later step is written as it happens."""
         return Corrections(self._shape, Journal(self.journal_path))
 
     def save(self, **changes: Any) -> SessionState:

@@ -55,7 +55,7 @@ def frames_of(
 def block_of(
     labels: NDArray[np.uint16], indices: tuple[Any, Any], value: NDArray[np.uint16]
 ) -> tuple[Box, NDArray[np.uint16]]:
-    """Give the box that an assignment to ``labels`` (Y, X) writes to, as it is afterwards."""
+    """Return the box that an assignment to ``labels`` (Y, X) writes to, as it is afterwards."""
     rows, columns = (_span(index, n) for index, n in zip(indices, labels.shape, strict=True))
     block = labels[rows, columns].copy()
     if block.size:
@@ -81,7 +81,7 @@ def _plain(part: Any, n: int) -> Any:
 
 
 def _span(index: Any, n: int) -> slice:
-    """Give the smallest plain slice that holds an index."""
+    """Return the smallest plain slice that holds an index."""
     if isinstance(index, int):
         return slice(index, index + 1)
     if isinstance(index, slice):

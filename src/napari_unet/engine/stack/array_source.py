@@ -52,7 +52,7 @@ class ArraySource(Source):
         self.shape = tuple(n for _, n in kept)
 
     def replace(self, axes: str | None, position: int) -> ArraySource:
-        """Give the same array with other axes."""
+        """Return the same array with other axes."""
         return ArraySource(
             self._array, axes=axes, name=self.name, metadata=self._metadata, position=position
         )
@@ -68,7 +68,7 @@ class ArraySource(Source):
         return np.array(self._array[key], dtype=self.dtype)
 
     def samples(self) -> Iterator[bytes]:
-        """Give the pixels of the first, middle and last frame."""
+        """Return the pixels of the first, middle and last frame."""
         n = self.length("T")
         first = {a: 0 for a in self.axes if a not in "TYX"}
         for t in sorted({0, n // 2, n - 1}):

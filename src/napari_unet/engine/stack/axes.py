@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_axes(text: str) -> str:
-    """Give axes that a person wrote in capitals; ``BadInput`` where they make no image."""
+    """Return axes that a user wrote in capitals; ``BadInput`` where they make no image."""
     axes = text.strip().upper()
     if set(axes) - set(KNOWN) or len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes):
         raise BadInput(

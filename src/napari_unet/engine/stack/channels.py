@@ -50,7 +50,7 @@ def resolve_channels(
 
 
 def resolve_z(selection: Selection, source: Source) -> int | None:
-    """Give the section asked for; None for the maximum projection."""
+    """Return the section asked for; None for the maximum projection."""
     z, n = selection.z, source.length("Z")
     if z != "max" and not 0 <= z < n:
         raise BadInput(

@@ -57,7 +57,7 @@ class FolderSource(Source):
         return self._read_frame(index["T"], rest)
 
     def samples(self) -> Iterator[bytes]:
-        """Give names and sizes of all files, and some content of a few."""
+        """Return names and sizes of all files, and some content of a few."""
         n = len(self._files)
         for file in self._files:
             yield f"{file.name}:{file.stat().st_size};".encode()

@@ -88,7 +88,7 @@ class LazyFrames:
         return np.asarray(self[:], dtype=dtype)
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Self | NDArray[Any]:
-        """Give itself for its own dtype, else an array."""
+        """Return itself for its own dtype, else an array."""
         return self if np.dtype(dtype) == self.dtype else self[:].astype(dtype)
 
     def _split(self, key: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -61,7 +61,7 @@ class Source(ABC):
 
     @abstractmethod
     def samples(self) -> Iterator[bytes]:
-        """Give some of the content, the same wherever the source lies, for the fingerprint."""
+        """Return some of the content, the same wherever the source lies, for the fingerprint."""
 
     def close(self) -> None:  # noqa: B027
         """Release files, where there are any; nothing is read afterwards."""
@@ -78,7 +78,7 @@ class Source(ABC):
 
 
 def check_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
-    """Give the dtype in native byte order; ``BadInput`` where pixels are not plain numbers."""
+    """Return the dtype in native byte order; ``BadInput`` where pixels are not plain numbers."""
     if dtype.kind not in "buif":
         raise BadInput(
             f"{name} has pixels of type {dtype}",

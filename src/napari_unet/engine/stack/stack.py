@@ -241,7 +241,7 @@ class Stack:
         return LazyFrames(self.__getitem__, self.shape, self.dtype, self.name)
 
     def select(self, **changes: Any) -> Stack:
-        """Give the same source with another selection (fields of ``Selection``)."""
+        """Return the same source with another selection (fields of ``Selection``)."""
         selection = self.selection.replace(**changes)
         reopens = {"axes", "position"} & {
             k for k in changes if getattr(selection, k) != getattr(self.selection, k)

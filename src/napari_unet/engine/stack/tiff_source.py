@@ -79,7 +79,7 @@ class TiffSource(Source):
         return np.ascontiguousarray(piece, dtype=self.dtype)
 
     def samples(self) -> Iterator[bytes]:
-        """Give the file's size, its head and tail, and some bytes in between."""
+        """Return the file's size, its head and tail, and some bytes in between."""
         raw, size = self._raw, self._raw.size()
         yield size.to_bytes(8, "little")
         yield raw.read_at(65536, 0)

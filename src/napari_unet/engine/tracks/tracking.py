@@ -65,7 +65,7 @@ class Linker:
     """Links frames as they come: ``linker(labels)`` gives them with ids constant through time.
 
     A division ends the mother's track and starts two with her as parent (as in the Cell
-    Tracking Challenge). ``frozen`` holds for each position the ids a person gave: those objects
+    Tracking Challenge). ``frozen`` holds for each position the ids a user gave: those objects
     are never renumbered, and no other track ever takes such an id. ``origins`` gives for each
     track of the frame linked last the one that its object comes from; 0 for none.
     """
@@ -85,7 +85,7 @@ class Linker:
         self._points: list[NDArray[np.float64]] = []
 
     def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
-        """Give the labels (Y, X) of the frame at ``position`` with linked ids, int32."""
+        """Return the labels (Y, X) of the frame at ``position`` with linked ids, int32."""
         now = measure_objects(labels)
         self.link(now, position)
         return np.concatenate([[0], now.track]).astype(np.int32)[now.dense]
@@ -120,14 +120,14 @@ class Linker:
         return rows[np.lexsort((rows[:, 1], rows[:, 0]))], graph
 
     def id_of(self) -> dict[int, tuple[int, int]]:
-        """Give (track, parent) for each label of the frame linked last."""
+        """Return (track, parent) for each label of the frame linked last."""
         if self._before is None:
             return {}
         pairs = zip(self._before.ids.tolist(), self._before.track.tolist(), strict=True)
         return {label: (track, self.tracks[track].parent) for label, track in pairs}
 
     def _origins(self, now: Objects, position: int) -> tuple[Ints, Ints]:
-        """Give for each object the track it goes on and the track it descends from; 0 for none."""
+        """Return for each object the track it continues and the track it descends from; 0: none."""
         before = self._before
         none = np.zeros(len(now.ids), np.int64)
         if before is None or not len(before.ids) or not len(now.ids):
@@ -137,7 +137,7 @@ class Linker:
         return track[links], track[mothers]
 
     def _links(self, before: Objects, now: Objects) -> tuple[Ints, Ints]:
-        """Give for each object the index of its predecessor and of its mother; -1 for none."""
+        """Return for each object the index of its predecessor and of its mother; -1 for none."""
         links = np.full(len(now.ids), -1, np.int64)
         mothers = np.full(len(now.ids), -1, np.int64)
         old, new, overlap = _overlaps(before, now)
@@ -190,7 +190,7 @@ class Linker:
             links[free_new[j]] = free_old[i]
 
     def _keep(self, own: int, position: int, before: int) -> int:
-        """Let an object that a person numbered keep its id; what led to it becomes its parent."""
+        """Let an object that a user numbered keep its id; what led to it becomes its parent."""
         if own in self.tracks:
             self.tracks[own].last = position
         else:
@@ -198,7 +198,7 @@ class Linker:
         return own
 
     def begin(self, position: int, parent: int = 0) -> int:
-        """Give a new track's id, which no other track and no person has."""
+        """Return a new track's id, which no other track and no user has."""
         while self._next in self._taken:
             self._next += 1
         new = self._next
@@ -222,7 +222,7 @@ def link_frames(
 
 
 def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
-    """Give for each frame the ids that a person vouches for, as `Linker` takes them."""
+    """Return for each frame the ids that a user vouches for, as `Linker` takes them."""
     if corrections is None:
         return {}
     return {t: frozenset(corrections.ids(t).tolist()) for t in corrections.frames()}
@@ -255,7 +255,7 @@ def _overlaps(before: Objects, now: Objects) -> tuple[Ints, Ints, Ints]:
 def _assign(
     rows: Ints, columns: Ints, cost: Floats, n_rows: int, n_columns: int
 ) -> Iterator[tuple[int, int]]:
-    """Give the assignment of least cost (all < 0), each cluster of rivals by itself.
+    """Return the assignment of least cost (all < 0), each cluster of rivals by itself.
 
     Cells compete with their neighbours only, so thousands of them are many small problems.
     """

@@ -128,7 +128,7 @@ def coded_scores_at(
 
 
 def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
-    """Give the threshold of the best objects; the usual one unless another is clearly better."""
+    """Return the threshold of the best objects; the usual one unless another is clearly better."""
     best = max(found, key=lambda threshold: object_score(found[threshold]))
     gain = object_score(found[best]) - object_score(found[usual])
     return best if gain > _CLEARLY else usual
@@ -162,9 +162,9 @@ def _mostly_inside(labels: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[A
 
 
 def object_score(scores: Scores) -> float:
-    """Give the one number that decides which weights are best: object and pixel agreement.
+    """Return the one number that decides which weights are best: object and pixel agreement.
 
-    Where classes are told apart, the mean of their IoU: a person wants each of them.
+    Where classes are told apart, the mean of their IoU: a user wants each of them.
     """
     if scores.classes:
         return scores.class_iou
@@ -201,7 +201,7 @@ def got_worse(record: Mapping[str, Any]) -> bool:
 
 
 def in_words(record: Mapping[str, Any]) -> list[str]:
-    """Lines for a person: what it was checked on, before and after, and what to do."""
+    """Lines for a user: what it was checked on, before and after, and what to do."""
     before, after = record.get("before"), record.get("after")
     if not after:
         return ["Not checked: everything annotated was learned from."]

@@ -56,7 +56,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def state_of(run: Run) -> dict[str, Any]:
-    """Give all that a run needs to go on as if never stopped."""
+    """Return all that a run needs to go on as if never stopped."""
     return {
         "learner": run.learner.state(),
         "plan": run.plan.model_dump(),

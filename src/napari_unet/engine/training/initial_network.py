@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def initial_network(
     stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
 ) -> UNet:
-    """Give a copy of the base's network, or a new one for the movie's channels and ``classes``."""
+    """Return a copy of the base's network, or a new one for the channels and ``classes``."""
     if base:
         network = UNet(base.config)
         network.load_state_dict(base.network.state_dict())

@@ -111,7 +111,7 @@ class Learner:
 
 
 def _half_type(device: torch.device) -> torch.dtype | None:
-    """Give the 16-bit type the device multiplies faster than fp32, if any."""
+    """Return the 16-bit type the device multiplies faster than fp32, if any."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if device.type == "cpu" and has_cpu_bf16() else None

@@ -41,7 +41,7 @@ def border_weight(labels: NDArray[np.integer], w0: float, sigma: float) -> NDArr
 
 
 def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
-    """Give what each output should say: ``(N, 1, Y, X)`` labels to ``(N, len(outputs), Y, X)``.
+    """Return what each output should say: ``(N, 1, Y, X)`` labels to ``(N, len(outputs), Y, X)``.
 
     ``border`` is the outline of each object, inside it, and what touches another object: made
     from the labels of the crop, so that it is equally thin at any zoom.

@@ -1,4 +1,4 @@
-"""Crops for training: drawn where a person vouches, changed at random, a batch at a time."""
+"""Crops for training: drawn where a user vouches, changed at random, a batch at a time."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _uniform(n: int, low: float, high: float, g: torch.Generator) -> Tensor:
 
 
 def _grid(n: int, size: int, window: int, a: Augmentation, g: torch.Generator) -> Tensor:
-    """Give sampling positions ``(n, size, size, 2)`` in a window: turned, zoomed, warped."""
+    """Return sampling positions ``(n, size, size, 2)`` in a window: turned, zoomed, warped."""
     angle = _uniform(n, -a.rotate, a.rotate, g) * (math.pi / 180)
     zoom = torch.exp(_uniform(n, math.log(a.zoom_low), math.log(a.zoom_high), g))
     if a.flip:

@@ -37,7 +37,7 @@ class Plan(Settings):
         return step / self.steps if self.steps else 0.0
 
     def smaller(self) -> Plan | None:
-        """Give half the batch, then half the crop; none where nothing is left to shrink."""
+        """Return half the batch, then half the crop; none where nothing is left to shrink."""
         if self.batch > 1:
             return self.replace(batch=self.batch // 2)
         if self.crop >= 64:
@@ -80,7 +80,7 @@ class Clock:
         self.shown += spent if shown else 0.0
 
     def state(self) -> dict[str, Any]:
-        """Give the times, for a checkpoint."""
+        """Return the times, for a checkpoint."""
         return {"seconds": self.elapsed, "side_seconds": self.side, "shown_seconds": self.shown}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.annotations.holdout import Aside, keep_aside
+from napari_unet.engine.annotations.holdout import HoldOut, hold_out
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
@@ -76,7 +76,7 @@ def train(
     stack
         The movie, frames ``(Y, X)`` or ``(C, Y, X)``.
     annotations
-        What a person vouches for; the rest of the movie is ignored.
+        What a user vouches for; the rest of the movie is ignored.
     settings
         Time, network and augmentation.
     base
@@ -102,9 +102,9 @@ def train(
     annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
-    split = keep_aside(annotations, settings.validation)
+    split = hold_out(annotations, settings.validation)
     if "aside" in state:  # what it has learned from since must not be checked on
-        split = Aside(**state["aside"]).part(annotations)
+        split = HoldOut(**state["aside"]).part(annotations)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     return Run(stack, split, settings, base, name, checkpoint, every).loop(annotations, state)
 
@@ -133,7 +133,7 @@ class Run:
     def loop(
         self, annotations: Annotations, state: dict[str, Any]
     ) -> Generator[TrainStep, TrainInput | None, Model]:
-        """Draw, learn, check, show, save; until the plan is done or the person stops it."""
+        """Draw, learn, check, show, save; until the plan is done or the user stops it."""
         self._begin(annotations, state)
         begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
         note = "; ".join(filter(None, (begun, kept_of_base(self.base, self.settings))))

@@ -70,7 +70,7 @@ class TrainingData:
         return sum(frame.n_supervised for frame in self._frames.values())
 
     def image(self, t: int) -> NDArray[np.float32]:
-        """Give an annotated frame, normalised; refuses a constant one, NaN and infinity."""
+        """Return an annotated frame, normalised; refuses a constant one, NaN and infinity."""
         if t not in self._images:
             raw = np.asarray(self._stack[t])
             if raw.dtype.kind == "f" and not np.isfinite(raw).all():

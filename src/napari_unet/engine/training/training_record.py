@@ -49,7 +49,7 @@ def _typical_piece(annotations: Annotations) -> float:
 
 
 def _figures(scores: Scores | None) -> dict[str, Any] | None:
-    """Give scores as plain values; classes only where they are told apart."""
+    """Return scores as plain values; classes only where they are told apart."""
     if scores is None:
         return None
     values = asdict(scores)
@@ -112,7 +112,7 @@ def training_record(
     steps: int,
     seconds: float,
 ) -> dict[str, Any]:
-    """Give the record of one training, plain numbers and strings throughout."""
+    """Return the record of one training, plain numbers and strings throughout."""
     return {
         "parent": base.sha256 if base else None,
         "parent_name": base.name if base else None,

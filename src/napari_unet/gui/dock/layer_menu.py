@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LabelsMenu(QComboBox):
-    """Labels layers by name; the movie's live labels are chosen until a person chooses others."""
+    """Labels layers by name; the movie's live labels are chosen until a user chooses others."""
 
     chosen = Signal()  # another layer, whoever chose it
 
@@ -38,7 +38,7 @@ class LabelsMenu(QComboBox):
         self.show_layers()
 
     def layer(self) -> Labels | None:
-        """Give the layer chosen, or None."""
+        """Return the layer chosen, or None."""
         index = self.currentIndex()
         return self._layers[index]() if 0 <= index < len(self._layers) else None
 

@@ -27,7 +27,7 @@ class ModelMenu(QComboBox):
             self.currentIndexChanged.connect(lambda _: session.models.choose(self.choice()))
 
     def choice(self) -> ModelChoice | None:
-        """Give the model chosen; None for a new network, or where there is none."""
+        """Return the model chosen; None for a new network, or where there is none."""
         found = self.currentData()
         return found if found is not None else None
 

@@ -179,7 +179,7 @@ class KeptPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._keeper = session.keeper
+        self._autosave = session.autosave
         self.line = Hint(name="movie.kept")
         self.place = QLineEdit(objectName="movie.place")
         self.place.setPlaceholderText("a folder to keep it in")
@@ -190,18 +190,18 @@ class KeptPanel(QWidget):
         Column(self).add(self.line, self._asking)
         self.keep.clicked.connect(self._on_keep)
         self.place.returnPressed.connect(self._on_keep)
-        session.keeper.changed.connect(self.show_state)
+        session.autosave.changed.connect(self.show_state)
         self.show_state()
 
     def show_state(self) -> None:
-        """Show what the keeper says; nothing where there is nothing to say."""
-        needed = self._keeper.needs_place
-        self.line.say(needed or self._keeper.line, warn=bool(needed))
+        """Show what the autosave says; nothing where there is nothing to say."""
+        needed = self._autosave.needs_place
+        self.line.say(needed or self._autosave.line, warn=bool(needed))
         self._asking.setVisible(bool(needed))
-        self.setVisible(bool(needed or self._keeper.line))
+        self.setVisible(bool(needed or self._autosave.line))
 
     def _on_keep(self) -> None:
         try:
-            self._keeper.keep_at(self.place.text())
+            self._autosave.keep_at(self.place.text())
         except BadInput as error:
             self.line.say(str(error), warn=True)

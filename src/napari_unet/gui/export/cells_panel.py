@@ -106,7 +106,7 @@ class CellsPanel(QWidget):
             return
         self.table.show_cells(measured)
         self.line.say(f"{counted(len(measured), 'cell')} in frame {measured.position}")
-        if layer in self._ours or not layer.features.shape[1]:  # a person's own features stay
+        if layer in self._ours or not layer.features.shape[1]:  # a user's own features stay
             self._ours.add(layer)
             layer.features = measured.features()
         self.table.choose(int(layer.selected_label))
@@ -115,7 +115,7 @@ class CellsPanel(QWidget):
         self.table.show_cells(None)
         self.line.say(line)
 
-    # ---- a person acts ----------------------------------------------------------------------
+    # ---- a user acts ----------------------------------------------------------------------
 
     def _show_tracks(self) -> None:
         layer, job = self._chosen(), self._session.job

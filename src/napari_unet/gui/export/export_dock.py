@@ -158,7 +158,7 @@ class ExportDock(Dock):
             signal.connect(lambda *_: self._forget_question())
         self.session.frame_changed.connect(self._show_frame)
 
-    # ---- a person acts ----------------------------------------------------------------------
+    # ---- a user acts ----------------------------------------------------------------------
 
     def _save_labels(self) -> None:
         chosen = self.format.currentData()

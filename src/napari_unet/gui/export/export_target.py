@@ -51,12 +51,12 @@ class ExportTarget(QWidget):
         self._propose_folder()
 
     def live(self) -> LiveLabels | None:
-        """Give the movie's live labels, where they are the ones chosen."""
+        """Return the movie's live labels, where they are the ones chosen."""
         labels, layer = self._session.labels, self.labels.layer()
         return labels.live if layer is not None and layer is labels.layer else None
 
     def positions(self) -> tuple[int, ...]:
-        """Give the frames chosen; `BadInput` where there are none."""
+        """Return the frames chosen; `BadInput` where there are none."""
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
         stack, text = self._session.require_stack(), self.frames.text().strip()
@@ -71,7 +71,7 @@ class ExportTarget(QWidget):
         return done
 
     def place(self) -> Path:
-        """Give the folder, made where only its last part is missing."""
+        """Return the folder, made where only its last part is missing."""
         return checked_folder(self.folder.text())
 
     def update_state(self) -> None:
@@ -98,7 +98,7 @@ class ExportTarget(QWidget):
             self.folder.setText(chosen)
 
     def _propose_folder(self) -> None:
-        """Propose a folder beside the movie; one that a person typed stays."""
+        """Propose a folder beside the movie; one that a user typed stays."""
         stack = self._session.stack
         if stack is None or self.folder.text() not in ("", self._proposed):
             return
@@ -110,7 +110,7 @@ class ExportTarget(QWidget):
 
 
 def checked_folder(text: str) -> Path:
-    """Give the folder to write to, made where only its last part is missing."""
+    """Return the folder to write to, made where only its last part is missing."""
     if not text.strip():
         raise BadInput("no folder is given", "one to write to", "type or choose it under Folder")
     folder = Path(text.strip()).expanduser()

@@ -114,27 +114,27 @@ class MovieForm(QWidget):
     # ---- what is chosen ---------------------------------------------------------------------
 
     def overlay(self) -> OverlaySettings:
-        """Give the settings; `BadInput` names a field that cannot be."""
+        """Return the settings; `BadInput` names a field that cannot be."""
         fps, style = self.speed.value().fps, self.style_of_movie.value()
         return self.look.value().replace(fps=fps, style=style)
 
     def kind(self) -> str:
-        """Give the movie's suffix; empty for one picture for each frame."""
+        """Return the movie's suffix; empty for one picture for each frame."""
         return str(self.format.currentData())
 
     def screen_look(self) -> ScreenLook:
-        """Give contrast and colours, as on screen or to be measured."""
+        """Return contrast and colours, as on screen or to be measured."""
         return look_on_screen(self._session, self._layer(), contrast=self.on_screen.value())
 
     def earlier(self) -> LabelFrames | None:
-        """Give the labels to compare with, where the style does."""
+        """Return the labels to compare with, where the style does."""
         layer = self.before.layer()
         if self.style_of_movie.value() != "before_after" or layer is None:
             return None
         return LabelFrames(layer.data, self._session.require_stack(), layer.name)
 
     def probabilities(self) -> Any:
-        """Give the movie's probabilities, where the style shows them."""
+        """Return the movie's probabilities, where the style shows them."""
         live = self._session.labels.live
         shown = self.style_of_movie.value() == "probability" and live is not None
         return live.probabilities if shown and live else None
@@ -149,7 +149,7 @@ class MovieForm(QWidget):
         return ""
 
     def scene(self) -> Scene | None:
-        """Give what the preview shows; None where there is nothing to show."""
+        """Return what the preview shows; None where there is nothing to show."""
         layer, stack = self._layer(), self._session.stack
         if layer is None or stack is None or self.why_not():
             return None
@@ -165,7 +165,7 @@ class MovieForm(QWidget):
         )
 
     def _links(self, layer: Labels, stack: Stack) -> Links | None:
-        """Give the links that tails or linked colours need; None where the export has none."""
+        """Return the links that tails or linked colours need; None where the export has none."""
         from napari_unet.engine.export.tracks.links import Links
 
         chosen = self._linking()

@@ -34,7 +34,7 @@ class Measured:
         return len(self.columns["label"])
 
     def features(self) -> DataFrame:
-        """Give the table as napari's ``Labels.features`` wants it: ids in ``index``."""
+        """Return the table as napari's ``Labels.features`` wants it: ids in ``index``."""
         from pandas import DataFrame  # slow to import, and wanted only once cells are measured
 
         rest = {name: values for name, values in self.columns.items() if name != "label"}
@@ -63,7 +63,7 @@ def measure(
 
 
 def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
-    """Give title and explanation of the columns shown, in µm where the pixel size is known."""
+    """Return title and explanation of the columns shown, in µm where the pixel size is known."""
     area = columns["area_um2"]
     micrometres = len(area) and np.isfinite(area).all()
     unit, length = ("µm²", "um") if micrometres else ("px", "px")
@@ -80,7 +80,7 @@ def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
         "eccentricity": ("Ecc.", "Eccentricity: 0 for a disc, 1 for a line"),
         "solidity": ("Solidity", "Share of the convex hull that is filled"),
         "touches_border": ("Edge", "1 where the cell touches the image edge"),
-        "hand_corrected": ("By hand", "1 where a person corrected or confirmed the cell"),
+        "hand_corrected": ("By hand", "1 where a user corrected or confirmed the cell"),
     }
 
 
@@ -128,15 +128,15 @@ class ObjectsModel(QAbstractTableModel):
         self._rows = {int(label): row for row, label in enumerate(labels[self._order])}
 
     def label(self, row: int) -> int:
-        """Give the id of the cell in a row."""
+        """Return the id of the cell in a row."""
         return int(self._columns[0][self._order[row]])
 
     def row_of(self, label: int) -> int | None:
-        """Give the row of a cell; None where it is not in this frame."""
+        """Return the row of a cell; None where it is not in this frame."""
         return self._rows.get(label)
 
     def centre(self, label: int) -> tuple[float, float] | None:
-        """Give the centre (y, x) of a cell in px."""
+        """Return the centre (y, x) of a cell in px."""
         row = self._rows.get(label)
         if row is None or self.measured is None:
             return None
@@ -152,7 +152,7 @@ class ObjectsModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give an entry as it is spelt, or its alignment."""
+        """Return an entry as it is spelt, or its alignment."""
         if role == Qt.ItemDataRole.DisplayRole:
             return _cell(self._columns[index.column()][self._order[index.row()]].item())
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -162,7 +162,7 @@ class ObjectsModel(QAbstractTableModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        """Give a column's title, or in its tooltip what it means."""
+        """Return a column's title, or in its tooltip what it means."""
         if orientation == Qt.Orientation.Horizontal and section < len(self._titles):
             if role == Qt.ItemDataRole.DisplayRole:
                 return self._titles[section][0]
@@ -174,7 +174,7 @@ class ObjectsModel(QAbstractTableModel):
 class ObjectsTable(QTableView):
     """Cells of a frame; one is chosen by a click or the arrow keys."""
 
-    picked = Signal(int)  # the label a person chose here
+    picked = Signal(int)  # the label a user chose here
 
     def __init__(self, name: str) -> None:
         super().__init__(objectName=name)
@@ -198,7 +198,7 @@ class ObjectsTable(QTableView):
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
     def show_cells(self, measured: Measured | None) -> None:
-        """Show the cells of another frame; the order that a person chose stays."""
+        """Show the cells of another frame; the order that a user chose stays."""
         self._telling = False
         self.cells.show(measured)
         self._telling = True
@@ -216,7 +216,7 @@ class ObjectsTable(QTableView):
         self._telling = True
 
     def chosen(self) -> int | None:
-        """Give the label of the cell chosen."""
+        """Return the label of the cell chosen."""
         index = self.currentIndex()
         return self.cells.label(index.row()) if index.isValid() else None
 

@@ -53,7 +53,7 @@ class Scene:
     links: Links | None = None
 
     def compose(self) -> NDArray[np.uint8]:
-        """Give the picture (Y, X, 3), as small as a dock needs it; links must have been found."""
+        """Return the picture (Y, X, 3), as small as a dock needs it; links must have been found."""
         from napari_unet.engine.export.overlay.write_movie import compose_overlay
         from napari_unet.engine.export.target.outputs import time_of
 
@@ -190,7 +190,7 @@ class Preview(QLabel):
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give a picture that is not larger than a dock can show."""
+    """Return a picture that is not larger than a dock can show."""
     from PIL import Image
 
     largest = max(picture.shape[:2])
@@ -211,7 +211,7 @@ class KeptLinks:
         self._layer: weakref.ref[Labels] | None = None
 
     def find(self, layer: Labels, key: tuple[Any, ...], make: Callable[[], Links]) -> Links:
-        """Give the links found so far for ``key``, or new ones that have found nothing yet."""
+        """Return the links found so far for ``key``, or new ones that have found nothing yet."""
         self._watch(layer)
         probabilities = getattr(layer.data, "probabilities", None)
         # What moves all frames of live labels is compared: `on_change` is silent where others draw.
@@ -232,7 +232,7 @@ class KeptLinks:
         return bool((before[read] != now[read]).any())
 
     def _watch(self, layer: Labels) -> None:
-        """Listen to another layer than before: live labels say which frames a person changes."""
+        """Listen to another layer than before: live labels say which frames a user changes."""
         before = self._layer() if self._layer is not None else None
         if before is not layer:
             self._links, self._layer = None, weakref.ref(layer)

@@ -38,13 +38,13 @@ class ScreenLook:
     fill: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     def of(self, stack: Stack) -> Stack:
-        """Give the movie with the channels that are on screen together."""
+        """Return the movie with the channels that are on screen together."""
         return stack.select(channel=self.channels) if len(self.channels) > 1 else stack
 
     def measured(
         self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None
     ) -> Look:
-        """Give the engine's look; measures the contrast where the screen's is not taken."""
+        """Return the engine's look; measures the contrast where the screen's is not taken."""
         from dataclasses import replace
 
         from napari_unet.engine.export.overlay.colours import lifted
@@ -70,7 +70,7 @@ def look_on_screen(session: Session, labels: Labels | None, *, contrast: bool = 
 
 
 def colours_of(labels: Labels | None) -> NDArray[np.uint8] | None:
-    """Give the colours of ids 1, 2, … (n, 3) of a layer; None for those of a movie."""
+    """Return the colours of ids 1, 2, … (n, 3) of a layer; None for those of a movie."""
     if labels is None:
         return None
     colormap = labels.colormap

@@ -46,7 +46,7 @@ class CellCount(QWidget):
         self.size_hint.look(areas)
 
     def _found(self) -> tuple[str, NDArray[np.integer]]:
-        """Give the words, and the areas of the cells they are about."""
+        """Return the words, and the areas of the cells they are about."""
         session = self._session
         stack, live, frame = session.stack, session.labels.live, session.frame
         if stack is None:

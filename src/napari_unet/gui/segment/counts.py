@@ -41,7 +41,7 @@ class Counts:
         return live is self._live and live.probabilities is self._probabilities and same
 
     def forget(self, frames: Iterable[int]) -> None:
-        """Count frames again: a person or the model changed them."""
+        """Count frames again: a user or the model changed them."""
         for t in frames:
             self._changes[t] += 1
             self._of.pop(t, None)

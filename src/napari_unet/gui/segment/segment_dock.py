@@ -133,7 +133,7 @@ class SegmentDock(Dock):
         self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
         self.form.valueChanged.connect(self._on_label_form)
 
-    # ---- a person acts ----------------------------------------------------------------------
+    # ---- a user acts ----------------------------------------------------------------------
 
     def _on_region(self) -> None:
         session, before = self.session, self.session.image

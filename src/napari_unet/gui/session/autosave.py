@@ -74,7 +74,7 @@ class _Unwritten:
             logger.warning("the last changes are not kept: %s", error)
 
 
-class Keeper:
+class SessionAutosave:
     """What is kept of the movie that is chosen now; one per viewer."""
 
     changed = Signal()  # where it is kept, or that there is no place
@@ -107,7 +107,7 @@ class Keeper:
     # ---- a place ----------------------------------------------------------------------------
 
     def require(self, stack: Stack) -> SessionFolder | None:
-        """Give the movie's folder, made where it is missing; None where there is no place."""
+        """Return the movie's folder, made where it is missing; None where there is no place."""
         from napari_unet.engine.session.session_folder import NeedsPlace, SessionFolder
 
         if stack.path is None:
@@ -144,7 +144,7 @@ class Keeper:
         self._save_soon()
 
     def corrections(self, stack: Stack) -> Corrections | None:
-        """Give the corrections kept of a movie, shared by its channels; None without a place."""
+        """Return the corrections kept of a movie, shared by its channels; None without a place."""
         folder = self.require(stack)
         if folder is None:
             return None

@@ -261,7 +261,7 @@ def progress_line(title: str, progress: Progress) -> str:
 
 
 def words_for(seconds: float) -> str:
-    """Say a duration as a person would: ``a few seconds``, ``about 40 s``, ``about 3 min``."""
+    """Say a duration as a user would: ``a few seconds``, ``about 40 s``, ``about 3 min``."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 55:

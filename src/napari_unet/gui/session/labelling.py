@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
-    """Give the movie's labels and their layer; made, or shown again, where there are none."""
+    """Return the movie's labels and their layer; made, or shown again, where there are none."""
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.gui.viewer.live_layer import add_live_layer
 
@@ -35,7 +35,7 @@ def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
         live = LiveLabels(
             shape,
             settings=session.labels.settings,
-            corrections=session.keeper.corrections(stack),
+            corrections=session.autosave.corrections(stack),
         )
     if layer is None:
         layer = layers.raw(add_live_layer(session.viewer, live, image))
@@ -54,10 +54,10 @@ def segment(
     assert choice is not None
     session.movie_layer()  # unfolds an array with more axes before anything starts
     stack = session.require_stack()
-    folder = session.keeper.require(stack)
+    folder = session.autosave.require(stack)
     one = frames is not None and len(frames) == 1
-    if not one and session.keeper.needs_place:  # a whole movie may not fit into memory
-        session.job.say(owner, session.keeper.needs_place, failed=True)
+    if not one and session.autosave.needs_place:  # a whole movie may not fit into memory
+        session.job.say(owner, session.autosave.needs_place, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
     run = _Run(session, "Visible region" if region else "")

@@ -30,7 +30,7 @@ class ModelList:
             self.changed.emit()
 
     def find(self, named: str) -> ModelChoice | None:
-        """Give the model that a `reference` names, opened where it is a file; None if gone."""
+        """Return the model that a `reference` names, opened where it is a file; None if gone."""
         known = next((m for m in self.all if reference(m) == named), None)
         if known is not None or not Path(named).is_file():
             return known
@@ -103,7 +103,7 @@ class ModelChoice:
 
 
 def known_models() -> list[ModelChoice]:
-    """Bundled models and the person's own, by name."""
+    """Bundled models and the user's own, by name."""
     own = own_models().items()
     return [ModelChoice(name, "bundled") for name in bundled_models()] + [
         ModelChoice(name, "mine", path) for name, path in own

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_unet.engine.settings import LabelSettings, Selection
-from napari_unet.gui.session.threshold_preview import Glance
+from napari_unet.gui.session.threshold_preview import ThresholdPreview
 from napari_unet.gui.session.workers import Ahead
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of
@@ -36,7 +36,7 @@ class MovieLabels:
     """Labels by movie, where a movie is an image layer and what is selected of it."""
 
     changed = Signal()  # other labels, or the labels are different ones
-    painted = Signal(tuple)  # a person changed something: the frames
+    painted = Signal(tuple)  # a user changed something: the frames
     settings_changed = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -46,7 +46,7 @@ class MovieLabels:
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
         self._ahead = Ahead(self.redraw)
-        self._glance = Glance(session, self._settle)
+        self._threshold_preview = ThresholdPreview(session, self._settle)
 
     # ---- what there is ----------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class MovieLabels:
 
     @property
     def layer(self) -> Labels | None:
-        """The layer that shows them; None where there is none, or a person removed it."""
+        """The layer that shows them; None where there is none, or a user removed it."""
         shown, session = self._now(), self._session()
         layer = shown.layer() if shown else None
         if layer is None or session is None or layer not in layers.label_layers(session.viewer):
@@ -116,12 +116,12 @@ class MovieLabels:
             return
         self.settings = settings
         live = self.live
-        if live is not None and not self._glance.takes(live, self.layer, settings):
+        if live is not None and not self._threshold_preview.takes(live, self.layer, settings):
             self._catch_up(live)
         self.settings_changed.emit()
 
     def adopt(self, settings: LabelSettings) -> None:
-        """Take over what a model recommends, unless a person has chosen otherwise."""
+        """Take over what a model recommends, unless a user has chosen otherwise."""
         if self.settings == self._adopted:
             self._adopted = settings
             self.set_settings(settings)
@@ -156,7 +156,7 @@ class MovieLabels:
             self.set_probabilities(live.probabilities)
 
     def restore(self, settings: LabelSettings) -> None:
-        """Go on with settings that a person left; no model's recommendation replaces them."""
+        """Go on with settings that a user left; no model's recommendation replaces them."""
         self._adopted = None
         self.set_settings(settings)
 
@@ -175,7 +175,7 @@ class MovieLabels:
         session = self._session()
         if session is None:
             return
-        self._glance.end()
+        self._threshold_preview.end()
         now, image = self._now(), session.image
         for shown in self._all.get(image, {}).values() if image is not None else ():
             layer = shown.layer()

@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import PredictSettings, Selection
-from napari_unet.gui.session.autosave import Keeper
+from napari_unet.gui.session.autosave import SessionAutosave
 from napari_unet.gui.session.job import Job
 from napari_unet.gui.session.models import ModelList
 from napari_unet.gui.session.movie_labels import MovieLabels
@@ -72,7 +72,7 @@ class Session:
         self.view = MovieView()
         self.models = ModelList()
         self.labels = MovieLabels(self)
-        self.keeper = Keeper(self)
+        self.autosave = SessionAutosave(self)
         self.predict_settings = PredictSettings()
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
@@ -89,7 +89,7 @@ class Session:
 
     @classmethod
     def of(cls, viewer: Viewer) -> Session:
-        """Give the viewer's session, the same for every proxy that napari hands to a dock."""
+        """Return the viewer's session, the same for every proxy that napari hands to a dock."""
         viewer = layers.raw(viewer)  # a proxy lives only as long as its dock
         if viewer not in _sessions:
             _sessions[viewer] = cls(viewer)
@@ -146,14 +146,14 @@ class Session:
         return layers.frame_on_screen(self.viewer, self.image, len(self.stack))
 
     def require_stack(self) -> Stack:
-        """Give the movie, or say why there is none."""
+        """Return the movie, or say why there is none."""
         if self.stack is None:
             problem = self.view.problem or "no movie is open"
             raise BadInput(problem.rstrip("."), "a movie", "open one above, or add an image layer")
         return self.stack
 
     def movie_layer(self) -> Image:
-        """Give the layer of the movie with axes T, Y, X; one with more axes is unfolded first."""
+        """Return the layer of the movie with axes T, Y, X; one with more axes is unfolded first."""
         stack, image = self.require_stack(), self.image
         assert image is not None
         if layers.is_movie_shaped(image, stack):

@@ -38,7 +38,7 @@ class _Shown:
     hidden: weakref.ref[Labels]
 
 
-class Glance(QObject):
+class ThresholdPreview(QObject):
     """Shows thresholds of the frame on screen; ``settle`` is called once the hand rests."""
 
     def __init__(self, session: Session, settle: Callable[[], None]) -> None:

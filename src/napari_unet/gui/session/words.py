@@ -1,4 +1,4 @@
-"""The person's words: sizes and durations said in plain language."""
+"""The user's words: sizes and durations said in plain language."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Ahead:
         self._shown.ask(lambda: live.prepare(frame))
 
     def around(self, live: LiveLabels, frame: int) -> None:
-        """Prepare the frames that a person is likely to look at next."""
+        """Prepare the frames that a user is likely to look at next."""
         frames = [frame + step for step in _AROUND if 0 <= frame + step < len(live)]
         if any(not live.is_prepared(t) for t in frames):
             self._around.ask(lambda: [live.prepare(t) for t in frames])

@@ -21,7 +21,7 @@ from napari_unet.gui.widgets.parts import Column, Hint, add_field, allow, button
 if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.gui.session.session import Session
-    from napari_unet.gui.train.annotation_source import Described, Teacher
+    from napari_unet.gui.train.annotation_source import AnnotationSource, Described
 
 OWNER = "train"
 _SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -160,9 +160,9 @@ class TeachingPanel(QWidget):
             return
         self._describe.ask(lambda: teacher.describe(settings))
 
-    def teacher(self) -> Teacher:
-        """Give what there is to learn from; `BadInput` where there is nothing."""
-        from napari_unet.gui.train.annotation_source import Teacher
+    def teacher(self) -> AnnotationSource:
+        """Return what there is to learn from; `BadInput` where there is nothing."""
+        from napari_unet.gui.train.annotation_source import AnnotationSource
 
         layer = self.labels.layer()
         if layer is None:
@@ -171,7 +171,7 @@ class TeachingPanel(QWidget):
             )
         stack = self._session.require_stack()
         image = self._session.image
-        return Teacher(
+        return AnnotationSource(
             stack,
             layer.data,
             layer.name,

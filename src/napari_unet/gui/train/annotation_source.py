@@ -1,4 +1,4 @@
-"""What teaches: a person's corrections or a Labels layer, read as annotations and said in words."""
+"""What teaches: a user's corrections or a Labels layer, read as annotations and said in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
-from napari_unet.engine.annotations.holdout import keep_aside
+from napari_unet.engine.annotations.holdout import hold_out
 from napari_unet.engine.labels.read_labels import (
     BACKGROUND_ID,
     FEW,
@@ -35,7 +35,7 @@ NOT_WHOLE = "untick that every cell is outlined"
 
 @dataclass(frozen=True)
 class Described:
-    """What a training will learn from, and what a person should look at before."""
+    """What a training will learn from, and what a user should look at before."""
 
     words: str
     doubt: str = ""
@@ -43,8 +43,8 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """Where annotations come from: a person's corrections, or a Labels layer.
+class AnnotationSource:
+    """Where annotations come from: a user's corrections, or a Labels layer.
 
     ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
     frames of a layer is outlined (corrections know this frame by frame). ``areas`` limit what
@@ -68,14 +68,14 @@ class Teacher:
 
         return self.labels if isinstance(self.labels, LiveLabels) else None
 
-    def for_base(self, model: Model | None) -> Teacher:
-        """Teach classes to what starts from a model of classes, unless a person chose."""
+    def for_base(self, model: Model | None) -> AnnotationSource:
+        """Teach classes to what starts from a model of classes, unless a user chose."""
         if model is None or not model.config.classes or self.kind != "auto":
             return self
         return replace(self, kind="classes")
 
     def read(self) -> Annotations:
-        """Read what a person vouches for; `BadInput` where the labels are of another movie."""
+        """Read what a user vouches for; `BadInput` where the labels are of another movie."""
         return limit(self._read(), self.areas)
 
     def _read(self) -> Annotations:
@@ -107,7 +107,7 @@ class Teacher:
         return limit(known.with_frames(frames), self.areas)
 
     def _painted_classes(self, live: LiveLabels, positions: Any) -> tuple[int, ...]:
-        """Classes a person painted; () where they painted objects."""
+        """Classes a user painted; () where they painted objects."""
         kind = "classes" if self.kind == "auto" and live.classes else self.kind
         if kind not in ("auto", "classes"):
             return ()
@@ -132,7 +132,7 @@ class Teacher:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
         annotations = self.read().without_edge(settings.edge)
         annotations.check()
-        split = keep_aside(annotations, settings.validation)
+        split = hold_out(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."

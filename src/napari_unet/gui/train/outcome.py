@@ -97,7 +97,7 @@ class OutcomePanel(QWidget):
             return ""
         return f"{choice.name} is in the model menu. Keep it, or revert."
 
-    # ---- a person acts ----------------------------------------------------------------------
+    # ---- a user acts ----------------------------------------------------------------------
 
     def _on_keep(self) -> None:
         from napari_unet.gui.train.training_worker import Message
@@ -256,5 +256,5 @@ class OutcomePanel(QWidget):
 
 
 def _file_name(name: str) -> str:
-    """Give a name that every file system takes."""
+    """Return a name that every file system takes."""
     return "".join(c if c.isalnum() or c in " -_.()" else "_" for c in name).strip() or "model"

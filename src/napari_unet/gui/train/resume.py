@@ -37,13 +37,13 @@ class Begun:
 
 
 def checkpoint_of(stack: Stack) -> Path:
-    """Give the file in which a training on this movie is kept while it runs."""
+    """Return the file in which a training on this movie is kept while it runs."""
     folder = user_cache_path("napari-unet", appauthor=False) / "checkpoints"
     return folder / f"{hashlib.sha256(stack.fingerprint.encode()).hexdigest()[:24]}.checkpoint"
 
 
 def base_of(stack: Stack) -> Path:
-    """Give the file in which a base that is saved nowhere else is kept for the resume."""
+    """Return the file in which a base that is saved nowhere else is kept for the resume."""
     return checkpoint_of(stack).with_suffix(".base.safetensors")
 
 
@@ -65,7 +65,7 @@ def remember(stack: Stack, begun: Begun, base: Model | None) -> None:
 
 
 def recall(stack: Stack) -> Begun | None:
-    """Give how the unfinished training of this movie was begun; None where there is none."""
+    """Return how the unfinished training of this movie was begun; None where there is none."""
     path = checkpoint_of(stack)
     if not path.is_file():
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.training import TrainStep
     from napari_unet.gui.session.models import ModelChoice
-    from napari_unet.gui.train.annotation_source import Teacher
+    from napari_unet.gui.train.annotation_source import AnnotationSource
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Learned:
 
 
 def learning(
-    teacher: Teacher,
+    teacher: AnnotationSource,
     begun: Begun,
     base: ModelChoice | None,
     label_settings: LabelSettings,
@@ -106,7 +106,7 @@ def both_labels(
     after: ModelChoice,
     label_settings: LabelSettings,
 ) -> Generator[None, None, tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
-    """Give (position, labels before, labels after) of one frame, for a look at both."""
+    """Return (position, labels before, labels after) of one frame, for a look at both."""
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.prediction.predictor import open_predictor
 

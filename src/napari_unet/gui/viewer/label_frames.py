@@ -42,7 +42,7 @@ class LabelFrames:
 
 
 def frozen_by_hand(corrections: Corrections | None) -> dict[int, frozenset[int]]:
-    """Give for each frame the ids that a person gave or confirmed; for a worker, it reads all."""
+    """Return for each frame the ids that a user gave or confirmed; for a worker, it reads all."""
     from napari_unet.engine.tracks.tracking import frozen_ids
 
     return frozen_ids(corrections)

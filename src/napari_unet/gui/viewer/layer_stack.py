@@ -22,7 +22,7 @@ _SUFFIXES = (".tif", ".tiff")
 
 
 def stack_of(image: Image, selection: Selection) -> Stack:
-    """Give the movie that a layer shows, with the scale that the layer says where no file does.
+    """Return the movie that a layer shows, with the scale that the layer says where no file does.
 
     Raises
     ------

@@ -30,7 +30,7 @@ MOVIE_AXES = ("t", "y", "x")
 
 
 def raw(proxied: Any) -> Any:
-    """Give the object behind napari's plugin proxy: every dock gets a different one."""
+    """Return the object behind napari's plugin proxy: every dock gets a different one."""
     return getattr(proxied, "__wrapped__", proxied)
 
 
@@ -44,7 +44,7 @@ def images(viewer: Viewer) -> list[Image]:
 
 
 def label_layers(viewer: Viewer) -> list[Labels]:
-    """Labels layers that a person made or asked for, topmost last."""
+    """Labels layers that a user made or asked for, topmost last."""
     return [
         layer
         for layer in map(raw, viewer.layers)
@@ -59,7 +59,7 @@ def role(layer: Layer) -> str | None:
 
 
 def source_of(layer: Image) -> tuple[str, Selection] | None:
-    """Give the file or folder behind a layer that we opened, and what of it is shown."""
+    """Return the file or folder behind a layer that we opened, and what of it is shown."""
     ours = layer.metadata.get(OURS)
     if not isinstance(ours, dict) or "path" not in ours:
         return None
@@ -206,7 +206,7 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
 
 
 def paint(viewer: Viewer, layer: Labels, label: int) -> None:
-    """Put the brush into a person's hand: the layer chosen, painting with ``label``."""
+    """Put the brush into a user's hand: the layer chosen, painting with ``label``."""
     viewer.layers.selection.active = layer
     layer.selected_label = label
     layer.mode = "paint"

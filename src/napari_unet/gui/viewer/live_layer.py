@@ -1,7 +1,7 @@
 """The Labels layer over a `LiveLabels`: undo, brushes and keys that a plain layer has not.
 
 napari's own undo writes old pixels back and knows nothing of thresholds; here Ctrl+Z and
-Ctrl+Shift+Z take the person's steps back, on the frame where they were made. A drag is one step.
+Ctrl+Shift+Z take the user's steps back, on the frame where they were made. A drag is one step.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def live_colormap() -> CyclicLabelColormap:
 
 
 def actions_of(layer: Labels) -> LiveLayer | None:
-    """Give the actions of a live layer, for buttons; None for other layers."""
+    """Return the actions of a live layer, for buttons; None for other layers."""
     owner = getattr(layer.undo, "__self__", None)
     return owner if isinstance(owner, LiveLayer) else None
 
@@ -137,7 +137,7 @@ class LiveLayer(QObject):
         self.layer.mode = "paint"
 
     def background_brush(self) -> None:
-        """Paint ground of which the person says that no cell is there."""
+        """Paint ground of which the user says that no cell is there."""
         self.layer.selected_label = BACKGROUND
         self.layer.mode = "paint"
 
@@ -214,7 +214,7 @@ class LiveLayer(QObject):
             self.layer.refresh(extent=False)
 
     def _on_inserted(self, event: Any) -> None:
-        """Give a duplicate of the layer, which has corrections of its own, the same actions."""
+        """Return a duplicate of the layer, which has corrections of its own, the same actions."""
         layer = raw(event.value)
         live = isinstance(layer, Labels) and isinstance(layer.data, type(self.live))
         if live and not actions_of(layer):

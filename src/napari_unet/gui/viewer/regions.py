@@ -26,7 +26,7 @@ _BEYOND = 32  # px on each side, so that a cell at the edge of the window is who
 
 
 def region_on_screen(viewer: Viewer, image: Image) -> Box:
-    """Give the y and x slices of a movie's frame that the window shows, and a little around them.
+    """Return the y and x slices of a movie's frame that the window shows, and a little around them.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def shapes_layers(viewer: Viewer) -> list[Shapes]:
 
 
 def rectangles(viewer: Viewer, image: Image) -> tuple[Rectangle, ...]:
-    """Give the rectangles drawn over a movie's layer ``(T, Y, X)`` or ``(Y, X)``."""
+    """Return the rectangles drawn over a movie's layer ``(T, Y, X)`` or ``(Y, X)``."""
     found = []
     for layer in shapes_layers(viewer):
         for corners, kind in zip(layer.data, layer.shape_type, strict=True):

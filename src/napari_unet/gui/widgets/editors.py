@@ -25,7 +25,7 @@ class TextEditor(QLineEdit):
         self.textEdited.connect(self.valueChanged.emit)
 
     def value(self) -> Any:
-        """Give the typed value; ValueError with what was expected."""
+        """Return the typed value; ValueError with what was expected."""
         text = self.text().strip()
         if self._annotation is str:
             return text
@@ -56,7 +56,7 @@ class ChoiceEditor(QComboBox):
         self.currentIndexChanged.connect(lambda _: self.valueChanged.emit(self.value()))
 
     def value(self) -> str:
-        """Give the chosen word, as the settings spell it."""
+        """Return the chosen word, as the settings spell it."""
         return str(self.currentData())
 
     def setValue(self, value: str) -> None:

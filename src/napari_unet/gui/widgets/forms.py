@@ -83,7 +83,7 @@ class SettingsForm(QWidget):
             advanced.deleteLater()
 
     def value(self) -> Any:
-        """Give the settings as edited; `BadInput` names the field that cannot be."""
+        """Return the settings as edited; `BadInput` names the field that cannot be."""
         changes: dict[str, Any] = {}
         for field, editor in self.editors.items():
             title = type(self._settings).model_fields[field].title or field
@@ -137,7 +137,7 @@ class GroupEditor(Disclosure):
         self._form.valueChanged.connect(self._on_form)
 
     def value(self) -> Any:
-        """Give the inner settings."""
+        """Return the inner settings."""
         return self._form.value()
 
     def setValue(self, value: Settings) -> None:

@@ -38,7 +38,7 @@ class WholeBox(QSpinBox):
         self.setMinimumWidth(80)
 
     def value(self) -> int | None:  # type: ignore[override]
-        """Give the number, or None."""
+        """Return the number, or None."""
         number = super().value()
         return None if self._none and number == self.minimum() else number
 
@@ -93,7 +93,7 @@ class DecimalBox(QDoubleSpinBox):
         self.setMinimumWidth(80)
 
     def value(self) -> float | None:  # type: ignore[override]
-        """Give the number, or None."""
+        """Return the number, or None."""
         number = super().value()
         return None if self._none and number == self.minimum() else number
 

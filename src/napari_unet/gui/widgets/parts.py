@@ -48,7 +48,7 @@ class Hint(QLabel):
 
 
 def heading(text: str) -> QLabel:
-    """Give the title of a part of a dock."""
+    """Return the title of a part of a dock."""
     label = QLabel(text)
     font = label.font()
     font.setBold(True)
@@ -57,7 +57,7 @@ def heading(text: str) -> QLabel:
 
 
 def button(text: str, name: str, tip: str = "", checkable: bool = False) -> QPushButton:
-    """Give a button with its object name and what it does."""
+    """Return a button with its object name and what it does."""
     made = QPushButton(text)
     made.setObjectName(name)
     made.setToolTip(tip)
@@ -74,7 +74,7 @@ def allow(widget: QWidget, why_not: str = "") -> None:
 
 
 def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
-    """Give ``widgets`` side by side; the one at ``stretch`` takes the room that is left."""
+    """Return ``widgets`` side by side; the one at ``stretch`` takes the room that is left."""
     line = QHBoxLayout()
     line.setSpacing(6)
     for index, widget in enumerate(widgets):
@@ -83,7 +83,7 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
 
 
 def form_rows(parent: QWidget | None = None) -> QFormLayout:
-    """Give an empty form whose fields take all the width there is."""
+    """Return an empty form whose fields take all the width there is."""
     rows = QFormLayout(parent)
     rows.setContentsMargins(0, 0, 0, 0)
     rows.setSpacing(6)

@@ -29,7 +29,7 @@ class ThresholdSlider(QSlider):
         super().valueChanged.connect(self._on_moved)
 
     def value(self) -> float:  # type: ignore[override]
-        """Give the probability, exactly as it was set."""
+        """Return the probability, exactly as it was set."""
         return self._probability
 
     def setValue(self, value: float) -> None:

@@ -1,4 +1,4 @@
-"""The Cell Tracking Challenge's folder: always valid, and a person's ids stay."""
+"""The Cell Tracking Challenge's folder: always valid, and a user's ids stay."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check(masks, rows):
 
 
 FROZEN = {
-    "a person's id stays and ends the track before": (
+    "a user's id stays and ends the track before": (
         [frame(_1=A, _2=B), frame(_500=A, _2=B), frame(_1=A, _2=B)],
         {1: {500}},
         {1: (0, 0, 0), 2: (0, 2, 0), 500: (1, 2, 1)},
@@ -75,7 +75,7 @@ FROZEN = {
         {0: {5}, 2: {5}},
         {1: (2, 2, 5), 5: (0, 0, 0)},
     ),
-    "a mother that a person lets go on has no daughter": (
+    "a mother that a user lets go on has no daughter": (
         [frame(_7=A), frame(_7=A, _8=B), frame(_7=A, _8=B)],
         {0: {7}, 1: {7}, 2: {7}},
         {1: (1, 2, 0), 7: (0, 2, 0)},

@@ -6,7 +6,7 @@ belongs to ``man_seg031.tif``; a number that the movie lacks gets an empty mask,
 count files instead of reading their names. A track has no gaps and ends before its daughters
 begin: what comes back after a gap goes on under a new id with the old one as parent, as the format
 asks for, be the gap one of the movie's numbers, of the linking, or between two objects to which a
-person gave the same id.
+user gave the same id.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LARGEST_NUMBER = 9999
 
 
 class CtcWriter:
-    """Links and writes frames in order into a folder; ``linker`` knows the ids of a person."""
+    """Links and writes frames in order into a folder; ``linker`` knows the ids of a user."""
 
     def __init__(self, folder: Path, info: FrameInfo, linker: Linker | None = None) -> None:
         self.folder, self.info = folder, info
@@ -70,7 +70,7 @@ class CtcWriter:
         self._n, self._next = self._n + 1, number + 1
 
     def _follow(self, position: int, number: int) -> dict[int, int]:
-        """Give for each track of the frame the id it is written with, and note its row."""
+        """Return for each track of the frame the id it is written with, and note its row."""
         before = self._now if number == self._next else {}
         going_on = {t: before[t] for t in self.linker.origins if t in before}
         for written in going_on.values():
@@ -85,7 +85,7 @@ class CtcWriter:
         return self._now
 
     def _parent(self, track: int, number: int) -> int:
-        """Give the id that a track comes from, or had before the gap; 0 where that still lives."""
+        """Return the id a track comes from, or had before the gap; 0 where that still lives."""
         for origin in (self.linker.origins[track], self.linker.tracks[track].parent, track):
             written = self._latest.get(origin, 0)
             if written and self.tracks[written].last < number:

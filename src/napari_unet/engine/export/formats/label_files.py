@@ -116,7 +116,7 @@ class OmeTiffWriter:
 
 
 def _uuid(*described: Any) -> str:
-    """Give the UUID that a file with this description always has: same labels, same bytes."""
+    """Return the UUID that a file with this description always has: same labels, same bytes."""
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, repr(described))}"
 
 

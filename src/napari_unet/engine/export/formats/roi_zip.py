@@ -56,7 +56,7 @@ class RoiZipWriter:
 
 
 def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:
-    """Give (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
+    """Return (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
     found = []
     dense, ids = _dense(labels)
     for index, place in enumerate(ndimage.find_objects(dense)):
@@ -80,7 +80,7 @@ def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
 
 
 def _unused(archive: zipfile.ZipFile, name: str) -> str:
-    """Give a file name that the zip does not have: pieces of one object share its name."""
+    """Return a file name that the zip does not have: pieces of one object share its name."""
     candidate, n = f"{name}.roi", 1
     while candidate in archive.NameToInfo:
         n += 1

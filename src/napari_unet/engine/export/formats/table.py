@@ -49,7 +49,7 @@ def write_table(
 ) -> Generator[int, None, Path]:
     """Write the table of labels, one frame (Y, X) after the other; yields each position.
 
-    Intensities are raw, of every channel of ``stack``. ``corrected`` gives the ids that a person
+    Intensities are raw, of every channel of ``stack``. ``corrected`` gives the ids that a user
     touched in a frame, ``threshold`` is noted in each row, ``linker`` makes ``track_id`` and
     ``parent_id`` (overlap linking by default).
     """
@@ -87,7 +87,7 @@ class _Measured:
         self.file = stack.name if stack.path is None else stack.path.name
 
     def rows(self, labels: NDArray[Any], position: int) -> tuple[list[str], list[list[Any]]]:
-        """Give header and rows of one frame."""
+        """Return header and rows of one frame."""
         found = measure_frame(
             labels,
             np.asarray(self.raw[position]),
@@ -148,7 +148,7 @@ def _write(
 
 
 def _split(columns: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Give shape columns and intensity columns; the last of shape is ``touches_border``."""
+    """Return shape columns and intensity columns; the last of shape is ``touches_border``."""
     names = list(columns)
     cut = names.index("touches_border") + 1
     lists = {name: columns[name].tolist() for name in names}
@@ -163,7 +163,7 @@ def _cell(value: Any) -> Any:
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Give column prefixes from channel names: letters, digits and _, no two alike."""
+    """Return column prefixes from channel names: letters, digits and _, no two alike."""
     found: list[str] = []
     for i, name in enumerate(names):
         prefix = re.sub(r"\W+", "_", name).strip("_") or f"channel_{i}"

@@ -29,7 +29,7 @@ _RIM = 10  # brightness of the rim around letters and bars
 
 @lru_cache(maxsize=4096)
 def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Bytes]:
-    """Give colour (Y, X, 3) and opacity (Y, X, 1) of ``text``, ``size`` px high, with its rim."""
+    """Return colour (Y, X, 3) and opacity (Y, X, 1) of ``text``, ``size`` px high, with its rim."""
     font = _font(text, size)
     rim = max(1, round(size / 12))
     box = ImageDraw.Draw(Image.new("RGBA", (1, 1))).textbbox((0, 0), text, font, stroke_width=rim)
@@ -48,7 +48,7 @@ def text_stamp(text: str, size: int, colour: Colour = WHITE) -> tuple[Bytes, Byt
 
 
 def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Give the first font that has every letter of ``text`` (Pillow's own knows no µ)."""
+    """Return the first font that has every letter of ``text`` (Pillow's own knows no µ)."""
     fonts = range(len(_font_files()))
     for i in fonts:
         if all(_has(i, letter) for letter in set(text)):
@@ -80,7 +80,7 @@ def _font_files() -> tuple[Path, ...]:
 
 @lru_cache(maxsize=64)
 def bar_stamp(length: int, thickness: int) -> tuple[Bytes, Bytes]:
-    """Give colour and opacity of a scale bar of ``length`` x ``thickness`` px, with its rim."""
+    """Return colour and opacity of a scale bar of ``length`` x ``thickness`` px, with its rim."""
     colour = np.full((thickness + 2, length + 2, 3), _RIM, np.uint8)
     colour[1:-1, 1:-1] = WHITE
     return colour, np.full((*colour.shape[:2], 1), 255, np.uint8)

@@ -15,19 +15,19 @@ class LookSource(Protocol):
     """What a movie shows of its channels, with which contrast and colours."""
 
     def of(self, stack: Stack, /) -> Stack:
-        """Give the movie with the channels that are shown together."""
+        """Return the movie with the channels that are shown together."""
 
     def measured(
         self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
     ) -> Look:
-        """Give contrast and colours, the same for all frames."""
+        """Return contrast and colours, the same for all frames."""
 
 
 class PlainLook:
     """The channel that is chosen, its contrast measured over the movie."""
 
     def of(self, stack: Stack, /) -> Stack:
-        """Give the movie itself."""
+        """Return the movie itself."""
         return stack
 
     def measured(

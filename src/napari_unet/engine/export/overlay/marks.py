@@ -82,13 +82,13 @@ def draw_scale_bar(pixels: Bytes, width: int, pixel_size: float) -> None:
 
 
 def _layout(pixels: Bytes) -> tuple[int, int]:
-    """Give letter height and margin in px."""
+    """Return letter height and margin in px."""
     size = lettering.text_size(pixels.shape[0])
     return size, max(4, round(size * 0.6))
 
 
 def _anchors(labels: NDArray[Any]) -> list[tuple[int, int, int]]:
-    """Give (y, x, id): the object's own pixel nearest to its centre, so on a bent cell too."""
+    """Return (y, x, id): the object's own pixel nearest to its centre, so on a bent cell too."""
     flat = labels.ravel()
     where = np.flatnonzero(flat)
     if not len(where):

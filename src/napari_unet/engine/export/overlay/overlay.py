@@ -113,7 +113,7 @@ def compose(picture: Picture, settings: OverlaySettings, look: Look) -> Packed:
 def _panels_before(
     raw: Packed, picture: Picture, settings: OverlaySettings, look: Look
 ) -> list[Packed]:
-    """Give the panels to the left of the overlay; ``raw`` stays as it is, to be drawn on."""
+    """Return the panels to the left of the overlay; ``raw`` stays as it is, to be drawn on."""
     if settings.style == "side_by_side":
         return [raw.copy()]
     if settings.style == "probability":
@@ -125,7 +125,7 @@ def _panels_before(
 
 
 def picture_shape(frame_shape: tuple[int, int], settings: OverlaySettings) -> tuple[int, int]:
-    """Give (Y, X) of the composed picture, before padding to even numbers."""
+    """Return (Y, X) of the composed picture, before padding to even numbers."""
     y0, x0, y1, x1 = settings.crop or (0, 0, *frame_shape)
     height, width = (zoomed(y1 - y0, settings.zoom), zoomed(x1 - x0, settings.zoom))
     n = len(CAPTIONS[settings.style])
@@ -140,7 +140,7 @@ def as_bytes(packed: Packed) -> Bytes:
 def measure_windows(
     frames: Sequence[NDArray[Any]], settings: OverlaySettings
 ) -> tuple[Window, ...]:
-    """Give (black, white) of each channel from the percentiles of some frames together."""
+    """Return (black, white) of each channel from the percentiles of some frames together."""
     stacked = [f[None] if f.ndim == 2 else f for f in frames]
     windows = []
     for channel in range(stacked[0].shape[0]):
@@ -201,7 +201,7 @@ def _image(frame: NDArray[Any], settings: OverlaySettings, look: Look) -> Packed
 
 
 def _tints(n: int) -> tuple[tuple[int, int, int], ...]:
-    """Give magenta and green, then cyan, yellow, …: told apart with red-green blindness too."""
+    """Return magenta and green, then cyan, yellow, …: told apart with red-green blindness too."""
     if n == 1:
         return ((256, 256, 256),)
     some = ((0, 256, 0), (256, 0, 256), (0, 256, 256), (256, 256, 0), (256, 0, 0), (0, 0, 256))

@@ -180,7 +180,7 @@ def movie_look(
     windows: Sequence[Window] | None = None,
     channels: Sequence[tuple[int, int, int]] = (),
 ) -> Look:
-    """Give contrast and scale for a movie: measured once, so that it does not flicker."""
+    """Return contrast and scale for a movie: measured once, so that it does not flicker."""
     if windows is None:
         chosen = np.asarray(range(len(stack)) if positions is None else positions)
         some = np.unique(np.linspace(0, len(chosen) - 1, _MEASURED_FRAMES).round().astype(int))

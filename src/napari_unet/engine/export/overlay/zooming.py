@@ -16,7 +16,7 @@ _SMOOTH_FROM = 1.5  # zoom from which outlines are made finer than the labels
 
 
 def cropped(image: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
-    """Give the part of an image (…, Y, X) that is shown."""
+    """Return the part of an image (…, Y, X) that is shown."""
     if settings.crop is None:
         return image
     y0, x0, y1, x1 = settings.crop
@@ -24,7 +24,7 @@ def cropped(image: NDArray[Any], settings: OverlaySettings) -> NDArray[Any]:
 
 
 def zoomed(n: int, zoom: float) -> int:
-    """Give how many px ``n`` of the movie become."""
+    """Return how many px ``n`` of the movie become."""
     return max(1, round(n * zoom))
 
 
@@ -54,7 +54,7 @@ def zoomed_labels(labels: NDArray[Any], settings: OverlaySettings) -> NDArray[An
 
 
 def doubled(labels: NDArray[Any]) -> NDArray[Any]:
-    """Give labels (Y, X) twice as large, corners of their steps cut (EPX, E. Johnston 1992)."""
+    """Return labels (Y, X) twice as large, corners of their steps cut (EPX, E. Johnston 1992)."""
     padded = np.pad(labels, 1, mode="edge")
     up, down, left, right = padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]
     large = np.empty((2 * labels.shape[0], 2 * labels.shape[1]), labels.dtype)

@@ -73,7 +73,7 @@ def time_of(stack: Stack, position: int) -> float | None:
 
 
 def check_positions(positions: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    """Give the chosen positions of a movie of ``n`` frames, refusing none, repeats and others."""
+    """Return the chosen positions of a movie of ``n`` frames, refusing none, repeats and others."""
     chosen = tuple(range(n)) if positions is None else tuple(int(t) for t in positions)
     if not chosen:
         raise BadInput("no frame chosen", "at least one", "choose the frames to export")
@@ -147,14 +147,14 @@ def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0)
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """Give a temporary file that becomes ``path`` when the block ends without an error."""
+    """Return a temporary file that becomes ``path`` when the block ends without an error."""
     with atomic_path(path) as temporary:
         yield temporary
 
 
 @contextmanager
 def output_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes ``path`` when the block ends, replacing an earlier one.
+    """Yield a temporary folder that becomes ``path`` at the end, replacing an earlier one.
 
     What of an earlier one is ours was asked before, by `check_folder`.
     """
@@ -178,7 +178,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def counted(frames: Iterable[Any], n: int) -> Iterator[Any]:
-    """Give exactly ``n`` frames; fewer or more are refused rather than written as if complete."""
+    """Return exactly ``n`` frames; fewer or more are refused rather than written as if complete."""
     count = 0
     for frame in frames:
         count += 1

@@ -73,7 +73,7 @@ def sidecar_beside(
     kind: str,
     **details: Any,
 ) -> Iterator[Callable[[Path], None]]:
-    """Give what writes the sidecar of an export once its temporary file is whole.
+    """Return what writes the sidecar of an export once its temporary file is whole.
 
     The sidecar gets its name when the block ends: an export inside the block is renamed only
     where there was room for the sidecar, too.
@@ -116,7 +116,7 @@ def _content(
 
 
 def read_provenance(path: Path) -> Provenance:
-    """Give what the sidecar of labels at ``path`` says of their making; what is missing is None."""
+    """Return what the sidecar of labels at ``path`` says of their making; None where missing."""
     try:
         said = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
         model, settings = said["model"], said["settings"]

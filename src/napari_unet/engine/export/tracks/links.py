@@ -71,7 +71,7 @@ class Links:
         return True
 
     def labels(self, position: int) -> NDArray[Any]:
-        """Give the labels (Y, X) of a linked frame with ids through time."""
+        """Return the labels (Y, X) of a linked frame with ids through time."""
         frame = check_frame(self._labels[position], self._shape)
         ids, tracks = self._tracks[position]
         if not len(ids):
@@ -80,7 +80,7 @@ class Links:
         return np.where(ids[where] == frame, tracks[where], frame).astype(np.int32)
 
     def tails(self, position: int, length: int) -> dict[int, list[tuple[float, float]]] | None:
-        """Give where each cell of a linked frame was before, by its id through time."""
+        """Return where each cell of a linked frame was before, by its id through time."""
         return Tails(self.rows(), length).at(position)
 
     def rows(self) -> Floats:
@@ -125,7 +125,7 @@ class Tails:
             }
 
     def at(self, t: int) -> dict[int, list[tuple[float, float]]] | None:
-        """Give the paths that end in frame ``t``, by id."""
+        """Return the paths that end in frame ``t``, by id."""
         if not self.length:
             return None
         found = {}
