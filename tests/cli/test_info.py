@@ -20,6 +20,17 @@ def test_info_of_a_movie(world, run):
     assert values["frame_interval_s"] == 300
 
 
+def test_what_was_guessed_is_said_a_line_each(tmp_path, run):
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.ones((9, 3, 20, 24), np.uint8), photometric="minisblack"
+    )
+    answer = run("info", tmp_path / "a.tif")
+    said = "a.tif does not name its axes; read as TCYX"
+    assert [w.split("  ")[-1] for w in answer.stdout.splitlines() if "check" in w] == [said]
+    values = json.loads(run("info", tmp_path / "a.tif", "--json").stdout)
+    assert (values["please_check"], values["noted"]) == ([said], [])
+
+
 def test_info_with_other_axes(world, run):
     values = json.loads(run("info", world.movie, "--axes", "ZYX", "--json").stdout)
     assert (values["frames"], values["sections"]) == (1, 6)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
-from napari_unet.cli.progress import Stopped, say
+from napari_unet.cli.progress import Stopped, say, say_notices
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
 from napari_unet.engine.errors import BadInput
@@ -48,6 +48,7 @@ class Run:
         from napari_unet.engine.stack.stack import Stack
 
         with Stack.open(movie.path, movie.selection) as stack:
+            say_notices(stack.notices)
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
             prepare_folder(self.out, (), overwrite=True)
             if parts:

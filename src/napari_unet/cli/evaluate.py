@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.progress import follow
+from napari_unet.cli.progress import follow, say_notices
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -56,6 +56,7 @@ def evaluate(
     from napari_unet.engine.stack.stack import Stack
 
     with Stack.open(predicted) as labels, Stack.open(truth) as right:
+        say_notices((*labels.notices, *right.notices))
         pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
         classes = labels_are == "classes" if labels_are else holds_classes(right, pairs)
         scored = score(labels, right, pairs, border, classes=classes)

@@ -13,7 +13,7 @@ from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.outputs import prepare_folder
-from napari_unet.cli.progress import follow, say
+from napari_unet.cli.progress import follow, say, say_notices
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import TABLE, labels_name, movie_name, still_name
 from napari_unet.engine.settings import OverlaySettings, TableSettings
@@ -138,6 +138,7 @@ def export(
 
     with ExitStack() as files:
         stack = files.enter_context(Stack.open(movie, wanted))
+        say_notices(stack.notices)
         given = files.enter_context(open_labels(stack, labels))
         earlier = files.enter_context(open_same(before, stack)) if before else None
         job = _job(given, out, frames, done_only, values)

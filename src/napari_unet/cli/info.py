@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 _IN_JSON = ("settings", "plan")  # of a training: long, and for programs
+_LINE_EACH = ("please_check", "noted")
 MODEL_SUFFIXES = (SUFFIX, ".pth", ".pt")
 
 
@@ -69,7 +70,14 @@ def about_stack(stack: Stack) -> dict[str, Any]:
         "positions": list(stack.position_names),
         "pixel_size_um": stack.pixel_size,
         "frame_interval_s": stack.frame_interval,
+        **_notices(stack),
     }
+
+
+def _notices(stack: Stack) -> dict[str, list[str]]:
+    """Return what was guessed or left out, by how much it matters."""
+    levels = zip(_LINE_EACH, ("check", "noted"), strict=True)
+    return {name: [n.line for n in stack.notices if n.level == level] for name, level in levels}
 
 
 def about_model(model: Model) -> dict[str, Any]:
@@ -108,6 +116,9 @@ def _lines(values: dict[str, Any], indent: str = "") -> Iterator[str]:
         elif isinstance(value, dict):
             yield f"{indent}{words}"
             yield from _lines(value, indent + "  ")
+        elif name in _LINE_EACH:
+            for line in value:
+                yield f"{indent}{words:{width}s}  {line}"
         else:
             yield f"{indent}{words:{width}s}  {_plain(value)}"
 

@@ -18,8 +18,10 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from types import FrameType
+
+    from napari_unet.engine.errors import Notice
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -109,6 +111,12 @@ def progress_bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Cal
 def say(line: str) -> None:
     """Say something that is not a result: on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+def say_notices(notices: Iterable[Notice]) -> None:
+    """Say what was guessed or left out, what asks for a look first; each line once."""
+    for notice in sorted(dict.fromkeys(notices), key=lambda notice: notice.level != "check"):
+        say(f"{notice}.")
 
 
 class _TimeLeft(ProgressColumn):

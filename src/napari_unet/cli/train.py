@@ -10,7 +10,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.outputs import prepare_file
-from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say
+from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say, say_notices
 from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import Device, TrainSettings
 
@@ -96,6 +96,7 @@ def train(
     from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
+        say_notices((*stack.notices, *truth.notices))
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
         out = prepare_file(out, SUFFIX, overwrite=overwrite)

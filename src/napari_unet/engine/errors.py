@@ -1,6 +1,24 @@
-"""The one error a user may read: what was found, what was expected, what to do."""
+"""What a user may read of an input: the one error, and notices of what was guessed or left out."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What was guessed in an input or left out of it, in one plain line that names it.
+
+    ``level`` is ``"check"`` where the result is wrong if the guess is, ``"noted"`` where it is
+    only good to know. Notices are values: the engine does not log them, whoever runs it shows them.
+    """
+
+    level: Literal["check", "noted"]
+    line: str
+
+    def __str__(self) -> str:
+        return f"{'Please check' if self.level == 'check' else 'Noted'}: {self.line}"
 
 
 class BadInput(ValueError):

@@ -129,6 +129,40 @@ def test_a_toss_up_is_not_guessed(tmp_path):
         Stack.open(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(
+    ("shape", "options", "level", "line"),
+    [
+        (
+            (9, 3, 20, 24),
+            {"photometric": "minisblack"},
+            "check",
+            "a.tif does not name its axes; read as TCYX",
+        ),
+        ((40, 20, 24), {"imagej": True}, "check", "a.tif says it has 40 channels; read as frames"),
+        ((5, 20, 24), {}, None, ""),
+    ],
+)
+def test_what_was_guessed_is_said_once_and_not_logged(
+    tmp_path, caplog, shape, options, level, line
+):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, np.uint8), **options)
+    with Stack.open(tmp_path / "a.tif") as stack:
+        assert [n.level for n in stack.notices] == ([level] if level else [])
+        assert all(n.line.startswith(line) for n in stack.notices)
+        assert stack.select(channel=0).notices == stack.notices
+    assert not caplog.records
+
+
+def test_a_folder_says_it_once_a_movie(tmp_path):
+    for t in range(4):
+        write_frames(tmp_path, f"t{t}.tif", shape=(2, 20, 24))
+    with Stack.open(tmp_path) as stack:
+        (notice,) = stack.notices
+    folder = tmp_path.name
+    said = f"Please check: t0.tif in the folder {folder} does not name its axes; read as CYX"
+    assert str(notice) == said
+
+
 def test_colours_are_grey_unless_a_channel_is_named(tmp_path):
     rgb = np.zeros((2, 20, 24, 3), np.uint8)
     rgb[..., 1], rgb[..., 2] = 100, 50

@@ -42,7 +42,8 @@ class ArraySource(Source):
             )
         self.dtype = check_dtype(np.dtype(array.dtype), name)
         if axes is None:
-            full = guess_axes(_unnamed_axes(shape), shape, name)
+            full, notices = guess_axes(_unnamed_axes(shape), shape, name)
+            self.note(*notices)
         else:
             full = check_axes(axes)
             fit_axes(full, [("?" * len(shape), shape)], name)

@@ -6,9 +6,7 @@ TIFF files without metadata have ``Q`` or ``I`` for a dimension that nobody name
 
 from __future__ import annotations
 
-import logging
-
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 
 KNOWN = "TCZYXS"
 NOTHING = "_"
@@ -18,8 +16,6 @@ _UNNAMED = "?"
 _FEW = 5  # an unnamed axis this short, beside another unnamed one, is taken for channels
 _REMEDY = "give the axes, for example TCYX"
 _MOST_CHANNELS = 32  # a spectral detector has as many
-
-logger = logging.getLogger(__name__)
 
 
 def check_axes(text: str) -> str:
@@ -54,8 +50,10 @@ def fit_axes(wanted: str, layouts: list[tuple[str, tuple[int, ...]]], name: str)
     )
 
 
-def guess_axes(axes: str, shape: tuple[int, ...], name: str, *, taken: str = "") -> str:
-    """Name the axes that the file leaves unnamed; same length as ``axes``.
+def guess_axes(
+    axes: str, shape: tuple[int, ...], name: str, *, taken: str = ""
+) -> tuple[str, tuple[Notice, ...]]:
+    """Name the axes that the file leaves unnamed; same length as ``axes``, and what was guessed.
 
     The first unnamed axis is time, or z where frames are files (``taken="T"``). Of two, the
     second is channels where it is short. Anything less clear raises ``BadInput``.
@@ -82,9 +80,14 @@ def guess_axes(axes: str, shape: tuple[int, ...], name: str, *, taken: str = "")
     for i, letter in zip(places, guesses, strict=True):
         named[i] = letter
     result = "".join(named)
+    notices: tuple[Notice, ...] = ()
     if guesses not in ([], ["T"]):
-        logger.warning("%s does not name its axes; read as %s", name, result)
-    return result if taken else _doubt_axes(result, shape, name)
+        said = result.replace(NOTHING, "")
+        notices = (Notice("check", f"{name} does not name its axes; read as {said}"),)
+    if taken:
+        return result, notices
+    result, doubts = _doubt_axes(result, shape, name)
+    return result, (*notices, *doubts)
 
 
 def say_shape(axes: str, shape: tuple[int, ...]) -> str:
@@ -106,25 +109,21 @@ def _guess_letters(lengths: list[int], free: list[str]) -> list[str] | None:
     return None
 
 
-def _doubt_axes(axes: str, shape: tuple[int, ...], name: str) -> str:
+def _doubt_axes(axes: str, shape: tuple[int, ...], name: str) -> tuple[str, tuple[Notice, ...]]:
     """Doubt what a file without time says: many writers call frames channels or sections."""
     if "T" in axes:
-        return axes
+        return axes, ()
     for letter, word in (("C", "channels"), ("Z", "sections")):
         n = shape[axes.index(letter)] if letter in axes else 1
         if letter == "C" and n > _MOST_CHANNELS:
             axes = axes.replace("C", "T")
-            logger.warning("%s says it has %d channels; read as frames, axes %s", name, n, axes)
-            return axes
+            line = f"{name} says it has {n} channels; read as frames, axes {axes}"
+            return axes, (Notice("check", line.replace(NOTHING, "")),)
         if n > _FEW:
-            logger.warning(
-                "%s says it has one frame with %d %s; if these are frames, give the axes %s",
-                name,
-                n,
-                word,
-                axes.replace(letter, "T").replace(NOTHING, ""),
-            )
-    return axes
+            other = axes.replace(letter, "T").replace(NOTHING, "")
+            line = f"{name} says it has one frame with {n} {word}; if these are frames, "
+            return axes, (Notice("check", f"{line}give the axes {other}"),)
+    return axes, ()
 
 
 def _find_image(named: list[str]) -> list[str]:

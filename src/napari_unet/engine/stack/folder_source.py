@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, say_shape
 from napari_unet.engine.stack.frame_numbers import order_files
 from napari_unet.engine.stack.source import Metadata, Source
@@ -42,6 +42,7 @@ class FolderSource(Source):
             self.axes, self.shape = "T" + first.axes, (len(self._files), *first.shape)
             self.dtype, self.inner = first.dtype, first.inner
             self._frame_axes = first.axes
+            self.note(*(of_folder(notice, first.name, self.name) for notice in first.notices))
         self._check_files()
 
     @cached_property
@@ -94,6 +95,11 @@ class FolderSource(Source):
                 f"{self.dtype}, as in the other files",
                 "save all frames with the same number of bits",
             )
+
+
+def of_folder(notice: Notice, file: str, folder: str) -> Notice:
+    """Say of a folder what its first file stands for: a line a movie, not one a file."""
+    return Notice(notice.level, notice.line.replace(file, f"{file} in the folder {folder}", 1))
 
 
 def _list_files(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,8 @@ class Metadata:
 class Source(ABC):
     """An image of known axes that can be read a piece at a time, from any thread.
 
+    ``notices`` are what had to be guessed or left out, one line each.
+
     ``axes`` holds each of T C Z Y X S at most once; ``inner`` are those that come with every
     read anyway (the axes of a page), so that reading one index of them saves nothing.
     """
@@ -49,6 +51,7 @@ class Source(ABC):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     inner: str = "YX"
+    notices: tuple[Notice, ...] = ()
 
     @property
     @abstractmethod
@@ -62,6 +65,10 @@ class Source(ABC):
     @abstractmethod
     def samples(self) -> Iterator[bytes]:
         """Return some of the content, the same wherever the source lies, for the fingerprint."""
+
+    def note(self, *notices: Notice) -> None:
+        """Keep what was guessed or left out; the same line once."""
+        self.notices = tuple(dict.fromkeys((*self.notices, *notices)))
 
     def close(self) -> None:  # noqa: B027
         """Release files, where there are any; nothing is read afterwards."""

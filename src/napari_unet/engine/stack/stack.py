@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
 from napari_unet.engine.stack.channels import name_channels, resolve_channels, resolve_z, to_grey
@@ -123,6 +123,11 @@ class Stack:
     def n_z(self) -> int:
         """Number of sections."""
         return self._source.length("Z")
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was guessed or left out when it was opened, each line once."""
+        return self._source.notices
 
     @property
     def pixel_size(self) -> float | None:

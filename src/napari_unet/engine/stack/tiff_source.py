@@ -107,7 +107,8 @@ class TiffSource(Source):
             shape = fit_axes(wanted, [(axes, shape), full], self.name)
             axes = wanted
         else:
-            axes = guess_axes(axes, shape, self.name, taken=taken)
+            axes, notices = guess_axes(axes, shape, self.name, taken=taken)
+            self.note(*notices)
         kept = [(a, n) for a, n in zip(axes, shape, strict=True) if a != NOTHING]
         self.axes = "".join(a for a, _ in kept)
         self.shape = tuple(n for _, n in kept)
