@@ -32,13 +32,13 @@ from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import pad_to_multiple
 from napari_unet.engine.prediction.backends import Backend, open_backend
-from napari_unet.engine.prediction.cost import say_duration
 from napari_unet.engine.prediction.precision import agreement
 from napari_unet.engine.prediction.prediction import predict, probabilities_shape
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import PredictSettings
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.text import say_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -286,7 +286,7 @@ def _long_movie(model: Any, device: str) -> str:
     for wait in waits:
         wait()
     seconds = (time.perf_counter() - began) / repeats / len(staged) * 1000
-    return f"1,000 frames of 2048x2048 on {predictor.device}: about {say_duration(seconds)}."
+    return f"1,000 frames of 2048x2048 on {predictor.device}: {say_duration(seconds)}."
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
+from napari_unet.engine.text import say_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def about_stack(stack: Stack) -> dict[str, Any]:
         "shape": list(stack.shape),
         "type": str(stack.dtype),
         "frames": len(stack),
-        "frame_numbers": _ranges(stack.numbers),
+        "frame_numbers": say_ranges(stack.numbers),
         "channels": list(stack.channel_names),
         "sections": stack.n_z,
         "positions": list(stack.position_names),
@@ -92,17 +93,6 @@ def about_model(model: Model) -> dict[str, Any]:
         "card": model.card,
         "record": model.record,
     }
-
-
-def _ranges(numbers: tuple[int, ...]) -> str:
-    """Say numbers shortly: ``0-3, 7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def _lines(values: dict[str, Any], indent: str = "") -> Iterator[str]:

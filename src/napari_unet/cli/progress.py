@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from napari_unet.engine.text import say_clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from types import FrameType
@@ -130,5 +132,4 @@ class _TimeLeft(ProgressColumn):
         left = task.fields.get("left")
         if left is None:
             return self._by_speed.render(task)
-        minutes, seconds = divmod(max(round(left), 0), 60)
-        return f"{minutes}:{seconds:02d} left"
+        return f"{say_clock(max(left, 0))} left"

@@ -16,7 +16,6 @@ from napari_unet.engine.files.atomic import (
     atomic_path,
     make_folder,
     require_space,
-    say_bytes,
 )
 
 
@@ -140,10 +139,3 @@ def test_make_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="is a file"):
         make_folder(tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    ("n", "said"), [(0, "0 bytes"), (999, "999 bytes"), (3.2e9, "3.2 GB"), (1e15, "1000.0 TB")]
-)
-def test_say_bytes(n, said):
-    assert say_bytes(n) == said

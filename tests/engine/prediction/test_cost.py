@@ -1,29 +1,12 @@
 from pathlib import Path
 
-import pytest
-
-from napari_unet.engine.prediction.cost import Cost, estimate, say_duration
+from napari_unet.engine.prediction.cost import Cost, estimate
 from napari_unet.engine.prediction.prediction import predict, probabilities_shape
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import PredictSettings
 
 EXACT = PredictSettings(device="cpu", backend="torch", precision="fp32", threads=1)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.01, "1 s"),
-        (42.4, "42 s"),
-        (90, "2 min"),
-        (240, "4 min"),
-        (5400, "1 h 30 min"),
-        (3 * 86400, "3.0 days"),
-    ],
-)
-def test_durations_in_words(seconds, said):
-    assert say_duration(seconds) == said
 
 
 def test_costs_in_words():

@@ -89,7 +89,7 @@ def test_auto_takes_the_best_objects_on_frames_kept_for_checking(hand, segment, 
         live[t] = small[1][t]
         live.confirm_frame(t)
     found = auto_threshold(live, (1, 2, 5), 0)
-    assert "frames 1–2, kept for checking" in found.words
+    assert "frames 1-2, kept for checking" in found.words
     assert 0.1 <= found.threshold <= 0.95
 
 

@@ -16,7 +16,6 @@ from napari_unet.gui.session.job import (
     Task,
     _stand_back,
     progress_line,
-    words_for,
 )
 
 
@@ -181,11 +180,3 @@ def test_messages_reach_the_generator_and_are_joined(qtbot, job):
 )
 def test_progress_in_words(progress, line):
     assert progress_line("Segmenting", progress) == line
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(2, "a few seconds"), (42, "about 40 s"), (170, "about 3 min"), (9000, "about 2.5 h")],
-)
-def test_durations_in_words(seconds, words):
-    assert words_for(seconds) == words

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import say_bytes
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
@@ -152,15 +153,6 @@ def require_space(folder: str | Path, n_bytes: int) -> None:
             f"{say_bytes(n_bytes)}",
             "free some space or choose another folder",
         )
-
-
-def say_bytes(n_bytes: float) -> str:
-    """Say a size as people do: ``"3.2 GB"``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if abs(n_bytes) < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit in ("bytes", "kB") else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
 
 
 def _concerns(error: OSError, path: Path) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.files.atomic import say_bytes
 from napari_unet.engine.prediction.prediction import missing_frames, raw_bytes_in_flight
+from napari_unet.engine.text import say_bytes, say_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ class Cost:
 
     def __str__(self) -> str:
         noun = "frame" if self.frames == 1 else "frames"
-        parts = [f"{self.frames} {noun}", f"about {say_duration(self.seconds)}"]
+        parts = [f"{self.frames} {noun}", say_duration(self.seconds)]
         parts.append(f"{say_bytes(self.memory)} of memory")
         if self.folder is not None and self.free is not None:
             parts.append(
@@ -71,20 +71,6 @@ def estimate(
         disk=len(missing) * probabilities.frame_bytes,
         free=free,
         folder=path.parent if path is not None else None,
-    )
-
-
-def say_duration(seconds: float) -> str:
-    """Say a time as people do: ``"4 min"``, ``"1 h 20 min"``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return (
-        f"{minutes // 60} h {minutes % 60} min"
-        if minutes < 24 * 60
-        else f"{minutes / 1440:.1f} days"
     )
 
 

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.files.atomic import say_bytes
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.stack.axes import NOTHING, check_axes, fit_axes, guess_axes
 from napari_unet.engine.stack.source import Metadata, Source, check_dtype
@@ -32,6 +31,7 @@ from napari_unet.engine.stack.tiff_opening import (
     refuse_errors,
     tifffile_complaints,
 )
+from napari_unet.engine.text import say_bytes
 
 if TYPE_CHECKING:
     import tifffile

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.gui.session.words import ranges
+from napari_unet.engine.text import say_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ def _best(live: LiveLabels, frames: list[int]) -> Auto:
     best = _TRIED[scores >= scores.max() - 1e-3]
     chosen = float(best[len(best) // 2])
     one = len(frames) == 1
-    words = f"best cells on frame{'' if one else 's'} {ranges(frames)}, kept for checking"
+    words = f"best cells on frame{'' if one else 's'} {say_ranges(frames)}, kept for checking"
     return Auto(chosen, f"{words} ({scores.max():.2f} of 1)")
 
 

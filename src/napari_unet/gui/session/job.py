@@ -22,6 +22,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from superqt.utils import GeneratorWorker
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import say_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -256,19 +257,10 @@ def describe_error(error: Exception) -> str:
 def progress_line(title: str, progress: Progress) -> str:
     """Say how far it is: ``Segmenting the movie: 12 of 48, about 2 min left``."""
     count = f": {progress.done} of {progress.total}" if progress.total else ""
-    left = f", {words_for(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+    left = (
+        f", {say_duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+    )
     return f"{title}{count}{left}"
-
-
-def words_for(seconds: float) -> str:
-    """Say a duration as a user would: ``a few seconds``, ``about 40 s``, ``about 3 min``."""
-    if seconds < 5:
-        return "a few seconds"
-    if seconds < 55:
-        return f"about {round(seconds / 5) * 5} s"
-    if seconds < 90 * 60:
-        return f"about {max(1, round(seconds / 60))} min"
-    return f"about {seconds / 3600:.1f} h"
 
 
 def _seconds_left(done: int, total: int, started: float, first: float, now: float) -> float | None:

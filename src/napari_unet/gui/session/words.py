@@ -1,14 +1,12 @@
-"""The user's words: sizes and durations said in plain language."""
+"""A movie in one line, as the picker shows it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.text import counted
+from napari_unet.engine.text import counted, say_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -19,25 +17,5 @@ def describe_stack(stack: Stack) -> str:
     if stack.pixel_size:
         parts.append(f"{stack.pixel_size:.4g} µm/px")
     if stack.frame_interval:
-        parts.append(f"every {interval(stack.frame_interval)}")
+        parts.append(f"every {say_duration(stack.frame_interval, exact=True)}")
     return " · ".join(parts)
-
-
-def interval(seconds: float) -> str:
-    """``30 s``, ``10 min``, ``2 h``."""
-    if seconds < 120:
-        return f"{seconds:.4g} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.4g} min"
-    return f"{seconds / 3600:.4g} h"
-
-
-def ranges(frames: Sequence[int]) -> str:
-    """``0, 3–5, 9`` for (0, 3, 4, 5, 9)."""
-    runs: list[list[int]] = []
-    for frame in sorted(frames):
-        if runs and frame == runs[-1][-1] + 1:
-            runs[-1].append(frame)
-        else:
-            runs.append([frame])
-    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)  # noqa: RUF001

@@ -15,7 +15,6 @@ from napari_unet.engine.export.overlay.colours import (
 )
 from napari_unet.engine.export.overlay.lettering import (
     say_length,
-    say_time,
     scale_bar_length,
     text_stamp,
 )
@@ -177,22 +176,6 @@ def test_lines_are_never_dark_and_bright_colours_stay():
     black, yellow = np.array([[0, 0, 0]], np.uint8), np.array([[250, 240, 20]], np.uint8)
     assert lifted(black).min() > 120
     assert np.abs(lifted(yellow).astype(int) - yellow).max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "interval", "text"),
-    [
-        (0, 300, "0:00 h"),
-        (5400, 300, "1:30 h"),
-        (360000, 600, "100:00 h"),
-        (95, 5, "0:01:35"),
-        (-60, 60, "-0:01 h"),
-        (1.25, 0.05, "1.250 s"),
-        (7, None, "0:00:07"),
-    ],
-)
-def test_times_are_said_as_people_do(seconds, interval, text):
-    assert say_time(seconds, interval) == text
 
 
 @given(st.integers(16, 5000), st.floats(0.001, 50))

@@ -123,16 +123,3 @@ def say_length(um: float) -> str:
     if um < 1:
         return f"{um * 1000:g} nm"
     return f"{um:g} µm" if um < 1000 else f"{um / 1000:g} mm"
-
-
-def say_time(seconds: float, interval: float | None = None) -> str:
-    """Say a time as ``h:mm`` where frames are minutes apart, ``h:mm:ss`` or seconds otherwise."""
-    sign = "-" if seconds < 0 else ""
-    seconds = abs(seconds)
-    if interval is not None and interval < 1:
-        return f"{sign}{seconds:.{min(3, 1 - floor(log10(interval)))}f} s"
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if interval is not None and interval >= 60 and interval % 60 == 0:
-        return f"{sign}{hours}:{minutes:02d} h"
-    return f"{sign}{hours}:{minutes:02d}:{rest:02d}"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.export.overlay import lettering
+from napari_unet.engine.text import say_clock
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import OverlaySettings
@@ -55,7 +56,7 @@ def draw_title_and_time(
         stamp = lettering.text_stamp(settings.title_text, size)
         lettering.put(pixels, stamp, margin, margin, "top left")
     if settings.show_time and time is not None:
-        stamp = lettering.text_stamp(lettering.say_time(time, interval), size)
+        stamp = lettering.text_stamp(say_clock(time, interval), size)
         lettering.put(pixels, stamp, margin, pixels.shape[1] - margin, "top right")
 
 
