@@ -161,16 +161,37 @@ def test_what_a_full_disk_refused_is_written_later(written, monkeypatch):
     journal = Journal(path)
     corrections = Corrections(SHAPE, journal)
 
-    def full(_):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "write", full)
         with pytest.raises(BadInput, match=r"No space left.*Free space"):
             say(corrections, 1, 4)
     assert corrections.ids(1).tolist() == [4]
     say(corrections, 2, 4)
     assert everything(Corrections(SHAPE, Journal(path)))[0] == everything(corrections)[0]
+
+
+def test_what_the_disk_itself_refuses_is_said(written, monkeypatch, caplog):
+    path, _ = written
+    journal = Journal(path)
+    corrections = Corrections(SHAPE, journal)
+    heard = []
+    corrections.not_kept.connect(heard.append)
+
+    def refused(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refused)
+        say(corrections, 1, 4)
+        journal.flush()
+    assert len(heard) == 1 and "Input/output error" in heard[0] and heard[0] in caplog.text
+    say(corrections, 2, 4)
+    journal.flush()
+    assert len(heard) == 1
+    assert everything(Corrections(SHAPE, Journal(path))) == everything(corrections)
 
 
 def test_two_programs_do_not_write_to_one_journal(written):

@@ -2,7 +2,8 @@
 
 Every action is one step: boxes of the user's sheets before and after. Undo puts the user's
 state back, never pixel values of the labels on screen, which may come from another threshold or
-model by then. With a journal each step is on the disk when ``commit`` returns.
+model by then. With a journal each step is written when ``commit`` returns: a killed process
+loses none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from psygnal import Signal
 from scipy import ndimage as ndi
 
 from napari_unet.engine.annotations.edit_masks import BACKGROUND, Change, EditMask, EditMasks
@@ -42,6 +44,8 @@ class Corrections:
 
     """
 
+    not_kept = Signal(str)  # one line: the disk refused what was written; from another thread
+
     def __init__(self, shape: tuple[int, int, int], journal: Journal | None = None) -> None:
         self.shape = shape
         self._sheets = EditMasks(shape[1:])
@@ -69,6 +73,7 @@ class Corrections:
             for given in sorted(self._reserved):
                 journal.append({"reserve": given})
         self._journal = journal
+        journal.failed.connect(self._on_refused)
 
     def copy(self) -> Corrections:
         """Return an independent copy that writes to no journal."""
@@ -254,6 +259,9 @@ class Corrections:
         while self._unwritten:
             self._journal.append(self._unwritten[0])
             self._unwritten.pop(0)
+
+    def _on_refused(self, line: str) -> None:
+        self.not_kept.emit(line)
 
     def _replay(self, record: dict[str, Any]) -> None:
         if "do" in record:

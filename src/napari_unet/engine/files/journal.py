@@ -12,9 +12,12 @@ import errno
 import json
 import logging
 import os
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
+
+from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 
@@ -22,11 +25,21 @@ logger = logging.getLogger(__name__)
 
 
 class Journal:
-    """Records on disk, in order. ``append`` returns when the record is on the disk."""
+    """Records in a file, in order.
+
+    ``append`` returns when the operating system has the record: a killed process loses nothing.
+    A thread then brings it to the disk, so that nobody waits for that; where the disk refuses,
+    ``failed`` says so in one line, from that thread.
+    """
+
+    failed = Signal(str)
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._end: int | None = None  # of the file as this journal knows it
+        self._lock = threading.Lock()
+        self._unsynced: int | None = None  # an open file whose records may not be on the disk yet
+        self._syncing: threading.Thread | None = None
 
     def read(self) -> list[dict[str, Any]]:
         """Read the whole records and cut off a torn end."""
@@ -52,7 +65,7 @@ class Journal:
         return records
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write one record and wait until it is on the disk."""
+        """Write one record; it is on the disk soon after. BadInput where it cannot be written."""
         text = json.dumps(record, separators=(",", ":")).encode()
         line = b"%08x %s\n" % (zlib.crc32(text), text)
         try:
@@ -61,16 +74,51 @@ class Journal:
                 if self._end not in (None, end):
                     raise self._changed()
                 try:
-                    if file.write(line) != len(line):
+                    if os.write(file.fileno(), line) != len(line):
                         raise OSError(errno.ENOSPC, "the disk is full")
-                    os.fsync(file.fileno())
                 except OSError:
                     with contextlib.suppress(OSError):
                         file.truncate(end)
                     raise
+                self._end = end + len(line)
+                self._sync_soon(file.fileno())
         except OSError as error:
             raise self._refused(error) from error
-        self._end = end + len(line)
+
+    def flush(self) -> None:
+        """Wait until all that was appended is on the disk, or ``failed`` was emitted."""
+        while (syncing := self._syncing) is not None and syncing.is_alive():
+            syncing.join()
+
+    def _sync_soon(self, file: int) -> None:
+        with self._lock:
+            if self._unsynced is None:  # else a sync is due that reaches this record, too
+                self._unsynced = os.dup(file)
+            if self._syncing is not None and self._syncing.is_alive():
+                return
+            # No daemon: the interpreter waits for it at its end. It ends when nothing is left.
+            self._syncing = threading.Thread(target=self._sync, name=f"sync {self.path.name}")
+            thread = self._syncing
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is at its end
+            self._sync()
+
+    def _sync(self) -> None:
+        while True:
+            with self._lock:
+                file, self._unsynced = self._unsynced, None
+                if file is None:
+                    self._syncing = None
+                    return
+            try:
+                os.fsync(file)
+            except OSError as error:
+                line = str(self._refused(error))
+                logger.error(line)
+                self.failed.emit(line)
+            finally:
+                os.close(file)
 
     def _cut(self, length: int) -> None:
         try:
