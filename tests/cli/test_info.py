@@ -26,7 +26,7 @@ def test_what_was_guessed_is_said_a_line_each(tmp_path, run):
     )
     answer = run("info", tmp_path / "a.tif")
     said = "a.tif does not name its axes; read as TCYX"
-    assert [w.split("  ")[-1] for w in answer.stdout.splitlines() if "check" in w] == [said]
+    assert [w.split("  ")[-1].strip() for w in answer.stdout.splitlines() if "check" in w] == [said]
     values = json.loads(run("info", tmp_path / "a.tif", "--json").stdout)
     assert (values["please_check"], values["noted"]) == ([said], [])
 
