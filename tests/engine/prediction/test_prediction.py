@@ -214,7 +214,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(tmp_path, toy_stack, toy_
         from napari_unet.engine.prediction.probabilities import Probabilities
         from napari_unet.engine.settings import PredictSettings
         from napari_unet.engine.stack.stack import Stack
-        from napari_unet.engine.prediction.prediction import probability_file
+        from napari_unet.engine.prediction import probability_file
         probability_file._SECONDS_BETWEEN_FLUSHES = 0.01
         settings = PredictSettings(device="cpu", backend="torch", precision="fp32", threads=1)
         model = Model.load({str(model)!r})
