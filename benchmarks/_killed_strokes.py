@@ -90,12 +90,12 @@ def _reopened(movie: Path) -> tuple[Corrections, int]:
 
 
 def _equal(one: Corrections, other: Corrections) -> bool:
-    sheets = [
-        [c.sheet(t) or EditMask.empty(SMALL.shape) for t in range(SMALL.frames)]
+    masks = [
+        [c.edits(t) or EditMask.empty(SMALL.shape) for t in range(SMALL.frames)]
         for c in (one, other)
     ]
     same = (
         np.array_equal(a.ids, b.ids) and np.array_equal(a.flags, b.flags)
-        for a, b in zip(*sheets, strict=True)
+        for a, b in zip(*masks, strict=True)
     )
     return one.complete_frames == other.complete_frames and all(same)

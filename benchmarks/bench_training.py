@@ -25,6 +25,7 @@ import torch
 from _interleave import interleave, ratio, timed
 from _page import HELA, SCORE_HEAD, markdown, score_cells, write_between_markers, write_row
 from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.network.devices import physical_cores
 from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.settings import TrainSettings
@@ -97,7 +98,7 @@ def half_painted(folder: Path, share: float, strokes: int) -> Path:
         for _ in range(strokes):
             y, x = rng.integers(30, np.array(labels.shape) - 70)
             ground = labels[y : y + 8, x : x + 40] == 0
-            painted[y : y + 8, x : x + 40][ground] = 65535
+            painted[y : y + 8, x : x + 40][ground] = BACKGROUND_ID
         tifffile.imwrite(folder / path.name, painted)
     return folder
 

@@ -11,7 +11,7 @@ from napari_unet.engine.annotations.annotations import (
     spare_neighbours,
 )
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.labels.read_labels import BACKGROUND_ID
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL

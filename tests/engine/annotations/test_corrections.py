@@ -12,7 +12,6 @@ import pytest
 
 from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.annotations.edit_masks import (
-    BACKGROUND,
     ERASED,
     Change,
     EditMask,
@@ -20,6 +19,7 @@ from napari_unet.engine.annotations.edit_masks import (
 )
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 SHAPE = (30, 20, 24)
 BOX = (slice(2, 6), slice(3, 9))
@@ -33,17 +33,17 @@ def say(corrections, frame=0, label=7, box=BOX, complete=None):
 
 
 def everything(corrections):
-    sheets = {t: corrections.sheet(t) for t in range(SHAPE[0])}
-    said = {t: s.pack() for t, s in sheets.items() if s is not None and s.covered().any()}
+    masks = {t: corrections.edits(t) for t in range(SHAPE[0])}
+    said = {t: s.pack() for t, s in masks.items() if s is not None and s.blocked().any()}
     return said, corrections.complete_frames, corrections.next_undo(), corrections.next_redo()
 
 
-def test_a_sheet_packs_and_unpacks():
-    sheet = EditMask.empty((5, 7))
-    sheet.ids[1, 2], sheet.flags[3, 4] = BACKGROUND, ERASED
-    again = EditMask.unpack(sheet.pack(), (5, 7))
-    np.testing.assert_array_equal(again.ids, sheet.ids)
-    np.testing.assert_array_equal(again.flags, sheet.flags)
+def test_a_mask_packs_and_unpacks():
+    mask = EditMask.empty((5, 7))
+    mask.ids[1, 2], mask.flags[3, 4] = BACKGROUND_ID, ERASED
+    again = EditMask.unpack(mask.pack(), (5, 7))
+    np.testing.assert_array_equal(again.ids, mask.ids)
+    np.testing.assert_array_equal(again.flags, mask.flags)
     for packed in (b"nonsense", zlib.compress(b"short")):
         with pytest.raises(ValueError):
             EditMask.unpack(packed, (5, 7))
@@ -56,15 +56,15 @@ def test_a_change_goes_through_its_record():
     assert Change.from_record(json.loads(json.dumps(change.to_record()))) == change
 
 
-def test_many_sheets_are_kept_small():
-    sheets = EditMasks((200, 200))
+def test_many_masks_are_kept_small():
+    masks = EditMasks((200, 200))
     for frame in range(40):
-        sheets.ensure(frame).ids[frame, :] = frame + 1
-    assert len(sheets._dense) == 16 and sum(map(len, sheets._packed.values())) < 24 * 2000
+        masks.ensure(frame).ids[frame, :] = frame + 1
+    assert len(masks._dense) == 16 and sum(map(len, masks._packed.values())) < 24 * 2000
     for frame in (0, 39, 20):
-        sheet = sheets.get(frame)
-        assert sheet is not None and (sheet.ids[frame] == frame + 1).all() and sheet.ids.sum() > 0
-    assert sheets.frames() == tuple(range(40)) and sheets.get(99) is None
+        mask = masks.get(frame)
+        assert mask is not None and (mask.ids[frame] == frame + 1).all() and mask.ids.sum() > 0
+    assert masks.frames() == tuple(range(40)) and masks.get(99) is None
 
 
 def test_undo_and_redo_walk_the_steps():
@@ -73,7 +73,7 @@ def test_undo_and_redo_walk_the_steps():
     for frame, label, complete in (
         (0, 7, None),
         (4, 8, True),
-        (0, BACKGROUND, None),
+        (0, BACKGROUND_ID, None),
         (4, 0, False),
     ):
         say(corrections, frame, label, complete=complete)

@@ -6,7 +6,8 @@ import tifffile
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.labels.read_labels import BACKGROUND_ID, guess_kind
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.read_labels import guess_kind
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 

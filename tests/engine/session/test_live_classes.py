@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.annotations.corrections import Corrections
-from napari_unet.engine.annotations.edit_masks import BACKGROUND
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.class_labels import class_outputs, labels_of
 from napari_unet.engine.labels.codes import encode_logits
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.settings import LabelSettings
 
@@ -69,7 +69,7 @@ def test_painting_takes_nothing_but_its_pixels(live):
 
 def test_it_teaches_what_is_painted_and_no_ring(live):
     paint(live, 0, *PATCH, 2)
-    paint(live, 0, slice(20, 22), slice(0, 40), BACKGROUND)
+    paint(live, 0, slice(20, 22), slice(0, 40), BACKGROUND_ID)
     paint(live, 0, slice(25, 26), slice(0, 3), 0)  # erased
     live.touch(0, np.array([0, 0]), np.array([0, 1]), 1)  # right already, and vouched for
     labels, supervised, complete = live.annotation(0, classes=True)

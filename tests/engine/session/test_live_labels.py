@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scipy import ndimage as ndi
 
 from napari_unet.engine.annotations.corrections import Corrections
-from napari_unet.engine.annotations.edit_masks import BACKGROUND
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.codes import encode_logits, threshold_code
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.session import live_array
 from napari_unet.engine.session.frame_labels import FrameCache
@@ -206,7 +206,7 @@ def test_supervision_is_what_was_said(live):
     gone = shown(live) == deleted
     live[np.nonzero(gone)[0] * 0, *np.nonzero(gone)] = 0
     live.confirm_cell(0, 28, 14)
-    live[0, 36:39, 50:55] = BACKGROUND
+    live[0, 36:39, 50:55] = BACKGROUND_ID
     live.touch(0, np.array([36, 37]), np.array([30, 30]), 0)
     labels, supervised, complete = live.annotation(0)
     assert set(np.unique(labels)) == {0, enlarged, confirmed} and not complete
@@ -273,7 +273,7 @@ def test_a_cancelled_stroke_leaves_nothing(live):
     before = shown(live)
     live.begin_stroke()
     live[0, 5:20, 5:20] = 9
-    live[0, 0:4, 0:4] = BACKGROUND
+    live[0, 0:4, 0:4] = BACKGROUND_ID
     live.cancel_stroke()
     np.testing.assert_array_equal(shown(live), before)
     assert live.next_undo() == () and not live.annotation(0)[1].any()
@@ -330,9 +330,9 @@ def test_a_copy_is_independent(live):
 
 
 def test_streamed_leaves_the_background_brush_out(live):
-    live[1, 0:2, 0:2] = BACKGROUND
+    live[1, 0:2, 0:2] = BACKGROUND_ID
     assert [frame[0, 0] for frame in live.streamed()] == [0, 0, 0]
-    assert [frame[0, 0] for frame in live.streamed(background=True)] == [0, BACKGROUND, 0]
+    assert [frame[0, 0] for frame in live.streamed(background=True)] == [0, BACKGROUND_ID, 0]
 
 
 def test_readers_and_a_painter_at_once(live):
@@ -391,7 +391,7 @@ class User(RuleBasedStateMachine):
 
     frames = st.integers(0, SHAPE[0] - 1)
     rows, columns = st.integers(0, SHAPE[1] - 1), st.integers(0, SHAPE[2] - 1)
-    labels = st.sampled_from([0, 1, 2, 3, 9, BACKGROUND])
+    labels = st.sampled_from([0, 1, 2, 3, 9, BACKGROUND_ID])
 
     @initialize(split=st.booleans())
     def begin(self, split):
@@ -473,8 +473,8 @@ class User(RuleBasedStateMachine):
     def the_person_wins(self):
         for t in range(SHAPE[0]):
             sheet, labels = self.live.state(t), shown(self.live, t)
-            np.testing.assert_array_equal(labels[sheet.said()], sheet.ids[sheet.said()])
-            machine = np.unique(labels[~sheet.said()])
+            np.testing.assert_array_equal(labels[sheet.edited()], sheet.ids[sheet.edited()])
+            machine = np.unique(labels[~sheet.edited()])
             assert not set(machine.tolist()) & set(self.live.corrections.ids(t).tolist())
 
 
@@ -485,7 +485,7 @@ TestPerson = User.TestCase
 def test_the_journal_brings_everything_back(tmp_path, live):
     live.corrections = Corrections(SHAPE, Journal(tmp_path / "c.journal"))
     live[0, 9:12, 15:20] = shown(live)[10, 10]
-    live[1, 0:3, 0:3] = BACKGROUND
+    live[1, 0:3, 0:3] = BACKGROUND_ID
     live.undo()
     live.confirm_frame(2)
     given = live.new_id()

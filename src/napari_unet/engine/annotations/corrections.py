@@ -1,6 +1,6 @@
 """What a user changed in one movie: objects, deletions, background, complete frames.
 
-Every action is one step: boxes of the user's sheets before and after. Undo puts the user's
+Every action is one step: boxes of the user's edit masks before and after. Undo puts the user's
 state back, never pixel values of the labels on screen, which may come from another threshold or
 model by then. With a journal each step is written when ``commit`` returns: a killed process
 loses none.
@@ -14,8 +14,9 @@ import numpy as np
 from psygnal import Signal
 from scipy import ndimage as ndi
 
-from napari_unet.engine.annotations.edit_masks import BACKGROUND, Change, EditMask, EditMasks
+from napari_unet.engine.annotations.edit_masks import Change, EditMask, EditMasks
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.array_keys import Box
 
 FORMAT = "napari-unet corrections 1"
-LAST_ID = 65534
 _RING = 2  # px of background vouched for around an object a user vouched for
 
 Step = tuple[Change, ...]
@@ -48,7 +48,7 @@ class Corrections:
 
     def __init__(self, shape: tuple[int, int, int], journal: Journal | None = None) -> None:
         self.shape = shape
-        self._sheets = EditMasks(shape[1:])
+        self._masks = EditMasks(shape[1:])
         self._complete: set[int] = set()
         self._reserved: set[int] = set()
         self._highest = 0
@@ -78,7 +78,7 @@ class Corrections:
     def copy(self) -> Corrections:
         """Return an independent copy that writes to no journal."""
         other = Corrections(self.shape)
-        other._sheets = self._sheets.copy()
+        other._masks = self._masks.copy()
         other._complete, other._reserved = set(self._complete), set(self._reserved)
         other._highest = self._highest
         other._done, other._undone = list(self._done), list(self._undone)
@@ -86,13 +86,13 @@ class Corrections:
 
     # What is there
 
-    def sheet(self, frame: int) -> EditMask | None:
-        """Return the user's planes of a frame, to read; None where nothing was said."""
-        return self._sheets.get(frame)
+    def edits(self, frame: int) -> EditMask | None:
+        """Return what the user said of a frame, to read; None where nothing was said."""
+        return self._masks.get(frame)
 
     def frames(self) -> tuple[int, ...]:
         """Frames a user touched or confirmed, in order."""
-        return tuple(sorted({*self._sheets.frames(), *self._complete}))
+        return tuple(sorted({*self._masks.frames(), *self._complete}))
 
     def is_complete(self, frame: int) -> bool:
         """Tell whether the user said *every cell here is outlined*."""
@@ -110,11 +110,11 @@ class Corrections:
 
     def ids(self, frame: int) -> NDArray[np.intp]:
         """Ids of the objects a user vouches for on a frame, sorted."""
-        sheet = self._sheets.get(frame)
-        if sheet is None:
+        mask = self._masks.get(frame)
+        if mask is None:
             return np.empty(0, np.intp)
-        present = np.flatnonzero(np.bincount(sheet.ids.reshape(-1), minlength=BACKGROUND + 1))
-        return present[(present > 0) & (present < BACKGROUND)]
+        present = np.flatnonzero(np.bincount(mask.ids.reshape(-1), minlength=BACKGROUND_ID + 1))
+        return present[(present > 0) & (present < BACKGROUND_ID)]
 
     # Changing it
 
@@ -135,12 +135,12 @@ class Corrections:
         return given
 
     def write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
-        """Put a part into a frame's sheet and give the change, to be committed later."""
-        sheet = self._sheets.ensure(frame)
+        """Put a part into a frame's edit mask and return the change, to be committed later."""
+        mask = self._masks.ensure(frame)
         was = frame in self._complete
         now = was if complete is None else complete
-        change = Change.between(frame, box, sheet.cut(box), part, (was, now))
-        sheet.paste(box, part)
+        change = Change.between(frame, box, mask.cut(box), part, (was, now))
+        mask.paste(box, part)
         self._mark(frame, now)
         return change
 
@@ -194,14 +194,14 @@ class Corrections:
         and what was erased or deleted. Where ``shown`` (the labels on screen) has an object
         nobody vouched for, the ring stays open. A complete frame is supervised everywhere.
         """
-        sheet = self._sheets.get(frame) or EditMask.empty(self.shape[1:])
-        labels = np.where(sheet.ids == BACKGROUND, 0, sheet.ids).astype(np.int32)
+        mask = self._masks.get(frame) or EditMask.empty(self.shape[1:])
+        labels = np.where(mask.ids == BACKGROUND_ID, 0, mask.ids).astype(np.int32)
         if frame in self._complete:
             return labels, np.ones(labels.shape, bool), True
         ring = ndi.binary_dilation(labels > 0, iterations=_RING)
         if shown is not None:
-            ring &= (shown == 0) | (shown == BACKGROUND)
-        return labels, sheet.said() | ring, False
+            ring &= (shown == 0) | (shown == BACKGROUND_ID)
+        return labels, mask.edited() | ring, False
 
     # Inside
 
@@ -219,7 +219,7 @@ class Corrections:
             slice(min(s.start for s in rows), max(s.stop for s in rows)),
             slice(min(s.start for s in columns), max(s.stop for s in columns)),
         )
-        after = self._sheets.ensure(changes[0].frame).cut(box)
+        after = self._masks.ensure(changes[0].frame).cut(box)
         before = after.cut((slice(None), slice(None)))
         for change in reversed(changes):
             y, x = change.box
@@ -233,7 +233,7 @@ class Corrections:
 
     def _apply(self, step: Step, *, after: bool) -> None:
         for change in step:
-            self._sheets.ensure(change.frame).paste(change.box, change.part(after=after))
+            self._masks.ensure(change.frame).paste(change.box, change.part(after=after))
             self._mark(change.frame, change.complete[after])
 
     def _push(self, step: Step) -> None:
@@ -241,7 +241,7 @@ class Corrections:
         self._undone.clear()
         for change in step:
             ids = change.part(after=True).ids
-            ids = ids[ids < BACKGROUND]
+            ids = ids[ids < BACKGROUND_ID]
             self._highest = max(self._highest, int(ids.max(initial=0)))
 
     def _mark(self, frame: int, complete: bool) -> None:

@@ -1,6 +1,6 @@
 """What a user says about each pixel of a frame, and how that changes.
 
-A sheet has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
+An edit mask has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
 brush, 0 nothing said) and ``flags`` (uint8; ERASED: the user says no object is here, CLAIMED:
 ground of an object that was touched, closed to the machine).
 """
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.stack.array_keys import Box
 
-BACKGROUND = 65535
 ERASED = 1
 CLAIMED = 2
-_DENSE = 16  # sheets kept unpacked; the others are a hundred times smaller
+_DENSE = 16  # masks kept unpacked; packed they are a hundred times smaller
 
 
 @dataclass
@@ -35,7 +34,7 @@ class EditMask:
 
     @classmethod
     def empty(cls, shape: tuple[int, int]) -> EditMask:
-        """Make a sheet on which nothing is said."""
+        """Make a mask on which nothing is said."""
         return cls(np.zeros(shape, np.uint16), np.zeros(shape, np.uint8))
 
     def cut(self, box: Box) -> EditMask:
@@ -47,11 +46,11 @@ class EditMask:
         self.ids[box] = part.ids
         self.flags[box] = part.flags
 
-    def covered(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
-        """Pixels closed to the machine's objects: said, erased or claimed."""
+    def blocked(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+        """Pixels closed to the machine's objects: edited, or claimed."""
         return (self.ids[box] > 0) | (self.flags[box] > 0)
 
-    def said(self) -> NDArray[np.bool_]:
+    def edited(self) -> NDArray[np.bool_]:
         """Pixels whose label is the user's: an object, background, or erased."""
         return (self.ids > 0) | ((self.flags & ERASED) > 0)
 
@@ -75,7 +74,7 @@ class EditMask:
 
 @dataclass(frozen=True)
 class Change:
-    """What one step did to one frame: a box of its sheet, and its *complete* mark."""
+    """What one step did to one frame: a box of its edit mask, and its *complete* mark."""
 
     frame: int
     box: Box
@@ -120,7 +119,7 @@ class Change:
 
 
 class EditMasks:
-    """Sheets of a movie by frame: few in full, the others packed. Not thread-safe by itself."""
+    """Edit masks of a movie by frame: few in full, the others packed. Not thread-safe by itself."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
@@ -130,16 +129,16 @@ class EditMasks:
     def copy(self) -> EditMasks:
         """Return an independent copy, packed."""
         other = EditMasks(self._shape)
-        dense = {frame: sheet.pack() for frame, sheet in self._dense.items()}
+        dense = {frame: mask.pack() for frame, mask in self._dense.items()}
         other._packed = {**self._packed, **dense}
         return other
 
     def frames(self) -> tuple[int, ...]:
-        """Frames that have a sheet, in order."""
+        """Frames that have a mask, in order."""
         return tuple(sorted({*self._dense, *self._packed}))
 
     def get(self, frame: int) -> EditMask | None:
-        """Return the sheet of a frame, to read; None where nothing was ever said."""
+        """Return the mask of a frame, to read; None where nothing was ever said."""
         if frame in self._dense:
             self._dense.move_to_end(frame)
             return self._dense[frame]
@@ -148,15 +147,15 @@ class EditMasks:
         return None
 
     def ensure(self, frame: int) -> EditMask:
-        """Return the sheet of a frame, to write."""
+        """Return the mask of a frame, to write."""
         if frame not in self._dense:
             packed = self._packed.pop(frame, None)
-            sheet = (
+            mask = (
                 EditMask.empty(self._shape)
                 if packed is None
                 else EditMask.unpack(packed, self._shape)
             )
-            self._dense[frame] = sheet
+            self._dense[frame] = mask
             while len(self._dense) > _DENSE:
                 old, evicted = self._dense.popitem(last=False)
                 self._packed[old] = evicted.pack()

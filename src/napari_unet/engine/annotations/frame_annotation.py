@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.engine.labels.read_labels import BACKGROUND_ID
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

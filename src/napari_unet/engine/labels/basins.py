@@ -18,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.reconstruction import erosion, fill_holes, keep_pieces
 from napari_unet.engine.labels.splitting import CONNECTED, adjacent, flood, split, summits_of
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
 
 REFERENCE = threshold_code(0.1)
-MAX_OBJECTS = 65534  # 65535 is the background brush
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _at_most(seeds: NDArray[np.int32], levels: NDArray[np.uint8]) -> NDArray[np.
     inside = np.flatnonzero(seeds)
     height = np.zeros(n + 1, dtype=np.uint8)
     np.maximum.at(height, seeds.reshape(-1)[inside], levels.reshape(-1)[inside])
-    order = np.argsort(-height[1:].astype(np.int16), kind="stable")[:MAX_OBJECTS]
+    order = np.argsort(-height[1:].astype(np.int16), kind="stable")[:LAST_ID]
     number = np.zeros(n + 1, dtype=np.int32)
     number[order + 1] = np.arange(1, len(order) + 1)
     return number[seeds]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.labels.read_labels import BACKGROUND_ID
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

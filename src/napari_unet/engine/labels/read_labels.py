@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Frames = Sequence[NDArray[np.integer]]
 
 
-BACKGROUND_ID = 65535
 Kind = Literal["auto", "instances", "binary", "classes"]
 
 

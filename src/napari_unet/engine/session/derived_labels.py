@@ -125,9 +125,9 @@ class DerivedLabels(LiveArray):
         """
         basins = FrameCache.basins(self._probabilities, frame, self._settings)
         with self._lock:
-            sheet, complete = self.corrections.sheet(frame), self.corrections.is_complete(frame)
+            sheet, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
             by_hand = len(self.corrections.ids(frame))
-            hidden = sheet.said() if sheet else np.zeros(self.shape[1:], bool)
+            hidden = sheet.edited() if sheet else np.zeros(self.shape[1:], bool)
             if not isinstance(basins, Basins):  # not predicted, or classes: the machine has none
                 return np.full(256, by_hand, np.int64)
             machine = PredictedObjects(basins, sheet, complete)
@@ -160,7 +160,7 @@ class DerivedLabels(LiveArray):
         probabilities, settings = self._probabilities, self._settings
         codes = probabilities[frame]
         with self._lock:
-            sheet, complete = self.corrections.sheet(frame), self.corrections.is_complete(frame)
+            sheet, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
             return draft_labels(codes[0], settings, sheet, complete)[key]
 
     def _at_hand(self, frame: int) -> bool:

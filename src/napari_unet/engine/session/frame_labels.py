@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_unet.engine.labels.basins import MAX_OBJECTS
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, frame_basins, object_codes
 from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedClasses
 from napari_unet.engine.session.predicted_objects import PredictedObjects
@@ -51,7 +51,7 @@ class FrameLabels:
             self._labels = self.machine_labels(settings)
             if self._sheet is not None:
                 if self._said is None:
-                    self._said = np.flatnonzero(self._sheet.said())
+                    self._said = np.flatnonzero(self._sheet.edited())
                 self._labels.reshape(-1)[self._said] = self._sheet.ids.reshape(-1)[self._said]
         return self._labels
 
@@ -70,7 +70,7 @@ class FrameLabels:
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
         """Follow a change of the user's sheet: in its box, elsewhere only where it must."""
         before, now = change.part(after=not after), change.part(after=after)
-        self._sheet, self._said = corrections.sheet(change.frame), None
+        self._sheet, self._said = corrections.edits(change.frame), None
         box, moved = change.box, False
         if self.machine is not None:
             turned = self.machine.cover(box, before, now)
@@ -83,7 +83,7 @@ class FrameLabels:
             return
         part = self._labels[box]
         part[...] = 0 if self.machine is None else self.machine.paint(self._settings, box)
-        said = now.said()
+        said = now.edited()
         part[said] = now.ids[said]
 
 
@@ -159,7 +159,7 @@ class FrameCache:
             view.update(change, corrections, after=after)
 
     def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
-        basins, sheet = self._basins[frame], corrections.sheet(frame)
+        basins, sheet = self._basins[frame], corrections.edits(frame)
         machine: PredictedObjects | PredictedClasses | None = None
         if isinstance(basins, ClassCodes):
             machine = PredictedClasses(basins, corrections.is_complete(frame))
@@ -193,9 +193,9 @@ def draft_labels(
         pieces = np.zeros(object_codes.shape, np.int32)
     else:
         pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
-    labels = np.minimum(pieces, MAX_OBJECTS).astype(np.uint16)
+    labels = np.minimum(pieces, LAST_ID).astype(np.uint16)
     if sheet is not None:
-        covered = sheet.covered()
+        covered = sheet.blocked()
         labels[covered] = sheet.ids[covered]
     return labels
 

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_unet.engine.annotations.corrections import Corrections, Step
-from napari_unet.engine.annotations.edit_masks import BACKGROUND, CLAIMED, ERASED, Change, EditMask
+from napari_unet.engine.annotations.edit_masks import CLAIMED, ERASED, Change, EditMask
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.reconstruction import bounds
 from napari_unet.engine.session.derived_labels import DerivedLabels, check_shape
 from napari_unet.engine.session.predicted_objects import PredictedObjects
@@ -80,7 +81,7 @@ class LiveLabels(DerivedLabels):
                 frame, shown.labels(self._settings)
             )
         if classes and not complete:
-            supervised = self.state(frame).said()
+            supervised = self.state(frame).edited()
         return labels, supervised, complete
 
     def streamed(self, *, background: bool = False) -> Iterator[NDArray[np.uint16]]:
@@ -88,7 +89,7 @@ class LiveLabels(DerivedLabels):
         for frame in range(self.shape[0]):
             labels = self._read(frame)
             if not background:
-                labels[labels == BACKGROUND] = 0
+                labels[labels == BACKGROUND_ID] = 0
             yield labels
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LiveLabels:
@@ -117,7 +118,7 @@ class LiveLabels(DerivedLabels):
             labels = self._frame(frame).labels(self._settings)
             same = labels[ys, xs] == value
             ys, xs = ys[same], xs[same]
-            if not ys.size or value == BACKGROUND:
+            if not ys.size or value == BACKGROUND_ID:
                 return
             box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
             if value and not self.classes:
@@ -170,7 +171,7 @@ class LiveLabels(DerivedLabels):
         with self._changing():
             labels = self._frame(frame).labels(self._settings)
             label = int(labels[y, x])
-            if label in (0, BACKGROUND):
+            if label in (0, BACKGROUND_ID):
                 return 0
             if self.classes:  # an object is a connected piece of a class
                 pieces, _ = ndimage.label(labels == label, np.ones((3, 3)))
@@ -237,7 +238,7 @@ class LiveLabels(DerivedLabels):
             members = view.members(label, self._settings)
             machine = view.machine
             if (
-                label in (0, BACKGROUND)
+                label in (0, BACKGROUND_ID)
                 or not isinstance(machine, PredictedObjects)
                 or not members.size
             ):
@@ -284,7 +285,7 @@ class LiveLabels(DerivedLabels):
             return frames
 
     def _part(self, frame: int, box: Box) -> EditMask:
-        sheet = self.corrections.sheet(frame)
+        sheet = self.corrections.edits(frame)
         if sheet is not None:
             return sheet.cut(box)
         return EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))

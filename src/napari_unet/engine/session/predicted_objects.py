@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.annotations.corrections import LAST_ID
 from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, object_ids
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class PredictedObjects:
         self._taken_ids: frozenset[int] = frozenset()
         self._shown: tuple[LabelSettings, NDArray[np.uint16]] | None = None
         if sheet is not None:
-            self._covered = basins.weights(_ALL, sheet.covered())
+            self._covered = basins.weights(_ALL, sheet.blocked())
         self._settle()
 
     def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
@@ -57,7 +57,7 @@ class PredictedObjects:
         """Note what a user changed in a box; gives the basins taken or given back by it."""
         if self._total is None:
             self._total = self.basins.weights(_ALL, np.ones(self.basins.ids.shape, bool))
-        gained, lost = after.covered(), before.covered()
+        gained, lost = after.blocked(), before.blocked()
         self._covered += self.basins.weights(box, gained & ~lost)
         self._covered -= self.basins.weights(box, lost & ~gained)
         was = self.alive

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_RESERVED = 65535  # supervised background in uint16 labels is never an id
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Linker:
         self.settings = settings or LinkSettings()
         self.frozen = frozen or {}
         self.tracks: dict[int, Track] = {}
-        self._taken = {_RESERVED, *(i for ids in self.frozen.values() for i in ids)}
+        self._taken = {BACKGROUND_ID, *(i for ids in self.frozen.values() for i in ids)}
         self._next = 1
         self.origins: dict[int, int] = {}
         self._before: Objects | None = None

@@ -10,11 +10,11 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
 from napari_unet.gui.export.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
-from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LabelFrames
 from napari_unet.gui.viewer.tracks import make_tracks, show_tracks
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
@@ -192,5 +192,5 @@ class CellsPanel(QWidget):
             dims_displayed=event.dims_displayed,
             world=True,
         )
-        if value and int(value) != layers.BACKGROUND:
+        if value and int(value) != BACKGROUND_ID:
             layer.selected_label = int(value)

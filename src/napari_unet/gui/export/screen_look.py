@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import CyclicLabelColormap
 
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def colours_of(labels: Labels | None) -> NDArray[np.uint8] | None:
     colormap = labels.colormap
     if isinstance(colormap, CyclicLabelColormap):
         colours = np.asarray(colormap.colors)[1:]
-        if len(colours) >= layers.BACKGROUND:  # a live layer: the last is the background brush
+        if len(colours) >= BACKGROUND_ID:  # a live layer: the last is the background brush
             return None
     else:
         colours = colormap.map(np.arange(1, _MOST_COLOURS + 1))

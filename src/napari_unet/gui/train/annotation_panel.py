@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.labelling import show_labels
 from napari_unet.gui.session.workers import Latest
@@ -128,7 +129,7 @@ class TeachingPanel(QWidget):
     def _on_background(self, on: bool) -> None:
         live, layer = self._session.labels.live, self._session.labels.layer
         if live is not None and layer is not None:
-            label = layers.BACKGROUND if on else live.new_id()
+            label = BACKGROUND_ID if on else live.new_id()
             layers.paint(self._session.viewer, layer, label)
 
     def _on_whole(self, on: bool) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
 from napari_unet.engine.annotations.holdout import hold_out
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.read_labels import (
-    BACKGROUND_ID,
     FEW,
     class_numbers,
     components,

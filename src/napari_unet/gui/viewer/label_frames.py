@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.viewer.layers import BACKGROUND
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class LabelFrames:
     def __getitem__(self, position: int) -> NDArray[Any]:
         frame = np.array(self._data if self._flat else self._data[position])
         if frame.dtype == np.uint16:  # in wider types it is an id like others
-            frame[frame == BACKGROUND] = 0
+            frame[frame == BACKGROUND_ID] = 0
         return frame
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 OURS = "napari_unet"  # key in a layer's metadata
 PREVIEW = "preview"
-BACKGROUND = 65535  # id of the background brush
 MOVIE_AXES = ("t", "y", "x")
 
 

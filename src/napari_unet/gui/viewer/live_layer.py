@@ -21,7 +21,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet.engine.annotations.edit_masks import BACKGROUND
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, place, raw
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
@@ -59,9 +59,9 @@ def add_live_layer(
 def live_colormap() -> CyclicLabelColormap:
     """Napari's colours for cells, grey for the background brush; one colour an id of uint16."""
     colours = np.asarray(label_colormap(49).colors)[1:]
-    table = np.zeros((BACKGROUND + 1, 4), dtype=np.float32)
-    table[1:] = np.resize(colours, (BACKGROUND, 4))
-    table[BACKGROUND] = GROUND_COLOUR
+    table = np.zeros((BACKGROUND_ID + 1, 4), dtype=np.float32)
+    table[1:] = np.resize(colours, (BACKGROUND_ID, 4))
+    table[BACKGROUND_ID] = GROUND_COLOUR
     return CyclicLabelColormap(colors=table, background_value=0)
 
 
@@ -138,7 +138,7 @@ class LiveLayer(QObject):
 
     def background_brush(self) -> None:
         """Paint ground of which the user says that no cell is there."""
-        self.layer.selected_label = BACKGROUND
+        self.layer.selected_label = BACKGROUND_ID
         self.layer.mode = "paint"
 
     def confirm_cell(self) -> None:

@@ -19,11 +19,10 @@ from napari_unet.engine.files.atomic import (
     clear_leftovers,
     require_space,
 )
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
-
-SUPERVISED_BACKGROUND = 65535  # id of the background brush in uint16 labels; 0 in every file
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def check_frame(frame: Any, shape: tuple[int, int]) -> NDArray[Any]:
     if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
         raise BadInput("labels with negative ids", "0 or more", "give labels of objects")
     if labels.dtype == np.uint16:
-        reserved = labels == SUPERVISED_BACKGROUND
+        reserved = labels == BACKGROUND_ID
         if reserved.any():
             labels = np.where(reserved, np.uint16(0), labels)
     return labels
