@@ -104,7 +104,7 @@ def train(
         chosen = parse_frames(frames, n) if frames else None
         kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
         annotations = Annotations.from_labels(stack, truth, chosen, partial=partial, kind=kind)
-        say(annotations.without_edge(settings.edge).describe())
+        say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
             stack,

@@ -376,8 +376,7 @@ def test_a_frame_that_cannot_teach_is_left_out_and_the_run_goes_on(
     world, annotated, value, said, tmp_path
 ):
     movie = world[0].astype(np.float32)
-    movie[5] = value if value == 5 else movie[5]
-    movie[5, 3, 4] = value
+    movie[5] = value
     stack, file = Stack.from_array(movie, axes="TYX"), tmp_path / "run.ckpt"
     more = TrainInput(annotations=annotated(0, 1, 3, 5))
     run = train(stack, annotated(0, 1), TINY, checkpoint=file)
@@ -506,9 +505,44 @@ def test_nothing_to_learn(stack, annotated):
 )
 def test_frames_that_cannot_teach(world, annotated, value, said):
     movie = world[0].astype(np.float32)
-    movie[1] = value if value == 5 else movie[1]
-    movie[1, 3, 4] = value
+    movie[1] = value
     assert said in refused(Stack.from_array(movie, axes="TYX"), annotated(0, 1), TINY)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_without_a_value_are_never_learned_from(world, annotated, value):
+    movie, holes = world[0].astype(np.float32), np.zeros((96, 128), bool)
+    holes[:9], holes[30:60, 40:70] = True, True
+    movie[:, holes] = value
+    first, more = annotated(0, 1), TrainInput(annotations=annotated(0, 1, 5))
+    run = train(Stack.from_array(movie, axes="TYX"), first, TINY)
+    kept = run.gi_frame.f_locals["self"]
+    steps, model = finish(run, {2: more})
+    assert "15 % of it is NaN or infinite" in steps[0].note  # of what lies within the edge
+    assert all(np.isfinite(step.loss) for step in steps)
+    assert model.record["frames"] == [0, 1, 5]
+    for frame in kept.data._frames.values():
+        assert not frame.truth[1].numpy()[holes].any()
+    (_, checked), *_ = kept.data.held
+    assert not checked.supervised[holes].any()
+    assert "78.5 % of the pixels" in model.record["annotated"]
+
+
+def test_what_is_missing_in_the_band_left_out_is_nobodys_matter(world, annotated):
+    movie = world[0].astype(np.float32)
+    whole = train(Stack.from_array(movie, axes="TYX"), annotated(0, 1), TINY.replace(edge=12))
+    movie = movie.copy()
+    movie[:, :9], movie[1, :, -7:] = np.nan, np.inf
+    holed = train(Stack.from_array(movie, axes="TYX"), annotated(0, 1), TINY.replace(edge=12))
+    (first, *_), (again, *_) = finish(whole)[0], finish(holed)[0]
+    assert again.note == first.note
+
+
+def test_cells_on_nothing_are_refused(world, annotated):
+    movie = world[0].astype(np.float32)
+    movie[1][world[1][1] > 0] = np.nan
+    line = refused(Stack.from_array(movie, axes="TYX"), annotated(1), TINY)
+    assert "all painted cells lie on pixels that are NaN or infinite" in line
 
 
 @pytest.mark.parametrize("value", [5, np.nan])

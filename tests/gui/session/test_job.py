@@ -90,6 +90,28 @@ def test_a_job_of_a_program_that_stands_back_already_stays_there():
     assert nice == [12]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BadInput("a is b", "c", "do d"), "a is b; expected c. Do d."),
+        (ValueError("what"), "This should not happen: what."),
+    ],
+)
+def test_what_fails_after_the_work_ends_it_with_a_line(qtbot, job, error, said):
+    ended = []
+
+    def work():
+        yield
+
+    def done(_):
+        raise error
+
+    task = Task("a", "Opening", work, on_done=done, on_end=lambda: ended.append(1))
+    state = run(qtbot, job, task)
+    assert state.failed and said in state.line
+    assert ended == [1] and not job.running
+
+
 def test_cancel_closes_the_generator_in_its_thread(qtbot, job):
     closed = []
 

@@ -22,6 +22,7 @@ from napari_unet.engine.annotations.frame_annotation import (
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.read_labels import read_labels
 from napari_unet.engine.stack.frame_matching import match_frames
+from napari_unet.engine.stack.missing_pixels import missing_pixels
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -97,6 +98,31 @@ class Annotations:
         inner = np.zeros(self.shape[1:], bool)
         inner[width:-width, width:-width] = True
         return self.with_frames({t: f.within(inner) for t, f in self.frames.items()})
+
+    def without_missing(self, movie: Stack) -> Annotations:
+        """Return the annotations without the pixels that are NaN or infinite in ``movie``.
+
+        Raises
+        ------
+        BadInput
+            Where all cells lie on such pixels.
+
+        """
+        if movie.dtype.kind != "f":
+            return self
+        missing = {t: missing_pixels(movie[t]) for t in self.frames}
+        if all(mask is None for mask in missing.values()):
+            return self
+        found = self.with_frames(
+            {t: f if (m := missing[t]) is None else f.within(~m) for t, f in self.frames.items()}
+        )
+        if self.n_objects and not found.n_objects:
+            raise BadInput(
+                "all painted cells lie on pixels that are NaN or infinite",
+                "cells on pixels that have a value",
+                "paint cells elsewhere",
+            )
+        return found
 
     def describe(self) -> str:
         """Say it in words: ``3 frames, 214 cells, 38 % of the pixels``, or ``5 classes``."""

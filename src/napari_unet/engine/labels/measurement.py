@@ -27,8 +27,8 @@ def measure_frame(
     """Return one entry for each object of ``labels`` (Y, X), by column name.
 
     ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
-    ``pixel_size`` (µm) is known (else NaN). An object without free pixels around it has no local
-    background (NaN).
+    ``pixel_size`` (µm) is known (else NaN). Pixels that are NaN or infinite are left out of all
+    intensities. An object without free pixels around it has no local background (NaN).
     """
     settings = settings or TableSettings()
     planes = frame[None] if frame.ndim == 2 else frame
@@ -38,7 +38,7 @@ def measure_frame(
     beside, around = _surroundings(dense, len(ids), settings, pixel_size)
     for name, plane in zip(channels, planes, strict=True):
         values = plane.ravel()
-        mean, median, total = inside.statistics(values)
+        mean, median, total, n_measured = inside.statistics(values)
         background = beside.statistics(values)[1]
         columns |= {
             f"{name}_mean": mean,
@@ -47,10 +47,10 @@ def measure_frame(
             f"{name}_background": background,
             f"{name}_mean_minus_background": mean - background,
             f"{name}_median_minus_background": median - background,
-            f"{name}_sum_minus_background": total - background * columns["area_px"],
+            f"{name}_sum_minus_background": total - background * n_measured,
         }
         if around is not None:
-            ring = dict(zip(("mean", "median", "sum"), around.statistics(values), strict=True))
+            ring = dict(zip(("mean", "median", "sum"), around.statistics(values)[:3], strict=True))
             columns |= {f"{name}_ring_{kind}": value for kind, value in ring.items()}
     return columns
 
@@ -62,20 +62,28 @@ class _Groups:
         self._where = np.flatnonzero(groups)
         self._of = groups[self._where] - 1
         self._n = n
-        self._counts = np.bincount(self._of, minlength=n)
 
-    def statistics(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Mean, median and sum of each group (n,); NaN for a group without pixels."""
-        chosen = values[self._where].astype(np.float64)
-        total = np.bincount(self._of, chosen, minlength=self._n)
+    def statistics(
+        self, values: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+        """Return mean, median, sum and number of the finite pixels of each group, each (n,).
+
+        NaN for a group without such pixels.
+        """
+        chosen, of = values[self._where].astype(np.float64), self._of
+        finite = np.isfinite(chosen)
+        if not finite.all():  # pixels of a ratio or a registered movie that were never measured
+            chosen, of = chosen[finite], of[finite]
+        counts = np.bincount(of, minlength=self._n)
+        total = np.bincount(of, chosen, minlength=self._n)
         median = np.full(self._n, np.nan)
-        some = self._counts > 0
-        ordered = chosen[np.lexsort((chosen, self._of))]
-        start = (np.cumsum(self._counts) - self._counts)[some]
-        low, high = start + (self._counts[some] - 1) // 2, start + self._counts[some] // 2
+        some = counts > 0
+        ordered = chosen[np.lexsort((chosen, of))]
+        start = (np.cumsum(counts) - counts)[some]
+        low, high = start + (counts[some] - 1) // 2, start + counts[some] // 2
         median[some] = (ordered[low] + ordered[high]) / 2
         empty = np.where(some, 0.0, np.nan)
-        return total / np.maximum(self._counts, 1) + empty, median, total + empty
+        return total / np.maximum(counts, 1) + empty, median, total + empty, counts
 
 
 def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> Columns:

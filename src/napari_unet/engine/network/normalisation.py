@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.stack.missing_pixels import measured_values
+
 if TYPE_CHECKING:
     from napari_unet.engine.settings import Normalisation
     from napari_unet.engine.stack.source import Frames
@@ -60,7 +62,7 @@ class Normaliser:
         return shift, scale
 
     def _range(self, plane: NDArray[Any]) -> tuple[float, float]:
-        values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane.ravel()
+        values = measured_values(plane)
         if not values.size:
             return 0.0, 0.0
         if self.settings.kind == "zscore":

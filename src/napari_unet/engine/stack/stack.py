@@ -227,7 +227,7 @@ class Stack:
             index = {**index, "Z": self._z}
         elif "Z" in axes and "Z" not in self._source.inner:
             planes = (self._read_plane({**index, "Z": z}, grey) for z in range(self.n_z))
-            return functools.reduce(lambda a, b: np.maximum(a, b, out=a), planes)
+            return functools.reduce(lambda a, b: np.fmax(a, b, out=a), planes)  # NaN gives way
         return self._read_plane(index, grey)
 
     def _read_plane(self, index: dict[str, int], grey: bool) -> NDArray[Any]:
@@ -236,7 +236,7 @@ class Stack:
         order = sorted(range(len(left)), key=lambda i: "SCTZYX".index(left[i]))
         plane = plane.transpose(order)
         if "Z" in left:
-            plane = plane.max(axis=-3)
+            plane = np.fmax.reduce(plane, axis=-3)
         if grey and "S" in left:
             plane = to_grey(plane)
         return np.ascontiguousarray(plane)

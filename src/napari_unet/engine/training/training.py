@@ -98,15 +98,29 @@ def train(
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    annotations = annotations.without_edge(settings.edge)
-    annotations = annotations.only(annotations.frames.keys() - state.get("left_out", ()))
+    painted = annotations.without_edge(settings.edge)
+    painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
+    annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
     split = hold_out(annotations, settings.validation)
     if "aside" in state:  # what it has learned from since must not be checked on
         split = HoldOut(**state["aside"]).part(annotations)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
-    return Run(stack, split, settings, base, name, checkpoint, every).loop(annotations, state)
+    missing = missing_in_words(painted, annotations)
+    return Run(stack, split, settings, base, name, checkpoint, every, missing).loop(
+        annotations, state
+    )
+
+
+def missing_in_words(painted: Annotations, learned: Annotations) -> str:
+    """Say how much of what is painted has no value in the movie; empty where all of it has."""
+    of_all = sum(int(f.supervised.sum()) for f in painted.frames.values())
+    without = of_all - sum(int(f.supervised.sum()) for f in learned.frames.values())
+    if not without:
+        return ""
+    share = max(0.1, 100 * without / of_all)
+    return f"{share:.2g} % of it is NaN or infinite in the movie and does not count"
 
 
 class Run:
@@ -121,7 +135,9 @@ class Run:
         name: str,
         checkpoint: Path | None,
         checkpoint_every: float,
+        missing: str = "",
     ) -> None:
+        self.missing = missing  # a line on pixels without a value
         self.stack, self.split, self.settings = stack, split, settings
         self.base, self.name, self.checkpoint = base, name, checkpoint
         self.checkpoint_every = checkpoint_every
@@ -136,7 +152,8 @@ class Run:
         """Draw, learn, check, show, save; until the plan is done or the user stops it."""
         self._begin(annotations, state)
         begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
-        note = "; ".join(filter(None, (begun, kept_of_base(self.base, self.settings))))
+        said = (begun, self.missing, kept_of_base(self.base, self.settings))
+        note = "; ".join(filter(None, said))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)
@@ -258,7 +275,11 @@ class Run:
         self.wish = self.wish if sent.preview is None else sent.preview
         if sent.annotations is None:
             return ""
-        return self.data.take(sent.annotations.without_edge(self.settings.edge))
+        painted = sent.annotations.without_edge(self.settings.edge)
+        try:
+            return self.data.take(painted.without_missing(self.stack))
+        except BadInput as error:
+            return error.found
 
     def _replay(self, network: UNet) -> tuple[Scores | None, Scores | None]:
         """Scores before and after on samples of what the parent was trained on."""

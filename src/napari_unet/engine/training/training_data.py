@@ -10,6 +10,7 @@ from napari_unet.engine.annotations.annotations import spare_neighbours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.unet import network_codes
+from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
 from napari_unet.engine.training.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
 
@@ -70,13 +71,14 @@ class TrainingData:
         return sum(frame.n_supervised for frame in self._frames.values())
 
     def image(self, t: int) -> NDArray[np.float32]:
-        """Return an annotated frame, normalised; refuses a constant one, NaN and infinity."""
+        """Return an annotated frame, normalised; refuses one without two different values."""
         if t not in self._images:
             raw = np.asarray(self._stack[t])
-            if raw.dtype.kind == "f" and not np.isfinite(raw).all():
-                _refuse(t, "holds NaN or infinite pixels", "finite intensities")
-            if raw.min() == raw.max():
-                _refuse(t, f"is constant ({raw.flat[0]})", "an image")
+            values = measured_values(raw)
+            if not values.size:
+                _refuse(t, "holds nothing but NaN or infinite pixels", "an image")
+            if values.min() == values.max():
+                _refuse(t, f"is constant ({values[0]})", "an image")
             self._images[t] = self._normaliser(raw)
         return self._images[t]
 

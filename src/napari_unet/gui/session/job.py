@@ -229,15 +229,16 @@ class Job(QObject):
             return
         ended = replace(self.state, running=False, cancelling=False, seconds_left=None, note="")
         self.state = ended  # before on_done: it may start the next job
-        if outcome.error is not None:
-            line = describe_error(outcome.error)
-        elif outcome.cancelled:
-            line = task.cancelled_line
-        else:
-            line = task.on_done(outcome.value) or f"{task.title}: done."
+        error, line = outcome.error, task.cancelled_line
+        if error is None and not outcome.cancelled:
+            try:
+                line = task.on_done(outcome.value) or f"{task.title}: done."
+            except Exception as found:  # noqa: BLE001 - or the dock would show it as running
+                error = found
         task.on_end()
         if self.state is ended:
-            self._show(replace(ended, line=line, failed=outcome.error is not None))
+            line = line if error is None else describe_error(error)
+            self._show(replace(ended, line=line, failed=error is not None))
 
     def _show(self, state: JobState) -> None:
         self._quiet.stop()

@@ -68,7 +68,10 @@ def _behind(image: Image, selection: Selection) -> Stack | None:
         logger.info("%s is taken from its layer: %s", path, error)
         return None
     middle = len(stack) // 2
-    if stack.shape == image.data.shape and np.array_equal(stack[middle], image.data[middle]):
+    missing_too = stack.dtype.kind == "f"  # NaN is no other NaN's equal, unless one asks for it
+    if stack.shape == image.data.shape and np.array_equal(
+        stack[middle], image.data[middle], equal_nan=missing_too
+    ):
         return stack
     stack.close()
     return None

@@ -13,6 +13,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.missing_pixels import measured_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
     for channel in channels:
         view = stack.select(channel=channel) if len(channels) > 1 else stack
         name = f"{stack.name} · {stack.channel_names[channel]}" if len(channels) > 1 else stack.name
-        low, high = _contrast(view[0])
+        low, high = _contrast(view)
         kwargs = {
             "name": name,
             "contrast_limits": (low, high),
@@ -165,8 +166,16 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
 
 
 def add_movie(viewer: Viewer, stack: Stack) -> list[Image]:
-    """Add a movie's lazy layers, the first channel last so that it is the one chosen."""
-    return [viewer.add_image(data, **kwargs) for data, kwargs, _ in movie_layers(stack)]
+    """Add a movie's lazy layers, all of them or none."""
+    added: list[Image] = []
+    try:
+        for data, kwargs, _ in movie_layers(stack):
+            added.append(viewer.add_image(data, **kwargs))
+    except BaseException:
+        for layer in added:
+            viewer.layers.remove(layer)
+        raise
+    return added
 
 
 def show_selection(layer: Image, stack: Stack) -> None:
@@ -188,7 +197,7 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
     The array is not copied; the layer with more axes is replaced, because napari would put
     labels of three axes over its last three.
     """
-    low, high = _contrast(stack[0])
+    low, high = _contrast(stack)
     name, channel = layer.name, stack.selection.channel
     suffix = (
         f" · {stack.channel_names[channel]}"
@@ -269,6 +278,18 @@ def _origin(stack: Stack) -> dict[str, Any]:
     return {**path, "selection": stack.selection.model_dump(mode="json")}
 
 
-def _contrast(frame: NDArray[Any]) -> tuple[float, float]:
-    low, high = (float(v) for v in np.percentile(frame, (0.5, 99.8)))
+def _contrast(stack: Stack) -> tuple[float, float]:
+    """Return black and white of the first frame, always finite and apart.
+
+    Where that has no pixel with a value, as in a registered movie, another one is looked at.
+    """
+    for t in dict.fromkeys((0, len(stack) // 2, len(stack) - 1)):
+        values = measured_values(stack[t])
+        if values.size:
+            break
+    else:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values.astype(np.float64), (0.5, 99.8)))
+    if high <= low:  # a mask of a few pixels on an even ground
+        high = float(values.max())
     return (low, high) if high > low else (low, low + 1)

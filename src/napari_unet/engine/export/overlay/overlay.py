@@ -23,6 +23,7 @@ from napari_unet.engine.export.overlay.marks import (
 )
 from napari_unet.engine.export.overlay.zooming import cropped, zoomed, zoomed_image, zoomed_labels
 from napari_unet.engine.settings import OverlaySettings
+from napari_unet.engine.stack.missing_pixels import measured_values
 
 Bytes = NDArray[np.uint8]
 Packed = NDArray[np.uint32]
@@ -144,8 +145,7 @@ def measure_windows(
     stacked = [f[None] if f.ndim == 2 else f for f in frames]
     windows = []
     for channel in range(stacked[0].shape[0]):
-        values = np.concatenate([f[channel, ::2, ::2].ravel() for f in stacked])
-        values = values[np.isfinite(values)]
+        values = np.concatenate([measured_values(f[channel, ::2, ::2]) for f in stacked])
         if values.size == 0:
             windows.append((0.0, 1.0))
             continue
@@ -212,9 +212,9 @@ def _windowed(image: NDArray[Any], window: Window) -> Bytes:
     """Raw intensities as 0..255 between black and white."""
     low, high = window
     if image.dtype not in (np.uint8, np.uint16) or low < 0:
-        light = np.nan_to_num(image.astype(np.float32)) - np.float32(low)
-        light *= np.float32(255 / (high - low))
-        return np.asarray(np.clip(light + np.float32(0.5), 0, 255), dtype=np.uint8)
+        light = np.clip(image.astype(np.float64), low, high) - low
+        light = np.nan_to_num(light, copy=False) * (255 / (high - low))  # what is missing is black
+        return np.asarray(light + 0.5, dtype=np.uint8)
     # Whole numbers: a multiplication and a shift, three times as fast as floats.
     kind = image.dtype.type
     top = min(max(int(np.ceil(high)), 1), int(np.iinfo(image.dtype).max))
