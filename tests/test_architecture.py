@@ -1,4 +1,4 @@
-"""The house as docs/architecture.md draws it: imports, sizes, prints."""
+"""The house as docs/architecture.md draws it: rooms, imports, sizes, prints."""
 
 from __future__ import annotations
 
@@ -9,13 +9,32 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "src" / "napari_unet"
+SRC = Path(__file__).parents[1] / "src"
+PACKAGE = SRC / "napari_unet"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
+MOST_ROOMS, MOST_FILES = 11, 15
+OUTSIDE = {"engine": {"settings", "errors", "text"}, "gui": {"napari_hooks"}}
 
 QT = ("PyQt5", "PyQt6", "PySide6", "qtpy", "superqt")
 GUI = (*QT, "napari", "magicgui")
 LATER = (*GUI, "psygnal")  # the engine's labels tell of changes by it; nothing needs it to start
+HEAVY = ("torch", "scipy", "tifffile", "skimage")
+
+
+def name_of(path: Path) -> str:
+    """The module of a file; of an ``__init__``, the package."""
+    parts = path.relative_to(SRC).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in SOURCES}
+PACKAGES = sorted(m for m, path in MODULES.items() if path.name == "__init__.py")
+
+
+def is_inside(name: str, package: str) -> bool:
+    return name.startswith(f"{package}.")
+
 
 # Refuses modules as if they were not installed, whichever way they are asked for.
 BLOCK = """
@@ -36,9 +55,9 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
-        ("import napari_unet", (*LATER, "torch", "numpy")),
+        ("import napari_unet", (*LATER, *HEAVY, "numpy", "pydantic", "typer")),
         ("import napari_unet.engine", LATER),
-        ("import napari_unet.cli.app", (*LATER, "torch", "scipy", "tifffile", "skimage")),
+        ("import napari_unet.cli.app", (*LATER, *HEAVY)),
         ("import napari_unet.sample.movie", (*LATER, "torch")),
     ],
 )
@@ -49,13 +68,24 @@ def test_import_brings_in_nothing_heavy(statement, unwanted):
 
 
 def test_engine_works_without_qt_and_napari():
-    modules = [
-        f"import napari_unet.engine.{path.stem}"
-        for path in sorted((PACKAGE / "engine").glob("*.py"))
-        if path.stem != "__init__"
-    ]
-    done = run(BLOCK.format(blocked=GUI) + "\n".join(modules))
+    modules = [name for name in MODULES if is_inside(name, "napari_unet.engine")]
+    assert len(modules) > 100  # the rooms, not only what stands beside them
+    done = run(BLOCK.format(blocked=GUI) + "\n".join(f"import {name}" for name in modules))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("top", OUTSIDE)
+def test_every_file_has_a_room(top):
+    folder = PACKAGE / top
+    rooms = [path.parent for path in folder.glob("*/__init__.py")]
+    assert 0 < len(rooms) <= MOST_ROOMS
+    assert {path.stem for path in folder.glob("*.py")} <= {*OUTSIDE[top], "__init__"}
+    for room in (path.parent for path in folder.rglob("*/__init__.py")):
+        assert len(list(room.glob("*.py"))) - 1 <= MOST_FILES, room
+
+
+def test_every_folder_is_a_package():
+    assert {path.parent for path in SOURCES} == {MODULES[name].parent for name in PACKAGES}
 
 
 @pytest.mark.parametrize(

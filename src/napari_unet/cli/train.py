@@ -76,15 +76,9 @@ def train(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
     settings = train_settings(
-        minutes,
-        epochs=epochs,
-        steps=steps,
-        seed=seed,
-        threads=threads,
-        edge=edge,
-        device=device,
+        minutes, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge, device=device,
         stain=stain,
-    )
+    )  # fmt: skip
     (settings,) = assigned(others, settings)
 
     from napari_unet.engine.annotations.annotations import Annotations
