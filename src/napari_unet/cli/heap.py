@@ -11,7 +11,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # malloc.h of glibc
 
 
 def keep_heap() -> bool:
-    """Let glibc reuse large buffers: 1.4 times faster on a CPU; False where there is no glibc.
+    """Let glibc reuse large buffers; False where there is no glibc.
+
+    What it gains is the row *torch fp32, command line* of docs/benchmarks.md.
 
     Activations of a frame are larger than 32 MB, which glibc maps afresh each time and the
     kernel fills with zeros page by page. The setting is for the whole process and keeps its

@@ -77,7 +77,7 @@ class PredictSettings(Settings):
     backend: Literal["auto", "torch", "openvino"] = Field("auto", title="Backend", json_schema_extra=ADVANCED)
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field("auto", title="Precision", json_schema_extra=ADVANCED)
     diameter: float | None = Field(None, ge=1, le=5000, title="Cell diameter", description="Of the cells in the movie: frames are resized so that the model sees them at the size it knows; empty leaves frames as they are", json_schema_extra={"unit": "px", "none": "as it is"})
-    accurate: bool = Field(False, title="Accurate", description="Average over flips and rotations: eight times slower", json_schema_extra=ADVANCED)
+    accurate: bool = Field(False, title="Accurate", description="Average over flips and rotations: eight runs of the network a frame", json_schema_extra=ADVANCED)
     tile: int | None = Field(None, ge=64, title="Tile", description="Edge of a tile; empty for whole frames, tiled only where memory runs out", json_schema_extra={"unit": "px", **ADVANCED})
     threads: int | None = Field(None, ge=1, title="Threads", description="CPU threads; empty for one per physical core", json_schema_extra=ADVANCED)
     scale: float = Field(1.0, ge=0.05, le=20, title="Scale", description="Frames are resized by this factor before the network and the result back", json_schema_extra=ADVANCED)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ERASED = 1
 CLAIMED = 2
-_DENSE = 16  # masks kept unpacked; packed they are a hundred times smaller
+_DENSE = 16  # masks kept unpacked; the others are small
 
 
 @dataclass

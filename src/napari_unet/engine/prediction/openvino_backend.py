@@ -1,4 +1,4 @@
-"""OpenVINO on CPU, an extra: fp32 somewhat and int8 several times faster than PyTorch."""
+"""OpenVINO on CPU, an extra: faster than PyTorch, in int8 most of all (docs/benchmarks.md)."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def _windowed(image: NDArray[Any], window: Window) -> Bytes:
         light = np.clip(image.astype(np.float64), low, high) - low
         light = np.nan_to_num(light, copy=False) * (255 / (high - low))  # what is missing is black
         return np.asarray(light + 0.5, dtype=np.uint8)
-    # Whole numbers: a multiplication and a shift, three times as fast as floats.
+    # Whole numbers: a multiplication and a shift, with no way to floats and back.
     kind = image.dtype.type
     top = min(max(int(np.ceil(high)), 1), int(np.iinfo(image.dtype).max))
     bottom = min(int(low), top - 1)
