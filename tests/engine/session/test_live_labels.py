@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,10 +20,10 @@ from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.codes import encode_logits, threshold_code
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import label_frame
-from napari_unet.engine.session import live_array
 from napari_unet.engine.session.frame_labels import FrameCache
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.stack import lazy_array
 
 SHAPE = (3, 40, 60)
 CENTRES = ((10, 10), (10, 30), (28, 14), (28, 40), (12, 50))
@@ -123,9 +125,10 @@ def test_new_ids_come_from_one_counter(live):
     live[1, 0:2, 0:2] = first
     live.probabilities = Model(shift=3)
     assert live.new_id() == 8
-    live.corrections = Corrections(SHAPE)
-    live[0, 0, 0] = 65534
-    assert live.new_id() == 6  # the last id is used: the first that is free
+    other = LiveLabels(SHAPE, live.probabilities, FINE)
+    assert [other.prepare(t) for t in range(3)] == [True] * 3
+    other[0, 0, 0] = 65534
+    assert other.new_id() == 6  # the last id is used: the first that is free
 
 
 def test_a_reserved_id_is_not_the_machines():
@@ -156,22 +159,29 @@ def test_a_draft_is_for_who_takes_it_and_for_no_longer_than_it_must(live):
     live.touch(1, np.array([0]), np.array([0]), 0)  # ground that is the user's
     live[2, 20:23, 20:23] = 77
     live.invalidate(2)
-    live.takes_draft = lambda frame: not asked.append(frame)
-    mask = live.probabilities[0][0] >= threshold_code(FINE.threshold)
-    np.testing.assert_array_equal(shown(live), ndi.label(mask)[0])
-    assert (live[2, 20:23, 20:23] == 77).all()
-    assert asked == [0, 2]
     exact = label_frame(live.probabilities[0], FINE)
-    np.testing.assert_array_equal(np.asarray(live[0]), exact)  # the labels themselves
-    np.testing.assert_array_equal(shown(live), exact)
-    live.confirm_frame(0)
-    np.testing.assert_array_equal(shown(live), exact)
-    assert asked == [0, 2]
+    mask = live.probabilities[0][0] >= threshold_code(FINE.threshold)
+    with live.drawn_by(lambda frame: not asked.append(frame)):
+        np.testing.assert_array_equal(shown(live), ndi.label(mask)[0])
+        assert (live[2, 20:23, 20:23] == 77).all()
+        assert asked == [0, 2]
+        with ThreadPoolExecutor(1) as other:  # what this thread draws is no matter of another's
+            labels = other.submit(shown, live).result()
+        np.testing.assert_array_equal(labels, exact)
+        np.testing.assert_array_equal(np.asarray(live[0]), exact)  # the labels themselves
+        np.testing.assert_array_equal(shown(live), exact)
+        live.confirm_frame(0)
+        np.testing.assert_array_equal(shown(live), exact)
+        assert asked == [0, 2]
+        live.invalidate(0)
+        np.testing.assert_array_equal(shown(live), exact)  # all the user's
+        assert asked == [0, 2, 0]
+    with live.drawn_by(lambda frame: False):
+        live.invalidate(0)
+        np.testing.assert_array_equal(shown(live), exact)
     live.invalidate(0)
-    np.testing.assert_array_equal(shown(live), exact)  # all the user's
-    live.takes_draft = lambda frame: False
-    live.invalidate(0)
     np.testing.assert_array_equal(shown(live), exact)
+    assert asked == [0, 2, 0]
 
 
 def test_frames_predicted_later_appear(live):
@@ -281,20 +291,64 @@ def test_a_cancelled_stroke_leaves_nothing(live):
 
 def test_listeners_hear_when_the_lock_is_free(live):
     heard = []
-    live.on_change.append(lambda frames: heard.append(("change", frames, live._depth)))
-    live.on_step.append(lambda frames: heard.append(("step", frames, live._depth)))
+
+    def listener(what):
+        def hear(frames):
+            with ThreadPoolExecutor(1) as other:  # would wait for ever for the lock
+                other.submit(live.state, 0).result(10)
+            heard.append((what, frames))
+
+        return hear
+
+    listeners = listener("change"), listener("step")
+    live.changed.connect(listeners[0])
+    live.edited.connect(listeners[1])
     live[0, 0, 0] = 7
     live.undo()
+    live.begin_stroke()
+    live[1, 0, 0] = 7
+    assert live.next_undo() == (1,)  # which ends the stroke
     threshold(live, 0.3)
     live.settings = live.settings
     live.invalidate(2)
     assert heard == [
-        ("step", (0,), 0),
-        ("step", (0,), 0),
-        ("change", (0,), 0),
-        ("change", None, 0),
-        ("change", (2,), 0),
+        ("step", (0,)),
+        ("step", (0,)),
+        ("change", (0,)),
+        ("step", (1,)),
+        ("change", None),
+        ("change", (2,)),
     ]
+
+
+def test_what_a_listener_raises_comes_as_it_is(live):
+    def fails(_):
+        raise BadInput("no disk", "a disk", "plug it in")
+
+    live.edited.connect(fails)
+    live.changed.connect(live.confirm_frame)
+    with pytest.raises(BadInput, match="no disk"):
+        live[0, 0, 0] = 7
+    with pytest.raises(BadInput, match="no disk"):  # through two signals
+        live.invalidate(0)
+    assert shown(live)[0, 0] == 7
+
+
+def test_what_the_disk_refuses_of_a_stroke_is_noticed(tmp_path, live, monkeypatch):
+    journal = Journal(tmp_path / "c.journal")
+    live.corrections.keep_in(journal)
+    heard = []
+    live.noticed.connect(heard.append)
+
+    def refused(_):
+        raise OSError(5, "Input/output error")
+
+    journal.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refused)
+        live[0, 0, 0] = 7
+        journal.flush()
+    assert len(heard) == 1 and "Input/output error" in heard[0]
 
 
 # law 5: thread-safe, never a whole movie by accident
@@ -309,9 +363,9 @@ def test_dtype_labels_no_frame(live):
 
 
 def test_large_reads_give_what_is_there_and_a_notice(live, monkeypatch):
-    monkeypatch.setattr(live_array, "READ_LIMIT", 2 * SHAPE[1] * SHAPE[2] * 2)
+    monkeypatch.setattr(lazy_array, "READ_LIMIT", 2 * SHAPE[1] * SHAPE[2] * 2)
     notices = []
-    live.on_notice.append(notices.append)
+    live.noticed.connect(notices.append)
     assert live[:2, :, 3].shape == (2, 40) and not notices
     live.prepare(2)
     whole = np.asarray(live)
@@ -396,7 +450,7 @@ class User(RuleBasedStateMachine):
     @initialize(split=st.booleans())
     def begin(self, split):
         self.live = LiveLabels(SHAPE, Model(), FINE.replace(split=split))
-        self.history = [self.said()]
+        self.history = [self.edited()]
         self.at = 0
 
     def said(self):
@@ -406,7 +460,7 @@ class User(RuleBasedStateMachine):
         ]
 
     def done(self):
-        now = self.said()
+        now = self.edited()
         if len(self.live.corrections._done) > self.at:
             self.history = [*self.history[: self.at + 1], now]
             self.at += 1
@@ -459,7 +513,7 @@ class User(RuleBasedStateMachine):
 
     @invariant()
     def the_persons_state_is_that_of_the_step(self):
-        assert self.said() == self.history[self.at]
+        assert self.edited() == self.history[self.at]
 
     @invariant()
     def what_is_shown_is_derived_anew_the_same(self):
@@ -482,8 +536,8 @@ User.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadl
 TestPerson = User.TestCase
 
 
-def test_the_journal_brings_everything_back(tmp_path, live):
-    live.corrections = Corrections(SHAPE, Journal(tmp_path / "c.journal"))
+def test_the_journal_brings_everything_back(tmp_path):
+    live = LiveLabels(SHAPE, Model(), FINE, Corrections(SHAPE, Journal(tmp_path / "c.journal")))
     live[0, 9:12, 15:20] = shown(live)[10, 10]
     live[1, 0:3, 0:3] = BACKGROUND_ID
     live.undo()

@@ -25,6 +25,9 @@ keys = st.one_of(
     st.tuples(st.one_of(numbers, slices), st.one_of(slices, st.just(...))),
     st.tuples(st.one_of(numbers, slices), st.integers(0, 5), slices),
     st.tuples(st.just(...), slices, st.integers(0, 6)),
+    st.tuples(*[st.lists(st.integers(0, 4), min_size=3, max_size=3).map(np.array)] * 3),
+    st.tuples(slices, *[st.lists(st.integers(0, 4), min_size=3, max_size=3).map(np.array)] * 2),
+    st.tuples(st.lists(numbers, min_size=1, max_size=4).map(np.array), st.integers(0, 5)),
 )
 
 
@@ -36,6 +39,21 @@ def test_indexing_equals_numpy(key):
     expected = DATA[key]
     assert np.array_equal(lazy[key], expected)
     assert np.shape(lazy[key]) == expected.shape
+
+
+def test_arrays_of_frames_and_axes_between_are_numpys():
+    data = np.stack([DATA, DATA + 1], axis=1)
+    lazy = Stack.from_array(data, Selection(channel=(0, 1)), axes="TCYX").lazy()
+    for key in (
+        np.s_[[[0, 1], [4, 2]]],
+        np.s_[[0, 3], 1],
+        np.s_[[0, 3], [1, 0], [2, 5], [6, 6]],
+        np.s_[1, [1, 0], [2, 5]],
+        np.s_[[True, False, True, False, False]],
+    ):
+        assert np.array_equal(lazy[key], data[key])
+    with pytest.raises(IndexError, match="arrays and slices"):
+        lazy[[0, 1], [0, 1], :, :]
 
 
 @pytest.mark.parametrize("key", [5, (0, 0, 0, 0), (..., ...), None, (0, None)])

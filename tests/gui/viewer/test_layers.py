@@ -56,8 +56,9 @@ def test_one_frame_is_an_array_of_many():
     assert (len(one), one.size, one.ndim) == (5, 60, 3)
     for key in (2, 0, -3, np.int64(2), (2, slice(1, 3)), slice(1, 4), (slice(None), 1, 2), ...):
         np.testing.assert_array_equal(np.asarray(one)[key], whole[key])
-        if key is not ...:
-            np.testing.assert_array_equal(one[key], whole[key])
+        np.testing.assert_array_equal(one[key], whole[key])
+    large = layers.OneFrame((3000, 300, 400), 2, np.ones((300, 400), np.uint16))
+    assert large[:, 5, 6].nonzero()[0].tolist() == [2]
 
 
 def test_preview_is_one_layer_and_no_choice():

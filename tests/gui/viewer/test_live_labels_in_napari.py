@@ -287,7 +287,7 @@ def test_saving_the_layer_writes_what_is_seen(hand, tmp_path):
 
 def test_a_removed_layer_lets_go(hand):
     hand.viewer.layers.remove(hand.layer)
-    assert hand.live.on_change == [] and hand.live.on_notice == []
+    assert not len(hand.live.changed) and not len(hand.live.noticed)
     hand.threshold(0.3)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.files.journal import Journal
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
 FORMAT = "napari-unet corrections 1"
 _RING = 2  # px of background vouched for around an object a user vouched for

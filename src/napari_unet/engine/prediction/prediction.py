@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.stack.stack import Stack
 
 _MOST_READERS = 16  # decoding a compressed frame takes about 10 ms: up to 1,600 frames a second

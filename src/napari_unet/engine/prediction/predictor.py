@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.backends import Backend
     from napari_unet.engine.prediction.transfer import Staged
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.stack.stack import Stack
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from napari_unet.engine.prediction.probability_file import Header, ProbabilityFi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
 _MOST_PARTS = 4  # frames of which a part is kept
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
 
 class Tile(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.edit_masks import Change, EditMask
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
     _Basins = Basins | ClassCodes
 
@@ -61,11 +61,12 @@ class FrameLabels:
             return np.zeros(self._shape, dtype=np.uint16)
         return self.machine.paint(settings)
 
-    def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
-        """Basins that make up the machine's object shown with an id."""
-        if self.machine is None:
-            return np.empty(0, np.intp)
-        return self.machine.members(label, settings)
+    def ground(self, label: int, settings: LabelSettings) -> tuple[Box, NDArray[np.bool_]] | None:
+        """Return a box and in it the ground, basins and all, of the machine's object of an id."""
+        if not isinstance(self.machine, PredictedObjects):
+            return None
+        members = self.machine.members(label, settings)
+        return self.machine.footprint(members) if members.size else None
 
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
         """Follow a change of the user's sheet: in its box, elsewhere only where it must."""

@@ -7,31 +7,44 @@ user's, frozen in the outline it has on screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from psygnal import Signal
 from scipy import ndimage
 
 from napari_unet.engine.annotations.corrections import Corrections, Step
-from napari_unet.engine.annotations.edit_masks import CLAIMED, ERASED, Change, EditMask
+from napari_unet.engine.annotations.edit_masks import Change, EditMask
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.basins import Basins
+from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.reconstruction import bounds
-from napari_unet.engine.session.derived_labels import DerivedLabels, check_shape
+from napari_unet.engine.labels.labels import basins_key
+from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels, draft_labels, seen
+from napari_unet.engine.session.news import News, emit
 from napari_unet.engine.session.predicted_objects import PredictedObjects
-from napari_unet.engine.stack.array_keys import Box, block_of, frames_of, whole_key
+from napari_unet.engine.session.strokes import Strokes
+from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.stack.lazy_array import (
+    FrameView,
+    LazyArray,
+    block_of,
+    frames_of,
+    whole_key,
+)
 
-if TYPE_CHECKING:
-    from napari_unet.engine.settings import LabelSettings
 
-
-class LiveLabels(DerivedLabels):
+class LiveLabels(LazyArray):
     """Array-like of labels, ``(T, Y, X)`` uint16, that napari's Labels layer reads and paints.
 
     Reading gives copies. Writing is a correction: the block is compared with the labels as they
-    are, and each object gained or lost is frozen. 65535 is the background brush. Safe to use
-    from several threads.
+    are, and each object gained or lost is frozen. 65535 is the background brush. Basins of the
+    frames used last are kept, so that a moved threshold costs a comparison. Safe to use from
+    several threads; listeners run in the thread that made the change.
 
     Parameters
     ----------
@@ -47,6 +60,13 @@ class LiveLabels(DerivedLabels):
 
     """
 
+    dtype = np.dtype(np.uint16)
+    shape: tuple[int, int, int]
+
+    changed = Signal(object)  # frames to draw again; None for all of them
+    edited = Signal(object)  # frames of a step of the user's, or of one taken back
+    noticed = Signal(str)  # a line for the user; from whichever thread
+
     def __init__(
         self,
         shape: tuple[int, int, int],
@@ -54,19 +74,120 @@ class LiveLabels(DerivedLabels):
         settings: LabelSettings | None = None,
         corrections: Corrections | None = None,
     ) -> None:
-        super().__init__(shape, probabilities, settings)
+        self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
         self.corrections = corrections or Corrections(self.shape)
         check_shape("the corrections are", self.corrections.shape, self.shape)
-        self.on_step: list[Callable[[tuple[int, ...]], object]] = []
-        self._stroke: list[Change] | None = None
+        self.corrections.not_kept.connect(self.notify)
+        self._news = News()
+        self._lock, self._changing = self._news.lock, self._news.changing
+        self._cache = FrameCache(self.shape[1:])
+        self._strokes = Strokes(self.corrections, self._cache)
+        self._settings = settings or LabelSettings()
+        self._probabilities = _checked(probabilities, self.shape)
+        self._drawing = threading.local()
         self._turn = 0
 
+    # The machine's side
+
+    @property
+    def settings(self) -> LabelSettings:
+        """Threshold, splitting and sizes; assigning them changes the machine's labels at once."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: LabelSettings) -> None:
+        with self._changing():
+            if settings == self._settings:
+                return
+            if basins_key(settings) != basins_key(self._settings):
+                self._cache.clear()
+            self._settings = settings
+            self._news.tell(self.changed, None)
+
+    @property
+    def probabilities(self) -> Any:
+        """The model's probabilities; assigning others changes the model, corrections stay."""
+        return self._probabilities
+
+    @probabilities.setter
+    def probabilities(self, probabilities: Any) -> None:
+        probabilities = _checked(probabilities, self.shape)
+        with self._changing():
+            self._probabilities = probabilities
+            self._cache.clear()
+            self._news.tell(self.changed, None)
+
+    def notify(self, notice: str) -> None:
+        """Say something to the user, through ``noticed``."""
+        emit(self.noticed, notice)
+
+    def computed(self, frame: int) -> bool:
+        """Tell whether the model has predicted a frame, all of it."""
+        probabilities = self._probabilities
+        return probabilities is not None and bool(probabilities.computed[frame])
+
+    def invalidate(self, frame: int) -> None:
+        """Forget what was derived for a frame: its probabilities were written anew."""
+        with self._changing():
+            self._cache.drop(frame)
+            self._news.tell(self.changed, (frame,))
+
+    def prepare(self, frame: int) -> bool:
+        """Compute a frame's basins ahead, in a worker thread; False where nothing is predicted."""
+        return self._frame(frame).machine is not None
+
+    def is_prepared(self, frame: int) -> bool:
+        """Tell whether reading a frame takes no watershed."""
+        with self._lock:
+            known = self._cache.has(frame) or not seen(self._probabilities, frame)
+            return known or bool(self.classes)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Numbers of the classes that the model tells apart; () where labels are objects."""
+        return classes_of(getattr(self._probabilities, "outputs", ()))
+
+    def machine(self, frame: int) -> NDArray[np.uint16]:
+        """Return the machine's objects of a frame (Y, X), without those a user took."""
+        view = self._frame(frame)
+        with self._lock:
+            return view.machine_labels(self._settings)
+
+    def count_curve(self, frame: int) -> NDArray[np.int64]:
+        """Count the cells of a frame, by the machine and by hand, at each of 256 thresholds.
+
+        Place ``c`` is the threshold that lets codes above ``c`` through. Takes a watershed, and
+        keeps nothing of it.
+        """
+        basins = FrameCache.basins(self._probabilities, frame, self._settings)
+        with self._lock:
+            mask, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
+            by_hand = len(self.corrections.ids(frame))
+            hidden = mask.edited() if mask else np.zeros(self.shape[1:], bool)
+            if not isinstance(basins, Basins):  # not predicted, or classes: the machine has none
+                return np.full(256, by_hand, np.int64)
+            machine = PredictedObjects(basins, mask, complete)
+        return machine.count_curve(self._settings, hidden) + by_hand
+
     # Reading
+
+    @contextmanager
+    def drawn_by(self, takes_draft: Callable[[int], bool] | None) -> Iterator[None]:
+        """Give this thread drafts meanwhile, of frames due a watershed that it rather has so.
+
+        ``takes_draft`` is asked with the frame; who takes a draft draws again when the frame is
+        prepared. Only drawing may get drafts: what is counted, filled or saved are the labels.
+        """
+        self._drawing.takes_draft = takes_draft
+        try:
+            yield
+        finally:
+            self._drawing.takes_draft = None
 
     def state(self, frame: int) -> EditMask:
         """Return a copy of what the user said about a frame."""
         with self._lock:
-            return self._part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
+            return self._strokes.part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
 
     def annotation(
         self, frame: int, *, classes: bool = False
@@ -107,54 +228,40 @@ class LiveLabels(DerivedLabels):
         step: list[Change] = []
         with self._changing():
             for frame, indices, part in frames_of(first, rest, value, self.shape[0]):
-                labels = self._frame(frame).labels(self._settings)
-                box, new = block_of(labels, indices, part)
-                step += self._correct(frame, box, new)
-            self._record(step)
+                view = self._frame(frame)
+                box, new = block_of(view.labels(self._settings), indices, part)
+                step += self._strokes.paint(frame, view, box, new, self._settings)
+            self._keep(step)
 
     def touch(self, frame: int, ys: NDArray[np.intp], xs: NDArray[np.intp], value: int) -> None:
         """Vouch for pixels that already hold ``value``: a correct cell, or ground that is empty."""
         with self._changing():
-            labels = self._frame(frame).labels(self._settings)
-            same = labels[ys, xs] == value
+            view = self._frame(frame)
+            same = view.labels(self._settings)[ys, xs] == value
             ys, xs = ys[same], xs[same]
             if not ys.size or value == BACKGROUND_ID:
                 return
-            box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
             if value and not self.classes:
-                self._record(self._freeze(frame, [value]))
-                return
-            part = self._part(frame, box)
-            here = ys - box[0].start, xs - box[1].start
-            if value:
-                part.ids[here] = value
-                part.flags[here] &= ~np.uint8(ERASED)
+                self._keep(self._strokes.freeze(frame, view, [value], self._settings))
             else:
-                part.flags[here] |= ERASED
-            self._record([self._write(frame, box, part)])
+                self._keep([self._strokes.vouch(frame, ys, xs, value)])
 
     def begin_stroke(self) -> None:
         """Make the writes up to ``end_stroke`` one step of undo."""
         with self._changing():
             self.end_stroke()
-            self._stroke = []
+            self._strokes.begin()
 
     def end_stroke(self) -> None:
         """End a stroke; nothing happens where none was begun."""
         with self._changing():
-            stroke, self._stroke = self._stroke, None
-            if stroke:
-                self._record(stroke)
+            self._tell_edited(self._strokes.end())
 
     def cancel_stroke(self) -> None:
         """Take the writes since ``begin_stroke`` back, as if they had not been."""
         with self._changing():
-            stroke, self._stroke = self._stroke or [], None
-            for change in reversed(stroke):
-                self.corrections.revert(change)
-                self._refresh(change, after=False)
-            if stroke:
-                self._news(self.on_change, tuple(sorted({change.frame for change in stroke})))
+            if frames := self._strokes.cancel():
+                self._news.tell(self.changed, frames)
 
     # Actions
 
@@ -169,7 +276,8 @@ class LiveLabels(DerivedLabels):
     def confirm_cell(self, frame: int, y: int, x: int) -> int:
         """Vouch for the object at a pixel as it is; gives its id, 0 where there is none."""
         with self._changing():
-            labels = self._frame(frame).labels(self._settings)
+            view = self._frame(frame)
+            labels = view.labels(self._settings)
             label = int(labels[y, x])
             if label in (0, BACKGROUND_ID):
                 return 0
@@ -178,7 +286,7 @@ class LiveLabels(DerivedLabels):
                 ys, xs = np.nonzero(pieces == pieces[y, x])
                 self.touch(frame, ys, xs, label)
             else:
-                self._record(self._freeze(frame, [label]))
+                self._keep(self._strokes.freeze(frame, view, [label], self._settings))
             return label
 
     def confirm_frame(self, frame: int, complete: bool = True) -> None:
@@ -187,14 +295,8 @@ class LiveLabels(DerivedLabels):
             if self.corrections.is_complete(frame) == complete:
                 return
             labels = self._frame(frame).labels(self._settings)
-            box = bounds(labels > 0) if complete else None
-            box = box or (slice(0, 1), slice(0, 1))
-            part = self._part(frame, box)
-            if complete:
-                shown = labels[box]
-                part.ids[shown > 0] = shown[shown > 0]
-            self._record([self._write(frame, box, part, complete)])
-            self._news(self.on_change, (frame,))
+            self._keep([self._strokes.complete(frame, labels, complete)])
+            self._news.tell(self.changed, (frame,))
 
     def undo(self) -> tuple[int, ...]:
         """Take the user's last step back; gives the frames it was on, () where there is none."""
@@ -206,7 +308,7 @@ class LiveLabels(DerivedLabels):
 
     def next_undo(self) -> tuple[int, ...]:
         """Frames that ``undo`` would change, to go there first."""
-        with self._lock:
+        with self._changing():
             self.end_stroke()
             return self.corrections.next_undo()
 
@@ -216,76 +318,77 @@ class LiveLabels(DerivedLabels):
 
     # Inside
 
-    def _correct(self, frame: int, box: Box, new: NDArray[np.uint16]) -> list[Change]:
-        """Take a block as painted: freeze what it touches, then put the changed pixels down."""
-        shown = self._frame(frame).labels(self._settings)[box].copy()
-        changed = new != shown
-        if not changed.any():
-            return []
-        touched = np.union1d(shown[changed], new[changed])
-        step = self._freeze(frame, touched.tolist())
-        part = self._part(frame, box)
-        part.ids[changed] = new[changed]
-        part.flags[changed] &= ~np.uint8(ERASED)
-        part.flags[changed & (new == 0)] |= ERASED
-        return [*step, self._write(frame, box, part)]
+    def _frame(self, frame: int) -> FrameLabels:
+        """Return what is derived for a frame; a missing watershed runs outside the lock."""
+        while True:
+            with self._lock:
+                view = self._cache.get(frame, self.corrections)
+                probabilities, settings = self._probabilities, self._settings
+                if view is not None and (
+                    view.machine is not None or not seen(probabilities, frame)
+                ):
+                    return view
+                version = self._cache.version(frame)
+            basins = FrameCache.basins(probabilities, frame, settings)
+            with self._lock:
+                self._cache.put(frame, basins, version)
 
-    def _freeze(self, frame: int, touched: Iterable[int]) -> list[Change]:
-        """Make the machine's objects among some ids the user's, outline, ground and all."""
+    def _read(self, frame: int, key: Any = ...) -> Any:
         view = self._frame(frame)
-        step = []
-        for label in touched:
-            members = view.members(label, self._settings)
-            machine = view.machine
-            if (
-                label in (0, BACKGROUND_ID)
-                or not isinstance(machine, PredictedObjects)
-                or not members.size
-            ):
-                continue
-            ground, footprint = machine.footprint(members)
-            part = self._part(frame, ground)
-            outline = (view.labels(self._settings)[ground] == label) & footprint
-            part.ids[outline] = label
-            part.flags[footprint] |= CLAIMED
-            step.append(self._write(frame, ground, part))
-        return step
+        with self._lock:
+            return view.labels(self._settings)[key].copy()
 
-    def _write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
-        change = self.corrections.write(frame, box, part, complete)
-        self._refresh(change, after=True)
-        return change
+    def _look(self, frame: int, key: Any) -> Any:
+        asked = getattr(self._drawing, "takes_draft", None)
+        if asked is None or self.is_prepared(frame) or not asked(frame):
+            return self._read(frame, key)
+        probabilities, settings = self._probabilities, self._settings
+        codes = probabilities[frame]
+        with self._lock:
+            mask, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
+            return draft_labels(codes[0], settings, mask, complete)[key]
 
-    def _refresh(self, change: Change, *, after: bool) -> None:
-        """Bring what is cached of a frame up to date with a change of the user's sheet."""
-        if change.complete[0] != change.complete[1]:
-            self._cache.drop_labels(change.frame)
-        else:
-            self._cache.update(change, self.corrections, after=after)
+    def _whole(self, frame: int) -> FrameView:
+        return FrameView(self.shape[1:], self.dtype, lambda: self._read(frame))
 
-    def _record(self, step: list[Change]) -> None:
-        if not step:
-            return
-        if self._stroke is not None:
-            self._stroke += step
-            return
-        self.corrections.commit(step)
-        self._news(self.on_step, tuple(sorted({change.frame for change in step})))
+    def _at_hand(self, frame: int) -> bool:
+        return self.is_prepared(frame)
+
+    def _too_many(self, frames: int) -> None:
+        self.notify(
+            f"{frames} frames were asked for at once: only those looked at so far are there, "
+            "the others are empty. Use Export to write all of them",
+        )
+
+    def _keep(self, changes: list[Change]) -> None:
+        self._tell_edited(self._strokes.keep(changes))
 
     def _travel(self, way: Callable[[], Step], *, after: bool) -> tuple[int, ...]:
         with self._changing():
             self.end_stroke()
-            step = way()
-            for change in step:
-                self._refresh(change, after=after)
-            frames = tuple(sorted({change.frame for change in step}))
+            frames = self._strokes.travel(way, after=after)
+            self._tell_edited(frames)
             if frames:
-                self._news(self.on_step, frames)
-                self._news(self.on_change, frames)
+                self._news.tell(self.changed, frames)
             return frames
 
-    def _part(self, frame: int, box: Box) -> EditMask:
-        sheet = self.corrections.edits(frame)
-        if sheet is not None:
-            return sheet.cut(box)
-        return EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
+    def _tell_edited(self, frames: tuple[int, ...]) -> None:
+        if frames:
+            self._news.tell(self.edited, frames)
+
+
+def _checked(probabilities: Any, shape: tuple[int, int, int]) -> Any:
+    if probabilities is not None:
+        t, _, y, x = probabilities.shape
+        check_shape("the probabilities are", (t, y, x), shape)
+    return probabilities
+
+
+def check_shape(what: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Refuse what was made on a movie of another shape."""
+    if tuple(found) != tuple(shape):
+        raise BadInput(
+            f"{what} of a movie of {tuple(found)} (frames, height, width)",
+            str(tuple(shape)),
+            "use those made on this movie",
+        )

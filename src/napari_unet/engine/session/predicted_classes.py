@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
 _ALL = (slice(None), slice(None))
 _NONE = np.empty(0, np.intp)
@@ -53,8 +53,4 @@ class PredictedClasses:
 
     def cover(self, box: Box, before: EditMask, after: EditMask) -> NDArray[np.intp]:
         """Take in what a user changed: no basin changes hands."""
-        return _NONE
-
-    def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
-        """Basins of an object: there are none to be frozen."""
         return _NONE

@@ -15,7 +15,7 @@ from napari_unet.engine.labels.labels import Basins, object_ids
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
 
 _ALL = (slice(None), slice(None))
 _MOST = 0.5  # a basin with more of its weight under the user's ground is the user's

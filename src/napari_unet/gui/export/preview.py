@@ -214,7 +214,7 @@ class KeptLinks:
         """Return the links found so far for ``key``, or new ones that have found nothing yet."""
         self._watch(layer)
         probabilities = getattr(layer.data, "probabilities", None)
-        # What moves all frames of live labels is compared: `on_change` is silent where others draw.
+        # What moves all frames of live labels is compared; `edited` tells of single ones.
         looks = getattr(probabilities, "parts_written", 0)
         key = (*key, getattr(layer.data, "settings", None), id(probabilities), looks)
         segmented = np.zeros(0, bool) if probabilities is None else probabilities.computed
@@ -240,11 +240,8 @@ class KeptLinks:
                 event.disconnect(self._on_edit)
             for event in _edits(layer):
                 event.connect(self._on_edit)
-        listeners = getattr(layer.data, "on_step", None)
-        if listeners is not None and not any(
-            isinstance(listener, _Listener) and listener.kept() is self for listener in listeners
-        ):
-            listeners.append(_Listener(self))
+        if (edited := getattr(layer.data, "edited", None)) is not None:
+            edited.connect(self.forget, unique=True)  # held weakly; called in any thread
 
     def _on_edit(self, _: Any = None) -> None:
         self._links = None
@@ -257,20 +254,8 @@ class KeptLinks:
             self._links = None
 
 
-class _Listener:
-    """Hears of changed frames, in any thread, as long as the one who wants to know is there."""
-
-    def __init__(self, kept: KeptLinks) -> None:
-        self.kept = weakref.ref(kept)
-
-    def __call__(self, frames: tuple[int, ...]) -> None:
-        kept = self.kept()
-        if kept is not None:
-            kept.forget(frames)
-
-
 def _edits(layer: Labels) -> tuple[Any, ...]:
     """Events of a layer that tell of other labels; a live layer is drawn anew for less."""
     events = layers.raw(layer).events
-    live = hasattr(layer.data, "on_step")
+    live = hasattr(layer.data, "edited")
     return (events.data,) if live else (events.data, events.paint, events.labels_update)

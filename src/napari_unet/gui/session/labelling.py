@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_unet.engine.session.live_labels import LiveLabels
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.gui.session.session import Session
 
 logger = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Image, Labels
 
     from napari_unet.engine.export.target.sidecar import Provenance
@@ -75,8 +78,7 @@ class MovieLabels:
         """Remember the labels of the movie and the layer they are shown in."""
         key, before = self._key(), self._now()
         assert key is not None
-        if before is None or before.live is not live:
-            live.on_step.append(self._on_step)
+        live.edited.connect(self._on_edited, unique=True)
         if actions := actions_of(layer):
             actions.draft = partial(self._draft, live)
         model = before.model if before else None
@@ -93,7 +95,7 @@ class MovieLabels:
             return None
         return session.image, session.stack.selection
 
-    def _on_step(self, frames: tuple[int, ...]) -> None:
+    def _on_edited(self, frames: tuple[int, ...]) -> None:
         self.painted.emit(frames)
         self.changed.emit()
 
@@ -202,10 +204,14 @@ class MovieLabels:
             layer.refresh(extent=False)
         self.changed.emit()
 
-    def _change(self, live: LiveLabels, change: object) -> None:
-        session = self._session()
-        if session is not None and callable(change):
-            self._ahead.change(live, session.frame, change)
+    def _change(self, live: LiveLabels, change: Callable[[], None]) -> None:
+        """Change the labels; a frame on screen that needs a watershed is drawn after it."""
+        session, layer = self._session(), self.layer
+        if session is not None:
+            actions = actions_of(layer) if layer is not None else None
+            with actions.still() if actions else nullcontext():
+                change()
+            self._ahead.show(live, session.frame)
 
     # ---- where they come from ---------------------------------------------------------------
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
     from napari_unet.engine.settings import LabelSettings, PredictSettings
-    from napari_unet.engine.stack.array_keys import Box
+    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.models import ModelChoice
 

@@ -91,13 +91,8 @@ class Ahead:
         self._shown, self._around = Latest(wait_ms=0), Latest()
         self._shown.answered.connect(lambda _: redraw())
 
-    def change(self, live: LiveLabels, frame: int, change: Callable[[], None]) -> None:
-        """Make a change to the labels and draw ``frame``, the one on screen."""
-        hooks, live.on_change = live.on_change, []  # the layer would draw, and make basins, at once
-        try:
-            change()
-        finally:
-            live.on_change = hooks
+    def show(self, live: LiveLabels, frame: int) -> None:
+        """Draw ``frame``, the one on screen, after a change to the labels."""
         if live.is_prepared(frame):
             self._redraw()
         else:

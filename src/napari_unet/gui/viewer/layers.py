@@ -13,6 +13,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.stack.missing_pixels import measured_values
 
 if TYPE_CHECKING:
@@ -239,38 +240,23 @@ def remove_preview(viewer: Viewer) -> None:
         viewer.layers.remove(layer)
 
 
-class OneFrame:
+class OneFrame(LazyArray):
     """An array-like ``(T, Y, X)`` of labels that holds one frame and is 0 in all others."""
 
-    ndim = 3
-
-    def __init__(self, shape: Sequence[int], position: int, labels: NDArray[np.uint16]) -> None:
+    def __init__(self, shape: Sequence[int], frame: int, labels: NDArray[Any]) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.dtype = labels.dtype
-        self.position, self.labels = position, labels
+        self._frame, self._labels = frame, labels
+        self._empty = np.broadcast_to(self.dtype.type(0), labels.shape)
 
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return int(np.prod(self.shape))
+    def _read(self, frame: int, key: Any) -> Any:
+        return (self._labels if frame == self._frame else self._empty)[key].copy()
 
-    def __len__(self) -> int:
-        return self.shape[0]
+    def _at_hand(self, frame: int) -> bool:
+        return frame == self._frame
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint16]:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if isinstance(first, int | np.integer):
-            shown = (
-                self.labels
-                if int(first) % len(self) == self.position
-                else np.zeros_like(self.labels)
-            )
-            return np.array(shown[tuple(rest)])
-        frames = np.arange(len(self))[first]
-        return np.stack([self[int(t)] for t in frames])[(slice(None), *rest)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[:], dtype=dtype)
+    def _too_many(self, frames: int) -> None:
+        """Say nothing: the frames that were not read are 0 anyway."""
 
 
 def _origin(stack: Stack) -> dict[str, Any]:

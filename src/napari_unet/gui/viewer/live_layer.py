@@ -6,10 +6,9 @@ Ctrl+Shift+Z take the user's steps back, on the frame where they were made. A dr
 
 from __future__ import annotations
 
-import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,9 +90,9 @@ class LiveLayer(QObject):
         self._painted = False
         self._changed.connect(self._redraw)
         self._noticed.connect(show_info)
-        self._listeners = self._changed.emit, self._noticed.emit
-        self.live.on_change.append(self._listeners[0])
-        self.live.on_notice.append(self._listeners[1])
+        self._still = False
+        self.live.changed.connect(self._on_live_changed)
+        self.live.noticed.connect(self._on_live_noticed)
         layer.mouse_drag_callbacks.append(self._on_drag)
         layer.events.paint.connect(self._on_paint)
         overlays: Any = layer._overlays  # noqa: SLF001 - nothing public tells of this stroke
@@ -103,7 +102,7 @@ class LiveLayer(QObject):
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
         layer.undo, layer.redo = self.undo, self.redo
-        self.live.takes_draft = self._takes_draft
+        self._draws_drafts()
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
 
@@ -203,8 +202,40 @@ class LiveLayer(QObject):
             self.live.touch(frame, *_disc(start, here[1:], radius, self.live.shape[1:]), value)
         return here[1:]
 
-    def _takes_draft(self, frame: int) -> bool:
-        return self.draft is not None and _is_drawing() and self.draft(frame)
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Draw nothing of what is changed meanwhile: whoever changes it draws it when it is due.
+
+        Drawing at once would compute the basins of the new labels here, in the GUI thread.
+        """
+        self._still = True
+        try:
+            yield
+        finally:
+            self._still = False
+
+    def _draws_drafts(self) -> None:
+        """Let napari's drawing, and nothing else that reads the layer, take drafts.
+
+        napari draws through ``set_view_slice``, of the layer's slicing state (0.7.1 to 0.9.2);
+        tools, scripts and slicing in another thread read the layer in the same words. Where a
+        later version draws otherwise there are no drafts, and the labels as ever.
+        """
+        drawer: Any = getattr(self.layer, "_slicing_state", self.layer)
+        draw, live = drawer.set_view_slice, self.live
+
+        def draw_or_draft() -> None:
+            with live.drawn_by(self.draft):
+                draw()
+
+        drawer.set_view_slice = draw_or_draft
+
+    def _on_live_changed(self, frames: tuple[int, ...] | None) -> None:
+        if not self._still:
+            self._changed.emit(frames)
+
+    def _on_live_noticed(self, line: str) -> None:
+        self._noticed.emit(line)
 
     def _redraw(self, frames: tuple[int, ...] | None) -> None:
         viewer = self._viewer()
@@ -224,9 +255,9 @@ class LiveLayer(QObject):
         if event.value is not self.layer:
             return
         self.live.end_stroke()
-        self.live.on_change.remove(self._listeners[0])
-        self.live.on_notice.remove(self._listeners[1])
-        self.live.takes_draft = None
+        self.draft = None
+        self.live.changed.disconnect(self._on_live_changed)
+        self.live.noticed.disconnect(self._on_live_noticed)
         self.layer.events.paint.disconnect(self._on_paint)
         if self._encircle is not None:
             self._encircle.events.active.disconnect(self._on_encircle)
@@ -244,17 +275,6 @@ class LiveLayer(QObject):
             getattr(self, action)()
 
         return run
-
-
-def _is_drawing() -> bool:
-    """Whether napari reads to draw: its tools and scripts read the layer in the same words."""
-    main = threading.current_thread() is threading.main_thread()
-    frame = sys._getframe(1) if main else None  # noqa: SLF001 - napari tells in no other way
-    while frame is not None:
-        if frame.f_code.co_name == "set_view_slice":
-            return str(frame.f_globals.get("__name__")).startswith("napari.layers")
-        frame = frame.f_back
-    return False
 
 
 def _disc(
