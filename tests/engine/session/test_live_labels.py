@@ -210,7 +210,7 @@ def test_getitem_gives_copies(live):
     assert not (shown(live) == 77).any()
 
 
-def test_supervision_is_what_was_said(live):
+def test_supervision_is_what_was_edited(live):
     enlarged, deleted, confirmed = (shown(live)[y, x] for y, x in CENTRES[:3])
     live[0, 10, 16:18] = enlarged
     gone = shown(live) == deleted
@@ -454,8 +454,8 @@ class User(RuleBasedStateMachine):
         self.at = 0
 
     def said(self):
-        sheets = [self.live.state(t) for t in range(SHAPE[0])]
-        return [(s.ids.tobytes(), s.flags.tobytes()) for s in sheets], [
+        masks = [self.live.state(t) for t in range(SHAPE[0])]
+        return [(s.ids.tobytes(), s.flags.tobytes()) for s in masks], [
             self.live.corrections.is_complete(t) for t in range(SHAPE[0])
         ]
 
@@ -526,9 +526,9 @@ class User(RuleBasedStateMachine):
     @invariant()
     def the_person_wins(self):
         for t in range(SHAPE[0]):
-            sheet, labels = self.live.state(t), shown(self.live, t)
-            np.testing.assert_array_equal(labels[sheet.edited()], sheet.ids[sheet.edited()])
-            machine = np.unique(labels[~sheet.edited()])
+            mask, labels = self.live.state(t), shown(self.live, t)
+            np.testing.assert_array_equal(labels[mask.edited()], mask.ids[mask.edited()])
+            machine = np.unique(labels[~mask.edited()])
             assert not set(machine.tolist()) & set(self.live.corrections.ids(t).tolist())
 
 

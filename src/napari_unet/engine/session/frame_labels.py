@@ -29,18 +29,18 @@ _BYTES_A_PIXEL = 4 + 1 + 2
 
 
 class FrameLabels:
-    """The labels of one frame: the machine's objects with the user's sheet over them."""
+    """The labels of one frame: the machine's objects with the user's mask over them."""
 
     def __init__(
         self,
         shape: tuple[int, int],
         machine: PredictedObjects | PredictedClasses | None,
-        sheet: EditMask | None,
+        mask: EditMask | None,
     ) -> None:
         self.machine = machine
         self._shape = shape
-        self._sheet = sheet
-        self._said: NDArray[np.intp] | None = None
+        self._mask = mask
+        self._edited: NDArray[np.intp] | None = None
         self._labels: NDArray[np.uint16] | None = None
         self._settings: LabelSettings | None = None
 
@@ -49,10 +49,10 @@ class FrameLabels:
         if self._labels is None or settings != self._settings:
             self._settings = settings
             self._labels = self.machine_labels(settings)
-            if self._sheet is not None:
-                if self._said is None:
-                    self._said = np.flatnonzero(self._sheet.edited())
-                self._labels.reshape(-1)[self._said] = self._sheet.ids.reshape(-1)[self._said]
+            if self._mask is not None:
+                if self._edited is None:
+                    self._edited = np.flatnonzero(self._mask.edited())
+                self._labels.reshape(-1)[self._edited] = self._mask.ids.reshape(-1)[self._edited]
         return self._labels
 
     def machine_labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
@@ -69,9 +69,9 @@ class FrameLabels:
         return self.machine.footprint(members) if members.size else None
 
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the user's sheet: in its box, elsewhere only where it must."""
+        """Follow a change of the user's mask: in its box, elsewhere only where it must."""
         before, now = change.part(after=not after), change.part(after=after)
-        self._sheet, self._said = corrections.edits(change.frame), None
+        self._mask, self._edited = corrections.edits(change.frame), None
         box, moved = change.box, False
         if self.machine is not None:
             turned = self.machine.cover(box, before, now)
@@ -84,8 +84,8 @@ class FrameLabels:
             return
         part = self._labels[box]
         part[...] = 0 if self.machine is None else self.machine.paint(self._settings, box)
-        said = now.edited()
-        part[said] = now.ids[said]
+        edited = now.edited()
+        part[edited] = now.ids[edited]
 
 
 def seen(probabilities: Any, frame: int) -> bool:
@@ -154,20 +154,20 @@ class FrameCache:
             self._frames.pop(old, None)
 
     def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the user's sheet of a frame."""
+        """Follow a change of the user's mask of a frame."""
         view = self._frames.get(change.frame)
         if view is not None:
             view.update(change, corrections, after=after)
 
     def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
-        basins, sheet = self._basins[frame], corrections.edits(frame)
+        basins, mask = self._basins[frame], corrections.edits(frame)
         machine: PredictedObjects | PredictedClasses | None = None
         if isinstance(basins, ClassCodes):
             machine = PredictedClasses(basins, corrections.is_complete(frame))
         elif basins is not None:
-            machine = PredictedObjects(basins, sheet, corrections.is_complete(frame))
+            machine = PredictedObjects(basins, mask, corrections.is_complete(frame))
             machine.name(corrections.ids(frame), corrections.reserved)
-        return FrameLabels(corrections.shape[1:], machine, sheet)
+        return FrameLabels(corrections.shape[1:], machine, mask)
 
     @staticmethod
     def basins(probabilities: Any, frame: int, settings: LabelSettings) -> _Basins | None:
@@ -184,7 +184,7 @@ class FrameCache:
 
 
 def draft_labels(
-    object_codes: NDArray[np.uint8], settings: LabelSettings, sheet: EditMask | None, complete: bool
+    object_codes: NDArray[np.uint8], settings: LabelSettings, mask: EditMask | None, complete: bool
 ) -> NDArray[np.uint16]:
     """Label a frame (Y, X) in a moment: pieces above the threshold, the user's over them.
 
@@ -195,9 +195,9 @@ def draft_labels(
     else:
         pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
     labels = np.minimum(pieces, LAST_ID).astype(np.uint16)
-    if sheet is not None:
-        covered = sheet.blocked()
-        labels[covered] = sheet.ids[covered]
+    if mask is not None:
+        blocked = mask.blocked()
+        labels[blocked] = mask.ids[blocked]
     return labels
 
 

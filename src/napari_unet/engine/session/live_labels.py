@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,6 @@ from psygnal import Signal
 from scipy import ndimage
 
 from napari_unet.engine.annotations.corrections import Corrections, Step
-from napari_unet.engine.annotations.edit_masks import Change, EditMask
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.basins import Basins
 from napari_unet.engine.labels.class_labels import classes_of
@@ -36,6 +35,9 @@ from napari_unet.engine.stack.lazy_array import (
     frames_of,
     whole_key,
 )
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations.edit_masks import Change, EditMask
 
 
 class LiveLabels(LazyArray):

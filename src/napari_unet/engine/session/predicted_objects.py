@@ -30,15 +30,15 @@ class PredictedObjects:
     user's object has that number already.
     """
 
-    def __init__(self, basins: Basins, sheet: EditMask | None, complete: bool) -> None:
+    def __init__(self, basins: Basins, mask: EditMask | None, complete: bool) -> None:
         self.basins = basins
         self._complete = complete
-        self._total = basins.weights(_ALL, np.ones(basins.ids.shape, bool)) if sheet else None
+        self._total = basins.weights(_ALL, np.ones(basins.ids.shape, bool)) if mask else None
         self._covered = np.zeros(basins.n + 1)
         self._taken_ids: frozenset[int] = frozenset()
         self._shown: tuple[LabelSettings, NDArray[np.uint16]] | None = None
-        if sheet is not None:
-            self._covered = basins.weights(_ALL, sheet.blocked())
+        if mask is not None:
+            self._covered = basins.weights(_ALL, mask.blocked())
         self._settle()
 
     def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
