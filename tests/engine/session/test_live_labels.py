@@ -450,7 +450,7 @@ class User(RuleBasedStateMachine):
     @initialize(split=st.booleans())
     def begin(self, split):
         self.live = LiveLabels(SHAPE, Model(), FINE.replace(split=split))
-        self.history = [self.edited()]
+        self.history = [self.said()]
         self.at = 0
 
     def said(self):
@@ -460,7 +460,7 @@ class User(RuleBasedStateMachine):
         ]
 
     def done(self):
-        now = self.edited()
+        now = self.said()
         if len(self.live.corrections._done) > self.at:
             self.history = [*self.history[: self.at + 1], now]
             self.at += 1
@@ -513,7 +513,7 @@ class User(RuleBasedStateMachine):
 
     @invariant()
     def the_persons_state_is_that_of_the_step(self):
-        assert self.edited() == self.history[self.at]
+        assert self.said() == self.history[self.at]
 
     @invariant()
     def what_is_shown_is_derived_anew_the_same(self):
