@@ -140,7 +140,7 @@ def test_a_session_is_undone_step_by_step(live, expected):
     while frames := live.undo():
         order.append(frames[0])
     assert order == list(expected["session_undone"])
-    assert not any(live.state(t).said().any() for t in range(len(live)))
+    assert not any(live.state(t).edited().any() for t in range(len(live)))
     np.testing.assert_array_equal(np.asarray(live), expected["cells_labels"])
 
 
