@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage as ndi
 
 from napari_unet.engine.labels.codes import encode, encode_logits, threshold_code
-from napari_unet.engine.labels.labels import basins_key, count_curve, frame_basins, label_frame
+from napari_unet.engine.labels.labels import basins_key, frame_basins, label_frame
 from napari_unet.engine.labels.scores import frame_scores, pool
 from napari_unet.engine.settings import LabelSettings
 
@@ -139,18 +139,6 @@ def test_a_component_that_breaks_keeps_the_id_in_its_highest_part():
     mid = label_frame(codes, WHOLE.replace(threshold=0.5), basins)
     assert len(np.unique(low)) == 2
     assert mid[1, 2] == low[1, 2] and mid[1, 6] not in (0, low[1, 2])
-
-
-@settings(max_examples=20)
-@given(noise, st.booleans())
-def test_the_count_curve_is_the_count_at_each_threshold(frame, split):
-    chosen = LabelSettings(split=split, min_size=2)
-    basins = frame_basins(frame[None], chosen)
-    thresholds, counts = count_curve(frame[None], chosen, basins)
-    assert thresholds.shape == counts.shape == (256,) and counts[-1] == 0
-    for i in (0, 90, 101, 127, 160, 200, 254):
-        labels = label_frame(frame[None], chosen.replace(threshold=float(thresholds[i])), basins)
-        assert len(np.unique(labels[labels > 0])) == counts[i]
 
 
 def test_basins_depend_on_splitting_and_holes_only():

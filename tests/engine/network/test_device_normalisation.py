@@ -38,7 +38,7 @@ def test_takes_what_was_measured_on_the_movie():
     movie = np.random.default_rng(0).integers(0, 60000, (20, 30, 40)).astype(np.uint16)
     normaliser = Normaliser(Normalisation(scope="movie"), movie)
     raw = torch.from_numpy(movie[3:5, None].view(np.int16))
-    found = normalise_raw(raw, normaliser.settings, normaliser._fixed)
+    found = normalise_raw(raw, normaliser.settings, normaliser.fixed)
     np.testing.assert_array_equal(found, np.stack([normaliser(f) for f in movie[3:5]]))
 
 

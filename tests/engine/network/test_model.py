@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_the_sha256_is_the_content_s(model, saved, tmp_path):
     again = Model.load(saved)
     assert again.sha256 == model.sha256
     assert Model.load(again.save(tmp_path / "copy")).sha256 == model.sha256
-    assert model.renamed("other").sha256 != model.sha256
+    assert replace(model, name="other").sha256 != model.sha256
     with torch.no_grad():
         next(again.network.parameters()).view(-1)[0] += 1
     assert again.sha256 != model.sha256
@@ -124,7 +125,7 @@ def test_an_error_while_writing_leaves_the_older_file(model, tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(BadInput, match=r"cells\.safetensors"):
-        model.renamed("newer").save(path)
+        replace(model, name="newer").save(path)
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

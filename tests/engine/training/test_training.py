@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -574,7 +575,7 @@ def test_a_base_for_other_channels(stack, annotated, two_channel_model):
     ],
 )
 def test_what_was_chosen_in_vain_beside_a_base_is_said(stack, annotated, toy_model, chosen, said):
-    base = toy_model.renamed("base")
+    base = replace(toy_model, name="base")
     settings = TrainSettings(minutes=None, steps=1, crop=32, batch=2, threads=1, **chosen)
     note = next(train(stack, annotated(0, 1), settings, base=base)).note
     assert f"; checked on frame 1{said}; frame 1 joins" in note

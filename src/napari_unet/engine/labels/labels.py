@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.labels.basins import Basins, basins_key, frame_basins
-from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.labels.codes import threshold_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Basins",
     "basins_key",
-    "count_curve",
     "frame_basins",
     "label_frame",
     "object_codes",
@@ -73,19 +72,6 @@ def object_ids(
         shown &= alive
     ids[~shown] = 0
     return ids.astype(np.uint16)
-
-
-def count_curve(
-    codes: NDArray[np.uint8], settings: LabelSettings, basins: Basins | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Count the objects at each threshold a code can tell apart: thresholds and counts, (256,)."""
-    if basins is None:
-        basins = frame_basins(codes, settings)
-    counts = np.zeros(256, dtype=np.int64)
-    for below in range(255):  # a threshold at the probability of code c keeps codes above c
-        ids = basins.objects(below + 1)
-        counts[below] = np.count_nonzero(_kept(basins, settings, below + 1, ids))
-    return decode(np.arange(256)), counts
 
 
 def _kept(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,10 +73,6 @@ class Model:
         """Typical diameter in pixels of the objects it was trained on."""
         value = self.card.get("diameter")
         return float(value) if value else None
-
-    def renamed(self, name: str) -> Model:
-        """Return the same model under another name."""
-        return replace(self, name=name)
 
     def save(self, path: Path | str) -> Path:
         """Write the model; an older file stays until the new one is whole on disk."""

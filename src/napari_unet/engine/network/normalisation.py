@@ -23,24 +23,25 @@ _SAMPLED_FRAMES = 16
 class Normaliser:
     """Maps a raw frame ``(Y, X)`` or ``(C, Y, X)`` of any dtype to float32 ``(C, Y, X)``.
 
-    With ``scope="movie"`` up to 16 frames of ``movie`` are measured once, evenly spread. NaN
+    With ``scope="movie"`` up to 16 frames of ``movie`` are measured once, evenly spread; ``fixed``
+    is the shift and scale of each channel that they give, None where each frame has its own. NaN
     and infinite pixels become the darkest value; a constant frame becomes 0.
     """
 
     def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
         self.settings = settings
-        self._fixed: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self.fixed: tuple[NDArray[Any], NDArray[Any]] | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:
             picks = np.unique(
                 np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
             )
             frames = [_channels(movie[int(t)]) for t in picks]
-            self._fixed = self.measure(np.concatenate(frames, axis=1))
+            self.fixed = self.measure(np.concatenate(frames, axis=1))
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise one frame."""
         raw = _channels(frame)
-        shift, scale = self._fixed or self.measure(raw)
+        shift, scale = self.fixed or self.measure(raw)
         out = raw.astype(np.float32)
         bad = ~np.isfinite(out) if out.size and raw.dtype.kind == "f" else None
         if bad is not None and bad.any():

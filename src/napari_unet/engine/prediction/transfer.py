@@ -93,8 +93,7 @@ class CudaTransfer:
             part.record_stream(compute)
         if parts[0].dtype == torch.float32:
             return torch.stack(parts)
-        fixed = normaliser._fixed  # noqa: SLF001
-        return normalise_raw(torch.stack(parts), normaliser.settings, fixed)
+        return normalise_raw(torch.stack(parts), normaliser.settings, normaliser.fixed)
 
     def download(self, codes: Tensor) -> Callable[[], NDArray[np.uint8]]:
         """Copy to pinned memory on a stream of its own."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
@@ -16,7 +16,7 @@ FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
 
 
 class Recipe(Settings):
-    """How a movie was segmented: model, channel, z, labels, table columns; one JSON file."""
+    """How a movie was segmented: model, channel, z, labels; one JSON file."""
 
     format: Literal["napari-unet recipe 1"] = FORMAT
     model: str = Field(title="Model", description="Bundled name, or path of a model file")
@@ -26,7 +26,14 @@ class Recipe(Settings):
     z: int | Literal["max"] = Field("max", title="Z")
     predict: PredictSettings = Field(PredictSettings(), title="Prediction")
     labels: LabelSettings = Field(LabelSettings(), title="Labels")
-    columns: tuple[str, ...] = Field((), title="Table columns", description="Empty for all")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_columns(cls, values: Any) -> Any:
+        """Leave out what 0.1.0 wrote and nothing ever read."""
+        if isinstance(values, dict):
+            return {key: value for key, value in values.items() if key != "columns"}
+        return values
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON."""

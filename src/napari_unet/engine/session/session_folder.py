@@ -153,20 +153,6 @@ class SessionFolder:
         found = sorted(self.path.glob("probabilities-*.unetp"))
         return {path: _bytes_on_disk(path) for path in found}
 
-    def delete_probabilities(self) -> int:
-        """Delete all probabilities, which can be computed again; gives the bytes freed."""
-        files = self.probability_files()
-        for path in files:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise BadInput(
-                    f"{path} cannot be deleted: {error.strerror}",
-                    "a file that nothing uses",
-                    "close the programs that use it, then try again",
-                ) from error
-        return sum(files.values())
-
     @property
     def _session(self) -> Path:
         return self.path / "session.json"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _KINDS = 3  # supervised anywhere, on objects, where objects touch
 _SHARES = (0.4, 0.35, 0.25)
 _MOST_CENTRES = 1 << 16  # of each class in a frame
-_TOUCH = 4  # px: objects nearer than this to each other count as touching
 
 
 @dataclass(frozen=True, eq=False)
