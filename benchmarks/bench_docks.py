@@ -51,7 +51,6 @@ def slider(shape: tuple[int, int], ticks: int, frames: int) -> tuple[float, floa
 
     from napari_unet.engine.labels.codes import decode, encode
     from napari_unet.engine.prediction.probabilities import Probabilities
-    from napari_unet.gui.session.labelling import show_labels
     from napari_unet.gui.session.session import Session
     from napari_unet.sample.movie import sample_movie
 
@@ -63,7 +62,7 @@ def slider(shape: tuple[int, int], ticks: int, frames: int) -> tuple[float, floa
     viewer.add_image(movie)
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
     labels = Session.of(viewer).labels
-    live, _ = show_labels(Session.of(viewer))
+    live, _ = Session.of(viewer).labels.show()
     assert labels.settings.split and labels.settings.min_size > 1
     probabilities = Probabilities.in_memory((1, 1, *shape))
     probabilities.write(0, codes[0][None])

@@ -149,7 +149,7 @@ def watch(way: str, movie: Path) -> dict[str, Any]:
     mover.stop()
     player.stop()
     settle()
-    found = beats.found(len(session.stack))
+    found = beats.found(len(session.movie.stack))
     viewer.close()
     return {
         **found,

@@ -50,7 +50,7 @@ def test_any_movie_is_opened_shown_and_segmented(hand, model_file, tmp_path, sma
     dock = hand.open("Segment")
     hand.load_model(dock, model_file)
     hand.open_movie(dock, file)
-    low, high = hand.session.image.contrast_limits
+    low, high = hand.session.movie.image.contrast_limits
     assert np.isfinite([low, high]).all() and low < high
     values = movie.astype(float)[np.isfinite(movie)]
     assert not values.size or low <= np.median(values) <= high
@@ -66,4 +66,4 @@ def test_a_file_with_missing_pixels_is_known_behind_the_layer_of_another_reader(
     tifffile.imwrite(file, with_edges(small[0]), imagej=True, metadata={"axes": "TYX"})
     viewer.open(str(file), plugin="napari")
     hand.open("Segment")
-    assert hand.session.stack.path == file
+    assert hand.session.movie.stack.path == file

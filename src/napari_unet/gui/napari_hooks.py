@@ -126,7 +126,7 @@ def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, 
     viewer = napari.current_viewer()
     if viewer is not None:
         session = Session.of(viewer)
-        stack, layer = session.stack, session.labels.layer
+        stack, layer = session.movie.stack, session.labels.layer
         live = layer is not None and session.labels.live is data
         if stack is not None and shape == (len(stack), *stack.frame_shape):
             return stack, session.labels.provenance(layer) if live and layer else None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -74,14 +75,23 @@ def test_it_looks_like_an_array():
     assert copy.deepcopy(lazy) is lazy
 
 
+@dataclass
+class Counting:
+    """Frames that are full of their number, and which of them were read."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: list[int] = field(default_factory=list)
+
+    def __getitem__(self, t):
+        self.read.append(t)
+        return np.full(self.shape[1:], t, self.dtype)
+
+
 def counting(shape, dtype=np.uint8):
-    read = []
-
-    def frame(t):
-        read.append(t)
-        return np.full(shape[1:], t, dtype)
-
-    return LazyFrames(frame, shape, np.dtype(dtype), "movie"), read
+    movie = Counting("movie", shape, np.dtype(dtype))
+    return LazyFrames(movie), movie.read
 
 
 def test_only_frames_asked_for_are_read_and_the_last_ones_are_kept():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 import tifffile
@@ -38,11 +41,11 @@ def test_docks_cannot_disagree(hand, channels, viewer):
     channel.setCurrentText("RFP")
     assert hand.find(segment, "movie.channel").currentText() == "RFP"
     assert hand.find(segment, "movie.image").currentText().endswith("RFP")
-    np.testing.assert_array_equal(hand.session.stack[2], data[2, :, 1].max(axis=0))
+    np.testing.assert_array_equal(hand.session.movie.stack[2], data[2, :, 1].max(axis=0))
     hand.find(segment, "movie.z").setCurrentText("1")
     assert hand.find(export, "movie.z").currentText() == "1"
-    np.testing.assert_array_equal(hand.session.stack[2], data[2, 1, 1])
-    np.testing.assert_array_equal(hand.session.image.data[2], data[2, 1, 1])
+    np.testing.assert_array_equal(hand.session.movie.stack[2], data[2, 1, 1])
+    np.testing.assert_array_equal(hand.session.movie.image.data[2], data[2, 1, 1])
 
 
 def test_opened_layers_carry_scale_units_and_axes(hand, channels, viewer):
@@ -63,8 +66,50 @@ def test_folder_of_frames(hand, tmp_path, small, viewer):
     for t, frame in enumerate(small[0]):
         tifffile.imwrite(tmp_path / f"t{3 * t:03d}.tif", frame)
     hand.open_movie(hand.open("Segment"), tmp_path)
-    assert hand.session.stack.numbers == (0, 3, 6, 9, 12, 15)
+    assert hand.session.movie.stack.numbers == (0, 3, 6, 9, 12, 15)
     np.testing.assert_array_equal(viewer.layers[0].data[1], small[0][1])
+
+
+@pytest.fixture
+def opened_on_gui_thread():
+    """Names of the TIFFs that this thread opens while a test runs."""
+    found, here = [], threading.get_ident()
+
+    def listen(event, arguments):  # a hook stays for good, so it looks whether it is wanted
+        if found is not None and event == "open" and threading.get_ident() == here:
+            if str(arguments[0]).endswith(".tif"):
+                found.append(arguments[0])
+
+    sys.addaudithook(listen)
+    yield found
+    found = None
+
+
+def test_the_files_of_a_folder_are_opened_by_workers(
+    hand, tmp_path, viewer, qtbot, opened_on_gui_thread
+):
+    data = np.random.default_rng(0).integers(0, 999, (5, 3, 32, 40), np.uint16)
+    for t, planes in enumerate(data):
+        tifffile.imwrite(
+            tmp_path / f"t{t}.tif", planes, photometric="minisblack", metadata={"axes": "ZYX"}
+        )
+    opened_on_gui_thread.clear()  # those were written
+    segment, train = hand.open("Segment"), hand.open("Train")
+    hand.open_movie(segment, tmp_path)
+    hand.click(train, "train.annotate")
+    stack, axes = hand.session.movie.stack, hand.find(segment, "movie.axes")
+    assert stack is viewer.layers[0].data.movie
+    axes.setText("TCYX")
+    axes.editingFinished.emit()
+    hand.said(segment, "movie.summary", "Opening the movie…")
+    qtbot.waitUntil(lambda: hand.session.movie.stack is not None)
+    assert hand.session.movie.stack.source_axes == "TCYX"
+    np.testing.assert_array_equal(hand.session.movie.image.data[2], data[2, 0])
+    axes.setText("TQYX")
+    axes.editingFinished.emit()
+    hand.said(segment, "movie.summary", "⚠")
+    assert hand.session.movie.stack is None
+    assert opened_on_gui_thread == []
 
 
 @pytest.mark.parametrize("content", [None, b"", b"II*\x00 cut short"])
@@ -93,7 +138,7 @@ def test_pickers_follow_the_layer_list(hand, movie, viewer):
     assert image.currentText() == "small"
     viewer.layers.remove(viewer.layers["small"])
     assert image.currentText() == "no image layer yet"
-    assert hand.session.stack is None
+    assert hand.session.movie.stack is None
 
 
 def test_axes_can_be_said(hand, viewer):
@@ -104,15 +149,15 @@ def test_axes_can_be_said(hand, viewer):
     axes.setText("TCYX")
     axes.editingFinished.emit()
     hand.find(dock, "movie.channel").setCurrentIndex(1)
-    np.testing.assert_array_equal(hand.session.stack[3], data[3, 1])
+    np.testing.assert_array_equal(hand.session.movie.stack[3], data[3, 1])
     axes.setText("TQYX")
     axes.editingFinished.emit()
     summary = hand.find(dock, "movie.summary").text()
     assert "\n" not in summary
-    assert hand.session.stack is None
+    assert hand.session.movie.stack is None
     axes.setText("CTYX")
     axes.editingFinished.emit()
-    np.testing.assert_array_equal(hand.session.stack[1], data[1, 1])
+    np.testing.assert_array_equal(hand.session.movie.stack[1], data[1, 1])
 
 
 def test_an_array_with_channels_is_unfolded_before_labels_lie_on_it(hand, viewer):
@@ -125,4 +170,6 @@ def test_an_array_with_channels_is_unfolded_before_labels_lie_on_it(hand, viewer
     assert image.data.shape == labels.data.shape == (5, 16, 20)
     np.testing.assert_array_equal(image.data[4], data[4, 1])
     np.testing.assert_allclose(image.scale, labels.scale)
-    assert hand.session.image is image
+    assert hand.session.movie.image is image
+    hand.find(dock, "movie.channel").setCurrentIndex(0)
+    np.testing.assert_array_equal(image.data[4], data[4, 0])

@@ -118,7 +118,7 @@ def test_links_are_found_again_where_a_frame_changed(hand, viewer, movie, small)
     live = LiveLabels(small[1].shape)
     for t, frame in enumerate(small[1]):
         live[t] = frame
-    hand.session.labels.show(live, viewer.add_labels(live, name="live"))
+    hand.session.labels.take(live, viewer.add_labels(live, name="live"))
     dock = hand.open("Export")
     dock.window().show()
     choose(hand, dock, meaning="linked")
@@ -240,7 +240,7 @@ def test_only_done_frames(hand, viewer, movie, small, tmp_path):
     live[1], live[4] = small[1][1], small[1][4]
     layer = viewer.add_labels(live, name="live")
     dock = hand.open("Export")
-    hand.session.labels.show(live, layer)
+    hand.session.labels.take(live, layer)
     assert not hand.find(dock, "export.done_only").isEnabled()
     live.confirm_frame(4)
     dock.update_state()
@@ -258,7 +258,7 @@ def test_linked_ids_keep_those_of_a_person(hand, viewer, movie, small, tmp_path)
     live = LiveLabels(small[1].shape)
     for t, frame in enumerate(small[1]):
         live[t] = np.where(frame > 0, frame + 500, 0)
-    hand.session.labels.show(live, viewer.add_labels(live, name="live"))
+    hand.session.labels.take(live, viewer.add_labels(live, name="live"))
     dock = hand.open("Export")
     hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
     hand.find(dock, "export.meaning").setValue("linked")
@@ -323,7 +323,7 @@ def test_channels_on_screen_together(hand, viewer, tmp_path):
     look = look_on_screen(hand.session, None)
     assert look.channels == (0, 1)
     assert len(look.windows) == len(look.tints) == 2
-    assert look.of(hand.session.stack)[0].shape == (2, 40, 48)
+    assert look.of(hand.session.movie.stack)[0].shape == (2, 40, 48)
     viewer.layers[0].visible = False
     assert len(look_on_screen(hand.session, None).channels) == 1
     assert isinstance(look, ScreenLook)
@@ -347,7 +347,7 @@ def test_probabilities_as_shown(hand, viewer, movie, small, tmp_path):
     for t, frame in enumerate(small[1]):
         probabilities.write(t, np.where(frame > 0, 255, 0).astype(np.uint8)[None])
     live = LiveLabels(small[1].shape, probabilities)
-    hand.session.labels.show(live, viewer.add_labels(live, name="live"))
+    hand.session.labels.take(live, viewer.add_labels(live, name="live"))
     dock = hand.open("Export")
     hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
     formats = hand.find(dock, "export.format")

@@ -38,7 +38,7 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     assert over_threshold.ys.size == 254
     right = QPoint(over_time.width() - 8, over_time.height() // 2)
     hand.qtbot.mouseClick(over_time, Qt.MouseButton.LeftButton, pos=right)
-    assert hand.session.frame == 5
+    assert hand.session.movie.frame == 5
     middle = QPoint(over_threshold.width() // 2, over_threshold.height() // 2)
     hand.qtbot.mouseClick(over_threshold, Qt.MouseButton.LeftButton, pos=middle)
     assert 0.4 < hand.session.labels.settings.threshold < 0.6
@@ -51,7 +51,7 @@ def test_curves_count_what_the_layer_shows(hand, segment, viewer, small, monkeyp
     curves[0].open()
     hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
-    t, n = hand.session.frame, 6
+    t, n = hand.session.movie.frame, 6
 
     def shown():
         return [len(np.unique(np.asarray(live[i]))) - (live[i] == 0).any() for i in range(n)]
@@ -126,7 +126,7 @@ def test_sizes_are_said_in_square_micrometres(hand, viewer, small):
 
 def test_a_moved_threshold_draws_the_labels_once(hand, segment, monkeypatch):
     layer, live = hand.session.labels.layer, hand.session.labels.live
-    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.frame), timeout=10000)
+    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.movie.frame), timeout=10000)
     drawn = []
     refresh = type(layer).refresh
     monkeypatch.setattr(

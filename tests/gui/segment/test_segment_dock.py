@@ -61,7 +61,7 @@ def test_no_watershed_is_due_in_the_window_when_the_frame_changes(
     hand.done()
     live, layer = hand.session.labels.live, hand.session.labels.layer
     count = hand.find(segment, "segment.count")
-    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.frame), timeout=10000)
+    hand.qtbot.waitUntil(lambda: live.is_prepared(hand.session.movie.frame), timeout=10000)
     found_by = []
     basins = FrameCache.basins
     monkeypatch.setattr(
@@ -120,7 +120,7 @@ def test_the_region_on_screen_is_segmented_and_follows_the_slider(
     def live():
         return hand.session.labels.live
 
-    t = hand.session.frame
+    t = hand.session.movie.frame
     height, width = movie.data.shape[1:]
     look(*max(regionprops(small[1][t]), key=lambda cell: cell.area).centroid)
     y, x = region_on_screen(viewer, movie)
@@ -167,7 +167,7 @@ def test_cells_of_another_size_are_doubted_and_the_size_is_kept(hand, viewer, mo
     found = float(words.split("about ")[1].split()[0])
     hand.click(dock, "segment.use_diameter")
     field = hand.find(dock, "segment.diameter")
-    assert field.value() == hand.session.predict_settings.diameter == found
+    assert field.value() == hand.session.models.settings.diameter == found
     hand.qtbot.waitUntil(lambda: not hand.find(dock, "segment.use_diameter").isVisibleTo(dock))
     hand.click(dock, "segment.run_frame")
     hand.done()
@@ -241,7 +241,9 @@ def test_whole_movie_says_what_it_will_cost(hand, segment, monkeypatch):
     monkeypatch.setattr(Predictor, "start", lambda *a: time.sleep(0.05) or launch(*a))
     hand.click(segment, "segment.run_movie")
     shown = hand.find(segment, "segment.message")
-    hand.qtbot.waitUntil(lambda: "Expected: 6 frames, about" in shown.text(), timeout=20000)
+    hand.qtbot.waitUntil(
+        lambda: "Expected: 6 frames, a few seconds, " in shown.text(), timeout=20000
+    )
     assert "of memory" in shown.text()
     hand.done()
     hand.qtbot.waitUntil(lambda: "segmented on" in shown.text())

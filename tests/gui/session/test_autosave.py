@@ -12,12 +12,10 @@ import tifffile
 
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.gui.session.labelling import show_labels
 
 OPENED = """
 import sys, numpy as np, napari
 from qtpy.QtWidgets import QApplication, QWidget
-from napari_unet.gui.session.labelling import show_labels
 from napari_unet.gui.session.session import Session
 
 def until(done):
@@ -33,7 +31,7 @@ find("movie.open").click()
 until(lambda: not session.job.running)
 """
 CLOSED = """
-live, _ = show_labels(session)
+live, _ = session.labels.show()
 live[0, 5:9, 5:9] = 7
 find("segment.threshold").setValue(0.35)
 viewer.close()
@@ -54,7 +52,7 @@ ys, xs = np.nonzero(labels == first)
 layer.data_setitem((np.full(len(ys), 2), ys, xs), 0)
 y, x = np.argwhere(labels == second)[0]
 live.confirm_cell(2, int(y), int(x))
-folder = session.autosave.folder
+folder = session.place.folder
 until(lambda: folder.state.labels.threshold == 0.6 and folder.state.frame == 2)
 until(lambda: not folder.state.labels.split)
 np.save(sys.argv[3], np.stack([np.asarray(live[t]) for t in range(len(live))]))
@@ -90,7 +88,7 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
     assert hand.find(dock, "segment.threshold_number").value() == 0.6
     assert not hand.find(dock, "segment.split").isChecked()
     assert "tiny" in hand.find(dock, "segment.model").currentText()
-    assert hand.session.frame == 2
+    assert hand.session.movie.frame == 2
     live = hand.session.labels.live
     np.testing.assert_array_equal(np.stack([live[t] for t in range(6)]), np.load(shown))
     hand.qtbot.waitUntil(lambda: hand.session.labels.model is not None, timeout=20000)
@@ -101,7 +99,7 @@ def test_after_a_kill_labels_threshold_model_and_frame_are_back(
 def test_a_change_just_before_another_movie_is_kept(hand, file, viewer):
     dock = hand.open("Segment")
     hand.open_movie(dock, file)
-    live, _ = show_labels(hand.session)
+    live, _ = hand.session.labels.show()
     live[0, 5:9, 5:9] = 7
     hand.find(dock, "segment.threshold").setValue(0.35)
     viewer.layers.clear()
@@ -117,7 +115,7 @@ def test_a_movie_goes_on_as_often_as_it_is_opened(hand, file, viewer):
         if before:
             went_on(hand, dock)
             assert hand.session.labels.live.settings.threshold == before
-        live, _ = show_labels(hand.session)
+        live, _ = hand.session.labels.show()
         live[0, 5:9, 5:9] = 7
         hand.find(dock, "segment.threshold").setValue(threshold)
         viewer.layers.clear()
@@ -238,7 +236,7 @@ def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, mod
     hand.click(dock, "segment.run_frame")
     hand.done()
     check(live)
-    folder = hand.session.autosave.folder
+    folder = hand.session.place.folder
     hand.qtbot.waitUntil(lambda: folder.state.model == bundled.name, timeout=5000)
     viewer.layers.clear()
     hand.session.models.choose(hand.session.models.all[-1])

@@ -18,7 +18,7 @@ def segment(hand, movie, model_file, monkeypatch):
     hand.load_model(dock, model_file)
     hand.click(dock, "segment.run_frame")
     hand.done()
-    live, t = hand.session.labels.live, hand.session.frame
+    live, t = hand.session.labels.live, hand.session.movie.frame
     hand.qtbot.waitUntil(lambda: live.is_prepared(t), timeout=10000)
     return dock
 
@@ -28,7 +28,7 @@ def glances(viewer):
 
 
 def test_an_image_is_cut_at_the_threshold_until_the_hand_rests(hand, segment, viewer, movie):
-    labels, t = hand.session.labels, hand.session.frame
+    labels, t = hand.session.labels, hand.session.movie.frame
     live, layer, before = labels.live, labels.layer, labels.live.settings
     chosen = viewer.layers.selection.active
     for threshold in (0.7, 0.8, 0.9):

@@ -8,7 +8,6 @@ import pytest
 from napari_unet.engine.annotations.annotations import Annotations, annotate
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.prediction.probabilities import Probabilities
-from napari_unet.gui.session.labelling import show_labels
 from napari_unet.gui.viewer.regions import Rectangle, limit, rectangles
 
 
@@ -55,7 +54,7 @@ def test_the_dock_warns_of_a_half_painted_frame(hand, movie, small, viewer):
     for y in range(4, 90, 20):
         for x in range(4, 120, 20):
             cells[y : y + 10, x : x + 10] = True
-    live, _ = show_labels(hand.session)
+    live, _ = hand.session.labels.show()
     probabilities = Probabilities.in_memory((6, 1, *cells.shape))
     probabilities.write(0, encode(np.where(cells, 0.95, 0.02))[None])
     live.probabilities = probabilities

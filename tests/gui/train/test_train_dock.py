@@ -144,7 +144,7 @@ def test_resume_by_click_after_a_crash(hand, train, small, viewer, monkeypatch):
     hand.click(train, "train.start")
     job = hand.session.job
     hand.qtbot.waitUntil(lambda: job.state.done >= 6, timeout=30000)
-    checkpoint = checkpoint_of(hand.session.stack)
+    checkpoint = checkpoint_of(hand.session.movie.stack)
     kept = checkpoint.parent.glob("[!.]*")  # not what is being written just now
     crashed = {path: path.read_bytes() for path in kept}
     assert checkpoint in crashed
@@ -172,7 +172,7 @@ def test_a_crash_before_keep_gives_the_model_back_at_once(hand, train, small, vi
     hand.click(train, "train.start")
     hand.done()
     model = hand.session.models.chosen.model
-    checkpoint = checkpoint_of(hand.session.stack)
+    checkpoint = checkpoint_of(hand.session.movie.stack)
     assert checkpoint.exists()
     assert not hand.find(train, "train.resume").isVisibleTo(train)
     train.outcome.forget()  # as napari opened anew would show it

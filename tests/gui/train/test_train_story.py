@@ -53,7 +53,7 @@ def learned(hand, steps):
 
 def crash(hand, dock):
     """Stop as a crash would: the checkpoint and all beside it stay as they are."""
-    checkpoint = checkpoint_of(hand.session.stack)
+    checkpoint = checkpoint_of(hand.session.movie.stack)
     hand.qtbot.waitUntil(checkpoint.exists, timeout=20000)
     kept = checkpoint.parent.glob("[!.]*")  # not what is being written just now
     left = {path: path.read_bytes() for path in kept}
@@ -91,7 +91,7 @@ def test_paint_train_keep_crash_resume_compare_revert(
     begin(hand, dock, "a new network")
     first = keep(hand, dock)
     assert first.saved and Model.load(first.path).record["steps"] < 5000
-    assert not checkpoint_of(hand.session.stack).exists()
+    assert not checkpoint_of(hand.session.movie.stack).exists()
 
     hand.find(dock, "train.name").setText("child")
     begin(hand, dock, first.title)
@@ -150,7 +150,7 @@ def test_a_child_of_a_model_that_was_never_saved_goes_on_after_a_restart(
     child = keep(again, dock)
     assert child.name == "child"
     assert child.model.record["parent"] == mother.model.sha256
-    assert not base_of(again.session.stack).exists()
+    assert not base_of(again.session.movie.stack).exists()
     again.click(dock, "train.compare")  # with the mother, though her file is gone
     again.done()
     again.click(dock, "train.revert")
@@ -168,7 +168,7 @@ def test_a_base_that_is_gone_is_one_line(hand, file, small, viewer, always_kept)
     begin(hand, dock, mother.title)
     crash(hand, dock)
     hand.session.models.replace(mother, None)
-    base_of(hand.session.stack).unlink()
+    base_of(hand.session.movie.stack).unlink()
     dock.update_state()
     hand.click(dock, "train.resume")
     assert "is gone: start a new training" in hand.failure()

@@ -59,12 +59,17 @@ class FolderSource(Source):
 
     def samples(self) -> Iterator[bytes]:
         """Return names and sizes of all files, and some content of a few."""
+        yield from self._samples
+
+    @cached_property
+    def _samples(self) -> tuple[bytes, ...]:
+        """Read once: other selections of the movie are asked for theirs where files are slow."""
         n = len(self._files)
-        for file in self._files:
-            yield f"{file.name}:{file.stat().st_size};".encode()
+        found = [f"{file.name}:{file.stat().st_size};".encode() for file in self._files]
         for i in sorted({0, n // 4, n // 2, n * 3 // 4, n - 1}):
             with self._frame(i) as frame:
-                yield from frame.samples()
+                found += frame.samples()
+        return tuple(found)
 
     def _read_frame(self, t: int, index: Mapping[str, int]) -> NDArray[Any]:
         with self._frame(t) as frame:

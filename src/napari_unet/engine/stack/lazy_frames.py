@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from napari_unet.engine.stack.lazy_array import LazyArray
 
@@ -19,25 +18,32 @@ _CACHE_BYTES = 64_000_000
 logger = logging.getLogger(__name__)
 
 
+class _Movie(Protocol):
+    """What frames are read from: a `Stack`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __getitem__(self, t: int, /) -> NDArray[Any]: ...
+
+
 class LazyFrames(LazyArray):
     """Array-like of shape (T, Y, X) or (T, C, Y, X); frames it gives are read-only.
 
-    Frames seen last are kept, up to 64 MB.
+    Frames seen last are kept, up to 64 MB. Whoever has a layer's data finds the opened movie in
+    ``movie``.
     """
 
-    def __init__(
-        self,
-        read: Callable[[int], NDArray[Any]],
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        name: str,
-    ) -> None:
-        self._source, self.shape, self.dtype, self._name = read, shape, dtype, name
+    def __init__(self, movie: _Movie) -> None:
+        self.movie, self.shape, self.dtype = movie, movie.shape, movie.dtype
         self._frames: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"LazyFrames({self._name}, {self.shape}, {self.dtype})"
+        return f"LazyFrames({self.movie.name}, {self.shape}, {self.dtype})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Duplicating a layer shares the movie: nothing in here changes."""
@@ -49,7 +55,7 @@ class LazyFrames(LazyArray):
             if pixels is not None:
                 self._frames.move_to_end(frame)
         if pixels is None:  # read without the lock: napari's threads do not wait for each other
-            pixels = self._source(frame)
+            pixels = self.movie[frame]
             pixels.flags.writeable = False
             self._keep(frame, pixels)
         return pixels[key]
@@ -64,6 +70,6 @@ class LazyFrames(LazyArray):
     def _too_many(self, frames: int) -> None:
         logger.warning(
             "%s: %d frames at once are too many to show; step through the frames one at a time",
-            self._name,
+            self.movie.name,
             frames,
         )

@@ -243,15 +243,20 @@ class Stack:
 
     def lazy(self) -> LazyFrames:
         """Array-like of the shape of this stack, for an Image layer: frames are read on request."""
-        return LazyFrames(self.__getitem__, self.shape, self.dtype, self.name)
+        return LazyFrames(self)
+
+    def reopens(self, **changes: Any) -> bool:
+        """Whether ``select`` with these changes opens the source again: that takes its time."""
+        selection = self.selection.replace(**changes)
+        return (selection.axes, selection.position) != (
+            self.selection.axes,
+            self.selection.position,
+        )
 
     def select(self, **changes: Any) -> Stack:
         """Return the same source with another selection (fields of ``Selection``)."""
         selection = self.selection.replace(**changes)
-        reopens = {"axes", "position"} & {
-            k for k in changes if getattr(selection, k) != getattr(self.selection, k)
-        }
-        if not reopens:
+        if not self.reopens(**changes):
             return type(self)(self._source, selection, self._users)
         if self.path is not None:
             return type(self).open(self.path, selection)

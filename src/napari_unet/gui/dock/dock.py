@@ -52,8 +52,8 @@ class Dock(QWidget):
         """Follow the session; called once the dock's parts are there."""
         session = self.session
         for signal in (
-            session.movie_changed,
-            session.layers_changed,
+            session.movie.changed,
+            session.movie.layers_changed,
             session.models.changed,
             session.labels.changed,
         ):
@@ -72,11 +72,11 @@ class Dock(QWidget):
 
     def no_movie(self) -> str:
         """Why there is no movie to work on; empty where there is one."""
-        if self.session.stack is not None:
+        if self.session.movie.stack is not None:
             return ""
         return (
             "The movie cannot be read: see above"
-            if self.session.view.problem
+            if self.session.movie.view.problem
             else "Open a movie first"
         )
 

@@ -32,9 +32,9 @@ class LabelsMenu(QComboBox):
         self._layers: list[weakref.ref[Labels]] = []
         self._picked: weakref.ref[Labels] | None = None
         self.currentIndexChanged.connect(self._on_picked)
-        session.layers_changed.connect(self.show_layers)
+        session.movie.layers_changed.connect(self.show_layers)
         session.labels.changed.connect(self.show_layers)
-        session.movie_changed.connect(self.show_layers)
+        session.movie.changed.connect(self.show_layers)
         self.show_layers()
 
     def layer(self) -> Labels | None:

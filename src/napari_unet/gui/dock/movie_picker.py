@@ -1,6 +1,6 @@
 """The picker on top of each dock: which layer, channel, z and position are the movie.
 
-Each dock has one, and all of them are views of the same `Session`, so they cannot disagree. Below
+Each dock has one, and all of them show the same `MovieChoice`, so they cannot disagree. Below
 it stands where the movie's session is kept.
 """
 
@@ -20,9 +20,8 @@ from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from napari_unet.engine.stack.stack import Stack
-    from napari_unet.gui.session.session import MovieView, Session
-
+    from napari_unet.gui.session.movie_choice import MovieView
+    from napari_unet.gui.session.session import Session
 
 OWNER = "movie"
 
@@ -56,15 +55,15 @@ class MoviePicker(QWidget):
         self.open_folder.clicked.connect(self._on_open_folder)
         self.path.returnPressed.connect(self._on_open)
         for combo, act in (
-            (self.image, session.choose_index),
-            (self.channel, lambda i: session.select(channel=i)),
-            (self.z, lambda i: session.select(z="max" if i == 0 else i - 1)),
-            (self.position, lambda i: session.select(position=i)),
+            (self.image, session.movie.choose_index),
+            (self.channel, lambda i: session.movie.select(channel=i)),
+            (self.z, lambda i: session.movie.select(z="max" if i == 0 else i - 1)),
+            (self.position, lambda i: session.movie.select(position=i)),
         ):
             combo.currentIndexChanged.connect(act)  # a script sets the index; blocked while showing
-        session.view_changed.connect(self.show_view)
+        session.movie.view_changed.connect(self.show_view)
         session.job.changed.connect(self._on_job)
-        self.show_view(session.view)
+        self.show_view(session.movie.view)
 
     def _build(self) -> QFormLayout:
         rows = form_rows()
@@ -97,8 +96,8 @@ class MoviePicker(QWidget):
 
     def _on_axes(self) -> None:
         text = self.axes.text().strip().upper()
-        if text != self._session.view.axes:
-            self._session.select(axes=text or None)
+        if text != self._session.movie.view.axes:
+            self._session.movie.select(axes=text or None)
 
     def _on_open(self) -> None:
         path = self.path.text().strip()
@@ -130,32 +129,36 @@ class MoviePicker(QWidget):
         ):
             part.setEnabled(not state.running)  # the work under way is on this movie
         if state.owner == OWNER:
-            self.summary.say(state.line or self._session.view.summary, warn=state.failed)
+            self.summary.say(state.line or self._session.movie.view.summary, warn=state.failed)
             if not state.running and not state.failed:
                 self.path.clear()
-                self.show_view(self._session.view)
+                self.show_view(self._session.movie.view)
 
 
 def open_movie(session: Session, path: str | Path) -> bool:
     """Open a file or folder lazily and make it the movie; headers are read in a worker."""
 
-    def opened(stack: Stack) -> str:
-        added = layers.add_movie(session.viewer, stack)
-        session.choose_image(added[0])
-        return session.view.summary
+    def opened(made: list[Any]) -> str:
+        added = layers.add_movie(session.viewer, made)
+        session.movie.choose_image(added[0])
+        return session.movie.view.summary
 
     return session.job.start(
         Task(OWNER, "Opening the movie", lambda: _opening(Path(path)), on_done=opened)
     )
 
 
-def _opening(path: Path) -> Generator[None, None, Stack]:
+def _opening(path: Path) -> Generator[None, None, list[Any]]:
+    """Open a movie and make its layers as far as that reads files; the rest is the GUI thread's."""
     from napari_unet.engine.stack.stack import Stack
 
     yield
     stack = Stack.open(path.expanduser())
-    stack[0]  # a file whose first frame cannot be read is refused here, not on the GUI thread
-    return stack
+    stack.fingerprint  # noqa: B018 - reads here the files that it samples
+    made = layers.movie_layers(stack)
+    for frames, _, _ in made:
+        frames[(len(frames) - 1) // 2]  # to which napari goes; it is kept until it is drawn
+    return made
 
 
 def _combo(name: str, tip: str) -> QComboBox:
@@ -179,7 +182,7 @@ class KeptPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._autosave = session.autosave
+        self._autosave, self._place = session.autosave, session.place
         self.line = Hint(name="movie.kept")
         self.place = QLineEdit(objectName="movie.place")
         self.place.setPlaceholderText("a folder to keep it in")
@@ -190,15 +193,15 @@ class KeptPanel(QWidget):
         Column(self).add(self.line, self._asking)
         self.keep.clicked.connect(self._on_keep)
         self.place.returnPressed.connect(self._on_keep)
-        session.autosave.changed.connect(self.show_state)
+        session.place.changed.connect(self.show_state)
         self.show_state()
 
     def show_state(self) -> None:
-        """Show what the autosave says; nothing where there is nothing to say."""
-        needed = self._autosave.needs_place
-        self.line.say(needed or self._autosave.line, warn=bool(needed))
+        """Show where the session is kept; nothing where there is nothing to say."""
+        needed = self._place.needed
+        self.line.say(needed or self._place.line, warn=bool(needed))
         self._asking.setVisible(bool(needed))
-        self.setVisible(bool(needed or self._autosave.line))
+        self.setVisible(bool(needed or self._place.line))
 
     def _on_keep(self) -> None:
         try:

@@ -73,7 +73,7 @@ class CellsPanel(QWidget):
 
     def update_cells(self, *_: Any) -> None:
         """Measure again, once nothing more changes; only while the table is in sight."""
-        layer, stack = self._chosen(), self._session.stack
+        layer, stack = self._chosen(), self._session.movie.stack
         self._link(layer)
         if not self.isVisible():
             return
@@ -87,7 +87,7 @@ class CellsPanel(QWidget):
             self._latest.forget()
             self._say(str(error))
             return
-        position, labels = self._session.frame, self._session.labels
+        position, labels = self._session.movie.frame, self._session.labels
         mine = labels.live is not None and layer is labels.layer
         corrected = labels.live.corrections.ids if mine and labels.live else None
         which = weakref.ref(layer)
@@ -102,7 +102,11 @@ class CellsPanel(QWidget):
 
     def _show(self, answer: tuple[weakref.ref[Labels], Measured]) -> None:
         layer, measured = answer[0](), answer[1]
-        if layer is None or layer is not self._chosen() or measured.position != self._session.frame:
+        if (
+            layer is None
+            or layer is not self._chosen()
+            or measured.position != self._session.movie.frame
+        ):
             return
         self.table.show_cells(measured)
         self.line.say(f"{counted(len(measured), 'cell')} in frame {measured.position}")
@@ -170,7 +174,7 @@ class CellsPanel(QWidget):
         if layer is None or centre is None:
             return
         layer.selected_label = label
-        point = (self._session.frame, *centre)[-layer.ndim :]
+        point = (self._session.movie.frame, *centre)[-layer.ndim :]
         y, x = layer.data_to_world(point)[-2:]
         viewer: Any = self._session.viewer
         camera = getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9

@@ -156,13 +156,13 @@ class ExportDock(Dock):
             signal.connect(lambda *_: self.update_state())
         for signal in (self.format.currentIndexChanged, self.target.folder_changed):
             signal.connect(lambda *_: self._forget_question())
-        self.session.frame_changed.connect(self._show_frame)
+        self.session.movie.frame_changed.connect(self._show_frame)
 
     # ---- a user acts ----------------------------------------------------------------------
 
     def _save_labels(self) -> None:
         chosen = self.format.currentData()
-        stack = self.session.stack
+        stack = self.session.movie.stack
         name = labels_name(stack.name, chosen) if stack else ""
         self._save("Saving labels", name, lambda export: export.write_labels(chosen))
 
@@ -182,7 +182,7 @@ class ExportDock(Dock):
         self._save("Saving the movie", movie_name(kind), write, steps=steps)
 
     def _save_still(self) -> None:
-        frame = self.session.frame
+        frame = self.session.movie.frame
 
         def write(export: Export) -> Any:
             movie = self.movie
@@ -241,7 +241,7 @@ class ExportDock(Dock):
         layer = self.labels.layer()
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
-        stack, labels = self.session.require_stack(), self.session.labels
+        stack, labels = self.session.movie.require_stack(), self.session.labels
         live = self.target.live()
         corrections = live.corrections if live else None
         return Export(

@@ -47,7 +47,7 @@ class ExportTarget(QWidget):
         self.labels.chosen.connect(self.chosen)
         self.folder.textChanged.connect(lambda _: self.folder_changed.emit())
         browse.clicked.connect(self._on_browse)
-        session.movie_changed.connect(self._propose_folder)
+        session.movie.changed.connect(self._propose_folder)
         self._propose_folder()
 
     def live(self) -> LiveLabels | None:
@@ -59,7 +59,7 @@ class ExportTarget(QWidget):
         """Return the frames chosen; `BadInput` where there are none."""
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
-        stack, text = self._session.require_stack(), self.frames.text().strip()
+        stack, text = self._session.movie.require_stack(), self.frames.text().strip()
         chosen = parse_frames(text, len(stack)) if text else tuple(range(len(stack)))
         if not (self.done_only.isEnabled() and self.done_only.value()):
             return chosen
@@ -99,7 +99,7 @@ class ExportTarget(QWidget):
 
     def _propose_folder(self) -> None:
         """Propose a folder beside the movie; one that a user typed stays."""
-        stack = self._session.stack
+        stack = self._session.movie.stack
         if stack is None or self.folder.text() not in ("", self._proposed):
             return
         place = stack.path.parent if stack.path else Path.home()

@@ -131,7 +131,7 @@ class MovieForm(QWidget):
         layer = self.before.layer()
         if self.style_of_movie.value() != "before_after" or layer is None:
             return None
-        return LabelFrames(layer.data, self._session.require_stack(), layer.name)
+        return LabelFrames(layer.data, self._session.movie.require_stack(), layer.name)
 
     def probabilities(self) -> Any:
         """Return the movie's probabilities, where the style shows them."""
@@ -150,13 +150,13 @@ class MovieForm(QWidget):
 
     def scene(self) -> Scene | None:
         """Return what the preview shows; None where there is nothing to show."""
-        layer, stack = self._layer(), self._session.stack
+        layer, stack = self._layer(), self._session.movie.stack
         if layer is None or stack is None or self.why_not():
             return None
         return Scene(
             stack,
             LabelFrames(layer.data, stack, layer.name),
-            self._session.frame,
+            self._session.movie.frame,
             self.overlay(),
             self.screen_look(),
             self.probabilities(),
@@ -170,7 +170,7 @@ class MovieForm(QWidget):
 
         chosen = self._linking()
         wanted = self.overlay().tail or chosen.meaning in ("linked", "laptrack")
-        if not wanted or self._session.frame not in chosen.positions:
+        if not wanted or self._session.movie.frame not in chosen.positions:
             return None
         frames = LabelFrames(layer.data, stack, layer.name)
         height, width = stack.frame_shape
@@ -201,7 +201,7 @@ class MovieForm(QWidget):
 
     def _on_crop(self) -> None:
         """Crop to what the canvas shows; back to the whole frame where that is cropped already."""
-        image, stack = self._session.image, self._session.stack
+        image, stack = self._session.movie.image, self._session.movie.stack
         if image is None or stack is None:
             return
         (y0, x0), (y1, x1) = np.asarray(image.corner_pixels)[:, -2:].tolist()

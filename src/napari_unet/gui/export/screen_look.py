@@ -86,8 +86,8 @@ def colours_of(labels: Labels | None) -> NDArray[np.uint8] | None:
 
 def _channels_on_screen(session: Session) -> list[tuple[int, Image]]:
     """Visible layers of the movie by channel; the chosen one where it is not of a file."""
-    image = session.image
-    if image is None or session.stack is None:
+    image = session.movie.image
+    if image is None or session.movie.stack is None:
         return []
     origin = layers.source_of(image)
     found: dict[int, Image] = {}
@@ -99,7 +99,7 @@ def _channels_on_screen(session: Session) -> list[tuple[int, Image]]:
                 found[other[1].channel] = layer
     if len(found) > 1:
         return sorted(found.items())
-    channel = session.stack.selection.channel
+    channel = session.movie.stack.selection.channel
     return [(channel if isinstance(channel, int) else 0, image)]
 
 

@@ -33,7 +33,7 @@ class CellCount(QWidget):
         self._timer = QTimer(self, interval=80, singleShot=True)
         self._timer.timeout.connect(self._count)
         session.labels.settings_changed.connect(self.soon)
-        session.frame_changed.connect(self.soon)
+        session.movie.frame_changed.connect(self.soon)
         session.labels.changed.connect(self.soon)
 
     def soon(self, *_: Any) -> None:
@@ -48,7 +48,7 @@ class CellCount(QWidget):
     def _found(self) -> tuple[str, NDArray[np.integer]]:
         """Return the words, and the areas of the cells they are about."""
         session = self._session
-        stack, live, frame = session.stack, session.labels.live, session.frame
+        stack, live, frame = session.movie.stack, session.labels.live, session.movie.frame
         if stack is None:
             return "", _NONE
         if live is not None and not live.is_prepared(frame):

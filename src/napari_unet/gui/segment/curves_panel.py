@@ -52,8 +52,8 @@ class CurvesPanel(QWidget):
         for signal in (
             session.labels.changed,
             session.labels.settings_changed,
-            session.frame_changed,
-            session.movie_changed,
+            session.movie.frame_changed,
+            session.movie.changed,
         ):
             signal.connect(self.show_curves)
         session.labels.painted.connect(self._on_painted)
@@ -74,7 +74,7 @@ class CurvesPanel(QWidget):
         counts, settings = self._counts, self._session.labels.settings
         if counts is None or not counts.fits(live):
             counts = self._counts = Counts(live)
-        missing = counts.missing(self._session.frame)
+        missing = counts.missing(self._session.movie.frame)
         if missing:
             self._worker.ask(lambda: counts.count(missing))
         self._draw(counts, len(live), settings.threshold)
@@ -91,7 +91,7 @@ class CurvesPanel(QWidget):
             self._counts.forget(frames)  # `changed` follows, and draws
 
     def _draw(self, counts: Counts, n_frames: int, threshold: float) -> None:
-        frame = self._session.frame
+        frame = self._session.movie.frame
         frames, cells = counts.against_time(threshold)
         self.time.show_curve(frames, cells, (0, n_frames - 1), frame)
         of_frame = counts.against_threshold(frame)
@@ -101,8 +101,8 @@ class CurvesPanel(QWidget):
         self.threshold.show_curve(_PLACES[shown], cells_of_frame, (0, 1), here)
 
     def _on_time(self, x: float) -> None:
-        if self._session.image is not None:
-            layers.go_to_frame(self._session.viewer, self._session.image, round(x))
+        if self._session.movie.image is not None:
+            layers.go_to_frame(self._session.viewer, self._session.movie.image, round(x))
 
     def _on_threshold(self, x: float) -> None:
         labels = self._session.labels

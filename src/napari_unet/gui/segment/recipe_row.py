@@ -36,7 +36,7 @@ class RecipeRow(QWidget):
         Column(self).add(row(self.path, self.save, stretch=0))
         self.save.clicked.connect(self._on_save)
         self.path.returnPressed.connect(self.save.click)
-        session.movie_changed.connect(self.update_state)
+        session.movie.changed.connect(self.update_state)
         session.models.changed.connect(self.update_state)
         session.job.changed.connect(self.update_state)
         self.update_state()
@@ -47,7 +47,7 @@ class RecipeRow(QWidget):
         choice, state = session.models.chosen, session.job.state
         if state.running:
             why_not = f"{state.title} is running"
-        elif session.stack is None:
+        elif session.movie.stack is None:
             why_not = "Open a movie first"
         elif choice is None:
             why_not = "Choose a model first"
@@ -76,20 +76,20 @@ class RecipeRow(QWidget):
             self._write(choice, model, path)
             return ""
 
-        work = lambda: _opening(choice, self._session.predict_settings)  # noqa: E731
+        work = lambda: _opening(choice, self._session.models.settings)  # noqa: E731
         self._session.job.start(Task(self._owner, "Opening the model", work, on_done=opened))
 
     def _write(self, choice: ModelChoice, model: Model, path: Path) -> None:
         from napari_unet.engine.session.recipe import Recipe
 
-        selection: Selection = self._session.require_stack().selection
+        selection: Selection = self._session.movie.require_stack().selection
         recipe = Recipe(
             model=choice.name if choice.path is None else str(choice.path.absolute()),
             model_sha256=model.sha256,
             axes=selection.axes,
             channel=selection.channel,
             z=selection.z,
-            predict=self._session.predict_settings,
+            predict=self._session.models.settings,
             labels=self._session.labels.settings,
         )
         self._session.job.start(

@@ -52,7 +52,7 @@ class SegmentDock(Dock):
         self._build_labels()
         self.column.addStretch(1)
         session.labels.settings_changed.connect(self._show_settings)
-        session.movie_changed.connect(self._show_areas)
+        session.movie.changed.connect(self._show_areas)
         self._show_settings()
         self.watch()
 
@@ -80,7 +80,7 @@ class SegmentDock(Dock):
             "These frames", "segment.run_frames", "Segment those of them that are not segmented yet"
         )
         self.why_not = Hint(name="segment.hint")
-        self.run_form = SettingsForm(session.predict_settings, _RUN_FIELDS, OWNER)
+        self.run_form = SettingsForm(session.models.settings, _RUN_FIELDS, OWNER)
         self.panel = JobPanel(session.job, OWNER, OWNER)
         self.column.section(
             "Model",
@@ -94,7 +94,7 @@ class SegmentDock(Dock):
         )
         self.load.clicked.connect(self._on_load)
         self.model_path.returnPressed.connect(self._on_load)
-        self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.frame,)))
+        self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.movie.frame,)))
         self.run_region.clicked.connect(self._on_region)
         self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
         self.run_frames.clicked.connect(self._on_these_frames)
@@ -136,22 +136,22 @@ class SegmentDock(Dock):
     # ---- a user acts ----------------------------------------------------------------------
 
     def _on_region(self) -> None:
-        session, before = self.session, self.session.image
-        image = session.movie_layer()
-        whole = tuple(slice(0, n) for n in session.require_stack().frame_shape)
+        session, before = self.session, self.session.movie.image
+        image = session.movie.require_layer()
+        whole = tuple(slice(0, n) for n in session.movie.require_stack().frame_shape)
         try:  # a layer that was unfolded just now has not been drawn
             region = region_on_screen(session.viewer, image) if image is before else whole
         except BadInput as error:
             session.job.say(OWNER, str(error), failed=True)
         else:
-            segment(session, OWNER, (session.frame,), None if region == whole else region)
+            segment(session, OWNER, (session.movie.frame,), None if region == whole else region)
 
     def _on_these_frames(self) -> None:
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
         session = self.session
         try:
-            frames = parse_frames(self.frames.text(), len(session.require_stack()))
+            frames = parse_frames(self.frames.text(), len(session.movie.require_stack()))
         except BadInput as error:
             session.job.say(OWNER, str(error), failed=True)
         else:
@@ -167,7 +167,7 @@ class SegmentDock(Dock):
             load_model(self.session, OWNER, path)
 
     def _on_run_settings(self, settings: Any) -> None:
-        self.session.predict_settings = settings
+        self.session.models.settings = settings
         self.count.soon()
 
     def _on_label_form(self, settings: Any) -> None:
@@ -179,8 +179,8 @@ class SegmentDock(Dock):
 
     def _on_auto(self) -> None:
         session = self.session
-        live, model, frame = session.labels.live, session.labels.model, session.frame
-        stack = session.require_stack()
+        live, model, frame = session.labels.live, session.labels.model, session.movie.frame
+        stack = session.movie.require_stack()
         if live is None:
             return
 
@@ -215,7 +215,7 @@ class SegmentDock(Dock):
 
     def _show_areas(self) -> None:
         """Say sizes in µm² too, where the pixel size is known."""
-        stack = self.session.stack
+        stack = self.session.movie.stack
         pixel = stack.pixel_size if stack is not None else None
         for field in ("min_size", "max_size"):
             size = getattr(self.session.labels.settings, field)
@@ -236,9 +236,9 @@ class SegmentDock(Dock):
         typed = self.frames.text().strip()
         allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)
-        if self.run_form.value() != self.session.predict_settings:  # those of another movie
+        if self.run_form.value() != self.session.models.settings:  # those of another movie
             with signals_blocked(self.run_form):
-                self.run_form.setValue(self.session.predict_settings)
+                self.run_form.setValue(self.session.models.settings)
         live = self.session.labels.live
         segmented = (
             live is not None

@@ -46,7 +46,7 @@ class SizeHint(QWidget):
         if doubt is None:
             return
         self._found = float(doubt.found)
-        size, taken = f"{doubt.found} px", session.predict_settings.diameter == doubt.found
+        size, taken = f"{doubt.found} px", session.models.settings.diameter == doubt.found
         again = f"Segment again, to bring cells of {size} to the size that the model knows"
         self.words.say(f"{again if taken else doubt}.", warn=not taken)
         self.take.setText(f"Set the cell diameter to {size}")

@@ -1,8 +1,7 @@
-"""Keeps a movie's session in the folder beside it, and goes on there when it is opened again.
+"""Writes a movie's session as things happen, and goes on there when the movie is opened again.
 
 Corrections are written stroke by stroke; threshold, model and frame a moment after they change.
-Disk is read and written in workers. Where nothing can be written beside the movie, the docks ask
-for a place (`kept_panel`); a layer without a file keeps its session in memory.
+Disk is read and written in workers.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psygnal import Signal
-
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
-from napari_unet.gui.session.labelling import show_labels
 from napari_unet.gui.session.models import reference
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
@@ -32,13 +28,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
     from napari_unet.engine.stack.stack import Stack
-    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.session.models import ModelList
+    from napari_unet.gui.session.movie_choice import MovieChoice
+    from napari_unet.gui.session.movie_labels import MovieLabels
+    from napari_unet.gui.session.place import Place
 
 logger = logging.getLogger(__name__)
 _WAIT_MS = 300  # after the last change, before it is written
-_NO_FILE = (
-    "This layer has no file: its labels last until napari closes. Save it as a TIFF to keep them."
-)
 
 
 @dataclass(frozen=True)
@@ -77,98 +73,46 @@ class _Unwritten:
 class SessionAutosave:
     """What is kept of the movie that is chosen now; one per viewer."""
 
-    changed = Signal()  # where it is kept, or that there is no place
-
-    def __init__(self, session: Session) -> None:
-        self._session = weakref.ref(session)
-        self.folder: SessionFolder | None = None
-        self.needs_place = ""  # why nothing can be written beside the movie
-        self.line = ""
+    def __init__(
+        self, movie: MovieChoice, place: Place, labels: MovieLabels, models: ModelList
+    ) -> None:
+        self._movie, self._place, self._labels, self._models = movie, place, labels, models
         self._went_on: dict[Path, weakref.ref[Image]] = {}
-        self._corrections: weakref.WeakValueDictionary[Path, Corrections]
-        self._corrections = weakref.WeakValueDictionary()
-        self._reader, self._models = Latest(wait_ms=0), Latest(wait_ms=200)
+        self._reader, self._opener = Latest(wait_ms=0), Latest(wait_ms=200)
         self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS), _Unwritten()
         weakref.finalize(self, self._unwritten.write_or_log)  # closed, or the program ends
         self._reader.answered.connect(self._go_on)
-        self._models.answered.connect(session.labels.know_model)
+        self._opener.answered.connect(labels.know_model)
         for worker in (self._reader, self._writer):
-            worker.failed.connect(self._warn)
+            worker.failed.connect(place.say)
         for signal in (
-            session.labels.changed,
-            session.labels.settings_changed,
-            session.models.changed,
-            session.frame_changed,
+            labels.changed,
+            labels.settings_changed,
+            models.changed,
+            movie.frame_changed,
         ):
             signal.connect(self._save_soon)
-        session.movie_changed.connect(self._on_movie)
-        session.layers_changed.connect(self._forget_closed)
-
-    # ---- a place ----------------------------------------------------------------------------
-
-    def require(self, stack: Stack) -> SessionFolder | None:
-        """Return the movie's folder, made where it is missing; None where there is no place."""
-        from napari_unet.engine.session.session_folder import NeedsPlace, SessionFolder
-
-        if stack.path is None:
-            self._say(_NO_FILE)
-            return None
-        if self.folder is None:
-            try:
-                self.folder, self.needs_place = SessionFolder.for_movie(stack), ""
-            except NeedsPlace as error:
-                self.needs_place = str(error)
-            self._say(f"Kept in {self.folder.path.name}." if self.folder else "")
-        return self.folder
+        movie.changed.connect(self._on_movie)
+        movie.layers_changed.connect(self._forget_closed)
 
     def keep_at(self, place: str) -> None:
         """Keep this and later movies of the folder in ``place``; what there is goes there now."""
-        from napari_unet.engine.files.journal import Journal
-        from napari_unet.engine.session.session_folder import SessionFolder
-
-        session = self._now()
-        stack = session.require_stack()
-        folder = Path(place).expanduser()
-        if not place.strip() or not folder.is_dir():
-            raise BadInput(
-                f"there is no folder {place.strip() or 'given'}",
-                "one you may write to",
-                "type its path",
-            )
-        self.folder, self.needs_place = SessionFolder.for_movie(stack, folder), ""
-        live = session.labels.live
-        if live is not None:
-            live.corrections.keep_in(Journal(self.folder.journal_path))
-            self._corrections[self.folder.journal_path] = live.corrections
-        self._say(f"Kept in {self.folder.path}.")
+        live = self._labels.live
+        self._place.give(place, live.corrections if live is not None else None)
         self._save_soon()
-
-    def corrections(self, stack: Stack) -> Corrections | None:
-        """Return the corrections kept of a movie, shared by its channels; None without a place."""
-        folder = self.require(stack)
-        if folder is None:
-            return None
-        path = folder.journal_path
-        known = self._corrections.get(path)
-        if known is None:
-            known = self._corrections[path] = folder.corrections()
-        return known
 
     # ---- going on ---------------------------------------------------------------------------
 
     def _on_movie(self) -> None:
-        session = self._now()
-        stack, self.folder, self.needs_place, self.line = session.stack, None, "", ""
-        if session.labels.live is not None:
-            session.labels.read_again()  # another channel may have been painted on
+        stack = self._movie.stack
+        if self._labels.live is not None:
+            self._labels.read_again()  # another channel may have been painted on
         if stack is not None and stack.path is not None:
             self._reader.ask(lambda: self._find(stack))
-        self.changed.emit()
 
     def _forget_closed(self) -> None:
         """Go on again with a movie of which all layers are closed, once it is opened again."""
-        session = self._session()
-        here = layers.images(session.viewer) if session is not None else []
+        here = layers.images(self._movie.viewer)
         sources = {source[0] for source in map(layers.source_of, here) if source}
 
         def is_open(image: Image | None) -> bool:
@@ -189,66 +133,48 @@ class SessionAutosave:
         return _Found(stack, folder, corrections, folder.probabilities(stack))
 
     def _go_on(self, found: _Found) -> None:
-        session = self._session()
-        if session is None or found.stack is not session.stack or found.folder is None:
+        movie, labels, models = self._movie, self._labels, self._models
+        image, folder = movie.image, found.folder
+        if image is None or found.stack is not movie.stack or folder is None:
             return
-        folder, state = found.folder, found.folder.state
-        self.folder = self.folder or folder
-        self._say(f"Kept in {folder.path.name}.")
-        assert session.image is not None
-        known = folder.journal_path in self._went_on or session.labels.live is not None
-        if known or folder.is_untouched:
+        known = folder.journal_path in self._went_on or labels.live is not None
+        goes_on = not (known or folder.is_untouched)
+        self._place.found(folder, found.corrections if goes_on else None)
+        if not goes_on:
             return
-        self._went_on[folder.journal_path] = weakref.ref(session.image)
+        state = folder.state
+        self._went_on[folder.journal_path] = weakref.ref(image)
         if state.selection != found.stack.selection:
-            session.select(channel=state.selection.channel)
-        session.labels.restore(state.labels)
-        session.predict_settings = session.predict_settings.replace(diameter=state.diameter)
-        choice = session.models.find(state.model) if state.model else None
-        session.models.choose(choice or session.models.chosen)
-        if found.corrections is not None:
-            self._corrections[folder.journal_path] = found.corrections
+            movie.select(channel=state.selection.channel)
+        labels.restore(state.labels)
+        models.settings = models.settings.replace(diameter=state.diameter)
+        choice = models.find(state.model) if state.model else None
+        models.choose(choice or models.chosen)
         if not folder.is_new:
-            show_labels(session)
+            labels.show()
             if found.probabilities is not None:
-                session.labels.set_probabilities(found.probabilities)
+                labels.set_probabilities(found.probabilities)
             if choice is not None:
-                self._models.ask(choice.load)
-        if session.image is not None:
-            layers.go_to_frame(session.viewer, session.image, state.frame)
-        self._say(_went_on(folder, found.corrections))
+                self._opener.ask(choice.load)
+        if movie.image is not None:
+            layers.go_to_frame(movie.viewer, movie.image, state.frame)
+        self._place.say(_went_on(folder, found.corrections))
 
     # ---- writing ----------------------------------------------------------------------------
 
     def _save_soon(self, *_: Any) -> None:
-        session, folder = self._session(), self.folder
-        if session is None or folder is None or session.labels.live is None:
+        folder, stack = self._place.folder, self._movie.stack
+        if folder is None or stack is None or self._labels.live is None:
             return
-        self._unwritten.hold(folder, _state_of(session), session.labels.model)
+        state = {
+            "selection": stack.selection,
+            "model": reference(self._models.chosen),
+            "labels": self._labels.settings,
+            "diameter": self._models.settings.diameter,
+            "frame": self._movie.frame,
+        }
+        self._unwritten.hold(folder, state, self._labels.model)
         self._writer.ask(self._unwritten.write)
-
-    def _warn(self, line: str) -> None:
-        self._say(line)
-
-    def _say(self, line: str) -> None:
-        self.line = line
-        self.changed.emit()
-
-    def _now(self) -> Session:
-        session = self._session()
-        assert session is not None
-        return session
-
-
-def _state_of(session: Session) -> dict[str, Any]:
-    stack = session.require_stack()
-    return {
-        "selection": stack.selection,
-        "model": reference(session.models.chosen),
-        "labels": session.labels.settings,
-        "diameter": session.predict_settings.diameter,
-        "frame": session.frame,
-    }
 
 
 def _save(folder: SessionFolder, changes: dict[str, Any], model: Model | None) -> None:

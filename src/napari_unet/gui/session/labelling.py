@@ -1,46 +1,18 @@
-"""The movie's labels: one `LiveLabels` a movie, made when first needed, shown in one layer."""
+"""Segmenting as the viewer's job: frames of the movie, run by the chosen model into its labels."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.job import Progress, Task
 from napari_unet.gui.session.segmenting import Ready, segmenting
-from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Labels
-
-    from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.gui.session.session import Session
-
-logger = logging.getLogger(__name__)
-
-
-def show_labels(session: Session) -> tuple[LiveLabels, Labels]:
-    """Return the movie's labels and their layer; made, or shown again, where there are none."""
-    from napari_unet.engine.session.live_labels import LiveLabels
-    from napari_unet.gui.viewer.live_layer import add_live_layer
-
-    image = session.movie_layer()
-    stack = session.require_stack()
-    live, layer = session.labels.live, session.labels.layer
-    if live is None:
-        shape = (len(stack), *stack.frame_shape)
-        live = LiveLabels(
-            shape,
-            settings=session.labels.settings,
-            corrections=session.autosave.corrections(stack),
-        )
-    if layer is None:
-        layer = layers.raw(add_live_layer(session.viewer, live, image))
-        session.labels.show(live, layer)
-    return live, layer
 
 
 def segment(
@@ -52,12 +24,12 @@ def segment(
     """
     choice = session.models.chosen
     assert choice is not None
-    session.movie_layer()  # unfolds an array with more axes before anything starts
-    stack = session.require_stack()
-    folder = session.autosave.require(stack)
+    session.movie.require_layer()  # unfolds an array with more axes before anything starts
+    stack = session.movie.require_stack()
+    folder = session.place.require(stack)
     one = frames is not None and len(frames) == 1
-    if not one and session.autosave.needs_place:  # a whole movie may not fit into memory
-        session.job.say(owner, session.autosave.needs_place, failed=True)
+    if not one and session.place.needed:  # a whole movie may not fit into memory
+        session.job.say(owner, session.place.needed, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
     run = _Run(session, "Visible region" if region else "")
@@ -68,7 +40,7 @@ def segment(
             owner,
             title,
             lambda: segmenting(
-                stack, choice, session.predict_settings, frames, known, folder, region
+                stack, choice, session.models.settings, frames, known, folder, region
             ),
             on_item=run.on_item,
             on_done=run.on_done,
@@ -82,13 +54,13 @@ class _Run:
     """What the main thread does while frames are segmented."""
 
     def __init__(self, session: Session, region: str = "") -> None:
-        self._session, self._image, self._region = session, session.image, region
+        self._session, self._image, self._region = session, session.movie.image, region
         self._total = self._done = 0
         self._device = ""
         self._notice = ""
 
     def on_item(self, item: Ready | str | int) -> Progress | None:
-        if self._session.image is not self._image:  # its layer was removed
+        if self._session.movie.image is not self._image:  # its layer was removed
             self._session.job.cancel()
             return None
         if isinstance(item, Ready):
@@ -112,5 +84,5 @@ class _Run:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice
         labels = self._session.labels
         labels.adopt(ready.labels)
-        show_labels(self._session)
+        labels.show()
         labels.set_model(ready.model, ready.probabilities)

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Literal
 from psygnal import Signal
 
 from napari_unet.engine.network.model_files import bundled_models, own_models
+from napari_unet.engine.settings import PredictSettings
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
 
 
 class ModelList:
-    """Models by name; ``chosen`` is the one that Segment runs."""
+    """Models by name; ``chosen`` is the one that Segment runs, with ``settings``."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         self.all: tuple[ModelChoice, ...] = tuple(known_models())
         self.chosen: ModelChoice | None = self.all[0] if self.all else None
+        self.settings = PredictSettings()
 
     def choose(self, choice: ModelChoice | None) -> None:
         """Choose the model that Segment runs."""

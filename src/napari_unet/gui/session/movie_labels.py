@@ -14,7 +14,7 @@ from napari_unet.engine.settings import LabelSettings, Selection
 from napari_unet.gui.session.threshold_preview import ThresholdPreview
 from napari_unet.gui.session.workers import Ahead
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.viewer.live_layer import actions_of
+from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
-    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.session.movie_choice import MovieChoice
+    from napari_unet.gui.session.place import Place
 
 
 @dataclass
@@ -42,14 +43,16 @@ class MovieLabels:
     painted = Signal(tuple)  # a user changed something: the frames
     settings_changed = Signal()
 
-    def __init__(self, session: Session) -> None:
-        self._session = weakref.ref(session)
+    def __init__(self, movie: MovieChoice, place: Place) -> None:
+        self._movie, self._place = movie, place
         self.settings = LabelSettings()
         self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
         self._ahead = Ahead(self.redraw)
-        self._threshold_preview = ThresholdPreview(session, self._settle)
+        self._threshold_preview = ThresholdPreview(movie, self._settle)
+        movie.frame_changed.connect(self._go_along)
+        movie.changed.connect(self._go_along)
 
     # ---- what there is ----------------------------------------------------------------------
 
@@ -62,11 +65,10 @@ class MovieLabels:
     @property
     def layer(self) -> Labels | None:
         """The layer that shows them; None where there is none, or a user removed it."""
-        shown, session = self._now(), self._session()
+        shown = self._now()
         layer = shown.layer() if shown else None
-        if layer is None or session is None or layer not in layers.label_layers(session.viewer):
-            return None
-        return layer
+        there = layer is not None and layer in layers.label_layers(self._movie.viewer)
+        return layer if there else None
 
     @property
     def model(self) -> Model | None:
@@ -74,8 +76,25 @@ class MovieLabels:
         shown = self._now()
         return shown.model if shown else None
 
-    def show(self, live: LiveLabels, layer: Labels) -> None:
-        """Remember the labels of the movie and the layer they are shown in."""
+    def show(self) -> tuple[LiveLabels, Labels]:
+        """Return the movie's labels and their layer; made, or shown again, where there are none."""
+        from napari_unet.engine.session.live_labels import LiveLabels
+
+        image, stack = self._movie.require_layer(), self._movie.require_stack()
+        live, layer = self.live, self.layer
+        if live is None:
+            live = LiveLabels(
+                (len(stack), *stack.frame_shape),
+                settings=self.settings,
+                corrections=self._place.corrections(stack),
+            )
+        if layer is None:
+            layer = layers.raw(add_live_layer(self._movie.viewer, live, image))
+            self.take(live, layer)
+        return live, layer
+
+    def take(self, live: LiveLabels, layer: Labels) -> None:
+        """Take ``live`` as the labels of the movie, shown in ``layer``."""
         key, before = self._key(), self._now()
         assert key is not None
         live.edited.connect(self._on_edited, unique=True)
@@ -90,10 +109,8 @@ class MovieLabels:
         return self._all.get(key[0], {}).get(key[1]) if key else None
 
     def _key(self) -> tuple[Image, Selection] | None:
-        session = self._session()
-        if session is None or session.image is None or session.stack is None:
-            return None
-        return session.image, session.stack.selection
+        image, stack = self._movie.image, self._movie.stack
+        return (image, stack.selection) if image is not None and stack is not None else None
 
     def _on_edited(self, frames: tuple[int, ...]) -> None:
         self.painted.emit(frames)
@@ -164,21 +181,18 @@ class MovieLabels:
 
     def predicted(self, frame: int) -> None:
         """Take in that a frame's probabilities were written."""
-        live, session = self.live, self._session()
-        if live is None or session is None:
+        live = self.live
+        if live is None:
             return
-        if frame == session.frame:
+        if frame == self._movie.frame:
             self._change(live, lambda: live.invalidate(frame))
         else:
             live.invalidate(frame)
 
-    def go_along(self) -> None:
+    def _go_along(self) -> None:
         """Follow to another frame or movie: prepare what comes next, hide what is not of it."""
-        session = self._session()
-        if session is None:
-            return
         self._threshold_preview.end()
-        now, image = self._now(), session.image
+        now, image = self._now(), self._movie.image
         for shown in self._all.get(image, {}).values() if image is not None else ():
             layer = shown.layer()
             if layer is not None and (shown is now) == shown.hidden:
@@ -186,7 +200,7 @@ class MovieLabels:
                 layer.visible = shown is now
         if now is not None:
             self._catch_up(now.live)
-            self._ahead.around(now.live, session.frame)
+            self._ahead.around(now.live, self._movie.frame)
 
     def _catch_up(self, live: LiveLabels) -> None:
         """Derive labels at the settings that hold now."""
@@ -206,12 +220,11 @@ class MovieLabels:
 
     def _change(self, live: LiveLabels, change: Callable[[], None]) -> None:
         """Change the labels; a frame on screen that needs a watershed is drawn after it."""
-        session, layer = self._session(), self.layer
-        if session is not None:
-            actions = actions_of(layer) if layer is not None else None
-            with actions.still() if actions else nullcontext():
-                change()
-            self._ahead.show(live, session.frame)
+        layer = self.layer
+        actions = actions_of(layer) if layer is not None else None
+        with actions.still() if actions else nullcontext():
+            change()
+        self._ahead.show(live, self._movie.frame)
 
     # ---- where they come from ---------------------------------------------------------------
 

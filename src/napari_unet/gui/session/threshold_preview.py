@@ -1,4 +1,4 @@
-"""A glance at the threshold on a very large frame, while the hand is still moving it.
+"""Shows the threshold on a very large frame while the hand is still moving it.
 
 Labels of so many pixels take longer than a display frame. Until the hand rests, the probabilities
 are shown as an image whose contrast is cut at the threshold: the graphics card compares the pixels.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.session.movie_choice import MovieChoice
 
 LARGE = 8 << 20  # pixels whose labels take longer than a display frame
 _REST_MS = 150
@@ -41,51 +41,50 @@ class _Shown:
 class ThresholdPreview(QObject):
     """Shows thresholds of the frame on screen; ``settle`` is called once the hand rests."""
 
-    def __init__(self, session: Session, settle: Callable[[], None]) -> None:
+    def __init__(self, movie: MovieChoice, settle: Callable[[], None]) -> None:
         super().__init__()
-        self._session = weakref.ref(session)
-        self._settle = settle
+        self._movie, self._settle = movie, settle
         self._shown: _Shown | None = None
         self._timer = QTimer(self, interval=_REST_MS, singleShot=True)
         self._timer.timeout.connect(self.end)
 
     def takes(self, live: LiveLabels, layer: Labels | None, settings: LabelSettings) -> bool:
         """Show a threshold that has moved, where the frame is large; its labels come later."""
-        session = self._session()
+        frame = self._movie.frame
         only_moved = live.settings.replace(threshold=settings.threshold) == settings
-        if session is None or layer is None or not only_moved or live.classes:
+        if layer is None or not only_moved or live.classes:
             return False
-        if live.shape[1] * live.shape[2] < LARGE or not live.computed(session.frame):
+        if live.shape[1] * live.shape[2] < LARGE or not live.computed(frame):
             return False
         shown = self._shown
-        if shown is None or shown.live is not live or shown.frame != session.frame:
+        if shown is None or shown.live is not live or shown.frame != frame:
             if not layer.visible:
                 return False
-            shown = self._begin(session, live, layer)
+            shown = self._begin(frame, live, layer)
         _cut(shown.image(), settings.threshold)
         self._timer.start()
         return True
 
     def end(self) -> None:
         """Go back to labels, at the threshold where the hand rests."""
-        session, shown = self._session(), self._shown
+        shown, self._shown = self._shown, None
         self._timer.stop()
-        if shown is None or session is None:
+        if shown is None or not self._movie.is_open:
             return
-        self._shown = None
         image, hidden = shown.image(), shown.hidden()
         self._settle()
         if hidden is not None:
             hidden.visible = True
-        if image is not None and image in session.viewer.layers:
-            session.viewer.layers.remove(image)
+        if image is not None and image in self._movie.viewer.layers:
+            self._movie.viewer.layers.remove(image)
 
-    def _begin(self, session: Session, live: LiveLabels, layer: Labels) -> _Shown:
+    def _begin(self, frame: int, live: LiveLabels, layer: Labels) -> _Shown:
         self.end()
-        frame, chosen = session.frame, session.viewer.layers.selection.active
+        viewer = self._movie.viewer
+        chosen = viewer.layers.selection.active
         codes = np.asarray(live.probabilities[frame][0])
         image = layers.raw(
-            session.viewer.add_image(
+            viewer.add_image(
                 layers.OneFrame(live.shape, frame, codes),
                 name="above the threshold",
                 metadata={layers.OURS: {"role": layers.PREVIEW}},
@@ -93,10 +92,10 @@ class ThresholdPreview(QObject):
                 blending="additive",
                 opacity=0.5,
                 contrast_limits=(0, 255),
-                **layers.place(session.movie_layer()),
+                **layers.place(self._movie.require_layer()),
             )
         )
-        session.viewer.layers.selection.active = chosen
+        viewer.layers.selection.active = chosen
         layer.visible = False
         self._shown = _Shown(live, frame, weakref.ref(image), weakref.ref(layer))
         return self._shown

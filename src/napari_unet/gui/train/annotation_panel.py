@@ -13,7 +13,6 @@ from superqt.utils import signals_blocked
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.dock.layer_menu import LabelsMenu
-from napari_unet.gui.session.labelling import show_labels
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.regions import rectangles, shapes_layers
@@ -63,8 +62,8 @@ class TeachingPanel(QWidget):
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
-        session.movie_changed.connect(self.ask)
-        session.layers_changed.connect(self._watch_shapes)
+        session.movie.changed.connect(self.ask)
+        session.movie.layers_changed.connect(self._watch_shapes)
         self._watch_shapes()
 
     def _build(self) -> None:
@@ -112,7 +111,7 @@ class TeachingPanel(QWidget):
 
     def _on_annotate(self) -> None:
         try:
-            live, layer = show_labels(self._session)
+            live, layer = self._session.labels.show()
         except BadInput as error:
             self._session.job.say(OWNER, str(error), failed=True)
             return
@@ -135,14 +134,14 @@ class TeachingPanel(QWidget):
     def _on_whole(self, on: bool) -> None:
         live = self._session.labels.live
         if live is not None and self.labels.layer() is self._session.labels.layer:
-            live.confirm_frame(self._session.frame, on)
+            live.confirm_frame(self._session.movie.frame, on)
         self.ask()
 
     # ---- what it will train on --------------------------------------------------------------
 
     def ask(self, *_: Any) -> None:
         """Find out in the background what there is to learn from, and say it."""
-        layer, stack = self.labels.layer(), self._session.stack
+        layer, stack = self.labels.layer(), self._session.movie.stack
         if layer is None or stack is None:
             self._describe.forget()
             self.summary.say(
@@ -170,8 +169,8 @@ class TeachingPanel(QWidget):
             raise BadInput(
                 "no labels are chosen", "a layer with painted cells", "press Start painting"
             )
-        stack = self._session.require_stack()
-        image = self._session.image
+        stack = self._session.movie.require_stack()
+        image = self._session.movie.image
         return AnnotationSource(
             stack,
             layer.data,
@@ -231,7 +230,7 @@ class TeachingPanel(QWidget):
             self.whole.setText(_WHOLE[self._of_classes, live_chosen])
             if live_chosen and live is not None:
                 self.whole.setToolTip("Then all of the frame counts, empty ground too (Shift+C)")
-                self.whole.setChecked(live.corrections.is_complete(self._session.frame))
+                self.whole.setChecked(live.corrections.is_complete(self._session.movie.frame))
             elif self._whole_of_live or not self.whole.toolTip():
                 self.whole.setToolTip(
                     "Untick where some cells are not painted: only painted ones count then"

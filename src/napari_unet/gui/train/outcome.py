@@ -57,8 +57,8 @@ class OutcomePanel(QWidget):
         self.keep.clicked.connect(self._on_keep)
         self.revert.clicked.connect(self._on_revert)
         self.save.clicked.connect(self._on_save)
-        session.frame_changed.connect(self._on_frame)
-        session.movie_changed.connect(self._stop_comparing)
+        session.movie.frame_changed.connect(self._on_frame)
+        session.movie.changed.connect(self._stop_comparing)
         self.update_state()
 
     # ---- the training tells -----------------------------------------------------------------
@@ -174,16 +174,16 @@ class OutcomePanel(QWidget):
 
     def _on_compare(self, on: bool) -> None:
         session = self._session
-        if self._pair is not None and self._pair[0] == session.frame:
+        if self._pair is not None and self._pair[0] == session.movie.frame:
             self._show_pair(before=on)
             return
         if not on:
             self._stop_comparing()
             return
-        base, choice, stack = self._base, self._choice, session.stack
+        base, choice, stack = self._base, self._choice, session.movie.stack
         if base is None or choice is None or stack is None:
             return
-        position, settings = session.frame, session.labels.settings
+        position, settings = session.movie.frame, session.labels.settings
 
         def work() -> Any:
             from napari_unet.gui.train.training_worker import both_labels
@@ -200,10 +200,10 @@ class OutcomePanel(QWidget):
 
     def _show_pair(self, before: bool) -> None:
         session, pair = self._session, self._pair
-        if pair is None or session.stack is None:
+        if pair is None or session.movie.stack is None:
             return
-        image = session.movie_layer()
-        shape = (len(session.stack), *session.stack.frame_shape)
+        image = session.movie.require_layer()
+        shape = (len(session.movie.stack), *session.movie.stack.frame_shape)
         frames = layers.OneFrame(shape, pair[0], pair[1] if before else pair[2])
         name = "before training" if before else "after training"
         layers.show_preview(session.viewer, image, frames, name)

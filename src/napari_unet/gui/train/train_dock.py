@@ -82,7 +82,7 @@ class TrainDock(Dock):
         self.resume.clicked.connect(self._on_resume)
         self.panel.cancel.clicked.connect(self._on_discard)
         self.session.labels.painted.connect(self._on_strokes)
-        self.session.frame_changed.connect(lambda _: self.update_state())
+        self.session.movie.frame_changed.connect(lambda _: self.update_state())
         self.teaching.ask()
 
     def _on_strokes(self, frames: tuple[int, ...]) -> None:
@@ -98,7 +98,7 @@ class TrainDock(Dock):
     def _on_start(self) -> None:
         base = self.start_from.choice()
         try:
-            stack, settings = self.session.require_stack(), self.form.value()
+            stack, settings = self.session.movie.require_stack(), self.form.value()
         except BadInput as error:
             self.session.job.say(OWNER, str(error), failed=True)
             return
@@ -110,7 +110,7 @@ class TrainDock(Dock):
     def _on_resume(self) -> None:
         """Go on as it was begun, whatever the form shows now."""
         session = self.session
-        stack = session.require_stack()
+        stack = session.movie.require_stack()
         begun = recall(stack)
         if begun is None:
             session.job.say(OWNER, "It cannot go on: start a new training.", failed=True)
@@ -197,13 +197,13 @@ class TrainDock(Dock):
         now = time.monotonic()
         if now - self._asked > _PREVIEW_EVERY:
             self._asked = now
-            self.session.job.send(Message(preview=self.session.frame), Message.then)
+            self.session.job.send(Message(preview=self.session.movie.frame), Message.then)
         if step.note:
             self.why_not.say(f"{step.note[:1].upper()}{step.note[1:]}.")
         return Progress(step.step, step.steps or 0, step.seconds_left)
 
     def _show_preview(self, position: int, labels: Any) -> None:
-        image, stack = self.session.image, self.session.stack
+        image, stack = self.session.movie.image, self.session.movie.stack
         if image is not None and stack is not None and layers.is_movie_shaped(image, stack):
             frames = layers.OneFrame((len(stack), *stack.frame_shape), position, labels)
             layers.show_preview(self.session.viewer, image, frames, "what it has learned so far")
@@ -231,6 +231,6 @@ class TrainDock(Dock):
         self.outcome.update_state()
 
     def _show_resume(self, why_not: str) -> None:
-        stack = self.session.stack
+        stack = self.session.movie.stack
         begun = recall(stack) if stack is not None and not why_not else None
         self.resume.setVisible(begun is not None and not self.outcome.undecided)

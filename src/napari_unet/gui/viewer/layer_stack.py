@@ -1,4 +1,4 @@
-"""The movie of an image layer: its file where there is one behind it, else its array."""
+"""The movie of an image layer: the one it was opened from, else the file behind it or its array."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def stack_of(image: Image, selection: Selection) -> Stack:
     """
     from napari_unet.engine.stack.stack import Stack
 
-    source = layers.source_of(image)
-    if source is not None:
-        return Stack.open(source[0], selection)
+    shown = layers.stack_behind(image)
+    if shown is not None:
+        return shown if shown.selection == selection else shown.select(**dict(selection))
     pixel_size, frame_interval = layers.scale_of(image)
     opened = _behind(image, selection)
     if opened is not None:

@@ -7,13 +7,13 @@ here runs on the main thread: adding a layer from a worker aborts the process.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.lazy_array import LazyArray
+from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
 
 logger = logging.getLogger(__name__)
@@ -59,12 +60,15 @@ def role(layer: Layer) -> str | None:
     return ours.get("role") if isinstance(ours, dict) else None
 
 
+def stack_behind(layer: Image) -> Stack | None:
+    """Return the opened movie that a layer shows; None where its data are anything else."""
+    return cast("Stack", layer.data.movie) if isinstance(layer.data, LazyFrames) else None
+
+
 def source_of(layer: Image) -> tuple[str, Selection] | None:
-    """Return the file or folder behind a layer that we opened, and what of it is shown."""
-    ours = layer.metadata.get(OURS)
-    if not isinstance(ours, dict) or "path" not in ours:
-        return None
-    return ours["path"], Selection.model_validate(ours["selection"])
+    """Return the file or folder that a layer of ours shows, and what of it."""
+    stack = stack_behind(layer)
+    return (str(stack.path), stack.selection) if stack is not None and stack.path else None
 
 
 def axes_of(layer: Image) -> str | None:
@@ -150,8 +154,9 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
     found = []
     for channel in channels:
         view = stack.select(channel=channel) if len(channels) > 1 else stack
+        frames = view.lazy()
         name = f"{stack.name} · {stack.channel_names[channel]}" if len(channels) > 1 else stack.name
-        low, high = _contrast(view)
+        low, high = _contrast(frames)
         kwargs = {
             "name": name,
             "contrast_limits": (low, high),
@@ -159,18 +164,17 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
             if len(channels) == 1
             else ("gray", "green", "magenta", "cyan", "yellow", "red")[channel % 6],
             "blending": "translucent_no_depth" if channel == 0 else "additive",
-            "metadata": {OURS: _origin(view)},
             **movie_place(stack),
         }
-        found.append((view.lazy(), kwargs, "image"))
+        found.append((frames, kwargs, "image"))
     return found
 
 
-def add_movie(viewer: Viewer, stack: Stack) -> list[Image]:
-    """Add a movie's lazy layers, all of them or none."""
+def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> list[Image]:
+    """Add a movie's lazy layers, as `movie_layers` makes them: all of them or none."""
     added: list[Image] = []
     try:
-        for data, kwargs, _ in movie_layers(stack):
+        for data, kwargs, _ in made:
             added.append(viewer.add_image(data, **kwargs))
     except BaseException:
         for layer in added:
@@ -179,10 +183,9 @@ def add_movie(viewer: Viewer, stack: Stack) -> list[Image]:
     return added
 
 
-def show_selection(layer: Image, stack: Stack) -> None:
-    """Show another z or position of the movie in the layer that showed the former one."""
-    layer.data = stack.lazy()
-    layer.metadata = {**layer.metadata, OURS: _origin(stack)}
+def show_frames(layer: Image, frames: LazyFrames) -> None:
+    """Show another channel, z or position of the movie in the layer that showed the former one."""
+    layer.data = frames
 
 
 def is_movie_shaped(layer: Image, stack: Stack) -> bool:
@@ -259,18 +262,13 @@ class OneFrame(LazyArray):
         """Say nothing: the frames that were not read are 0 anyway."""
 
 
-def _origin(stack: Stack) -> dict[str, Any]:
-    path = {"path": str(stack.path)} if stack.path else {}
-    return {**path, "selection": stack.selection.model_dump(mode="json")}
-
-
-def _contrast(stack: Stack) -> tuple[float, float]:
+def _contrast(movie: Stack | LazyFrames) -> tuple[float, float]:
     """Return black and white of the first frame, always finite and apart.
 
     Where that has no pixel with a value, as in a registered movie, another one is looked at.
     """
-    for t in dict.fromkeys((0, len(stack) // 2, len(stack) - 1)):
-        values = measured_values(stack[t])
+    for t in dict.fromkeys((0, len(movie) // 2, len(movie) - 1)):
+        values = measured_values(movie[t])
         if values.size:
             break
     else:

@@ -1,0 +1,336 @@
+"""Which layer, channel, z and position are the movie of a viewer: chosen once for all its docks.
+
+What follows from a change of the layer list or the selection is resolved into a frozen value
+(`MovieView`), compared with the one before, and announced once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.text import counted, say_duration
+from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.layer_stack import stack_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_unet.engine.stack.lazy_frames import LazyFrames
+    from napari_unet.engine.stack.stack import Stack
+
+
+@dataclass(frozen=True)
+class MovieView:
+    """All that the movie picker shows, resolved from the layer list and the selection."""
+
+    layers: tuple[str, ...] = ()
+    index: int = -1
+    channels: tuple[str, ...] = ()
+    channel: int = 0
+    n_z: int = 1
+    z: int | str = "max"
+    positions: tuple[str, ...] = ()
+    position: int = 0
+    axes: str = ""
+    summary: str = ""
+    problem: str = ""
+
+
+@dataclass
+class _Opened:
+    """A layer's movie: what is selected of it, and the stack, or why there is none.
+
+    Neither stack nor problem: a worker is opening it.
+    """
+
+    selection: Selection
+    stack: Stack | None = None
+    problem: str = ""
+    data: Any = None  # the data the stack was made from, to notice when it is replaced
+
+
+@dataclass(frozen=True)
+class _Reopened:
+    """What a worker brings of a layer's movie; ``frames`` hold the one on screen already."""
+
+    image: weakref.ref[Image]
+    selection: Selection
+    frames: LazyFrames | None = None
+    stack: Stack | None = None
+    problem: str = ""
+
+
+class MovieChoice:
+    """The movie of a viewer. The docks show it and change it, and so never disagree.
+
+    Call `refresh` once those who want to know have connected.
+    """
+
+    view_changed = Signal(object)  # MovieView
+    changed = Signal()  # another stack
+    frame_changed = Signal(int)
+    layers_changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = weakref.ref(viewer)
+        self.view = MovieView()
+        self._chosen: weakref.ref[Image] | None = None
+        self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
+        self._announced: Stack | None = None
+        self._shown: tuple[int, Any] = (0, None)
+        self._reopening = Latest(wait_ms=0)
+        self._reopening.answered.connect(self._on_reopened)
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            event.connect(self._on_layers)
+        events.inserted.connect(self._on_inserted)
+        viewer.dims.events.point.connect(self._on_dims)
+        for layer in layers.images(viewer):
+            layer.events.name.connect(self._on_layers)
+
+    # ---- the viewer -------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the viewer is there still."""
+        return self._viewer() is not None
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer; kept weakly, so that a closed one can go."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("the viewer of this session is closed")
+        return viewer
+
+    def _on_layers(self, event: Any = None) -> None:
+        if self.is_open:
+            self.refresh()
+            self.layers_changed.emit()
+
+    def _on_inserted(self, event: Any) -> None:
+        layer = layers.raw(event.value)
+        layer.events.name.connect(self._on_layers)
+        if layer in layers.images(self.viewer) and self.image is None:
+            self.choose_image(layer)
+
+    def _on_dims(self, event: Any = None) -> None:
+        if not self.is_open:
+            return
+        shown = (self.frame, self._chosen)
+        if shown != self._shown:
+            self._shown = shown
+            self.frame_changed.emit(self.frame)
+
+    # ---- what is chosen ---------------------------------------------------------------------
+
+    @property
+    def image(self) -> Image | None:
+        """The image layer that is the movie; None, too, once the viewer is closed."""
+        if self._chosen is None or not self.is_open:
+            return None
+        return self._chosen()
+
+    @property
+    def stack(self) -> Stack | None:
+        """The movie: chosen layer, channel, z and position; None where it cannot be made."""
+        opened = self._opened.get(self.image) if self.image is not None else None
+        return opened.stack if opened else None
+
+    @property
+    def frame(self) -> int:
+        """Index of the frame on screen."""
+        if self.image is None or self.stack is None:
+            return 0
+        return layers.frame_on_screen(self.viewer, self.image, len(self.stack))
+
+    def require_stack(self) -> Stack:
+        """Return the movie, or say why there is none."""
+        if self.stack is None:
+            problem = self.view.problem or "no movie is open"
+            raise BadInput(problem.rstrip("."), "a movie", "open one above, or add an image layer")
+        return self.stack
+
+    def require_layer(self) -> Image:
+        """Return the layer of the movie with axes T, Y, X; one with more axes is unfolded first."""
+        stack, image = self.require_stack(), self.image
+        assert image is not None
+        if layers.is_movie_shaped(image, stack):
+            return image
+        unfolded = layers.unfold(self.viewer, image, stack)
+        self.choose_image(unfolded)
+        return unfolded
+
+    # ---- choosing ---------------------------------------------------------------------------
+
+    def choose_image(self, layer: Image | None) -> None:
+        """Make another layer the movie."""
+        self._chosen = weakref.ref(layer) if layer is not None else None
+        self.refresh()
+
+    def choose_index(self, index: int) -> None:
+        """Make the ``index``-th image layer the movie."""
+        found = layers.images(self.viewer)
+        self.choose_image(found[index] if 0 <= index < len(found) else None)
+
+    def select(self, **changes: Any) -> None:
+        """Choose another channel, z, position or order of axes."""
+        image = self.image
+        if image is None:
+            return
+        before = self._opened.setdefault(image, _Opened(Selection())).selection
+        selection = before.replace(**changes)
+        if selection == before:
+            return
+        sibling = self._sibling(image, selection)
+        if sibling is not None:
+            self.choose_image(sibling)
+            return
+        shown = layers.stack_behind(image)
+        if shown is not None and shown.path is not None and shown.reopens(**dict(selection)):
+            which, frame = weakref.ref(image), self.frame
+            self._opened[image] = _Opened(selection, data=image.data)
+            self._reopening.ask(lambda: _reopen(which, shown, selection, frame))
+            self.refresh()
+            return
+        opened = self._opened[image] = _open(image, selection)
+        self.refresh()
+        if shown is not None and opened.stack is not None:
+            self._show(image, opened, opened.stack.lazy())
+
+    def _show(self, image: Image, opened: _Opened, frames: LazyFrames) -> None:
+        """Show in the layer what was selected, where its former selection was shown."""
+        layers.show_frames(image, frames)
+        opened.data = image.data
+        self.refresh()
+
+    def _on_reopened(self, found: _Reopened) -> None:
+        image = found.image()
+        before = self._opened.get(image) if image is not None else None
+        if image is None or before is None or before.selection != found.selection:
+            return  # gone, or something else is selected by now
+        opened = _Opened(found.selection, found.stack, found.problem, image.data)
+        self._opened[image] = opened
+        self.refresh()
+        if found.frames is not None:
+            self._show(image, opened, found.frames)
+
+    def _sibling(self, image: Image, selection: Selection) -> Image | None:
+        """Another layer of the same file that already shows this selection."""
+        source = layers.source_of(image)
+        if source is None:
+            return None
+        wanted = (source[0], selection)
+        return next(
+            (
+                x
+                for x in layers.images(self.viewer)
+                if x is not image and layers.source_of(x) == wanted
+            ),
+            None,
+        )
+
+    # ---- what follows -----------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Resolve what is chosen from what there is, and announce what became different."""
+        found = layers.images(self.viewer)
+        if self.image is not None and self.image not in found:
+            self._chosen = None
+        if self.image is None and found:
+            self._chosen = weakref.ref(found[-1])
+        image = self.image
+        opened = self._opened_of(image) if image is not None else None
+        index = found.index(image) if image is not None else -1
+        view, stack = _resolve(tuple(x.name for x in found), index, opened, self.view), self.stack
+        if view != self.view:
+            self.view = view
+            self.view_changed.emit(view)
+        if stack is not self._announced:
+            self._announced = stack
+            self.changed.emit()
+            self._on_dims()
+
+    def _opened_of(self, image: Image) -> _Opened:
+        known = self._opened.get(image)
+        if known is not None and known.data is image.data:
+            return known
+        shown = layers.stack_behind(image)
+        selection = shown.selection if shown else known.selection if known else Selection()
+        opened = self._opened[image] = _open(image, selection)
+        return opened
+
+
+def _open(image: Image, selection: Selection) -> _Opened:
+    try:
+        stack = stack_of(image, selection)
+    except BadInput as error:
+        return _Opened(selection, problem=str(error), data=image.data)
+    return _Opened(stack.selection, stack, data=image.data)
+
+
+def _reopen(image: weakref.ref[Image], shown: Stack, selection: Selection, frame: int) -> _Reopened:
+    """Open the movie of a layer again, in a worker: many files may have to be looked at."""
+    try:
+        stack = shown.select(**dict(selection))
+        frames = stack.lazy()
+        frames[min(frame, len(stack) - 1)]  # which the layer draws first: it is kept
+        stack.fingerprint  # noqa: B018 - reads here the files that it samples
+    except BadInput as error:
+        return _Reopened(image, selection, problem=str(error))
+    return _Reopened(image, selection, frames, stack)
+
+
+def _resolve(
+    names: tuple[str, ...], index: int, opened: _Opened | None, before: MovieView
+) -> MovieView:
+    if opened is None:
+        return MovieView(names, index)
+    stack, selection = opened.stack, opened.selection
+    if stack is None and opened.problem:
+        return MovieView(names, index, axes=selection.axes or "", problem=opened.problem)
+    if stack is None:
+        return replace(
+            before,
+            layers=names,
+            index=index,
+            position=selection.position,
+            axes=selection.axes or before.axes,
+            summary="Opening the movie…",
+            problem="",
+        )
+    channels = stack.channel_names
+    channel = selection.channel
+    if isinstance(channel, str):
+        channel = channels.index(channel)
+    return MovieView(
+        layers=names,
+        index=index,
+        channels=channels,
+        channel=channel if isinstance(channel, int) else 0,
+        n_z=stack.n_z,
+        z=selection.z,
+        positions=stack.position_names,
+        position=selection.position,
+        axes=selection.axes or stack.source_axes,
+        summary=describe_stack(stack),
+    )
+
+
+def describe_stack(stack: Stack) -> str:
+    """Return ``48 frames · 320 × 256 px · 0.65 µm/px · every 10 min``."""
+    height, width = stack.frame_shape
+    parts = [counted(len(stack), "frame"), f"{width} × {height} px"]  # noqa: RUF001
+    if stack.pixel_size:
+        parts.append(f"{stack.pixel_size:.4g} µm/px")
+    if stack.frame_interval:
+        parts.append(f"every {say_duration(stack.frame_interval, exact=True)}")
+    return " · ".join(parts)
