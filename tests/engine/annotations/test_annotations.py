@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_unet.engine.annotations.annotations import (
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import (
     RING,
-    Annotations,
     FrameAnnotation,
     annotate,
     spare_neighbours,
@@ -224,6 +224,10 @@ def test_a_cell_that_nobody_painted_is_not_taught_as_background():
     assert not spared.supervised[seen == 2].any()
     assert spared.supervised[4, 8]
     assert spared.supervised[ids > 0].all()
+    ids[10, 14:19] = BACKGROUND_ID  # a stroke is what a user said, whatever the model sees
+    spared = spare_neighbours(annotate(ids, complete=False), seen)
+    np.testing.assert_array_equal(spared.supervised[10, 13:20], [True] * 6 + [False])
+    assert not spared.supervised[11, 15:20].any()
     whole = annotate(ids, complete=True)
     assert spare_neighbours(whole, seen) is whole
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unet.engine.annotations.annotations import RING, Annotations
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import RING
 from napari_unet.engine.annotations.holdout import hold_out
 from napari_unet.engine.errors import BadInput
 from tests.engine.annotations.squares import annotations, painted, stack

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scipy import ndimage as ndi
 
 from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.annotations.frame_annotation import RING, spare_neighbours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.codes import encode_logits, threshold_code
@@ -218,21 +219,24 @@ def test_supervision_is_what_was_edited(live):
     live.confirm_cell(0, 28, 14)
     live[0, 36:39, 50:55] = BACKGROUND_ID
     live.touch(0, np.array([36, 37]), np.array([30, 30]), 0)
-    labels, supervised, complete = live.annotation(0)
+    taught = live.annotation(0)
+    labels, supervised, complete = taught.labels, taught.supervised, taught.complete
     assert set(np.unique(labels)) == {0, enlarged, confirmed} and not complete
     assert supervised[gone].all() and supervised[36:39, 50:55].all() and supervised[36, 30]
     assert supervised[labels > 0].all() and not supervised[20, 55] and not supervised[28, 40]
     ring = supervised & (labels == 0)
-    assert ring[10, 18:20].all() and not ring[10, 21]
+    assert ring[10, 18 : 18 + RING].all() and not ring[10, 18 + RING]
     assert live.corrections.frames() == (0,)
 
 
 def test_the_ring_stays_off_cells_nobody_vouched_for():
     live = LiveLabels(SHAPE, Model(grow=4), FINE)
     live.confirm_cell(0, 10, 10)
-    _, supervised, _ = live.annotation(0)
+    seen = label_frame(Model(grow=4)[0], FINE)
+    taught = spare_neighbours(live.annotation(0), seen)
     others = (shown(live) > 0) & (shown(live) != shown(live)[10, 10])
-    assert not supervised[others].any()
+    assert live.annotation(0).supervised[others].any()
+    assert not taught.supervised[others].any()
 
 
 def test_a_confirmed_frame_is_supervised_everywhere_and_stays_as_it_is(live):
@@ -241,14 +245,15 @@ def test_a_confirmed_frame_is_supervised_everywhere_and_stays_as_it_is(live):
     threshold(live, 0.05)
     live.probabilities = Model(shift=5, grow=2)
     np.testing.assert_array_equal(shown(live), before)
-    labels, supervised, complete = live.annotation(0)
+    taught = live.annotation(0)
+    labels, supervised, complete = taught.labels, taught.supervised, taught.complete
     assert complete and supervised.all() and live.corrections.complete_frames == (0,)
     np.testing.assert_array_equal(labels, before)
     live.confirm_frame(0, False)
-    assert not live.annotation(0)[2]
+    assert not live.annotation(0).complete
     live.undo()
     live.undo()
-    assert live.annotation(0)[1].sum() == 0
+    assert live.annotation(0).supervised.sum() == 0
 
 
 def test_painting_over_a_correct_cell_counts(live):
@@ -286,7 +291,7 @@ def test_a_cancelled_stroke_leaves_nothing(live):
     live[0, 0:4, 0:4] = BACKGROUND_ID
     live.cancel_stroke()
     np.testing.assert_array_equal(shown(live), before)
-    assert live.next_undo() == () and not live.annotation(0)[1].any()
+    assert live.next_undo() == () and not live.annotation(0).supervised.any()
 
 
 def test_listeners_hear_when_the_lock_is_free(live):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.engine.annotations.annotations import FrameAnnotation, annotate
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.unet import UNet, UNetConfig, network_codes
 from napari_unet.engine.settings import LabelSettings

@@ -5,11 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from napari_unet.engine.annotations.annotations import (
-    Annotations,
-    FrameAnnotation,
-    annotate_classes,
-)
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate_classes
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.model import Model

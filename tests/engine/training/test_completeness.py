@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_unet.engine.annotations.annotations import Annotations, annotate
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.training.completeness import doubt
 
 

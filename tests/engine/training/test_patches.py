@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unet.engine.annotations.annotations import annotate
+from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.settings import Augmentation
 from napari_unet.engine.training.losses import border_weight
 from napari_unet.engine.training.patches import PatchSampler, change_intensities, prepare_frame

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation, annotate
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import temporary_path
 from napari_unet.engine.labels.labels import label_frame

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training_record import model_card

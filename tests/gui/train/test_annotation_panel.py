@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.engine.annotations.annotations import Annotations, annotate
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.gui.viewer.regions import Rectangle, limit, rectangles

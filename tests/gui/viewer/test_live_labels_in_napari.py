@@ -133,7 +133,8 @@ def test_background_brush_on_empty_ground(hand):
     hand.key(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
     assert hand.layer.selected_label == 65535
     hand.drag((45, 40), (45, 55))
-    labels, supervised, complete = hand.live.annotation(0)
+    taught = hand.live.annotation(0)
+    labels, supervised, complete = taught.labels, taught.supervised, taught.complete
     assert hand.seen()[45, 48] == 65535 and supervised[45, 48] and labels[45, 48] == 0
     assert not complete
     grey = hand.layer.get_color(65535)
@@ -150,13 +151,15 @@ def test_painting_over_a_correct_cell_vouches_for_it(hand):
     assert label in hand.live.corrections.ids(0)
     hand.threshold(0.9999)
     np.testing.assert_array_equal(hand.seen() == label, before)
-    _, supervised, _ = hand.live.annotation(0)
+    taught = hand.live.annotation(0)
+    supervised = taught.supervised
     assert supervised[before].all()
 
 
 def test_erasing_empty_ground_is_supervised_background(hand):
     hand.drag((45, 45), mode="erase", size=7)
-    labels, supervised, _ = hand.live.annotation(0)
+    taught = hand.live.annotation(0)
+    labels, supervised = taught.labels, taught.supervised
     assert supervised[45, 45] and labels[45, 45] == 0 and hand.seen()[45, 45] == 0
 
 
@@ -223,11 +226,11 @@ def test_new_cell_confirm_cell_confirm_frame_by_key(hand):
     assert list(hand.live.corrections.ids(0)) == [hand.seen()[20, 70]]
     hand.key(Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
     before = hand.seen().copy()
-    assert hand.live.annotation(0)[2]
+    assert hand.live.annotation(0).complete
     hand.threshold(0.05)
     np.testing.assert_array_equal(hand.seen(), before)
     hand.undo()
-    assert not hand.live.annotation(0)[2]
+    assert not hand.live.annotation(0).complete
 
 
 def test_polygon_and_encircling_stroke(hand):

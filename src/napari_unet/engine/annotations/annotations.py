@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.annotations.frame_annotation import (
-    RING,
-    FrameAnnotation,
-    annotate,
-    annotate_classes,
-    spare_neighbours,
-)
+from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.read_labels import read_labels
 from napari_unet.engine.stack.frame_matching import match_frames
@@ -28,17 +22,9 @@ from napari_unet.engine.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.stack.stack import Stack
-
-__all__ = [
-    "RING",
-    "Annotations",
-    "FrameAnnotation",
-    "annotate",
-    "annotate_classes",
-    "spare_neighbours",
-]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
-from scipy import ndimage as ndi
 
 from napari_unet.engine.annotations.edit_masks import Change, EditMask, EditMasks
+from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.files.journal import Journal
     from napari_unet.engine.stack.lazy_array import Box
 
 FORMAT = "napari-unet corrections 1"
-_RING = 2  # px of background vouched for around an object a user vouched for
 
 Step = tuple[Change, ...]
 
@@ -185,23 +185,15 @@ class Corrections:
 
     # What it teaches
 
-    def to_annotation(
-        self, frame: int, shown: NDArray[np.uint16] | None = None
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-        """Return labels (Y, X), supervised pixels (Y, X) and *complete* of a frame.
+    def to_annotation(self, frame: int, *, classes: bool = False) -> FrameAnnotation:
+        """Return what a frame teaches, by the same rule as a label file.
 
-        Supervised are the user's objects with a thin ring of background, background strokes,
-        and what was erased or deleted. Where ``shown`` (the labels on screen) has an object
-        nobody vouched for, the ring stays open. A complete frame is supervised everywhere.
+        What was erased or deleted is background as much as what was brushed; where the user
+        painted ``classes``, pixels count alone.
         """
         mask = self._masks.get(frame) or EditMask.empty(self.shape[1:])
-        labels = np.where(mask.ids == BACKGROUND_ID, 0, mask.ids).astype(np.int32)
-        if frame in self._complete:
-            return labels, np.ones(labels.shape, bool), True
-        ring = ndi.binary_dilation(labels > 0, iterations=_RING)
-        if shown is not None:
-            ring &= (shown == 0) | (shown == BACKGROUND_ID)
-        return labels, mask.edited() | ring, False
+        teach = annotate_classes if classes else annotate
+        return teach(mask.painted(), complete=frame in self._complete)
 
     # Inside
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -53,6 +55,11 @@ class EditMask:
     def edited(self) -> NDArray[np.bool_]:
         """Pixels whose label is the user's: an object, background, or erased."""
         return (self.ids > 0) | ((self.flags & ERASED) > 0)
+
+    def painted(self) -> NDArray[np.uint16]:
+        """Return the ids as a label file has them: what was erased is background (65535)."""
+        erased = (self.ids == 0) & ((self.flags & ERASED) > 0)
+        return np.where(erased, np.uint16(BACKGROUND_ID), self.ids)
 
     def pack(self) -> bytes:
         """Compress both planes."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_unet.engine.annotations.annotations import RING
+from napari_unet.engine.annotations.frame_annotation import RING
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 
 _BLOCK_FROM = 8  # frames from which whole blocks are held out
 

@@ -38,6 +38,7 @@ from napari_unet.engine.stack.lazy_array import (
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.edit_masks import Change, EditMask
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 
 
 class LiveLabels(LazyArray):
@@ -191,21 +192,10 @@ class LiveLabels(LazyArray):
         with self._lock:
             return self._strokes.part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
 
-    def annotation(
-        self, frame: int, *, classes: bool = False
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-        """Return what a frame teaches: labels (Y, X), supervised pixels (Y, X), complete.
-
-        Of ``classes`` only what is painted counts: beside a stroke there is more of its class.
-        """
-        shown = self._frame(frame)
+    def annotation(self, frame: int, *, classes: bool = False) -> FrameAnnotation:
+        """Return what a frame teaches; where the user painted ``classes``, without a ring."""
         with self._lock:
-            labels, supervised, complete = self.corrections.to_annotation(
-                frame, shown.labels(self._settings)
-            )
-        if classes and not complete:
-            supervised = self.state(frame).edited()
-        return labels, supervised, complete
+            return self.corrections.to_annotation(frame, classes=classes)
 
     def streamed(self, *, background: bool = False) -> Iterator[NDArray[np.uint16]]:
         """Yield the labels (Y, X) frame by frame, for writers; 65535 as 0 unless ``background``."""

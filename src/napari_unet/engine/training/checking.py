@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.annotations.annotations import annotate
+from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.labels.class_labels import classes_of, label_classes, labels_of
 from napari_unet.engine.labels.class_scores import class_scores, classes_in_words
 from napari_unet.engine.labels.labels import frame_basins, label_frame, object_codes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import FrameAnnotation
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.unet import UNet
     from napari_unet.engine.settings import LabelSettings

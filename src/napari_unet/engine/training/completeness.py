@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.annotations.frame_annotation import unpainted
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -14,22 +15,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
 
 _LOOKED_AT = 4  # frames, those with the fewest cells
-_COVERED = 0.1  # of an object: then it is a painted cell
 _FEWEST, _SHARE = 3, 0.2  # cells not painted: fewer are the model's mistakes
 
 
-def unpainted(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int:
+def missing_cells(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int:
     """Count objects that a model has ``seen (Y, X)`` on supervised ground and nobody painted."""
-    area = np.bincount(np.where(annotation.supervised, seen, 0).ravel())
-    covered = np.bincount(seen.ravel(), weights=(annotation.labels > 0).ravel())[: len(area)]
-    missed = (area > 0) & (covered < _COVERED * area)
-    missed[0] = False
-    return int(np.count_nonzero(missed))
+    another = unpainted(seen, annotation.labels > 0)
+    return int(np.count_nonzero(another[np.unique(seen[annotation.supervised])]))
 
 
 def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], remedy: str) -> str:
@@ -45,7 +43,7 @@ def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], 
         labels = seen(t)
         if labels is None:
             continue
-        missed = unpainted(annotations.frames[t], labels)
+        missed = missing_cells(annotations.frames[t], labels)
         if missed >= _FEWEST and missed > _SHARE * whole[t]:
             return (
                 f"Frame {t} counts as whole, yet the model sees {counted(missed, 'cell')} there "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import FrameAnnotation
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.settings import Augmentation
 
 _KINDS = 3  # supervised anywhere, on objects, where objects touch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.annotations.annotations import spare_neighbours
+from napari_unet.engine.annotations.frame_annotation import spare_neighbours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.unet import network_codes
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.annotations.holdout import Split
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.normalisation import Normaliser
@@ -167,12 +168,18 @@ class TrainingData:
 
 def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:
     """Whether two annotations of a frame teach the same."""
+    if one is other or one.complete != other.complete:
+        return one is other
     counts = one.supervised
-    return one is other or (
-        one.complete == other.complete
-        and np.array_equal(counts, other.supervised)
+    return (
+        np.array_equal(counts, other.supervised)
         and np.array_equal(one.labels[counts], other.labels[counts])
+        and np.array_equal(_unasked(one), _unasked(other))  # a stroke over the ring is for good
     )
+
+
+def _unasked(frame: FrameAnnotation) -> NDArray[np.bool_]:
+    return np.zeros(1, bool) if frame.ring is None else frame.ring
 
 
 def _check_same_movie(stack: Stack, annotations: Annotations) -> None:

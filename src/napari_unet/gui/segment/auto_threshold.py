@@ -61,16 +61,11 @@ def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Aut
 
 
 def _best(live: LiveLabels, frames: list[int]) -> Auto:
-    from napari_unet.engine.annotations.annotations import FrameAnnotation
     from napari_unet.engine.training.checking import coded_scores_at, object_score
 
     outputs = tuple(getattr(live.probabilities, "outputs", ("object", "border")))
     coded = (
-        (
-            live.probabilities[t],
-            FrameAnnotation(*live.annotation(t, classes=bool(live.classes))),
-        )
-        for t in frames
+        (live.probabilities[t], live.annotation(t, classes=bool(live.classes))) for t in frames
     )
     found = coded_scores_at(_TRIED.tolist(), coded, outputs, live.settings)
     scores = np.array([object_score(each) for each in found.values()])

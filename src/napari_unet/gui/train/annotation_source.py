@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.annotations.annotations import Annotations, FrameAnnotation
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 from napari_unet.engine.annotations.holdout import hold_out
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.read_labels import (
@@ -115,18 +116,18 @@ class AnnotationSource:
             ids = set().union(*(live.corrections.ids(t).tolist() for t in positions))
             if len(ids - {BACKGROUND_ID}) > FEW:
                 return ()
-        painted = [live.annotation(t)[0] for t in positions]
+        painted = [live.annotation(t).labels for t in positions]
         if kind == "auto" and guess_kind(painted) != "classes":
             return ()
         return class_numbers(painted)
 
     def _annotation(self, live: LiveLabels, t: int, classes: tuple[int, ...]) -> FrameAnnotation:
-        labels, supervised, complete = live.annotation(t, classes=bool(classes))
+        frame = live.annotation(t, classes=bool(classes))
         if self.kind == "binary":
-            labels = components(labels)
+            frame = replace(frame, labels=components(frame.labels))
         if classes:  # what the network cannot say by now does not count
-            supervised = supervised & np.isin(labels, (0, *classes))
-        return FrameAnnotation(labels, supervised, complete)
+            frame = frame.within(np.isin(frame.labels, (0, *classes)))
+        return frame
 
     def describe(self, settings: TrainSettings) -> Described:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
