@@ -32,7 +32,7 @@ def test_labels_of_the_toy_movie():
     movie, labels = sample_movie(SMALL)
     found = Annotations.from_labels(stack(movie), stack(labels))
     assert found.shape == movie.shape
-    assert found.positions == tuple(range(len(movie)))
+    assert found.frame_indices == tuple(range(len(movie)))
     assert found.supervised_fraction == 1
     assert found.n_objects == sum(len(np.unique(frame)) - 1 for frame in labels)
     for t, frame in found.frames.items():
@@ -49,7 +49,7 @@ def test_frames_are_matched_by_their_numbers(toy, toy_folders):
         found = Annotations.from_labels(movie, Stack.open(masks_folder))
     finally:
         (masks_folder / "aside").rename(masks_folder / "man_seg003.tif")
-    assert found.positions == (1, 2, 3, 4, 5)
+    assert found.frame_indices == (1, 2, 3, 4, 5)
     np.testing.assert_array_equal(found.frames[1].labels, toy.labels[1])
     assert len(masks) == 6
 
@@ -58,9 +58,9 @@ def test_unpainted_frames_are_not_annotated_unless_chosen():
     labels = painted(5)
     labels[[0, 3]] = 0
     movie = stack(painted(5))
-    assert Annotations.from_labels(movie, stack(labels)).positions == (1, 2, 4)
+    assert Annotations.from_labels(movie, stack(labels)).frame_indices == (1, 2, 4)
     chosen = Annotations.from_labels(movie, stack(labels), [3, 1, 1])
-    assert chosen.positions == (1, 3)
+    assert chosen.frame_indices == (1, 3)
     assert chosen.frames[3].supervised.all()
 
 

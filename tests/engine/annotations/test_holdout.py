@@ -1,5 +1,7 @@
 """What is kept aside to check on: apart in time or in space, and it stays aside."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import RING
-from napari_unet.engine.annotations.holdout import hold_out
+from napari_unet.engine.annotations.holdout import HoldOut, hold_out
 from napari_unet.engine.errors import BadInput
 from tests.engine.annotations.squares import annotations, painted, stack
 
@@ -25,7 +27,7 @@ from tests.engine.annotations.squares import annotations, painted, stack
 )
 def test_how_much_is_kept_aside(n, held, words, joins):
     split = hold_out(annotations(n))
-    assert split.validation.positions == held
+    assert split.validation.frame_indices == held
     assert (split.words, split.joins) == (words, joins)
 
 
@@ -66,7 +68,7 @@ def test_nothing_is_kept_aside_where_not_wanted(validation):
 
 def test_frames_to_check_on_by_choice():
     split = hold_out(annotations(6), (1, 4))
-    assert split.train.positions == (0, 2, 3, 5)
+    assert split.train.frame_indices == (0, 2, 3, 5)
     assert (split.words, split.joins) == ("frames 1, 4", False)
 
 
@@ -102,3 +104,31 @@ def test_a_single_cell_is_not_parted():
     assert split.train is one
     assert split.validation is None
     assert "too few cells" in split.words
+
+
+@pytest.mark.parametrize(
+    ("n", "ids", "validation"),
+    [
+        (1, (1, 2, 3, 4), "auto"),
+        (1, (1,), "auto"),
+        (5, (1,), "auto"),
+        (20, (1,), "auto"),
+        (6, (1,), (1, 4)),
+        (3, (1,), "none"),
+    ],
+)
+def test_what_is_held_out_goes_through_its_record(n, ids, validation):
+    held = hold_out(annotations(n, ids=ids), validation).hold_out
+    record = json.loads(json.dumps(held.to_record()))
+    again = HoldOut.from_record(record)
+    assert again == held
+    assert again.words == held.words
+
+
+def test_what_version_0_1_0_wrote_into_a_checkpoint():
+    """It was read by the names of the fields, with the words among them."""
+    cut = {"words": "a quarter of frame 0", "frames": (0,), "cut": (1, 23), "gap": None}
+    assert HoldOut.from_record({**cut, "joins": True}) == HoldOut((0,), cut=(1, 23), joins=True)
+    few = {"words": "nothing kept aside: too few cells", "frames": (), "cut": None, "gap": None}
+    assert HoldOut.from_record({**few, "joins": False}) == HoldOut(too_few=True)
+    assert HoldOut.from_record({**few, "joins": False}).words == few["words"]

@@ -13,6 +13,7 @@ import torch
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
+from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import temporary_path
 from napari_unet.engine.labels.labels import label_frame
@@ -26,6 +27,7 @@ from napari_unet.engine.training import training
 from napari_unet.engine.training.checkpoint import load_checkpoint
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.training import TrainInput, train
+from napari_unet.engine.training.training_record import held_out
 from napari_unet.sample.movie import sample_movie
 
 SMALL = TrainSettings(
@@ -117,6 +119,7 @@ def test_the_record_tells_the_history(learned, stack, world):
     assert record["movie"] == "nuclei"
     assert record["frames"] == [0, 1, 2]
     assert record["checked_on"] == "frame 1"
+    assert held_out(record) == HoldOut((1,), joins=True)
     assert record["before"] is None
     assert record["after"]["iou"] > 0.5
     assert (record["steps"], record["plan"]["batch"]) == (200, 4)
@@ -525,7 +528,7 @@ def test_pixels_without_a_value_are_never_learned_from(world, annotated, value):
     assert model.record["frames"] == [0, 1, 5]
     for frame in kept.data._frames.values():
         assert not frame.truth[1].numpy()[holes].any()
-    (_, checked), *_ = kept.data.held
+    (_, checked), *_ = kept.data.validation
     assert not checked.supervised[holes].any()
     assert "78.5 % of the pixels" in model.record["annotated"]
 

@@ -9,9 +9,10 @@ import pytest
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
+from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.training.training_record import model_card
+from napari_unet.engine.training.training_record import held_out, model_card
 
 PARENT = {
     "for": "nuclei",
@@ -71,3 +72,22 @@ def test_a_movie_without_channels_names_none(annotations):
     plain = Stack.from_array(np.zeros((2, 8, 8), np.uint8), axes="TYX", name="plain")
     assert plain.selection == Selection()
     assert "channel" not in model_card(None, plain, annotations, stain="", diameter=None)
+
+
+@pytest.mark.parametrize(
+    ("words", "validation", "frames", "never_learned"),
+    [
+        ("frames 4-6", "auto", (4, 5, 6), (4, 5, 6)),
+        ("frames 1, 3", "auto", (1, 3), (1, 3)),
+        ("frame 3", [3], (3,), (3,)),
+        ("frame 3", "auto", (3,), ()),  # it joins the training
+        ("a quarter of frame 3", "auto", (3,), ()),
+        ("nothing kept aside", "none", (), ()),
+        ("nothing kept aside: too few cells", "auto", (), ()),
+        (None, None, (), ()),
+    ],
+)
+def test_what_models_of_0_1_0_were_checked_on(words, validation, frames, never_learned):
+    found = held_out({"checked_on": words, "settings": {"validation": validation}})
+    assert (found.frames, found.never_learned) == (frames, never_learned)
+    assert held_out({}) == HoldOut()

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.gui.segment import counts
-from napari_unet.gui.segment.auto_threshold import auto_threshold, kept_aside
+from napari_unet.gui.segment.auto_threshold import auto_threshold, never_learned
 from napari_unet.gui.widgets.parts import Disclosure
 
 
@@ -94,24 +94,17 @@ def test_auto_takes_the_best_objects_on_frames_kept_for_checking(hand, segment, 
 
 
 @pytest.mark.parametrize(
-    ("words", "validation", "frames"),
+    ("record", "frames"),
     [
-        ("frames 4-6", "auto", (4, 5, 6)),
-        ("frames 1, 3", "auto", (1, 3)),
-        ("frame 3", [3], (3,)),
-        ("frame 3", "auto", ()),  # it joins the training
-        ("a quarter of frame 3", "auto", ()),
-        ("nothing kept aside", "none", ()),
+        ({"held_out": {"frames": [4, 5], "gap": [3, 6], "joins": False}}, (4, 5)),
+        ({"held_out": {"frames": [4], "joins": True}}, ()),
+        ({"checked_on": "frames 4-6"}, (4, 5, 6)),  # as version 0.1.0 says it
     ],
 )
-def test_frames_kept_aside(words, validation, frames):
-    record = {
-        "movie_fingerprint": "this",
-        "checked_on": words,
-        "settings": {"validation": validation},
-    }
-    assert kept_aside(record, "this") == frames
-    assert kept_aside(record, "other") == ()
+def test_frames_never_learned_from(record, frames):
+    record = {**record, "movie_fingerprint": "this"}
+    assert never_learned(record, "this") == frames
+    assert never_learned(record, "other") == ()
 
 
 def test_sizes_are_said_in_square_micrometres(hand, viewer, small):

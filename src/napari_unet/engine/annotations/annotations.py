@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What is annotated of a movie of ``shape (T, Y, X)``, by position of the frame.
+    """What is annotated of a movie of ``shape (T, Y, X)``, by frame (counted from 0).
 
     Labels are ids of objects, or else numbers of ``classes``.
     """
@@ -39,8 +39,8 @@ class Annotations:
     classes: tuple[int, ...] = ()
 
     @property
-    def positions(self) -> tuple[int, ...]:
-        """Positions of the annotated frames, in order."""
+    def frame_indices(self) -> tuple[int, ...]:
+        """The annotated frames, counted from 0, in order."""
         return tuple(sorted(self.frames))
 
     @property
@@ -56,9 +56,9 @@ class Annotations:
         frames = self.frames.values()
         return float(np.mean([f.supervised.mean() for f in frames])) if frames else 0.0
 
-    def only(self, positions: Iterable[int]) -> Annotations:
+    def only(self, frames: Iterable[int]) -> Annotations:
         """Return the annotations of some frames."""
-        return self.with_frames({t: self.frames[t] for t in positions})
+        return self.with_frames({t: self.frames[t] for t in frames})
 
     def with_frames(self, frames: Mapping[int, FrameAnnotation]) -> Annotations:
         """Return the same kind of annotations of the same movie on other ``frames``."""
@@ -131,7 +131,7 @@ class Annotations:
                 "no frame is annotated", "at least one frame with painted cells", "paint some cells"
             )
         if not self.n_objects:
-            where = ", ".join(map(str, self.positions[:5]))
+            where = ", ".join(map(str, self.frame_indices[:5]))
             raise BadInput(
                 f"the labels are empty on the chosen frames ({where})",
                 "at least one painted cell",
@@ -155,14 +155,14 @@ class Annotations:
         partial: bool = False,
         kind: Kind = "auto",
     ) -> Annotations:
-        """Read annotations from a label stack; frames are matched by number or position.
+        """Read annotations from a label stack; frames are matched by number or place.
 
         Parameters
         ----------
         movie, labels
             Stacks of frames ``(Y, X)`` of the same size.
         frames
-            Positions in the movie; all frames that have labels where not given.
+            Counted from 0 in the movie; all frames that have labels where not given.
         partial
             Zeros are ignored, except a thin ring around each object and pixels of id 65535.
         kind

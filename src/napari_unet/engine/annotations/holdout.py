@@ -1,9 +1,15 @@
-"""What is kept aside of the annotations to check on, apart in time: frames are nearly copies."""
+"""What of the annotations is held out to check on: apart in time, or in space on a single frame.
+
+Frames of a movie are nearly copies of each other: a model scores well on the neighbour of a frame
+it learned from, and a random choice of frames would flatter it. So what is checked on is a block
+with a gap around it, and where there are too few frames for that, a score is taken before what was
+held out joins the training: few annotations are worth more for learning than for checking.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +17,8 @@ from napari_unet.engine.annotations.frame_annotation import RING
 from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.annotations import Annotations
@@ -21,28 +29,56 @@ _BLOCK_FROM = 8  # frames from which whole blocks are held out
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Which frames are kept aside, or which end of one; it holds for strokes to come, too.
+    """Which frames are held out, or which end of one; it holds for strokes to come, too.
 
-    ``cut`` is an axis and a pixel along it: what lies beyond is kept aside, what lies before is
-    learned from. Positions from the first to the last of ``gap`` are not learned from either.
+    ``cut`` is an axis and a pixel along it: what lies beyond is held out, what lies before is
+    learned from. Frames from the first to the last of ``gap`` are not learned from either.
     With ``joins`` all of it is checked on first and learned from later.
     """
 
-    words: str
     frames: tuple[int, ...] = ()
     cut: tuple[int, int] | None = None
     gap: tuple[int, int] | None = None
     joins: bool = False
+    too_few: bool = False  # cells, so that nothing could be held out
+
+    @property
+    def words(self) -> str:
+        """What is checked on: ``frames 3-4``, ``a quarter of frame 0``."""
+        if not self.frames:
+            return f"nothing kept aside{': too few cells' if self.too_few else ''}"
+        return f"a quarter of frame {self.frames[0]}" if self.cut else _in_words(self.frames)
+
+    @property
+    def never_learned(self) -> tuple[int, ...]:
+        """Frames that are checked on alone: they can still tell which threshold suits best."""
+        return () if self.joins else self.frames
+
+    def to_record(self) -> dict[str, Any]:
+        """Return plain values, for the record of a model and for a checkpoint."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> HoldOut:
+        """Read plain values back, those of version 0.1.0 (with ``words``) too."""
+        cut, gap = record.get("cut"), record.get("gap")
+        return cls(
+            frames=tuple(int(t) for t in record.get("frames", ())),
+            cut=(int(cut[0]), int(cut[1])) if cut else None,
+            gap=(int(gap[0]), int(gap[1])) if gap else None,
+            joins=bool(record.get("joins")),
+            too_few=bool(record.get("too_few")) or "too few" in record.get("words", ""),
+        )
 
     def part(self, annotations: Annotations) -> Split:
         """Part annotations into what is learned from and what is checked on."""
-        held = [t for t in self.frames if t in annotations.frames]
-        checked = {t: self._far(annotations.frames[t]) for t in held}
-        validation = replace(annotations, frames=checked) if held else None
+        annotated = [t for t in self.frames if t in annotations.frames]
+        far = {t: self._far(annotations.frames[t]) for t in annotated}
+        validation = annotations.with_frames(far) if annotated else None
         return Split(self.learned(annotations), validation, self)
 
     def learned(self, annotations: Annotations) -> Annotations:
-        """Return what may be learned from while the rest is kept aside."""
+        """Return what may be learned from while the rest is held out."""
         if not self.frames:
             return annotations
         low, high = self.gap or (1, 0)
@@ -52,7 +88,10 @@ class HoldOut:
                 frames[t] = frame
             elif self.cut and t in self.frames:
                 frames[t] = self._near(frame)
-        return replace(annotations, frames=frames)
+        return annotations.with_frames(frames)
+
+    # A ring's width on both sides of the cut belongs to neither: the ring of a cell on one side
+    # must not teach what the other side is checked on.
 
     def _near(self, frame: FrameAnnotation) -> FrameAnnotation:
         axis, cut = self.cut or (0, 0)
@@ -71,17 +110,17 @@ class Split:
 
     train: Annotations
     validation: Annotations | None
-    aside: HoldOut
+    hold_out: HoldOut
 
     @property
     def words(self) -> str:
         """What is checked on: ``frames 3-4``."""
-        return self.aside.words
+        return self.hold_out.words
 
     @property
     def joins(self) -> bool:
         """Whether it is checked on first and trained on later."""
-        return self.aside.joins
+        return self.hold_out.joins
 
     @property
     def has_cells(self) -> bool:
@@ -92,7 +131,7 @@ class Split:
 def hold_out(
     annotations: Annotations, validation: Literal["auto", "none"] | tuple[int, ...] = "auto"
 ) -> Split:
-    """Keep part aside for checking.
+    """Hold out part of the annotations for checking.
 
     With 8 frames or more a block of them with a gap around it; with 2 to 7 one frame, which
     joins the training later; with a single one a region of it.
@@ -103,65 +142,66 @@ def hold_out(
         Where the frames chosen to check on are not annotated or leave nothing to learn from.
 
     """
-    positions = annotations.positions
-    if validation in ("none", ()) or not positions:
-        return HoldOut("nothing kept aside").part(annotations)
+    frames = annotations.frame_indices
+    if validation in ("none", ()) or not frames:
+        return HoldOut().part(annotations)
     if isinstance(validation, tuple):
         return _chosen(annotations, validation)
-    if len(positions) > 1:
-        in_time = _block(positions) if len(positions) >= _BLOCK_FROM else _one(positions)
+    if len(frames) > 1:
+        in_time = _block(frames) if len(frames) >= _BLOCK_FROM else _one(frames)
         split = in_time.part(annotations)
         if split.has_cells:
             return split
     return _region(annotations)
 
 
-def _chosen(annotations: Annotations, held: tuple[int, ...]) -> Split:
-    positions = annotations.positions
-    if not set(held) <= set(positions) or set(positions) <= set(held):
+def _chosen(annotations: Annotations, frames: tuple[int, ...]) -> Split:
+    annotated = annotations.frame_indices
+    if not set(frames) <= set(annotated) or set(annotated) <= set(frames):
         raise BadInput(
-            f"frames to check on: {', '.join(map(str, held))}",
-            f"some, but not all, of the annotated frames {', '.join(map(str, positions))}",
+            f"frames to check on: {', '.join(map(str, frames))}",
+            f"some, but not all, of the annotated frames {', '.join(map(str, annotated))}",
             "choose other frames to check on",
         )
-    split = HoldOut(_in_words(held), held).part(annotations)
+    split = HoldOut(frames).part(annotations)
     if not split.train.n_objects:
         raise BadInput(
-            f"all cells are on the frames to check on: {', '.join(map(str, held))}",
+            f"all cells are on the frames to check on: {', '.join(map(str, frames))}",
             "cells on the other annotated frames, to learn from",
             "choose other frames to check on",
         )
     return split
 
 
-def _one(positions: tuple[int, ...]) -> HoldOut:
-    held = positions[len(positions) // 2]
-    return HoldOut(f"frame {held}", (held,), joins=True)
+def _one(frames: tuple[int, ...]) -> HoldOut:
+    """Hold out the middle one: learned from on both sides, it says what lies between is like."""
+    return HoldOut((frames[len(frames) // 2],), joins=True)
 
 
-def _block(positions: tuple[int, ...]) -> HoldOut:
-    size = max(2, round(len(positions) / 6))
-    start = (len(positions) - size) // 2
-    gap = 1 if len(positions) < 16 else 2
-    around = positions[start - gap], positions[start + size + gap - 1]
-    held = positions[start : start + size]
-    return HoldOut(_in_words(held), held, gap=around)
+def _block(frames: tuple[int, ...]) -> HoldOut:
+    """Hold out neighbouring frames, with a gap: the next frame in time shows the same cells."""
+    size = max(2, round(len(frames) / 6))
+    start = (len(frames) - size) // 2
+    gap = 1 if len(frames) < 16 else 2
+    around = frames[start - gap], frames[start + size + gap - 1]
+    return HoldOut(frames[start : start + size], gap=around)
 
 
 def _region(annotations: Annotations) -> Split:
-    """Keep aside a stripe that holds about a quarter of the cells of the fullest frame."""
+    """Hold out a stripe with about a quarter of the cells of the fullest frame."""
     frames = annotations.frames
-    t = max(annotations.positions, key=lambda t: np.count_nonzero(frames[t].labels))
+    t = max(annotations.frame_indices, key=lambda t: np.count_nonzero(frames[t].labels))
     painted = frames[t].labels > 0
     along = int(np.argmax(painted.shape))
     length = painted.shape[along]
     cells = np.cumsum(painted.sum(axis=1 - along)) / max(1, painted.sum())
+    # no less than half is learned from, no less than an eighth is checked on
     cut = int(np.clip(np.searchsorted(cells, 0.75), length // 2, length * 7 // 8))
-    split = HoldOut(f"a quarter of frame {t}", (t,), cut=(along, cut), joins=True).part(annotations)
-    near, held = split.train.only([t]), split.validation
-    if near.n_objects and held and held.n_objects:
+    split = HoldOut((t,), cut=(along, cut), joins=True).part(annotations)
+    near, far = split.train.only([t]), split.validation
+    if near.n_objects and far and far.n_objects:
         return split
-    return HoldOut("nothing kept aside: too few cells").part(annotations)
+    return HoldOut(too_few=True).part(annotations)
 
 
 def _stripe(frame: FrameAnnotation, axis: int, along: slice) -> NDArray[np.bool_]:
@@ -170,9 +210,9 @@ def _stripe(frame: FrameAnnotation, axis: int, along: slice) -> NDArray[np.bool_
     return region
 
 
-def _in_words(positions: tuple[int, ...]) -> str:
-    if len(positions) == 1:
-        return f"frame {positions[0]}"
-    if positions[-1] - positions[0] == len(positions) - 1:
-        return f"frames {positions[0]}-{positions[-1]}"
-    return f"frames {', '.join(map(str, positions))}"
+def _in_words(frames: tuple[int, ...]) -> str:
+    if len(frames) == 1:
+        return f"frame {frames[0]}"
+    if frames[-1] - frames[0] == len(frames) - 1:
+        return f"frames {frames[0]}-{frames[-1]}"
+    return f"frames {', '.join(map(str, frames))}"

@@ -45,10 +45,10 @@ class Checker:
         self.threshold = settings.threshold
         self._clock = clock
 
-    def scores(self, network: UNet, held: list[Checked], settings: LabelSettings) -> Scores:
-        """Score a network on frames kept aside, with its own label settings."""
+    def scores(self, network: UNet, frames: list[Checked], settings: LabelSettings) -> Scores:
+        """Score a network on frames held out, with its own label settings."""
         with self._clock.aside():
-            return check(network, held, settings)
+            return check(network, frames, settings)
 
     def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
         """Whether to check after ``step``: where the clock decides, only while time allows."""
@@ -56,10 +56,10 @@ class Checker:
             return False
         return not by_clock or self._clock.check_share < _CHECK_SHARE or step == plan.steps
 
-    def check(self, network: UNet, held: list[Checked], step: int) -> Scores:
+    def check(self, network: UNet, frames: list[Checked], step: int) -> Scores:
         """Check now, at the threshold that suits best; keep the weights where none were better."""
         with self._clock.aside():
-            found = scores_at(_THRESHOLDS, network, held, self.settings)
+            found = scores_at(_THRESHOLDS, network, frames, self.settings)
         threshold = best_threshold(found, self.settings.threshold)
         scores = found[threshold]
         value = object_score(scores)
@@ -193,7 +193,7 @@ def replay_scores(network: UNet, model: Model) -> Scores | None:
 
 
 def got_worse(record: Mapping[str, Any]) -> bool:
-    """Whether objects on the frames kept aside were clearly better before."""
+    """Whether objects on the frames held out were clearly better before."""
     before, after = record.get("before"), record.get("after")
     if not before or not after:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from napari_unet.engine.annotations.holdout import HoldOut, hold_out
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
+from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.normalisation import Normaliser
@@ -22,9 +23,7 @@ from napari_unet.engine.training.checking import Checker, replay_scores
 from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
     load_checkpoint,
-    restore,
     save_checkpoint,
-    state_of,
 )
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
@@ -46,13 +45,12 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.annotations.holdout import Split
-    from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.unet import UNet
     from napari_unet.engine.stack.stack import Stack
 
 
 __all__ = ["TrainInput", "TrainStep", "train"]
-_JOIN = 0.6  # share of a run after which the frame kept aside joins
+_JOIN = 0.6  # share of a run after which the frame held out joins
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
 _NEW_RATE = 6e-3
 _FINE_TUNING_RATE = 2e-3
@@ -104,8 +102,9 @@ def train(
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
     split = hold_out(annotations, settings.validation)
-    if "aside" in state:  # what it has learned from since must not be checked on
-        split = HoldOut(**state["aside"]).part(annotations)
+    held_out = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
+    if held_out:  # what it has learned from since must not be checked on
+        split = HoldOut.from_record(held_out).part(annotations)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     missing = missing_in_words(painted, annotations)
     return Run(stack, split, settings, base, name, checkpoint, every, missing).loop(
@@ -164,7 +163,7 @@ class Run:
             validation = self._check()
             joined = self._join()
             if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
-                save_checkpoint(self.checkpoint, state_of(self))
+                save_checkpoint(self.checkpoint, self.state())
                 saved = time.monotonic()
             step = TrainStep(
                 self.step,
@@ -183,7 +182,7 @@ class Run:
             if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
                 break
         if self.checkpoint:  # until the caller has saved the model
-            save_checkpoint(self.checkpoint, state_of(self))
+            save_checkpoint(self.checkpoint, self.state())
         return self._finish()
 
     @property
@@ -219,10 +218,10 @@ class Run:
             free=free_memory(device),
         )
         if state:
-            restore(self, state)
-        elif self.base and self.data.held:
+            self.restore(state)
+        elif self.base and self.data.validation:
             self.before = self.checker.scores(
-                self.learner.mean, self.data.held, self.base.label_settings
+                self.learner.mean, self.data.validation, self.base.label_settings
             )
 
     def _learn(self) -> tuple[float, str]:
@@ -248,10 +247,10 @@ class Run:
             return None
         if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
             return None
-        return self.checker.check(self.learner.mean, self.data.held, self.step)
+        return self.checker.check(self.learner.mean, self.data.validation, self.step)
 
     def _join(self) -> str:
-        """Let the frame that was kept aside join, once it has said what there is to say."""
+        """Let the frame that was held out join, once it has said what there is to say."""
         if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
             return ""
         self.data.join()
@@ -298,7 +297,7 @@ class Run:
             annotations=self.data.annotations,
             settings=self.settings.model_dump(mode="json"),
             plan=self.plan.model_dump(mode="json"),
-            checked_on=self.split.words,
+            hold_out=self.split.hold_out,
             before=self.before,
             after=self.checker.kept,
             replay=self._replay(network),
@@ -317,6 +316,54 @@ class Run:
         made = made_check(network, normalisation, labels, self.diameter)
         arrays = {**(self.base.arrays if self.base else {}), **made}
         return Model(network, normalisation, labels, self.name, record, card, arrays)
+
+    # For a checkpoint
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a run needs to go on as if never stopped."""
+        return {
+            "learner": self.learner.state(),
+            "plan": self.plan.model_dump(),
+            "step": self.step,
+            "joined": self.data.joined,
+            "left_out": sorted(self.data.left_out),
+            "held_out": self.split.hold_out.to_record(),
+            "before": asdict(self.before) if self.before else None,
+            "after": asdict(self.checker.kept) if self.checker.kept else None,
+            "best": self.checker.best,
+            "threshold": self.checker.threshold,
+            "history": self.checker.history,
+            **self.clock.state(),
+            "begun_from": self._begun_from,
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put a run that has just begun where ``state`` was; `BadInput` where it is another's."""
+        if state.get("begun_from") != self._begun_from:
+            raise BadInput(
+                "the checkpoint belongs to another network",
+                "one of the same shape, begun from the same model",
+                "choose the model and settings it was begun with, or start a new training",
+            )
+        self.learner.restore(state["learner"])
+        self.plan = Plan.model_validate(state["plan"])
+        self.step = state["step"]
+        self.clock.restore(state)
+        self.checker.best, self.checker.history = state["best"], state["history"]
+        self.checker.threshold = state["threshold"]
+        self.checker.kept = Scores(**state["after"]) if state["after"] else None
+        self.before = Scores(**state["before"]) if state["before"] else None
+        self.data.left_out.update(state.get("left_out", ()))
+        self.generator.set_state(state["generator"])
+        if state["joined"]:
+            self.data.join()
+
+    @property
+    def _begun_from(self) -> dict[str, Any]:
+        """What a run must share with the one that it resumes."""
+        config = self.learner.network.config.model_dump(mode="json")
+        return {"config": config, "parent": self.base.sha256 if self.base else None}
 
 
 @dataclass(frozen=True)

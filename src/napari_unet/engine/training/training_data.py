@@ -44,17 +44,17 @@ class TrainingData:
     ) -> None:
         _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
-        self.left_out: set[int] = set()  # positions that cannot teach, painted on meanwhile
+        self.left_out: set[int] = set()  # frames that cannot teach, painted on meanwhile
         self._stack, self._settings = stack, settings
         self._normaliser, self._device, self._base = normaliser, device, base
         self._images: dict[int, NDArray[np.float32]] = {}
         self._learned = split.train
         self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
         self._sampler: PatchSampler | None = None
-        self.held = self._held()  # read now: one that cannot be checked on is refused at once
+        self.validation = self._validation()  # now: what cannot be checked on is refused at once
 
-    def _held(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
-        """Images ``(C, Y, X)`` and annotations kept aside for checking.
+    def _validation(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
+        """Return images ``(C, Y, X)`` and annotations to check on.
 
         Evenly spaced ones where there are many: a check must not cost more than it tells.
         """
@@ -62,9 +62,9 @@ class TrainingData:
         if validation is None:
             return []
         height, width = validation.shape[1:]
-        positions = validation.positions
-        every = max(1, round(len(positions) * height * width / _CHECKED_PIXELS))
-        return [(self.image(t), validation.frames[t]) for t in positions[::every]]
+        frames = validation.frame_indices
+        every = max(1, round(len(frames) * height * width / _CHECKED_PIXELS))
+        return [(self.image(t), validation.frames[t]) for t in frames[::every]]
 
     @property
     def pixels(self) -> int:
@@ -91,7 +91,7 @@ class TrainingData:
         return self._sampler.batch(n)
 
     def join(self) -> None:
-        """Let what was kept aside join the training."""
+        """Let what was held out join the training."""
         self.joined, self._learned = True, self.annotations
         frames = self.annotations.frames.items()
         self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
@@ -100,12 +100,12 @@ class TrainingData:
     def take(self, annotations: Annotations) -> str:
         """Take new strokes in; gives a line on what is different now, empty where nothing is.
 
-        What is kept aside stays aside. Frames whose strokes were taken back leave, frames that
+        What is held out stays held out. Frames whose strokes were taken back leave, frames that
         cannot teach are left out; where nothing would be left to learn from, all stays as it was.
         """
         noted = self._leave_out(annotations)
         annotations = annotations.only(set(annotations.frames) - self.left_out)
-        learned = annotations if self.joined else self.split.aside.learned(annotations)
+        learned = annotations if self.joined else self.split.hold_out.learned(annotations)
         if not learned.n_objects:
             return noted
         known = self._learned.frames
@@ -119,8 +119,8 @@ class TrainingData:
         frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
         frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
         left = self._frames.keys() - frames.keys()
-        aside = self._changed_aside(annotations)
-        lines = [noted, *(f"frame {t} is checked on as it was before" for t in aside)]
+        painted = self._changed_validation(annotations)
+        lines = [noted, *(f"frame {t} is checked on as it was before" for t in painted)]
         self.annotations, self._learned = annotations, learned
         if changed or left:
             self._frames, self._sampler = frames, None
@@ -128,17 +128,17 @@ class TrainingData:
         lines += [f"frame {t} is too near {self.split.words} to learn from" for t in beside]
         return "; ".join(filter(None, lines))
 
-    def _changed_aside(self, annotations: Annotations) -> list[int]:
-        """Positions that were painted on where they are checked on.
+    def _changed_validation(self, annotations: Annotations) -> list[int]:
+        """Return frames that were painted on where they are checked on.
 
         Checks of one run are compared with each other, so all of them are on the same outlines.
         """
         if self.joined or self.split.validation is None:
             return []
         changed = []
-        for t, held in self.split.validation.frames.items():
+        for t, checked in self.split.validation.frames.items():
             old, new = self.annotations.frames.get(t), annotations.frames.get(t)
-            inside = held.supervised
+            inside = checked.supervised
             if old and new and not np.array_equal(old.labels[inside], new.labels[inside]):
                 changed.append(t)
         return changed
@@ -184,7 +184,7 @@ def _unasked(frame: FrameAnnotation) -> NDArray[np.bool_]:
 
 def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
     length, height, width = annotations.shape
-    if (height, width) != stack.frame_shape or max(annotations.positions, default=0) >= len(stack):
+    if (height, width) != stack.frame_shape or max(annotations.frames, default=0) >= len(stack):
         raise BadInput(
             f"the annotations are for {length} frames of {height} x {width} pixels",
             f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as the movie {stack.name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet import __version__
+from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.labels.class_scores import class_pieces
 from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
@@ -105,7 +109,7 @@ def training_record(
     annotations: Annotations,
     settings: dict[str, Any],
     plan: dict[str, Any],
-    checked_on: str,
+    hold_out: HoldOut,
     before: Scores | None,
     after: Scores | None,
     replay: tuple[Scores | None, Scores | None],
@@ -118,9 +122,10 @@ def training_record(
         "parent_name": base.name if base else None,
         "movie": stack.name,
         "movie_fingerprint": stack.fingerprint,
-        "frames": list(annotations.positions),
+        "frames": list(annotations.frame_indices),
         "annotated": annotations.describe(),
-        "checked_on": checked_on,
+        "checked_on": hold_out.words,  # for who reads the file; programs read the next line
+        "held_out": hold_out.to_record(),
         "before": _figures(before),
         "after": _figures(after),
         "replay_before": _figures(replay[0]),
@@ -132,3 +137,20 @@ def training_record(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }
+
+
+def held_out(record: Mapping[str, Any]) -> HoldOut:
+    """Return what a model was checked on; of what says nothing of it, nothing.
+
+    Models of version 0.1.0 say it in words, and chosen frames in their settings.
+    """
+    if "held_out" in record:
+        return HoldOut.from_record(record["held_out"])
+    chosen = (record.get("settings") or {}).get("validation")
+    if isinstance(chosen, list | tuple):
+        return HoldOut(tuple(int(t) for t in chosen))
+    words = str(record.get("checked_on") or "")
+    if span := re.fullmatch(r"frames (\d+)-(\d+)", words):
+        return HoldOut(tuple(range(int(span[1]), int(span[2]) + 1)))
+    named = tuple(int(t) for t in re.findall(r"\d+", words))
+    return HoldOut(named, joins=bool(named) and not words.startswith("frames "))

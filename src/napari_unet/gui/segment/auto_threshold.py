@@ -5,7 +5,6 @@ Frames that a model was trained on never choose it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,23 +29,16 @@ class Auto:
     words: str
 
 
-def kept_aside(record: Mapping[str, Any], fingerprint: str) -> tuple[int, ...]:
-    """Frames of this movie that the model was checked on and never learned from.
+def never_learned(record: Mapping[str, Any], fingerprint: str) -> tuple[int, ...]:
+    """Return the frames of this movie that the model was checked on and never learned from.
 
     A single frame, or a region of one, joins the training in the end and does not count.
     """
+    from napari_unet.engine.training.training_record import held_out
+
     if record.get("movie_fingerprint") != fingerprint:
         return ()
-    chosen = (record.get("settings") or {}).get("validation")
-    if isinstance(chosen, list | tuple):
-        return tuple(int(t) for t in chosen)
-    words = str(record.get("checked_on") or "")
-    if not words.startswith("frames "):
-        return ()
-    span = re.fullmatch(r"frames (\d+)-(\d+)", words)
-    if span:
-        return tuple(range(int(span[1]), int(span[2]) + 1))
-    return tuple(int(t) for t in re.findall(r"\d+", words))
+    return held_out(record).never_learned
 
 
 def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Auto:

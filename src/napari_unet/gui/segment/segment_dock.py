@@ -185,9 +185,9 @@ class SegmentDock(Dock):
             return
 
         def choose() -> Any:
-            from napari_unet.gui.segment.auto_threshold import auto_threshold, kept_aside
+            from napari_unet.gui.segment.auto_threshold import auto_threshold, never_learned
 
-            kept = kept_aside(model.record, stack.fingerprint) if model is not None else ()
+            kept = never_learned(model.record, stack.fingerprint) if model is not None else ()
             return auto_threshold(live, kept, frame)
 
         self.auto_words.say("Choosing…")
