@@ -122,12 +122,11 @@ class CellsPanel(QWidget):
     # ---- a user acts ----------------------------------------------------------------------
 
     def _show_tracks(self) -> None:
-        layer, job = self._chosen(), self._session.job
-        try:
-            export = self._export()
-        except BadInput as error:
-            job.say(self._owner, str(error), failed=True)
-            return
+        with self._session.job.refusing(self._owner):
+            self._find_tracks(self._export())
+
+    def _find_tracks(self, export: Export) -> None:
+        layer = self._chosen()
         assert layer is not None
 
         def done(found: tuple[Any, dict[int, list[int]]]) -> str:
@@ -140,7 +139,8 @@ class CellsPanel(QWidget):
             return f"{counted(n_tracks, 'track')}, {counted(divided, 'division')}."
 
         n = len(export.positions)
-        job.start(Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done))
+        task = Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done)
+        self._session.job.start(task)
 
     def _copy_methods(self) -> None:
         from napari_unet.engine.export.target.sidecar import methods_text

@@ -204,29 +204,26 @@ class ExportDock(Dock):
         """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
         self._forget_question()
         job = self.session.job
-        try:
+        with job.refusing(OWNER):
             folder = self.target.place()
             export = self._export(folder, overwrite)
             total = steps(export)
-        except BadInput as error:
-            job.say(OWNER, str(error), failed=True)
-            return
-        if (folder / name).exists() and not overwrite:
-            job.say(OWNER, f"{name} is in that folder already. Replace it?", failed=True)
-            self._again = lambda: self._save(title, name, write, True, steps)
-            self.replace.show()
-            self.keep.show()
-            return
-        job.start(
-            Task(
-                OWNER,
-                title,
-                lambda: write(export),
-                total=total,
-                on_done=lambda path: f"Saved {path}",
-                cancelled_line="Cancelled. Nothing was written.",
+            if (folder / name).exists() and not overwrite:
+                job.say(OWNER, f"{name} is in that folder already. Replace it?", failed=True)
+                self._again = lambda: self._save(title, name, write, True, steps)
+                self.replace.show()
+                self.keep.show()
+                return
+            job.start(
+                Task(
+                    OWNER,
+                    title,
+                    lambda: write(export),
+                    total=total,
+                    on_done=lambda path: f"Saved {path}",
+                    cancelled_line="Cancelled. Nothing was written.",
+                )
             )
-        )
 
     def _to_link(self) -> Export:
         self._forget_question()

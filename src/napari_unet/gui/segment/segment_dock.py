@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
-from napari_unet.engine.errors import BadInput
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.loading import load_model
@@ -137,24 +136,19 @@ class SegmentDock(Dock):
 
     def _on_region(self) -> None:
         session, before = self.session, self.session.movie.image
-        image = session.movie.require_layer()
-        whole = tuple(slice(0, n) for n in session.movie.require_stack().frame_shape)
-        try:  # a layer that was unfolded just now has not been drawn
+        with session.job.refusing(OWNER):
+            image = session.movie.require_layer()
+            whole = tuple(slice(0, n) for n in session.movie.require_stack().frame_shape)
+            # a layer that was unfolded just now has not been drawn
             region = region_on_screen(session.viewer, image) if image is before else whole
-        except BadInput as error:
-            session.job.say(OWNER, str(error), failed=True)
-        else:
             segment(session, OWNER, (session.movie.frame,), None if region == whole else region)
 
     def _on_these_frames(self) -> None:
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
         session = self.session
-        try:
+        with session.job.refusing(OWNER):
             frames = parse_frames(self.frames.text(), len(session.movie.require_stack()))
-        except BadInput as error:
-            session.job.say(OWNER, str(error), failed=True)
-        else:
             segment(session, OWNER, frames)
 
     def _on_load(self) -> None:

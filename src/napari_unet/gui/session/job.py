@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import say_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
 logger = logging.getLogger(__name__)
 _SHOW_EVERY_MS = 50
@@ -155,6 +155,18 @@ class Job(QObject):
         """Whether a job runs now."""
         return self.state.running
 
+    def runs(self, task: Task | None) -> bool:
+        """Whether it is this task that runs now."""
+        return task is not None and self._task is task
+
+    @contextmanager
+    def refusing(self, owner: str) -> Iterator[None]:
+        """Say what is refused in the block (`BadInput`) in the owner's dock; nothing is raised."""
+        try:
+            yield
+        except BadInput as error:
+            self.say(owner, str(error), failed=True)
+
     def start(self, task: Task) -> bool:
         """Start ``task``; give False, with a line saying why, where it cannot start."""
         if self.running:
@@ -162,10 +174,10 @@ class Job(QObject):
                 task.owner, f"{self.state.title} is still running. Wait for it, or cancel it.", True
             )
             return False
-        try:
+        generator = None
+        with self.refusing(task.owner):
             generator = task.work()
-        except BadInput as error:
-            self.say(task.owner, str(error), failed=True)
+        if generator is None:
             return False
         self._task, self._control = task, _Control()
         self._started, self._first = time.monotonic(), 0.0

@@ -110,13 +110,10 @@ class TeachingPanel(QWidget):
     # ---- painting ---------------------------------------------------------------------------
 
     def _on_annotate(self) -> None:
-        try:
+        with self._session.job.refusing(OWNER):
             live, layer = self._session.labels.show()
-        except BadInput as error:
-            self._session.job.say(OWNER, str(error), failed=True)
-            return
-        layers.paint(self._session.viewer, layer, live.new_id())
-        self.changed.emit()
+            layers.paint(self._session.viewer, layer, live.new_id())
+            self.changed.emit()
 
     def _on_new_cell(self) -> None:
         live, layer = self._session.labels.live, self._session.labels.layer

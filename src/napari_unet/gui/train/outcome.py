@@ -36,6 +36,7 @@ class OutcomePanel(QWidget):
         self._base: ModelChoice | None = None
         self._former: ModelChoice | None = None
         self._stack: Stack | None = None
+        self._task: Task | None = None
         self._keep_at_end = False
         self._pair: tuple[int, NDArray[Any], NDArray[Any]] | None = None
         self.words = Hint(name="train.outcome")
@@ -68,9 +69,14 @@ class OutcomePanel(QWidget):
         """Whether there is a new model that is neither kept nor reverted."""
         return self._choice is not None and not self._choice.saved
 
-    def begin(self, stack: Stack) -> None:
-        """Note that a training on ``stack`` began."""
-        self._keep_at_end, self._stack = False, stack
+    @property
+    def training(self) -> bool:
+        """Whether a network learns now; saving or comparing models is no training."""
+        return self._session.job.runs(self._task)
+
+    def begin(self, stack: Stack, task: Task) -> None:
+        """Take in that a training on ``stack`` begins, as ``task``."""
+        self._keep_at_end, self._stack, self._task = False, stack, task
         self.update_state()
 
     def forget(self) -> None:
@@ -102,7 +108,7 @@ class OutcomePanel(QWidget):
     def _on_keep(self) -> None:
         from napari_unet.gui.train.training_worker import Message
 
-        if self._training():
+        if self.training:
             self._keep_at_end = True
             self._session.job.send(Message(stop=True), Message.then)
             self.update_state()
@@ -226,10 +232,6 @@ class OutcomePanel(QWidget):
 
     # ---- what is shown ----------------------------------------------------------------------
 
-    def _training(self) -> bool:
-        state = self._session.job.state
-        return state.running and state.owner == OWNER and state.title == "Training"
-
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
         choice, busy = self._choice, self._session.job.running
@@ -240,13 +242,13 @@ class OutcomePanel(QWidget):
         )
         self.setVisible(choice is not None or self._session.job.running)
         for part in (self.words, self.compare, self.revert, self.path, self.save):
-            part.setVisible(choice is not None and not self._training())
+            part.setVisible(choice is not None and not self.training)
         allow(self.compare, none_yet or wait or no_base)
         allow(self.revert, none_yet or wait)
         allow(self.save, none_yet or wait)
-        self.keep.setVisible(choice is not None or self._training())
-        self._discard.setText("Stop and discard" if self._training() else "Cancel")
-        if self._training():
+        self.keep.setVisible(choice is not None or self.training)
+        self._discard.setText("Stop and discard" if self.training else "Cancel")
+        if self.training:
             self.keep.setText("Stopping…" if self._keep_at_end else "Stop and keep")
             allow(self.keep, "It stops at the next step" if self._keep_at_end else "")
         else:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QLineEdit
 
-from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.job_panel import JobPanel
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.train.annotation_source import AnnotationSource
     from napari_unet.gui.train.training_worker import Learned
 
 OWNER = "train"
@@ -88,7 +88,7 @@ class TrainDock(Dock):
     def _on_strokes(self, frames: tuple[int, ...]) -> None:
         from napari_unet.gui.train.training_worker import Message
 
-        if self._training():
+        if self.outcome.training:
             self.session.job.send(Message(touched=frozenset(frames)), Message.then)
         self.teaching.ask()
         self.update_state()
@@ -97,15 +97,12 @@ class TrainDock(Dock):
 
     def _on_start(self) -> None:
         base = self.start_from.choice()
-        try:
+        with self.session.job.refusing(OWNER):
             stack, settings = self.session.movie.require_stack(), self.form.value()
-        except BadInput as error:
-            self.session.job.say(OWNER, str(error), failed=True)
-            return
-        name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
-        kept = reference(base)
-        unsaved = base.name if base is not None and kept is None else None
-        self._train(Begun(settings, name, kept, unsaved), base, resume=False)
+            name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
+            kept = reference(base)
+            unsaved = base.name if base is not None and kept is None else None
+            self._train(Begun(settings, name, kept, unsaved), base, resume=False)
 
     def _on_resume(self) -> None:
         """Go on as it was begun, whatever the form shows now."""
@@ -146,16 +143,18 @@ class TrainDock(Dock):
         self.session.job.say(OWNER, line, failed=True)
 
     def _on_discard(self) -> None:
-        self._discarded = self._training()
+        self._discarded = self.outcome.training
 
     def _train(self, begun: Begun, base: ModelChoice | None, *, resume: bool) -> None:
         session = self.session
         self.outcome.forget()
-        try:
-            teacher = self.teaching.teacher()
-        except BadInput as error:
-            session.job.say(OWNER, str(error), failed=True)
-            return
+        with session.job.refusing(OWNER):
+            self._train_on(self.teaching.teacher(), begun, base, resume)
+
+    def _train_on(
+        self, teacher: AnnotationSource, begun: Begun, base: ModelChoice | None, resume: bool
+    ) -> None:
+        session = self.session
         self.curve.clear()
         self._asked, self._discarded = 0.0, False
 
@@ -164,18 +163,17 @@ class TrainDock(Dock):
 
             return learning(teacher, begun, base, session.labels.settings, resume)
 
-        session.job.start(
-            Task(
-                OWNER,
-                "Training",
-                work,
-                on_item=self._on_step,
-                on_done=lambda model: self._on_model(model, base),
-                on_end=lambda: self._on_end(teacher.stack),
-                cancelled_line="Discarded. No model was made.",
-            )
+        task = Task(
+            OWNER,
+            "Training",
+            work,
+            on_item=self._on_step,
+            on_done=lambda model: self._on_model(model, base),
+            on_end=lambda: self._on_end(teacher.stack),
+            cancelled_line="Discarded. No model was made.",
         )
-        self.outcome.begin(teacher.stack)
+        self.outcome.begin(teacher.stack, task)
+        session.job.start(task)
 
     def _on_end(self, stack: Stack) -> None:
         layers.remove_preview(self.session.viewer)
@@ -213,10 +211,6 @@ class TrainDock(Dock):
         choice = self.session.models.add(ModelChoice(model.name, "mine", model=model))
         return self.outcome.show_model(choice, base, former)
 
-    def _training(self) -> bool:
-        state = self.session.job.state
-        return state.running and state.owner == OWNER and state.title == "Training"
-
     # ---- what is shown ----------------------------------------------------------------------
 
     def update_state(self) -> None:
@@ -226,7 +220,7 @@ class TrainDock(Dock):
         allow(self.start, why_not)
         self.teaching.update_state(no_movie)
         self._show_resume(why_not)
-        if not self._training():
+        if not self.outcome.training:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
         self.outcome.update_state()
 
