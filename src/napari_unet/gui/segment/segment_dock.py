@@ -14,7 +14,7 @@ from napari_unet.gui.dock.model_menu import ModelMenu
 from napari_unet.gui.segment.cell_count import CellCount
 from napari_unet.gui.segment.curves_panel import CurvesPanel
 from napari_unet.gui.segment.recipe_row import RecipeRow
-from napari_unet.gui.session.labelling import segment
+from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.regions import region_on_screen
 from napari_unet.gui.widgets.forms import SettingsForm

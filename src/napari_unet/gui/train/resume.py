@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Begun:
-    """What a training was begun with; ``base`` as `model_list.reference` names it.
+    """What a training was begun with; ``base`` as `models.reference` names it.
 
     A base that was not saved anywhere has only an ``unsaved_base`` name: its file is kept with
     the checkpoint (`base_of`).

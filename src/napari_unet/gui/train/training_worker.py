@@ -56,7 +56,7 @@ def learning(
 ) -> Generator[Learned, Message | None, Model]:
     """Train, yielding each step; takes a `Message` at each yield.
 
-    The checkpoint stays until the model is saved or discarded (`unfinished.forget`).
+    The checkpoint stays until the model is saved or discarded (`resume.forget`).
     """
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.training.initial_network import network_outputs
