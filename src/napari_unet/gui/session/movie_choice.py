@@ -88,6 +88,7 @@ class MovieChoice:
         self._shown: tuple[int, Any] = (0, None)
         self._reopening = Latest(wait_ms=0)
         self._reopening.answered.connect(self._on_reopened)
+        self._reopening.failed.connect(self._on_failed)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self._on_layers)
@@ -222,6 +223,12 @@ class MovieChoice:
         self.refresh()
         if found.frames is not None:
             self._show(image, opened, found.frames)
+
+    def _on_failed(self, line: str) -> None:
+        opened = self._opened.get(self.image) if self.image is not None else None
+        if opened is not None and opened.stack is None:
+            opened.problem = line
+            self.refresh()
 
     def _sibling(self, image: Image, selection: Selection) -> Image | None:
         """Another layer of the same file that already shows this selection."""
