@@ -56,8 +56,8 @@ def kill(name: str, kills: int) -> dict[str, int]:
     counts = {"older": 0, "new": 0, "neither": 0, "left behind": 0}
 
     def export(path: Path, n: int) -> None:
-        options = {} if name == "still" else {"positions": range(n)}
-        shown = labels if n == FRAMES else labels[::-1]  # read by position, or one by one
+        options = {} if name == "still" else {"frames": range(n)}
+        shown = labels if n == FRAMES else labels[::-1]  # read by number, or one by one
         shown = shown if name in PICTURES else shown[:n]
         list(EXPORTERS[name](path, stack, shown, overwrite=True, **options))
 

@@ -36,6 +36,7 @@ from _world import describe_machine
 from napari_unet.engine.export.overlay.encoder import FfmpegEncoder
 from napari_unet.engine.export.overlay.overlay import Picture, compose, picture_shape
 from napari_unet.engine.export.overlay.write_movie import movie_look, write_movie
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
@@ -146,7 +147,9 @@ def movie_seconds(n: int, settings: OverlaySettings, folder: Path) -> float:
     """Time of everything: contrast measured, frames read, composed, encoded, renamed."""
     stack, labels = world(n)
     start = time.perf_counter()
-    for _ in write_movie(folder / "movie.mp4", stack, labels, settings, overwrite=True):
+    for _ in write_movie(
+        folder / "movie.mp4", stack, labels, settings, WriteOptions(overwrite=True)
+    ):
         pass
     return time.perf_counter() - start
 
@@ -201,7 +204,9 @@ def peaks(n: int, settings: OverlaySettings, folder: Path) -> tuple[float, float
     """Return the most memory in MB of this process, and of ffmpeg at its last frame."""
     stack, labels = world(n)
     ffmpeg = 0
-    for t in write_movie(folder / "movie.mp4", stack, labels, settings, overwrite=True):
+    for t in write_movie(
+        folder / "movie.mp4", stack, labels, settings, WriteOptions(overwrite=True)
+    ):
         if t % 50 == 0 or t == n - 1:
             ffmpeg = max([ffmpeg, *map(peak, psutil.Process().children())])
     return peak() / 2**20, ffmpeg / 2**20

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_unet.engine.export.overlay.write_movie import write_movie
+from napari_unet.engine.export.overlay.write_movie import Beside, write_movie
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.prediction import predict, probabilities_shape
@@ -93,9 +93,7 @@ def frames_of(
             movie.stack,
             movie.labels,
             settings.replace(**sheet.look),
-            probabilities=movie.probabilities,
-            before=movie.unsplit,
-            tracks=movie.tracks,
+            beside=Beside(movie.probabilities, movie.unsplit, movie.tracks),
         ):
             pass
         reader = imageio_ffmpeg.read_frames(str(path))

@@ -1,10 +1,93 @@
-"""U-Net Live: segment a time-lapse with a U-Net, in napari and from the shell."""
+"""U-Net Live: segment a time-lapse with a U-Net, in napari, from the shell and in a notebook.
 
+``import napari_unet as nu`` is the way in for scripts (docs/python.md). Names are brought in when
+they are first used, so that neither ``napari-unet --help`` nor napari's start waits for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.errors import BadInput
+    from napari_unet.engine.jobs.progress import run
+    from napari_unet.engine.jobs.scoring import score
+    from napari_unet.engine.jobs.segment import segment
+    from napari_unet.engine.jobs.segmentation import Segmentation
+    from napari_unet.engine.jobs.write import write_labels, write_movie, write_table
+    from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.settings import (
+        Augmentation,
+        LabelSettings,
+        Normalisation,
+        OverlaySettings,
+        PredictSettings,
+        Selection,
+        TableSettings,
+        TrainSettings,
+    )
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.training import train
 
 try:
     __version__ = version("napari-unet-live")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__"]
+__all__ = [
+    "Annotations",
+    "Augmentation",
+    "BadInput",
+    "LabelSettings",
+    "Model",
+    "Normalisation",
+    "OverlaySettings",
+    "PredictSettings",
+    "Scores",
+    "Segmentation",
+    "Selection",
+    "Stack",
+    "TableSettings",
+    "TrainSettings",
+    "__version__",
+    "run",
+    "score",
+    "segment",
+    "train",
+    "write_labels",
+    "write_movie",
+    "write_table",
+]
+
+_HOMES = {
+    "Annotations": "annotations.annotations",
+    "BadInput": "errors",
+    "Model": "network.model",
+    "Scores": "labels.scores",
+    "Segmentation": "jobs.segmentation",
+    "Stack": "stack.stack",
+    "run": "jobs.progress",
+    "score": "jobs.scoring",
+    "segment": "jobs.segment",
+    "train": "training.training",
+    "write_labels": "jobs.write",
+    "write_movie": "jobs.write",
+    "write_table": "jobs.write",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Bring a public name in when it is first used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(f"{__name__}.engine.{_HOMES.get(name, 'settings')}")
+    globals()[name] = value = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

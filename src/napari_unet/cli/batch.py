@@ -96,13 +96,13 @@ class _Forecast:
         stack: Stack,
         predictor: Predictor,
         probabilities: Probabilities,
-        positions: Sequence[int],
+        frames: Sequence[int],
     ) -> None:
         from napari_unet.engine.prediction.cost import estimate
 
         if self._said:
             return
-        cost = estimate(stack, predictor, probabilities, positions)
+        cost = estimate(stack, predictor, probabilities, frames)
         if not cost.frames:
             return
         self._said = True
@@ -129,7 +129,7 @@ class _Forecast:
     def _frames(self, movie: Movie) -> int:
         """How many frames of a movie are asked for; none where it cannot be had."""
         try:
-            return len(self._job.positions(movie.frames))
+            return len(self._job.chosen(movie.frames))
         except BadInput:  # a frame that it has not: said when it is its turn
             return 0
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 Pairs = list[tuple[int, int]]
-_LOOKED_AT = 8  # frames
 SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
 COUNTS = ("n_truth", "n_predicted")
 TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "cells", "found")
@@ -51,6 +50,7 @@ def evaluate(
     merged and split are per 100 cells of the truth. Of classes the cells are the connected
     pieces, and the IoU of each class over all frames is said, too.
     """
+    from napari_unet.engine.jobs.scoring import holds_classes
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
     from napari_unet.engine.stack.stack import Stack
@@ -67,25 +67,11 @@ def evaluate(
     table(positions, scored, pool(scored))
 
 
-def holds_classes(truth: Stack, pairs: Pairs) -> bool:
-    """Tell whether a truth looks like classes, from some of its frames."""
-    import numpy as np
-
-    from napari_unet.engine.labels.read_labels import guess_kind
-
-    some = pairs[:: -(-len(pairs) // _LOOKED_AT)]
-    frames = [np.asarray(truth[t]) for _, t in some]
-    return all(f.dtype == np.uint8 or f.dtype == np.uint16 for f in frames) and (
-        guess_kind(frames) == "classes"
-    )
-
-
 def score(
     labels: Stack, truth: Stack, pairs: Pairs, border: int = 0, *, classes: bool = False
 ) -> list[FrameScores]:
     """Score the matched frames with a progress bar."""
-    from napari_unet.engine.labels.class_scores import evaluate_classes
-    from napari_unet.engine.labels.scores import evaluate as run
+    from napari_unet.engine.jobs.scoring import score_frames
 
     scored: list[FrameScores] = []
 
@@ -94,15 +80,13 @@ def score(
             scored.append(frame)
             yield len(scored)
 
-    frames = (
-        evaluate_classes(labels, truth, pairs) if classes else run(labels, truth, pairs, border)
-    )
+    frames = score_frames(labels, truth, pairs, border, classes=classes)
     follow(steps(frames), "Score", len(pairs))
     return scored
 
 
 def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pairs:
-    """Keep the pairs whose position among the ``n`` predicted frames was asked for.
+    """Keep the pairs whose frame among the ``n`` predicted frames was asked for.
 
     Raises
     ------
@@ -121,7 +105,7 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
         raise BadInput(
             "none of the chosen frames has a truth",
             f"some of {', '.join(str(p) for p, _ in pairs[:20])}",
-            "check --frames and --exclude; positions count from 0",
+            "check --frames and --exclude; frames count from 0",
         )
     return chosen
 

@@ -133,7 +133,7 @@ def export(
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
 
-    from napari_unet.engine.export.target.outputs import check_positions
+    from napari_unet.engine.export.target.outputs import check_frames
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
@@ -143,7 +143,7 @@ def export(
         earlier = files.enter_context(open_same(before, stack)) if before else None
         job = _job(given, out, frames, done_only, values)
         chosen = format or ("ome-tiff" if given.wide else "imagej")
-        steps = len(job.positions)
+        steps = len(job.frames)
         parts: dict[str, tuple[Callable[[], Generator[int, None, Path]], int]] = {}
         if write_labels:
             name = labels_name(stack.name, chosen)
@@ -155,7 +155,7 @@ def export(
             parts[movie_name(kind)] = write, job.movie_steps(look)
             job.check_movie(look, earlier)
         if still is not None:
-            check_positions([still], len(stack))
+            check_frames([still], len(stack))
             write = partial(job.write_still, look, _plain_look(), still, earlier)
             parts[still_name(still)] = write, job.still_steps(look, still)
         prepare_folder(out, parts, overwrite=overwrite)
@@ -174,21 +174,20 @@ def _plain_look() -> Any:
 
 
 def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: Any) -> Export:
+    from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.tracks.tracking import frozen_ids
 
-    positions = _positions(given, frames, done_only)
-    missing = given.unsegmented(positions)
+    chosen = _chosen(given, frames, done_only)
+    missing = given.unsegmented(chosen)
     if missing:
-        say(f"{missing} of {counted(len(positions), 'frame')} are not segmented yet.")
+        say(f"{missing} of {counted(len(chosen), 'frame')} are not segmented yet.")
     corrections = given.corrections
     return Export(
         given.stack,
         given.frames,
         out,
-        positions,
-        overwrite=True,  # the folder was looked at before
-        provenance=given.provenance,
+        WriteOptions(chosen, overwrite=True, provenance=given.provenance),  # looked at before
         meaning=values,
         threshold=given.threshold,
         corrected=corrections.ids if corrections is not None else None,
@@ -198,7 +197,7 @@ def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: 
     )
 
 
-def _positions(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ...]:
+def _chosen(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ...]:
     from napari_unet.engine.stack.frame_numbers import parse_frames
 
     n = len(given.stack)

@@ -36,13 +36,13 @@ class Labels:
     probabilities: Probabilities | None = None
     classes: bool = False  # of pixels, not ids of cells
 
-    def unsegmented(self, positions: tuple[int, ...]) -> int:
+    def unsegmented(self, frames: tuple[int, ...]) -> int:
         """Count the frames that nobody segmented or corrected."""
         if self.probabilities is None:
             return 0
         done = self.probabilities.computed
         known = self.corrections.frames() if self.corrections else ()
-        return sum(not done[t] and t not in known for t in positions)
+        return sum(not done[t] and t not in known for t in frames)
 
 
 @contextmanager

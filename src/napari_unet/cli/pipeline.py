@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 from napari_unet.cli.movies import stem
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
-from napari_unet.cli.results import LABELS, TABLE, Job, Results
+from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_unet.engine.export.target.writing import Labelled, Writer
+    from napari_unet.engine.jobs.segment import SegmentedFrame
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
-    from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.stack import Stack
 
     Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int]], None]
@@ -50,28 +50,13 @@ class KeptPredictor:
             self._predictor.close()
 
 
-@dataclass(frozen=True)
-class _Written:
-    """Written labels by position in the movie, for the ``positions`` in order that are there."""
-
-    labels: Stack
-    positions: Sequence[int]
-    n: int
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, position: int) -> NDArray[Any]:
-        return self.labels[bisect_left(self.positions, position)]
-
-
 def say_cost(
-    stack: Stack, predictor: Predictor, probabilities: Probabilities, positions: Sequence[int]
+    stack: Stack, predictor: Predictor, probabilities: Probabilities, frames: Sequence[int]
 ) -> None:
     """Say what the run will cost: frames, time, memory, disk and the folder."""
     from napari_unet.engine.prediction.cost import estimate
 
-    cost = estimate(stack, predictor, probabilities, positions)
+    cost = estimate(stack, predictor, probabilities, frames)
     if cost.frames:
         say(str(cost))
 
@@ -87,138 +72,123 @@ def segment_stack(
 ) -> list[Path]:
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
-    A predictor that is ``kept`` is left open.
+    All parts are made in one pass over the frames. Labels that an earlier run wrote are read
+    instead of made again. A predictor that is ``kept`` is left open.
     """
-    from napari_unet.engine.stack.stack import Stack
-
     parts = job.parts if parts is None else parts
-    positions = job.positions(len(stack))
     if LABELS in parts:
-        with predict_stack(stack, results, job, positions, foresee, kept) as probabilities:
-            frames = label_frames(probabilities, job.labels, positions)
-            _write_labels(stack, results, job, positions, frames)
-    others = [part for part in parts if part != LABELS]
-    if others:
-        with Stack.open(results.path(LABELS)) as labels:
-            written = _Written(labels, positions, len(stack))
-            for part in others:
-                steps = _writer(part, stack, written, results, job)
-                stays = "What is written stays; the same command goes on there."
-                follow(steps, results.path(part).name, len(positions), kept=stays)
+        _from_the_movie(stack, results, job, parts, foresee, kept)
+    elif parts:
+        _from_the_labels(stack, results, job, parts)
     return [results.path(part) for part in parts]
 
 
-def predict_stack(
+def _from_the_movie(
     stack: Stack,
     results: Results,
     job: Job,
-    positions: Sequence[int],
+    parts: Sequence[str],
     foresee: Foresee,
     kept: KeptPredictor | None,
-) -> Probabilities:
-    """Run the network over those frames that the folder of the results does not hold yet."""
+) -> None:
+    from napari_unet.engine.export.target.writing import write_all
+    from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import pixel_doubt
-    from napari_unet.engine.prediction.prediction import (
-        predict,
-        prediction_key,
-        probabilities_shape,
-    )
-    from napari_unet.engine.prediction.probabilities import Probabilities
-    from napari_unet.engine.session.session_folder import SessionFolder
 
-    name = stem(stack.path) if stack.path else stack.name
-    folder = prepare_folder(results.folder / f"{name}.unet", (), overwrite=True)
-    key, shape = (
-        prediction_key(stack, job.model, job.predict),
-        probabilities_shape(stack, job.model),
-    )
-    path = SessionFolder(folder, stack).probabilities_path(key)
+    frames = job.chosen(len(stack))
     predictor = (kept or KeptPredictor()).open(job)
     try:
-        probabilities = Probabilities.create(path, shape, key)
-        done = int(probabilities.computed[list(positions)].sum())
-        steps = predict(stack, predictor, probabilities, positions)
-        say(f"{job.model.name} on {predictor.device}")
-        if predictor.notice:
-            say(predictor.notice)
-        if doubt := pixel_doubt(job.model, stack, job.predict):
-            say(f"{doubt}; --diameter brings them to its size.")
-        foresee(stack, predictor, probabilities, positions)
-        stays = f"Frames done so far are kept in {folder}; the same command goes on there."
-        follow(steps, "Predict", len(positions), done=done, kept=stays)
+        with _probabilities(stack, results, job) as probabilities:
+            steps = segment(
+                stack, job.model, job.predict, job.labels,
+                frames=frames, probabilities=probabilities, predictor=predictor,
+            )  # fmt: skip
+            say(f"{job.model.name} on {predictor.device}")
+            if predictor.notice:
+                say(predictor.notice)
+            if doubt := pixel_doubt(job.model, stack, job.predict):
+                say(f"{doubt}; --diameter brings them to its size.")
+            foresee(stack, predictor, probabilities, frames)
+            sizes = _Sizes(len(frames))
+            with closing(steps):
+                writing = write_all(_writers(stack, results, job, parts), sizes.passing(steps))
+                place = results.folder / f"{_name(stack)}.unet"
+                stays = f"Frames done so far are kept in {place}; the same command goes on there."
+                follow(writing, "Segment", len(frames), kept=stays)
+            sizes.say_doubt(job)
     finally:
         if kept is None:
             predictor.close()
-    return probabilities
 
 
-def label_frames(
-    probabilities: Probabilities, settings: LabelSettings, positions: Iterable[int]
-) -> Iterator[NDArray[np.uint16]]:
-    """Labels (Y, X) of each of these frames, made as they are asked for."""
-    from napari_unet.engine.labels.class_labels import labels_of
-
-    for t in positions:
-        yield labels_of(probabilities[t], probabilities.outputs, settings)
-
-
-def _write_labels(
-    stack: Stack,
-    results: Results,
-    job: Job,
-    positions: Sequence[int],
-    frames: Iterator[NDArray[np.uint16]],
-) -> None:
-    from napari_unet.engine.export.formats.write_labels import write_labels
-
-    made_by = job.provenance
-    path = results.announce(LABELS, stack, made_by)
-    steps = write_labels(
-        path, frames, stack, positions=positions, overwrite=True, provenance=made_by
-    )
-    follow(steps, path.name, len(positions), kept="The same command goes on there.")
-    _say_size(path, job)
-
-
-def _say_size(path: Path, job: Job) -> None:
-    """Say where the cells that were found are not of the size that the model knows."""
-    import numpy as np
-
-    from napari_unet.engine.labels.objects import areas_of
-    from napari_unet.engine.network.cell_size import found_doubt, scale_of
+def _from_the_labels(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> None:
+    from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.stack.stack import Stack
 
-    with Stack.open(path) as labels:
-        looked_at = range(0, len(labels), max(1, len(labels) // _LOOKED_AT))
-        areas = np.concatenate([areas_of(labels[t]) for t in looked_at])
-    if doubt := found_doubt(job.model, scale_of(job.model, job.predict), areas):
-        say(f"{doubt}: where they are not outlined well, try --diameter {doubt.found}.")
+    with Stack.open(results.path(LABELS)) as labels:
+        frames = job.chosen(len(stack))
+        labelled = ((t, labels[i]) for i, t in enumerate(frames))
+        writing = write_all(_writers(stack, results, job, parts), labelled)
+        what = ", ".join(results.path(part).name for part in parts)
+        stays = "What is written stays; the same command goes on there."
+        follow(writing, what, len(frames), kept=stays)
 
 
-def _writer(
-    part: str, stack: Stack, labels: _Written, results: Results, job: Job
-) -> Generator[int, None, Path]:
-    from napari_unet.engine.export.formats.table import write_table
-    from napari_unet.engine.export.overlay.write_movie import write_movie
+def _writers(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> list[Writer]:
+    """Return a writer for each part, each announced in its sidecar."""
+    from napari_unet.engine.export.overlay.look import PlainLook
+    from napari_unet.engine.export.target.writing import WriteOptions
+    from napari_unet.engine.jobs.export import Export
 
     made_by = job.provenance
-    path = results.announce(part, stack, made_by)
-    if part == TABLE:
-        return write_table(
-            path,
-            (labels[t] for t in labels.positions),
-            stack,
-            positions=labels.positions,
-            threshold=job.labels.threshold,
-            overwrite=True,
-            provenance=made_by,
-        )
-    return write_movie(
-        path,
-        stack,
-        labels,
-        job.overlay,
-        positions=labels.positions,
-        overwrite=True,
-        provenance=made_by,
-    )
+    options = WriteOptions(job.chosen(len(stack)), overwrite=True, provenance=made_by)
+    export = Export(stack, (), results.folder, options, threshold=job.labels.threshold)
+    make: dict[str, Callable[[Path], Writer]] = {
+        LABELS: lambda path: export.labels_writer("ome-tiff", path),
+        TABLE: lambda path: export.table_writer(path=path),
+        MOVIE: lambda path: export.movie_writer(job.overlay, PlainLook(), path=path),
+    }
+    return [make[part](results.announce(part, stack, made_by)) for part in parts]
+
+
+def _name(stack: Stack) -> str:
+    return stem(stack.path) if stack.path else stack.name
+
+
+def _probabilities(stack: Stack, results: Results, job: Job) -> Probabilities:
+    """Open the probabilities in the folder of the results, or make room for them there."""
+    from napari_unet.engine.prediction.prediction import prediction_key, probabilities_shape
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.session.session_folder import SessionFolder
+
+    folder = prepare_folder(results.folder / f"{_name(stack)}.unet", (), overwrite=True)
+    key = prediction_key(stack, job.model, job.predict)
+    path = SessionFolder(folder, stack).probabilities_path(key)
+    return Probabilities.create(path, probabilities_shape(stack, job.model), key)
+
+
+class _Sizes:
+    """How large the cells are in a few of the ``n`` frames, taken as the frames pass by."""
+
+    def __init__(self, n: int) -> None:
+        self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
+        self._areas: list[NDArray[np.int64]] = []
+
+    def passing(self, steps: Iterable[SegmentedFrame]) -> Iterator[Labelled]:
+        """Return each frame with its labels."""
+        from napari_unet.engine.labels.objects import areas_of
+
+        for i, step in enumerate(steps):
+            if i in self._looked_at:
+                self._areas.append(areas_of(step.labels))
+            yield step.frame, step.labels
+
+    def say_doubt(self, job: Job) -> None:
+        """Say where the cells that were found are not of the size that the model knows."""
+        import numpy as np
+
+        from napari_unet.engine.network.cell_size import found_doubt, scale_of
+
+        areas = np.concatenate(self._areas)
+        if doubt := found_doubt(job.model, scale_of(job.model, job.predict), areas):
+            say(f"{doubt}: where they are not outlined well, try --diameter {doubt.found}.")

@@ -1,26 +1,17 @@
-"""Progress with time left on stderr, and Ctrl-C that stops between two steps."""
+"""What is said on stderr, and Ctrl-C that stops between two steps."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
-from napari_unet.engine.text import say_clock
+from napari_unet.engine.jobs.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from types import FrameType
 
     from napari_unet.engine.errors import Notice
@@ -84,32 +75,6 @@ def follow(
                 raise Stopped(f"Stopped. {kept}")
 
 
-@contextmanager
-def progress_bar(what: str, total: int | None, *, done: int = 0) -> Iterator[Callable[..., None]]:
-    """Show a bar; ``advance(to=None, total=None, note="", left=None)`` moves it."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _TimeLeft(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-    ) as progress:
-        task = progress.add_task(what, total=total, completed=done, note="", left=None)
-
-        def advance(
-            to: int | None = None,
-            *,
-            total: int | None = None,
-            note: str = "",
-            left: float | None = None,
-        ) -> None:
-            step = {"advance": 1} if to is None else {"completed": to}
-            progress.update(task, total=total, note=note, left=left, **step)  # type: ignore[arg-type]
-
-        yield advance
-
-
 def say(line: str) -> None:
     """Say something that is not a result: on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
@@ -119,17 +84,3 @@ def say_notices(notices: Iterable[Notice]) -> None:
     """Say what was guessed or left out, what asks for a look first; each line once."""
     for notice in sorted(dict.fromkeys(notices), key=lambda notice: notice.level != "check"):
         say(f"{notice}.")
-
-
-class _TimeLeft(ProgressColumn):
-    """Time left as the operation itself knows it, else from the speed so far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._by_speed = TimeRemainingColumn()
-
-    def render(self, task: Any) -> Any:
-        left = task.fields.get("left")
-        if left is None:
-            return self._by_speed.render(task)
-        return f"{say_clock(max(left, 0))} left"

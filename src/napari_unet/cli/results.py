@@ -33,7 +33,7 @@ class Job:
     overlay: OverlaySettings = OverlaySettings()
     frames: str | None = None
 
-    def positions(self, n: int) -> tuple[int, ...]:
+    def chosen(self, n: int) -> tuple[int, ...]:
         """Return the frames asked for of a movie of ``n``, in order; all where none were named."""
         from napari_unet.engine.stack.frame_numbers import parse_frames
 
@@ -106,7 +106,7 @@ class Results:
         if sidecar.get("bytes") != path.stat().st_size:  # cut short, or edited since
             return False
         settings = sidecar.get("settings") or {}
-        alike = sidecar.get("frames") == list(job.positions(len(stack)))
+        alike = sidecar.get("frames") == list(job.chosen(len(stack)))
         if part == MOVIE:
             alike = alike and settings.get("overlay") == job.overlay.model_dump(mode="json")
         return (

@@ -10,7 +10,8 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.outputs import prepare_file
-from napari_unet.cli.progress import Interrupt, Stopped, progress_bar, say, say_notices
+from napari_unet.cli.progress import Interrupt, Stopped, say, say_notices
+from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import Device, TrainSettings
 

@@ -98,6 +98,7 @@ def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> lis
 
 def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:
     from napari_unet.engine.export.formats.write_labels import LABEL_FORMATS, write_labels
+    from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.tracks.tracking import Linker, frozen_ids
 
     stack, provenance = _movie_of(data, name, attributes)
@@ -109,17 +110,17 @@ def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name:
         path,
         (frames[t] for t in range(len(stack))),
         stack,
+        WriteOptions(overwrite=True, provenance=provenance),  # napari has asked
         format=format,
         linker=linker,
-        overwrite=True,  # napari has asked
-        provenance=provenance,
     )
     for _ in progress(writing, total=len(stack), desc=f"Saving {name}"):
         pass
 
 
-def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, Provenance | None]:
+def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, Provenance]:
     """Return the movie that labels belong to: the viewer's own, else what the layer itself says."""
+    from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.stack.stack import Stack
 
     shape = tuple(int(n) for n in data.shape)
@@ -129,7 +130,7 @@ def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, 
         stack, layer = session.movie.stack, session.labels.layer
         live = layer is not None and session.labels.live is data
         if stack is not None and shape == (len(stack), *stack.frame_shape):
-            return stack, session.labels.provenance(layer) if live and layer else None
+            return stack, session.labels.provenance(layer) if live and layer else Provenance()
     if len(shape) not in (2, 3):
         raise BadInput(
             f"the layer {name} has {len(shape)} axes",
@@ -141,7 +142,7 @@ def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, 
     stack = Stack.from_array(
         data, axes=axes, name=name, pixel_size=pixel_size, frame_interval=frame_interval
     )
-    return stack, None
+    return stack, Provenance()
 
 
 def _as_layer(attributes: dict[str, Any], n_axes: int) -> Any:

@@ -19,6 +19,7 @@ from napari_unet.engine.export.formats.write_labels import (
     write_probabilities,
 )
 from napari_unet.engine.export.overlay.write_movie import write_movie, write_still
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack.stack import Stack
@@ -37,7 +38,7 @@ def world():
 
 def _labels(name):
     return lambda path, stack, labels, **o: write_labels(
-        path, iter(labels), stack, format=name, **o
+        path, iter(labels), stack, WriteOptions(**o), format=name
     )
 
 
@@ -45,16 +46,17 @@ def _probabilities(path, stack, labels, **options):
     probabilities = Probabilities.in_memory((len(stack), 1, *stack.frame_shape))
     for t, frame in enumerate(labels):
         probabilities.write(t, np.where(frame > 0, 230, 20).astype(np.uint8)[None])
-    return write_probabilities(path, probabilities, stack, **options)
+    return write_probabilities(path, probabilities, stack, WriteOptions(**options))
 
 
 def _movie(path, stack, labels, **options):
-    return write_movie(path, stack, labels, OverlaySettings(line_width=2), **options)
+    settings = OverlaySettings(line_width=2)
+    return write_movie(path, stack, labels, settings, WriteOptions(**options))
 
 
 def _still(path, stack, labels, **options):
     yield 0
-    write_still(path, stack, labels, 3, **options)
+    write_still(path, stack, labels, 3, options=WriteOptions(**options))
 
 
 SUFFIXES = {
@@ -69,7 +71,9 @@ SUFFIXES = {
 EXPORTERS = {
     **{name: _labels(name) for name in LABEL_FORMATS},
     "probabilities": _probabilities,
-    "table": lambda path, stack, labels, **o: write_table(path, iter(labels), stack, **o),
+    "table": lambda path, stack, labels, **o: write_table(
+        path, iter(labels), stack, WriteOptions(**o)
+    ),
     "mp4": _movie,
     "avi": _movie,
     "movie-pngs": _movie,

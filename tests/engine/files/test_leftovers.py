@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_unet.engine.export.formats.write_labels import write_labels
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.files import atomic as files
 from napari_unet.engine.files import atomic as leftovers
 from napari_unet.engine.files.atomic import (
@@ -33,6 +34,7 @@ from pathlib import Path
 import numpy as np
 from napari_unet.engine.files import atomic as files
 from napari_unet.engine.export.formats.write_labels import write_labels
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.stack.stack import Stack
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
@@ -47,7 +49,8 @@ elif moment == "while it writes":
 else:
     shutil.rmtree = die
 stack = Stack.from_array(np.zeros((3, 16, 16), np.uint8), axes="TYX")
-for _ in write_labels(folder, iter(np.full((3, 16, 16), 2)), stack, format="tiffs", overwrite=True):
+OVER = WriteOptions(overwrite=True)
+for _ in write_labels(folder, iter(np.full((3, 16, 16), 2)), stack, OVER, format="tiffs"):
     pass
 """
 
@@ -55,7 +58,7 @@ for _ in write_labels(folder, iter(np.full((3, 16, 16), 2)), stack, format="tiff
 def export(folder, value, name="tiffs"):
     stack = Stack.from_array(np.zeros(SHAPE, np.uint8), axes="TYX")
     labels = np.full(SHAPE, value, np.uint16)
-    for _ in write_labels(folder, iter(labels), stack, format=name, overwrite=True):
+    for _ in write_labels(folder, iter(labels), stack, WriteOptions(overwrite=True), format=name):
         pass
 
 

@@ -19,7 +19,7 @@ LABELS = np.repeat(np.array([[[1, 1, 2, 2]] * 4], np.uint16), 3, 0)
 @pytest.fixture
 def export(tmp_path):
     stack = Stack.from_array(np.arange(48, dtype=np.uint8).reshape(3, 4, 4), axes="TYX", name="a")
-    return Export(stack, LABELS, tmp_path, range(3), classes=True)
+    return Export(stack, LABELS, tmp_path, classes=True)
 
 
 @pytest.mark.parametrize(

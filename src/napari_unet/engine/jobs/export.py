@@ -1,13 +1,13 @@
 """One export from beginning to end: what the Export dock and ``napari-unet export`` both run.
 
 Which frames, under which names, with which ids, written by which of the writers; each method is a
-generator that yields the positions it is through with and returns the path. The writers are
+generator that yields the frames it is through with and returns the path. The writers are
 imported when they are needed: a dock makes an `Export` where it may not wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,14 @@ from napari_unet.engine.export.target.formats import (
     movie_name,
     still_name,
 )
-from napari_unet.engine.export.target.outputs import check_frame
-from napari_unet.engine.export.target.sidecar import Provenance
+from napari_unet.engine.export.target.outputs import check_labels
+from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 
 if TYPE_CHECKING:
     import numpy as np
 
     from napari_unet.engine.export.overlay.look import LookSource
+    from napari_unet.engine.export.overlay.write_movie import Beside
     from napari_unet.engine.export.tracks.links import Links
     from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.stack.source import Frames
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class _Linked:
-    """Labels by position with one id per cell through time."""
+    """Labels by frame with one id per cell through time."""
 
     def __init__(self, links: Links, n: int) -> None:
         self._links, self._n = links, n
@@ -47,8 +48,8 @@ class _Linked:
     def __len__(self) -> int:
         return self._n
 
-    def __getitem__(self, position: int) -> NDArray[Any]:
-        return self._links.labels(position)
+    def __getitem__(self, frame: int) -> NDArray[Any]:
+        return self._links.labels(frame)
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,14 @@ class Export:
     """One thing to write: of which movie and labels, where, and which frames.
 
     ``frozen`` gives for each frame the ids that are never renumbered; it is asked while the
-    export runs, since it takes its time. ``classes``: the labels are kinds of pixels.
+    export runs, since it takes its time. ``classes``: the labels are kinds of pixels. A ``path``
+    takes the place of the name that a file has in the ``folder``.
     """
 
     stack: Stack
     labels: Frames
     folder: Path
-    positions: Sequence[int]
-    overwrite: bool = False
-    provenance: Provenance = field(default_factory=Provenance)
+    options: WriteOptions = field(default_factory=WriteOptions)
     meaning: Meaning = "ids"
     threshold: float | None = None
     corrected: Callable[[int], Collection[int]] | None = None
@@ -73,80 +73,96 @@ class Export:
     classes: bool = False
 
     @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames of the movie that are written."""
+        return self.options.chosen(self.stack)
+
+    @property
     def linked(self) -> bool:
         """Whether ids are to be constant through time."""
         return self.meaning in ("linked", "laptrack")
 
-    def write_labels(self, format: str) -> Generator[int, None, Path]:
+    # ---- labels and table -------------------------------------------------------------------
+
+    def write_labels(self, format: str, path: Path | None = None) -> Generator[int, None, Path]:
         """Write labels, or probabilities, in one of the formats."""
         if format in PROBABILITIES:
-            return (yield from self._write_probabilities(format))
-        from napari_unet.engine.export.formats.write_labels import write_labels
-
+            return (yield from self._write_probabilities(format, path))
         links = LABEL_FORMATS[format].links
         if links:
             self._check_cells()
         linker = (yield from self._find_linker()) if self.linked or links else None
-        return (
-            yield from write_labels(
-                self.folder / labels_name(self.stack.name, format),
-                self._frames(),
-                self.stack,
-                format=format,
-                positions=self.positions,
-                semantic=self.meaning == "mask" and not links,
-                linker=linker,
-                overwrite=self.overwrite,
-                provenance=self.provenance,
-            )
+        writer = self.labels_writer(format, path, linker)
+        return (yield from write_one(writer, self.frames, self._labelled()))
+
+    def labels_writer(
+        self, format: str, path: Path | None = None, linker: Linker | None = None
+    ) -> Writer:
+        """Return the writer of labels, for a pass that other writers share."""
+        from napari_unet.engine.export.formats.write_labels import labels_writer
+
+        return labels_writer(
+            path or self.folder / labels_name(self.stack.name, format),
+            self.stack,
+            self.options,
+            format=format,
+            semantic=self.meaning == "mask" and not LABEL_FORMATS[format].links,
+            linker=linker,
         )
 
-    def _write_probabilities(self, format: str) -> Generator[int, None, Path]:
+    def _write_probabilities(self, format: str, path: Path | None) -> Generator[int, None, Path]:
         from napari_unet.engine.export.formats.write_labels import write_probabilities
 
         if self.probabilities is None:
             raise BadInput("no probabilities", "those of this movie", "segment it first")
         return (
             yield from write_probabilities(
-                self.folder / labels_name(self.stack.name, format),
+                path or self.folder / labels_name(self.stack.name, format),
                 self.probabilities,
                 self.stack,
+                self.options,
                 as_float=format.endswith("float"),
-                positions=self.positions,
-                overwrite=self.overwrite,
-                provenance=self.provenance,
             )
         )
 
-    def write_table(self, settings: TableSettings | None = None) -> Generator[int, None, Path]:
+    def write_table(
+        self, settings: TableSettings | None = None, path: Path | None = None
+    ) -> Generator[int, None, Path]:
         """Write one row per object and frame."""
-        from napari_unet.engine.export.formats.table import write_table
-
         linker = yield from self._find_linker()
-        return (
-            yield from write_table(
-                self.folder / TABLE,
-                self._frames(),
-                self.stack,
-                positions=self.positions,
-                settings=settings,
-                threshold=self.threshold,
-                corrected=self.corrected,
-                linker=linker,
-                overwrite=self.overwrite,
-                provenance=self.provenance,
-            )
+        writer = self.table_writer(settings, path, linker)
+        return (yield from write_one(writer, self.frames, self._labelled()))
+
+    def table_writer(
+        self,
+        settings: TableSettings | None = None,
+        path: Path | None = None,
+        linker: Linker | None = None,
+    ) -> Writer:
+        """Return the writer of the table, for a pass that other writers share."""
+        from napari_unet.engine.export.formats.table import table_writer
+
+        return table_writer(
+            path or self.folder / TABLE,
+            self.stack,
+            self.options,
+            settings=settings,
+            threshold=self.threshold,
+            corrected=self.corrected,
+            linker=linker,
         )
+
+    # ---- movie ------------------------------------------------------------------------------
 
     def movie_steps(self, settings: OverlaySettings) -> int:
         """How often `write_movie` yields: tails and linked colours read all labels before."""
-        return len(self.positions) * (2 if self._needs_tracks(settings) else 1)
+        return len(self.frames) * (2 if self._needs_tracks(settings) else 1)
 
-    def still_steps(self, settings: OverlaySettings, position: int) -> int:
+    def still_steps(self, settings: OverlaySettings, frame: int) -> int:
         """How often `write_still` yields."""
-        if not self._needs_tracks(settings, position):
+        if not self._needs_tracks(settings, frame):
             return 1
-        return 1 + self.links().n_needed(position)
+        return 1 + self.links().n_needed(frame)
 
     def check_movie(self, settings: OverlaySettings, before: Frames | None = None) -> None:
         """Refuse at once what `write_movie` would refuse when it begins."""
@@ -160,76 +176,87 @@ class Export:
         look: LookSource,
         kind: str = ".mp4",
         before: Frames | None = None,
+        path: Path | None = None,
     ) -> Generator[int, None, Path]:
         """Write the overlay movie; tails and linked colours take a look at all frames first."""
-        from napari_unet.engine.export.overlay.write_movie import write_movie
+        from napari_unet.engine.export.overlay.write_movie import check_length
 
-        labels, tracks = yield from self._tracked(settings, self.positions[-1])
-        stack = look.of(self.stack)
-        return (
-            yield from write_movie(
-                self.folder / movie_name(kind),
-                stack,
-                labels,
-                settings,
-                positions=self.positions,
-                probabilities=self.probabilities,
-                before=before,
-                tracks=tracks,
-                look=look.measured(stack, settings, self.positions),
-                overwrite=self.overwrite,
-                provenance=self.provenance,
-            )
-        )
+        labels, tracks = yield from self._tracked(settings, self.frames[-1])
+        check_length(self.stack, labels)
+        writer = self.movie_writer(settings, look, kind, before, path, tracks)
+        return (yield from write_one(writer, self.frames, (labels[t] for t in self.frames)))
+
+    def movie_writer(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        kind: str = ".mp4",
+        before: Frames | None = None,
+        path: Path | None = None,
+        tracks: NDArray[np.float64] | None = None,
+    ) -> Writer:
+        """Return the writer of the overlay movie, for a pass that other writers share."""
+        from napari_unet.engine.export.overlay.write_movie import movie_writer
+
+        beside = self._beside(settings, look, before, tracks)
+        path = path or self.folder / movie_name(kind)
+        return movie_writer(path, look.of(self.stack), settings, self.options, beside)
 
     def write_still(
         self,
         settings: OverlaySettings,
         look: LookSource,
-        position: int,
+        frame: int,
         before: Frames | None = None,
     ) -> Generator[int, None, Path]:
         """Write one frame as it is in the movie, at 300 dpi; its past is looked at first."""
         from napari_unet.engine.export.overlay.write_movie import write_still
 
-        labels, tracks = yield from self._tracked(settings, position)
-        stack = look.of(self.stack)
+        labels, tracks = yield from self._tracked(settings, frame)
         path = write_still(
-            self.folder / still_name(position),
-            stack,
+            self.folder / still_name(frame),
+            look.of(self.stack),
             labels,
-            position,
+            frame,
             settings if tracks is not None else settings.replace(tail=0),
-            probabilities=self.probabilities,
-            before=before,
-            tracks=tracks,
-            look=look.measured(stack, settings, self.positions),
-            overwrite=self.overwrite,
-            provenance=self.provenance,
+            self.options,
+            self._beside(settings, look, before, tracks),
         )
-        yield position
+        yield frame
         return path
+
+    def _beside(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        before: Frames | None,
+        tracks: NDArray[np.float64] | None,
+    ) -> Beside:
+        from napari_unet.engine.export.overlay.write_movie import Beside
+
+        measured = look.measured(look.of(self.stack), settings, self.frames)
+        return Beside(self.probabilities, before, tracks, measured)
 
     def links(self) -> Links:
         """Return the links of its labels, found as far as they are asked for."""
         from napari_unet.engine.export.tracks.links import Links
 
-        return Links(self.labels, self._shape, self.positions, self.meaning, self.frozen)
+        return Links(self.labels, self._shape, self.frames, self.meaning, self.frozen)
 
-    def _needs_tracks(self, settings: OverlaySettings, position: int | None = None) -> bool:
-        chosen = position is None or position in self.positions
+    def _needs_tracks(self, settings: OverlaySettings, frame: int | None = None) -> bool:
+        chosen = frame is None or frame in self.frames
         return chosen and (self.linked or settings.tail > 0)
 
     def _tracked(
-        self, settings: OverlaySettings, position: int
+        self, settings: OverlaySettings, frame: int
     ) -> Generator[int, None, tuple[Frames, NDArray[np.float64] | None]]:
-        """Link as far as ``position`` needs it; gives the labels, and rows for the tails."""
-        if not self._needs_tracks(settings, position):
+        """Link as far as ``frame`` needs it; gives the labels, and rows for the tails."""
+        if not self._needs_tracks(settings, frame):
             return self.labels, None
         self._check_cells()
         links = self.links()
-        for _ in range(links.n_needed(position)):
-            links.advance(position, seconds=0)
+        for _ in range(links.n_needed(frame)):
+            links.advance(frame, seconds=0)
             yield links.reached
         return _Linked(links, len(self.labels)), links.rows()
 
@@ -237,8 +264,8 @@ class Export:
         """Return rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
         self._check_cells()
         linker = yield from self._find_linker()
-        for t, frame in zip(self.positions, self._frames(), strict=True):
-            linker(frame, t)
+        for t, labels in zip(self.frames, self._labelled(), strict=True):
+            linker(labels, t)
             yield t
         return linker.points()
 
@@ -255,9 +282,9 @@ class Export:
         height, width = self.stack.frame_shape
         return int(height), int(width)
 
-    def _frames(self) -> Iterator[NDArray[Any]]:
+    def _labelled(self) -> Iterator[NDArray[Any]]:
         """Labels (Y, X) of the chosen frames, without supervised background."""
-        return (check_frame(self.labels[t], self._shape) for t in self.positions)
+        return (check_labels(self.labels[t], self._shape) for t in self.frames)
 
     def _find_linker(self) -> Generator[int, None, Linker]:
         """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""
@@ -270,5 +297,5 @@ class Export:
             return Linker(frozen=frozen)
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
-        yield self.positions[0]  # a moment to cancel before all frames are read
-        return LaptrackLinker.from_frames(self._frames(), self.positions, frozen=frozen)
+        yield self.frames[0]  # a moment to cancel before all frames are read
+        return LaptrackLinker.from_frames(self._labelled(), self.frames, frozen=frozen)

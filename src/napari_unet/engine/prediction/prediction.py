@@ -103,6 +103,11 @@ def missing_frames(
 ) -> list[int]:
     """Positions still to be predicted, in the order asked for, each once."""
     computed = probabilities.computed
+    return [t for t in wanted_frames(stack, frames) if t >= len(computed) or not computed[t]]
+
+
+def wanted_frames(stack: Stack, frames: Iterable[int] | None = None) -> list[int]:
+    """Return the frames asked for, each once, all where None; `BadInput` where one is not there."""
     wanted = range(len(stack)) if frames is None else dict.fromkeys(int(t) for t in frames)
     beyond = [t for t in wanted if not 0 <= t < len(stack)]
     if beyond:
@@ -111,7 +116,7 @@ def missing_frames(
             f"frames 0 to {len(stack) - 1}",
             "choose frames of the movie",
         )
-    return [t for t in wanted if t >= len(computed) or not computed[t]]
+    return list(wanted)
 
 
 def _check(stack: Stack, predictor: Predictor, probabilities: Probabilities, n: int) -> None:
@@ -122,16 +127,21 @@ def _check(stack: Stack, predictor: Predictor, probabilities: Probabilities, n: 
             f"{expected} for {stack.name} and {predictor.model.name}",
             "make them for this movie and model",
         )
+    check_channels(stack, predictor.model)
+    if n and probabilities.path is not None:
+        require_space(probabilities.path.parent, n * probabilities.frame_bytes)
+
+
+def check_channels(stack: Stack, model: Model) -> None:
+    """Refuse a movie of more or fewer channels than the model was trained on."""
     channels = 1 if len(stack.shape) == 3 else stack.shape[1]
-    wanted = predictor.model.config.in_channels
+    wanted = model.config.in_channels
     if channels != wanted:
         raise BadInput(
             f"{stack.name} gives {channels} channel(s)",
-            f"{wanted}, as {predictor.model.name} was trained on",
+            f"{wanted}, as {model.name} was trained on",
             f"choose {wanted} channel(s) of the movie, or another model",
         )
-    if n and probabilities.path is not None:
-        require_space(probabilities.path.parent, n * probabilities.frame_bytes)
 
 
 def _predict(

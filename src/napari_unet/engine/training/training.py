@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -369,6 +369,8 @@ class Run:
 @dataclass(frozen=True)
 class TrainStep:
     """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
+
+    title: ClassVar[str] = "Train"
 
     step: int
     steps: int | None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet import __version__
 from napari_unet.engine.annotations.holdout import HoldOut
+from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.labels.class_scores import class_pieces
 from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.settings import LabelSettings
@@ -92,16 +90,6 @@ def model_card(
     return {**card, "diameter": diameter, "pixel_size": stack.pixel_size}
 
 
-def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    names = ("torch", "numpy", "scikit-image", "tifffile")
-    return {
-        "napari-unet": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-    }
-
-
 def training_record(
     *,
     stack: Stack,
@@ -117,6 +105,7 @@ def training_record(
     seconds: float,
 ) -> dict[str, Any]:
     """Return the record of one training, plain numbers and strings throughout."""
+    made_with = versions()
     return {
         "parent": base.sha256 if base else None,
         "parent_name": base.name if base else None,
@@ -135,7 +124,7 @@ def training_record(
         "steps": steps,
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
+        "versions": {"napari-unet": made_with.pop(PROGRAM, "unknown"), **made_with},
     }
 
 

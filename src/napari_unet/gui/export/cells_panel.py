@@ -138,7 +138,7 @@ class CellsPanel(QWidget):
             n_tracks = len(set(found[0][:, 0].tolist()))
             return f"{counted(n_tracks, 'track')}, {counted(divided, 'division')}."
 
-        n = len(export.positions)
+        n = len(export.frames)
         task = Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done)
         self._session.job.start(task)
 

@@ -20,6 +20,7 @@ from napari_unet.engine.export.target.formats import (
     movie_name,
     still_name,
 )
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.dock.dock import Dock
@@ -199,7 +200,7 @@ class ExportDock(Dock):
         name: str,
         write: Callable[[Export], Any],
         overwrite: bool = False,
-        steps: Callable[[Export], int] = lambda export: len(export.positions),
+        steps: Callable[[Export], int] = lambda export: len(export.frames),
     ) -> None:
         """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
         self._forget_question()
@@ -245,9 +246,7 @@ class ExportDock(Dock):
             stack,
             LabelFrames(layer.data, stack, layer.name),
             folder,
-            self.target.positions(),
-            overwrite,
-            labels.provenance(layer),
+            WriteOptions(self.target.positions(), overwrite, labels.provenance(layer)),
             meaning=self.meaning.value(),
             threshold=labels.settings.threshold if live else None,
             corrected=corrections.ids if corrections else None,

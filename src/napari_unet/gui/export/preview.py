@@ -228,7 +228,7 @@ class KeptLinks:
         links, before = self._links, self._segmented
         if links is None or len(before) != len(now):
             return True
-        read = list(links.positions[: links.n_read]) if len(now) else []
+        read = list(links.frames[: links.n_read]) if len(now) else []
         return bool((before[read] != now[read]).any())
 
     def _watch(self, layer: Labels) -> None:

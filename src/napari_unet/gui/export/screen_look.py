@@ -43,7 +43,7 @@ class ScreenLook:
         return stack.select(channel=self.channels) if len(self.channels) > 1 else stack
 
     def measured(
-        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None
+        self, stack: Stack, settings: OverlaySettings, frames: Sequence[int] | None = None
     ) -> Look:
         """Return the engine's look; measures the contrast where the screen's is not taken."""
         from dataclasses import replace
@@ -51,7 +51,7 @@ class ScreenLook:
         from napari_unet.engine.export.overlay.colours import lifted
         from napari_unet.engine.export.overlay.write_movie import movie_look
 
-        look = movie_look(stack, settings, positions, self.windows, self.tints)
+        look = movie_look(stack, settings, frames, self.windows, self.tints)
         return look if self.fill is None else replace(look, fill=self.fill, line=lifted(self.fill))
 
 

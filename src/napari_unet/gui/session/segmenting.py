@@ -123,16 +123,17 @@ def segmenting(
     folder: SessionFolder | None = None,
     region: Box | None = None,
 ) -> Generator[Ready | str | int, None, None]:
-    """Yield `Ready`, then the position of each frame once its probabilities are stored.
+    """Yield `Ready`, then each frame once its probabilities are stored.
 
     Before more than one frame it yields what they will cost, in words. With a ``region`` only
     that is predicted, of one frame.
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
     New ones go into the session's ``folder``, or into memory where there is none.
     """
+    from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import pixel_doubt, recommended_for
     from napari_unet.engine.prediction.cost import estimate
-    from napari_unet.engine.prediction.prediction import missing_frames, predict, predict_region
+    from napari_unet.engine.prediction.prediction import missing_frames, predict_region
     from napari_unet.engine.prediction.predictor import open_predictor
 
     model = choice.load()
@@ -155,11 +156,14 @@ def segmenting(
                 predict_region(stack, predictor, probabilities, frame, region)
                 yield frame
             return
-        run = predict(stack, predictor, probabilities, missing)
+        steps = segment(
+            stack, model, settings,
+            frames=missing, probabilities=probabilities, predictor=predictor,
+        )  # fmt: skip
         if len(missing) > 1:
             yield str(estimate(stack, predictor, probabilities, missing))
-        for done in run:
-            yield done.position
+        for done in steps:  # its labels are left alone: `LiveLabels.prepare` makes those on screen
+            yield done.frame
     finally:
         predictor.close()
 

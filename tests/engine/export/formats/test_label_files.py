@@ -15,6 +15,7 @@ from napari_unet.engine.export.formats.write_labels import (
     write_labels,
     write_probabilities,
 )
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.labels.codes import decode
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.stack.stack import Stack
@@ -126,13 +127,19 @@ def test_supervised_background_is_written_as_background(toy, movie, tmp_path):
 
 def test_a_range_of_frames_semantic_and_linked(toy, movie, tmp_path):
     path = written(
-        tmp_path / "a.ome.tif", toy.labels[[1, 3, 5]], movie, positions=[1, 3, 5], semantic=True
+        tmp_path / "a.ome.tif",
+        toy.labels[[1, 3, 5]],
+        movie,
+        options=WriteOptions([1, 3, 5]),
+        semantic=True,
     )
     with Stack.open(path) as back:
         assert back.numbers == (4, 10, 20)
         assert back.frame_interval == 2 * FRAME_INTERVAL
         assert np.array_equal(back[1], toy.labels[3] > 0)
-    uneven = written(tmp_path / "b.ome.tif", toy.labels[[0, 1, 4]], movie, positions=[0, 1, 4])
+    uneven = written(
+        tmp_path / "b.ome.tif", toy.labels[[0, 1, 4]], movie, options=WriteOptions([0, 1, 4])
+    )
     with Stack.open(uneven) as back:
         assert back.times == (0.0, FRAME_INTERVAL, 4 * FRAME_INTERVAL)
     linked = written(tmp_path / "c.ome.tif", toy.labels, movie, linker=Linker())
@@ -183,7 +190,11 @@ def test_probabilities_are_linear(as_float, dtype, toy, movie, tmp_path):
     for t in range(6):
         probabilities.write(t, codes[t][None])
     running = write_probabilities(
-        tmp_path / "p.ome.tif", probabilities, movie, as_float=as_float, overwrite=True
+        tmp_path / "p.ome.tif",
+        probabilities,
+        movie,
+        WriteOptions(overwrite=True),
+        as_float=as_float,
     )
     assert list(running) == list(range(6))
     back = tifffile.imread(tmp_path / "p.ome.tif").reshape(codes.shape)
@@ -201,10 +212,10 @@ def test_probabilities_are_linear(as_float, dtype, toy, movie, tmp_path):
         (lambda labels: labels / 2, {}, "type float64"),
         (lambda labels: labels.astype(int) - 1, {}, "negative"),
         (lambda labels: labels, {"format": "gif"}, "format 'gif'"),
-        (lambda labels: labels, {"positions": [9]}, "frame 9"),
-        (lambda labels: labels, {"positions": []}, "no frame"),
-        (lambda labels: labels, {"positions": [2, 1]}, "out of order"),
-        (lambda labels: labels, {"n": 7}, "7 frames"),
+        (lambda labels: labels, {"options": WriteOptions([9])}, "frame 9"),
+        (lambda labels: labels, {"options": WriteOptions([])}, "no frame"),
+        (lambda labels: labels, {"options": WriteOptions([2, 1])}, "out of order"),
+        (lambda labels: labels, {"options": WriteOptions(range(7))}, "frame 6 was asked for"),
     ],
 )
 def test_bad_input_writes_nothing(frames, options, message, toy, movie, tmp_path):

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.table import write_table
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.labels.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.stack.stack import Stack
@@ -99,7 +100,7 @@ def test_tiny_and_missing_objects(tmp_path):
         ("1", "2", "1"),
         ("2", "3", "1"),
     ]
-    list(write_table(path, iter(labels[:1]), movie, positions=[0], overwrite=True))
+    list(write_table(path, iter(labels[:1]), movie, WriteOptions([0], overwrite=True)))
     assert rows_of(path) == []
     assert path.read_text().startswith("file,position,frame,")
 

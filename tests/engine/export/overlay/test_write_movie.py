@@ -13,12 +13,14 @@ from PIL import Image
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.overlay.encoder import FfmpegEncoder
 from napari_unet.engine.export.overlay.write_movie import (
+    Beside,
     Look,
     compose_overlay,
     movie_look,
     write_movie,
     write_still,
 )
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.tracks.tracking import Linker, link_frames
@@ -69,7 +71,7 @@ def test_pictures_are_those_composed_in_order(suffix, movie, toy, tmp_path):
     path = tmp_path / f"movie{suffix}"
     chosen = PLAIN.replace(style="filled", quality=8, zoom=2)
     look = movie_look(movie, chosen)
-    list(write_movie(path, movie, toy.labels, chosen, look=look))
+    list(write_movie(path, movie, toy.labels, chosen, beside=Beside(look=look)))
     shown = decoded(path)
     expected = np.stack(
         [compose_overlay(f, s, chosen, look) for f, s in zip(toy.movie, toy.labels, strict=True)]
@@ -92,7 +94,8 @@ def test_odd_sizes_are_padded_by_a_pixel(toy, tmp_path):
 def test_length_and_frame_range(movie, toy, tmp_path):
     path = tmp_path / "movie.mp4"
     chosen = OverlaySettings(length=20)
-    assert list(write_movie(path, movie, toy.labels, chosen, positions=[1, 2, 5])) == [1, 2, 5]
+    some = WriteOptions([1, 2, 5])
+    assert list(write_movie(path, movie, toy.labels, chosen, some)) == [1, 2, 5]
     assert float(probe(path)["duration"]) == pytest.approx(20, rel=1e-3)
     said = json.loads((tmp_path / "movie.mp4.json").read_text())
     assert said["frames"] == [1, 2, 5]
@@ -101,7 +104,7 @@ def test_length_and_frame_range(movie, toy, tmp_path):
 
 def test_png_sequence_is_exact(movie, toy, tmp_path):
     look = movie_look(movie, PLAIN)
-    list(write_movie(tmp_path / "frames", movie, toy.labels, PLAIN, look=look))
+    list(write_movie(tmp_path / "frames", movie, toy.labels, PLAIN, beside=Beside(look=look)))
     files = sorted((tmp_path / "frames").iterdir())
     assert [f.name for f in files] == [f"frame{t:04d}.png" for t in range(6)]
     expected = compose_overlay(toy.movie[2], toy.labels[2], PLAIN, look)
@@ -123,9 +126,7 @@ def test_stills_have_300_dpi_and_all_styles(suffix, movie, toy, tmp_path):
             linked,
             4,
             OverlaySettings(style=style, show_ids=True, tail=3),
-            probabilities=codes[:, None],
-            before=toy.labels,
-            tracks=linker.points()[0],
+            beside=Beside(codes[:, None], toy.labels, linker.points()[0]),
         )
         with Image.open(path) as image:
             assert [round(float(d)) for d in image.info["dpi"]] == [300, 300]
@@ -146,7 +147,7 @@ def test_contrast_does_not_flicker(toy):
         ("m.mp4", OverlaySettings(crop=(0, 0, 97, 10)), {}, "crop"),
         ("m.mp4", OverlaySettings(style="probability"), {}, "no probabilities"),
         ("m.mp4", OverlaySettings(style="before_after"), {}, "no earlier labels"),
-        ("m.mp4", OverlaySettings(), {"positions": [6]}, "frame 6"),
+        ("m.mp4", OverlaySettings(), {"options": WriteOptions([6])}, "frame 6"),
         ("m.mp4", OverlaySettings(), {"labels": np.zeros((5, 96, 128), int)}, "5 frames"),
         ("m.mp4", OverlaySettings(), {"labels": np.zeros((6, 9, 9), int)}, "9 x 9 pixels"),
     ],
@@ -219,7 +220,7 @@ def test_a_talkative_encoder_does_not_block(tmp_path, monkeypatch):
 def test_a_look_from_the_screen_is_used(movie, toy, tmp_path):
     look = Look(windows=((0.0, 1.0),), channels=((256, 0, 0),), pixel_size=None)
     path = write_still(
-        tmp_path / "still.png", movie, np.zeros_like(toy.labels), 0, PLAIN, look=look
+        tmp_path / "still.png", movie, np.zeros_like(toy.labels), 0, PLAIN, beside=Beside(look=look)
     )
     assert (np.asarray(Image.open(path))[..., 0] == 255).all()
     assert not np.asarray(Image.open(path))[..., 1:].any()

@@ -64,7 +64,7 @@ def test_a_still_is_the_movies_frame(meaning, labels, toy, tmp_path):
         pytest.importorskip("laptrack")
     stack = Stack.from_array(toy.movie, axes="TYX", pixel_size=0.65, frame_interval=300.0)
     settings = OverlaySettings(tail=3, show_ids=True)
-    export = Export(stack, labels, tmp_path, range(6), meaning=meaning, frozen=lambda: FROZEN)
+    export = Export(stack, labels, tmp_path, meaning=meaning, frozen=lambda: FROZEN)
     assert len(list(export.write_movie(settings, PlainLook(), ""))) == export.movie_steps(settings)
     assert len(list(export.write_still(settings, PlainLook(), 4))) == export.still_steps(
         settings, 4

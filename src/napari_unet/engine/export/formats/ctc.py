@@ -36,7 +36,7 @@ class CtcWriter:
         self.tracks: dict[int, Track] = {}  # as written, in the numbers of the frames
         self._now: dict[int, int] = {}  # id that each track of the linker has in the last frame
         self._latest: dict[int, int] = {}  # and the one it had last
-        # A number such as a date is no count of frames; positions then stand in for it.
+        # A number such as a date is no count of frames; the count from 0 then stands in for it.
         counts = max(info.numbers) <= _LARGEST_NUMBER
         self._numbers = info.numbers if counts else tuple(range(len(info)))
         self._digits = max(3, len(str(max(self._numbers))))
@@ -51,12 +51,12 @@ class CtcWriter:
         if error[0] is None:
             self._write_tracks()
 
-    def write(self, frame: NDArray[Any]) -> None:
+    def write(self, labels: NDArray[Any]) -> None:
         """Link labels (Y, X) to the frame before and write them as uint16."""
-        position, number = self.info.positions[self._n], self._numbers[self._n]
-        linked = self.linker(frame, position)
+        frame, number = self.info.frames[self._n], self._numbers[self._n]
+        linked = self.linker(labels, frame)
         table = np.zeros(int(linked.max(initial=0)) + 1, np.int64)
-        for track, written in self._follow(position, number).items():
+        for track, written in self._follow(frame, number).items():
             table[track] = written
         if table.max() >= np.iinfo(np.uint16).max:
             raise BadInput(
@@ -69,7 +69,7 @@ class CtcWriter:
         self._save(table[linked].astype(np.uint16), number)
         self._n, self._next = self._n + 1, number + 1
 
-    def _follow(self, position: int, number: int) -> dict[int, int]:
+    def _follow(self, frame: int, number: int) -> dict[int, int]:
         """Return for each track of the frame the id it is written with, and note its row."""
         before = self._now if number == self._next else {}
         going_on = {t: before[t] for t in self.linker.origins if t in before}
@@ -78,7 +78,7 @@ class CtcWriter:
         self._now = dict(going_on)
         for track in sorted(self.linker.origins.keys() - going_on.keys()):
             again = track in self._latest
-            written = self.linker.begin(position) if again else track
+            written = self.linker.begin(frame) if again else track
             self.tracks[written] = Track(written, number, number, self._parent(track, number))
             self._now[track] = written
         self._latest |= self._now

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
-    check_frame,
+    check_labels,
     check_target,
-    counted,
     output_file,
     time_of,
     writing,
 )
-from napari_unet.engine.export.target.sidecar import Provenance, sidecar_beside
+from napari_unet.engine.export.target.sidecar import sidecar_beside
+from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.labels.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.tracks.tracking import Linker
@@ -30,41 +30,55 @@ from napari_unet.engine.tracks.tracking import Linker
 if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
-Row = dict[str, Any]
 _BYTES_PER_FRAME = 30_000  # about a hundred objects
+
+Touched = Callable[[int], Collection[int]]  # by frame, the ids that a user touched
 
 
 def write_table(
     path: str | Path,
     frames: Iterable[NDArray[Any]],
     stack: Stack,
+    options: WriteOptions | None = None,
+    **how: Any,
+) -> Generator[int, None, Path]:
+    """Write the table of labels, one frame (Y, X) after the other; yields each frame.
+
+    ``frames`` holds one array for each frame that ``options`` choose; ``how`` as `table_writer`
+    takes it.
+    """
+    options = options or WriteOptions()
+    writer = table_writer(path, stack, options, **how)
+    return write_one(writer, options.chosen(stack), frames)
+
+
+def table_writer(
+    path: str | Path,
+    stack: Stack,
+    options: WriteOptions | None = None,
     *,
-    positions: Sequence[int] | None = None,
     settings: TableSettings | None = None,
     threshold: float | None = None,
-    corrected: Callable[[int], Collection[int]] | None = None,
+    corrected: Touched | None = None,
     linker: Linker | None = None,
-    overwrite: bool = False,
-    provenance: Provenance | None = None,
-) -> Generator[int, None, Path]:
-    """Write the table of labels, one frame (Y, X) after the other; yields each position.
+) -> Writer:
+    """Return the writer of a table: one row for each object and frame.
 
     Intensities are raw, of every channel of ``stack``. ``corrected`` gives the ids that a user
     touched in a frame, ``threshold`` is noted in each row, ``linker`` makes ``track_id`` and
     ``parent_id`` (overlap linking by default).
     """
-    settings = settings or TableSettings()
-    info = FrameInfo.of(stack, positions)
+    settings, options = settings or TableSettings(), options or WriteOptions()
+    info = FrameInfo.of(stack, options.frames)
     if settings.ring is not None and not info.pixel_size:
         raise BadInput(
             "a ring in µm for a movie of unknown pixel size",
             "a pixel size",
             "set the pixel size or leave the ring out",
         )
-    target = check_target(path, overwrite, len(info) * _BYTES_PER_FRAME)
-    cleaned = (check_frame(f, info.shape) for f in frames)
+    target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
     measured = _Measured(stack, settings, threshold, corrected, linker or Linker())
-    return _write(target, cleaned, measured, info, provenance)
+    return _writer(target, measured, info, options)
 
 
 class _Measured:
@@ -75,7 +89,7 @@ class _Measured:
         stack: Stack,
         settings: TableSettings,
         threshold: float | None,
-        corrected: Callable[[int], Collection[int]] | None,
+        corrected: Touched | None,
         linker: Linker,
     ) -> None:
         self.stack, self.settings, self.threshold = stack, settings, threshold
@@ -86,20 +100,20 @@ class _Measured:
         self.channels = _distinct(names) if several else ("intensity",)
         self.file = stack.name if stack.path is None else stack.path.name
 
-    def rows(self, labels: NDArray[Any], position: int) -> tuple[list[str], list[list[Any]]]:
+    def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], list[list[Any]]]:
         """Return header and rows of one frame."""
         found = measure_frame(
             labels,
-            np.asarray(self.raw[position]),
+            np.asarray(self.raw[frame]),
             self.channels,
             pixel_size=self.stack.pixel_size,
             settings=self.settings,
         )
-        self.linker(labels, position)
+        self.linker(labels, frame)
         track_of = self.linker.id_of()
         ids = found.pop("label").tolist()
-        touched = frozenset(self.corrected(position)) if self.corrected else frozenset()
-        start = [self.file, self.stack.selection.position, position, time_of(self.stack, position)]
+        touched = frozenset(self.corrected(frame)) if self.corrected else frozenset()
+        start = [self.file, self.stack.selection.position, frame, time_of(self.stack, frame)]
         header = ["file", "position", "frame", "time_s", "label", "track_id", "parent_id"]
         shape, light = _split(found)
         header += [*shape, "hand_corrected", "threshold", *light]
@@ -115,32 +129,26 @@ class _Measured:
         return header, table
 
 
-def _write(
-    path: Path,
-    frames: Iterable[NDArray[Any]],
-    measured: _Measured,
-    info: FrameInfo,
-    provenance: Provenance | None,
-) -> Generator[int, None, Path]:
+def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOptions) -> Writer:
     sidecar = sidecar_beside(
         path,
         measured.stack,
-        provenance,
+        options.provenance,
         kind="table",
-        frames=list(info.positions),
+        frames=list(info.frames),
         table=measured.settings.model_dump(mode="json"),
         channels=list(measured.channels),
     )
     with sidecar as note, output_file(path) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
-                header, rows = measured.rows(frame, position)
+            table = csv.writer(file, lineterminator="\n")
+            while (given := (yield)) is not None:
+                frame, labels = given
+                header, rows = measured.rows(check_labels(labels, info.shape), frame)
                 with writing(path):
-                    if position == info.positions[0]:
-                        writer.writerow(header)
-                    writer.writerows([_cell(value) for value in row] for row in rows)
-                yield position
+                    if frame == info.frames[0]:
+                        table.writerow(header)
+                    table.writerows([_cell(value) for value in row] for row in rows)
             with writing(path):
                 file.flush()
         note(temporary)

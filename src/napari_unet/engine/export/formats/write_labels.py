@@ -1,12 +1,12 @@
-"""Labels and tables in the formats other programs open.
+"""Labels and probabilities in the formats other programs open.
 
-Every export streams frame by frame, yields the position it wrote and returns the path. It
+Every export streams frame by frame, yields the frame it wrote and returns the path. It
 writes to a temporary name and is renamed when whole, with a sidecar JSON beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,36 +21,33 @@ from napari_unet.engine.export.formats.label_files import (
     ImageJWriter,
     OmeTiffWriter,
 )
-from napari_unet.engine.export.formats.table import write_table
 from napari_unet.engine.export.target.formats import LABEL_FORMATS, LabelFormat
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_folder,
-    check_frame,
+    check_labels,
     check_target,
-    counted,
     output_file,
     output_folder,
     writing,
 )
-from napari_unet.engine.export.target.sidecar import Provenance, sidecar_beside
+from napari_unet.engine.export.target.sidecar import sidecar_beside
+from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.labels.codes import decode
-from napari_unet.engine.tracks.tracking import Linker, link_frames
 
 if TYPE_CHECKING:
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.stack.stack import Stack
-
-__all__ = ["LABEL_FORMATS", "LabelFormat", "write_labels", "write_probabilities", "write_table"]
+    from napari_unet.engine.tracks.tracking import Linker
 
 # Labels compress to a few percent; the space asked for is a tenth of the raw size.
 _COMPRESSION = 10
 
 
-def _open_writer(
+def _open_file(
     format: str, path: Path, info: FrameInfo, stack: Stack, linker: Linker | None
 ) -> FrameWriter:
-    """Open the writer of a format; those of extras are imported here."""
+    """Open the file of a format; those of extras are imported here."""
     if format == "ome-tiff":
         return OmeTiffWriter(path, info)
     if format == "imagej":
@@ -72,51 +69,62 @@ def write_labels(
     path: str | Path,
     frames: Iterable[NDArray[Any]],
     stack: Stack,
-    *,
-    n: int | None = None,
-    format: str = "ome-tiff",
-    positions: Sequence[int] | None = None,
-    semantic: bool = False,
-    linker: Linker | None = None,
-    overwrite: bool = False,
-    provenance: Provenance | None = None,
+    options: WriteOptions | None = None,
+    **how: Any,
 ) -> Generator[int, None, Path]:
     """Write labels, one frame (Y, X) after the other, for the frames of ``stack``.
+
+    ``frames`` holds one array for each frame that ``options`` choose, and they are never held
+    together; ``how`` as `labels_writer` takes it.
+    """
+    options = options or WriteOptions()
+    writer = labels_writer(path, stack, options, **how)
+    return write_one(writer, options.chosen(stack), frames)
+
+
+def labels_writer(
+    path: str | Path,
+    stack: Stack,
+    options: WriteOptions | None = None,
+    *,
+    format: str = "ome-tiff",
+    semantic: bool = False,
+    linker: Linker | None = None,
+) -> Writer:
+    """Return the writer of labels in a format.
 
     Parameters
     ----------
     path
         File, or folder for the formats that are one.
-    frames
-        Labels (Y, X), one for each of ``positions`` in order; never held together.
-    n, positions
-        How many frames are written, and which of the movie's; all by default.
+    stack, options
+        The movie that the labels are of, and which of its frames.
     format
         A key of `LABEL_FORMATS`.
     semantic, linker
         Write 1 for every cell instead of its id, or ids that are constant through time; formats
         that always have those take their own linker where none is given.
-    overwrite
-        Replace an earlier export.
-    provenance
-        Goes into the sidecar.
 
     """
+    options = options or WriteOptions()
     kind = _kind_of(format, semantic)
-    if positions is None and n is not None and n < len(stack):
-        positions = range(n)
-    info = FrameInfo.of(stack, positions)
-    if n is not None and n != len(info):
-        raise BadInput(f"{n} frames of labels", f"{len(info)}, as chosen", "give one for each")
+    info = FrameInfo.of(stack, options.frames)
     space = len(info) * info.shape[0] * info.shape[1] * 2 // _COMPRESSION
     if kind.files is None:
-        target = check_target(path, overwrite, space)
+        target = check_target(path, options.overwrite, space)
     else:
-        target = check_folder(path, overwrite, kind.files, space)
-    cleaned = _cleaned(frames, info, semantic, None if kind.links else linker)
-    return _stream(
-        target, cleaned, stack, info, kind, provenance,
-        lambda temporary: _open_writer(format, temporary, info, stack, linker),
+        target = check_folder(path, options.overwrite, kind.files, space)
+    through_time = None if kind.links else linker
+
+    def clean(frame: int, given: NDArray[Any]) -> NDArray[Any]:
+        labels = check_labels(given, info.shape)
+        if semantic:
+            return (labels > 0).astype(np.uint16)
+        return labels if through_time is None else through_time(labels, frame)
+
+    return _writer(
+        target, stack, info, kind, options, clean,
+        lambda temporary: _open_file(format, temporary, info, stack, linker),
     )  # fmt: skip
 
 
@@ -131,31 +139,21 @@ def _kind_of(format: str, semantic: bool) -> LabelFormat:
     return kind
 
 
-def _cleaned(
-    frames: Iterable[NDArray[Any]], info: FrameInfo, semantic: bool, linker: Linker | None
-) -> Iterator[NDArray[Any]]:
-    checked = (check_frame(f, info.shape) for f in frames)
-    if semantic:
-        return ((f > 0).astype(np.uint16) for f in checked)
-    return checked if linker is None else link_frames(checked, linker, info.positions)
-
-
 def write_probabilities(
     path: str | Path,
     probabilities: Probabilities,
     stack: Stack,
+    options: WriteOptions | None = None,
     *,
     as_float: bool = False,
-    positions: Sequence[int] | None = None,
-    overwrite: bool = False,
-    provenance: Provenance | None = None,
 ) -> Generator[int, None, Path]:
     """Write probabilities as OME-TIFF, axes TCYX: uint8 (255 is 1) or float32 (0 to 1).
 
     The values are linear, unlike the codes that we keep: other programs know no logit scale.
     """
-    info = FrameInfo.of(stack, positions)
-    missing = [t for t in info.positions if not probabilities.computed[t]]
+    options = options or WriteOptions()
+    info = FrameInfo.of(stack, options.frames)
+    missing = [t for t in info.frames if not probabilities.computed[t]]
     if missing:
         raise BadInput(
             f"frame {missing[0]} is not segmented yet", "all chosen frames", "segment them first"
@@ -163,34 +161,34 @@ def write_probabilities(
     dtype = np.dtype(np.float32 if as_float else np.uint8)
     names = tuple(probabilities.outputs)
     n_values = len(info) * len(names) * info.shape[0] * info.shape[1]
-    target = check_target(path, overwrite, n_values * dtype.itemsize // 2)
+    target = check_target(path, options.overwrite, n_values * dtype.itemsize // 2)
     kind = LabelFormat("probabilities", "probabilities", ".ome.tif")
     values = decode(np.arange(256))
     table = values if as_float else np.rint(values * 255).astype(np.uint8)
-    frames = (table[probabilities[t]] for t in info.positions)
-    return _stream(
-        target, frames, stack, info, kind, provenance,
+    writer = _writer(
+        target, stack, info, kind, options, lambda _, codes: table[codes],
         lambda temporary: OmeTiffWriter(temporary, info, dtype=dtype, channel_names=names),
     )  # fmt: skip
+    return write_one(writer, info.frames, (probabilities[t] for t in info.frames))
 
 
-def _stream(
+def _writer(
     path: Path,
-    frames: Iterable[NDArray[Any]],
     stack: Stack,
     info: FrameInfo,
     kind: LabelFormat,
-    provenance: Provenance | None,
-    open_writer: Callable[[Path], FrameWriter],
-) -> Generator[int, None, Path]:
+    options: WriteOptions,
+    clean: Callable[[int, NDArray[Any]], NDArray[Any]],
+    open_file: Callable[[Path], FrameWriter],
+) -> Writer:
     place = output_file(path) if kind.files is None else output_folder(path)
-    frames_written = list(info.positions)
-    sidecar = sidecar_beside(path, stack, provenance, kind=kind.title, frames=frames_written)
+    frames = list(info.frames)
+    sidecar = sidecar_beside(path, stack, options.provenance, kind=kind.title, frames=frames)
     with sidecar as note, place as temporary:
-        with open_writer(temporary) as writer:
-            for position, frame in zip(info.positions, counted(frames, len(info)), strict=True):
+        with open_file(temporary) as file:
+            while (given := (yield)) is not None:
+                labels = clean(*given)
                 with writing(path):
-                    writer.write(frame)
-                yield position
+                    file.write(labels)
         note(temporary)
     return path

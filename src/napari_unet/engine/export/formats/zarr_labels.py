@@ -61,12 +61,12 @@ class ZarrWriter:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def write(self, frame: NDArray[Any]) -> None:
+    def write(self, labels: NDArray[Any]) -> None:
         """Write labels (Y, X) and the movie's frame as the next chunk."""
         if not (self.folder / "zarr.json").exists():  # zarr would make the folder again, half empty
             raise FileNotFoundError(errno.ENOENT, "the folder has vanished", str(self.folder))
-        self._image[self._n] = self.stack[self.info.positions[self._n]]
-        self._labels[self._n] = frame.astype(np.uint32)
+        self._image[self._n] = self.stack[self.info.frames[self._n]]
+        self._labels[self._n] = labels.astype(np.uint32)
         self._n += 1
 
 

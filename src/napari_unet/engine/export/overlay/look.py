@@ -18,7 +18,7 @@ class LookSource(Protocol):
         """Return the movie with the channels that are shown together."""
 
     def measured(
-        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
+        self, stack: Stack, settings: OverlaySettings, frames: Sequence[int] | None = None, /
     ) -> Look:
         """Return contrast and colours, the same for all frames."""
 
@@ -31,9 +31,9 @@ class PlainLook:
         return stack
 
     def measured(
-        self, stack: Stack, settings: OverlaySettings, positions: Sequence[int] | None = None, /
+        self, stack: Stack, settings: OverlaySettings, frames: Sequence[int] | None = None, /
     ) -> Look:
         """Measure black and white."""
         from napari_unet.engine.export.overlay.write_movie import movie_look
 
-        return movie_look(stack, settings, positions)
+        return movie_look(stack, settings, frames)

@@ -7,12 +7,11 @@ held, so memory is the same for 100 frames and for 100,000.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,28 +33,31 @@ from napari_unet.engine.export.overlay.overlay import (
     measure_windows,
     picture_shape,
 )
+from napari_unet.engine.export.target.formats import MOVIE_FORMATS
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_folder,
-    check_frame,
+    check_labels,
     check_target,
     output_file,
     output_folder,
     time_of,
     writing,
 )
-from napari_unet.engine.export.target.sidecar import Provenance, sidecar_beside
+from napari_unet.engine.export.target.sidecar import sidecar_beside
+from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.export.tracks.links import Tails
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.settings import OverlaySettings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
 
 __all__ = ["Look", "compose_overlay", "movie_look", "write_movie", "write_still"]
 
-MOVIE_FORMATS = {".mp4": "H.264 movie", ".avi": "Motion JPEG movie", "": "PNG for each frame"}
 _PNG_FILES = r"frame\d+\.png"
 _BYTES_PER_PIXEL = {".mp4": 0.1, ".avi": 0.4, "": 1.5}
 _MEASURED_FRAMES = 16  # frames over which black and white are measured
@@ -63,26 +65,49 @@ _AHEAD = 3  # composed pictures that wait for the encoder
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """All that a picture is made from, by position in the movie."""
+class Beside:
+    """What a picture shows beside labels, by frame of the movie: codes (C, Y, X), earlier labels.
 
-    stack: Stack
-    labels: Frames
+    ``tracks`` are rows (id, t, y, x) for the tails, as napari's Tracks layer has them. ``look``
+    holds contrast and colours as on screen; it is measured over the movie where it is None.
+    """
+
     probabilities: Frames | None = None
     before: Frames | None = None
     tracks: NDArray[np.float64] | None = None
+    look: Look | None = None
 
-    def picture(self, t: int, tails: Mapping[int, Any] | None) -> Picture:
-        shape = self.stack.frame_shape
-        codes = None if self.probabilities is None else np.asarray(self.probabilities[t])
-        return Picture(
+
+@dataclass(frozen=True)
+class _Scenes:
+    """Makes the picture of a frame from its labels."""
+
+    stack: Stack
+    settings: OverlaySettings
+    beside: Beside
+    look: Look
+    tails: Tails
+
+    @classmethod
+    def of(
+        cls, stack: Stack, settings: OverlaySettings, beside: Beside, frames: Sequence[int] | None
+    ) -> _Scenes:
+        look = beside.look or movie_look(stack, settings, frames)
+        return cls(stack, settings, beside, look, Tails(beside.tracks, settings.tail))
+
+    def compose(self, t: int, labels: Any) -> Packed:
+        shape, beside = self.stack.frame_shape, self.beside
+        codes = None if beside.probabilities is None else np.asarray(beside.probabilities[t])
+        tails = self.tails.at(t)
+        picture = Picture(
             frame=np.asarray(self.stack[t]),
-            labels=check_frame(self.labels[t], shape),
+            labels=check_labels(labels, shape),
             probability=codes[0] if codes is not None and codes.ndim == 3 else codes,
-            before=None if self.before is None else check_frame(self.before[t], shape),
+            before=None if beside.before is None else check_labels(beside.before[t], shape),
             time=time_of(self.stack, t),
             tails=None if tails is None else dict(tails),
         )
+        return compose(picture, self.settings, self.look)
 
 
 def write_movie(
@@ -90,39 +115,39 @@ def write_movie(
     stack: Stack,
     labels: Frames,
     settings: OverlaySettings | None = None,
-    *,
-    positions: Sequence[int] | None = None,
-    probabilities: Frames | None = None,
-    before: Frames | None = None,
-    tracks: NDArray[np.float64] | None = None,
-    look: Look | None = None,
-    overwrite: bool = False,
-    provenance: Provenance | None = None,
+    options: WriteOptions | None = None,
+    beside: Beside | None = None,
 ) -> Generator[int, None, Path]:
-    """Write an overlay movie; yields each position as it goes to the encoder.
+    """Write an overlay movie of labels by frame; yields each frame once it is on its way.
 
-    Parameters
-    ----------
-    path
-        ``.mp4`` (H.264), ``.avi`` (Motion JPEG), or a folder for one PNG for each frame.
-    labels, probabilities, before
-        By position in the movie: labels (Y, X), uint8 codes (C, Y, X), and earlier labels.
-    positions
-        Frames that are shown; all by default.
-    tracks
-        Rows (id, t, y, x) for the tails, as napari's Tracks layer has them.
-    look
-        Contrast and colours as on screen; measured once over the movie by default.
-
+    For the rest see `movie_writer`.
     """
-    settings = settings or OverlaySettings()
-    sources = _Sources(stack, labels, probabilities, before, tracks)
-    info = FrameInfo.of(stack, positions)
-    check_movie(stack, labels, settings, probabilities, before)
+    options = options or WriteOptions()
+    check_length(stack, labels)
+    writer = movie_writer(path, stack, settings, options, beside)
+    frames = options.chosen(stack)
+    return write_one(writer, frames, (labels[t] for t in frames))
+
+
+def movie_writer(
+    path: str | Path,
+    stack: Stack,
+    settings: OverlaySettings | None = None,
+    options: WriteOptions | None = None,
+    beside: Beside | None = None,
+) -> Writer:
+    """Return the writer of an overlay movie.
+
+    ``path`` is ``.mp4`` (H.264), ``.avi`` (Motion JPEG), or a folder for one PNG for each frame;
+    ``options`` choose the frames that are shown.
+    """
+    settings, beside = settings or OverlaySettings(), beside or Beside()
+    options = options or WriteOptions()
+    info = FrameInfo.of(stack, options.frames)
+    check_settings(stack, settings, beside.probabilities, beside.before)
     shape = picture_shape(info.shape, settings)
     kind = Path(path).suffix.lower()
-    kind = kind if kind in MOVIE_FORMATS else ""
-    if kind == "" and Path(path).suffix:
+    if kind not in MOVIE_FORMATS:
         raise BadInput(
             f"a movie named {Path(path).name}",
             ".mp4, .avi or a folder",
@@ -130,41 +155,35 @@ def write_movie(
         )
     space = int(len(info) * shape[0] * shape[1] * _BYTES_PER_PIXEL[kind])
     if kind:
-        target = check_target(path, overwrite, space)
+        target = check_target(path, options.overwrite, space)
     else:
-        target = check_folder(path, overwrite, _PNG_FILES, space)
-    return _write(target, sources, settings, info, look, provenance)
+        target = check_folder(path, options.overwrite, _PNG_FILES, space)
+    return _writer(target, stack, settings, info, options, beside)
 
 
 def write_still(
     path: str | Path,
     stack: Stack,
     labels: Frames,
-    position: int,
+    frame: int,
     settings: OverlaySettings | None = None,
+    options: WriteOptions | None = None,
+    beside: Beside | None = None,
     *,
-    probabilities: Frames | None = None,
-    before: Frames | None = None,
-    tracks: NDArray[np.float64] | None = None,
-    look: Look | None = None,
-    overwrite: bool = False,
-    provenance: Provenance | None = None,
     dpi: int = 300,
 ) -> Path:
     """Write one frame as it is in the movie, PNG or TIFF at ``dpi``."""
-    settings = settings or OverlaySettings()
+    settings, beside = settings or OverlaySettings(), beside or Beside()
+    options = options or WriteOptions()
     path = Path(path)
     if path.suffix.lower() not in (".png", ".tif", ".tiff"):
         raise BadInput(f"a still named {path.name}", ".png or .tif", "change the end of its name")
-    sources = _Sources(stack, labels, probabilities, before, tracks)
-    info = FrameInfo.of(stack, [position])
-    check_movie(stack, labels, settings, probabilities, before)
-    target = check_target(path, overwrite)
-    look = look or movie_look(stack, settings)
-    tails = Tails(tracks, settings.tail)
-    picture = compose(sources.picture(position, tails.at(position)), settings, look)
+    info = FrameInfo.of(stack, [frame])
+    check_movie(stack, labels, settings, beside.probabilities, beside.before)
+    target = check_target(path, options.overwrite)
+    picture = _Scenes.of(stack, settings, beside, None).compose(frame, labels[frame])
     with (
-        _noted(target, sources, settings, info, provenance, "still") as note,
+        _noted(target, stack, settings, info, options, "still") as note,
         atomic_path(target) as temporary,
     ):
         with writing(target):
@@ -176,13 +195,13 @@ def write_still(
 def movie_look(
     stack: Stack,
     settings: OverlaySettings,
-    positions: Sequence[int] | None = None,
+    frames: Sequence[int] | None = None,
     windows: Sequence[Window] | None = None,
     channels: Sequence[tuple[int, int, int]] = (),
 ) -> Look:
     """Return contrast and scale for a movie: measured once, so that it does not flicker."""
     if windows is None:
-        chosen = np.asarray(range(len(stack)) if positions is None else positions)
+        chosen = np.asarray(range(len(stack)) if frames is None else frames)
         some = np.unique(np.linspace(0, len(chosen) - 1, _MEASURED_FRAMES).round().astype(int))
         windows = measure_windows([np.asarray(stack[int(t)]) for t in chosen[some]], settings)
     return Look(
@@ -193,30 +212,25 @@ def movie_look(
     )
 
 
-def _write(
+def _writer(
     path: Path,
-    sources: _Sources,
+    stack: Stack,
     settings: OverlaySettings,
     info: FrameInfo,
-    look: Look | None,
-    provenance: Provenance | None,
-) -> Generator[int, None, Path]:
-    look = look or movie_look(sources.stack, settings, info.positions)
-    tails = Tails(sources.tracks, settings.tail)
-
-    def picture(t: int) -> tuple[int, Packed]:
-        return t, compose(sources.picture(t, tails.at(t)), settings, look)
-
-    place = output_file(path) if path.suffix.lower() in (".mp4", ".avi") else output_folder(path)
-    with _noted(path, sources, settings, info, provenance, "movie") as note, place as temporary:
-        with (
-            _open_encoder(temporary, settings, info) as encoder,
-            closing(_ahead(picture, info.positions)) as pictures,
-        ):
-            for t, packed in pictures:
+    options: WriteOptions,
+    beside: Beside,
+) -> Writer:
+    scenes = _Scenes.of(stack, settings, beside, info.frames)
+    place = output_file(path) if path.suffix else output_folder(path)
+    with _noted(path, stack, settings, info, options, "movie") as note, place as temporary:
+        with _open_encoder(temporary, settings, info) as encoder, _Ahead(scenes.compose) as ahead:
+            while (given := (yield)) is not None:
+                for packed in ahead.add(*given):
+                    with writing(path):
+                        encoder.write(packed)
+            for packed in ahead.rest():
                 with writing(path):
                     encoder.write(packed)
-                yield t
         note(temporary)
     return path
 
@@ -228,22 +242,30 @@ def _open_encoder(path: Path, settings: OverlaySettings, info: FrameInfo) -> Enc
     return FfmpegEncoder(path, picture_shape(info.shape, settings), fps, settings.quality)
 
 
-def _ahead(
-    make: Callable[[int], tuple[int, Packed]], positions: Iterable[int]
-) -> Generator[tuple[int, Packed], None, None]:
-    """Make pictures in a thread, a few ahead of the one that is asked for."""
-    waiting: deque[Future[tuple[int, Packed]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="compose") as thread:
-        try:
-            for t in positions:
-                waiting.append(thread.submit(make, t))
-                if len(waiting) > _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+class _Ahead:
+    """Composes pictures in a thread, a few ahead of the one that the encoder takes."""
+
+    def __init__(self, compose: Callable[[int, Any], Packed]) -> None:
+        self._compose = compose
+        self._waiting: deque[Future[Packed]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="compose")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def add(self, frame: int, labels: Any) -> Iterator[Packed]:
+        """Take one more frame; gives pictures, in order, once enough are on their way."""
+        self._waiting.append(self._thread.submit(self._compose, frame, labels))
+        if len(self._waiting) > _AHEAD:
+            yield self._waiting.popleft().result()
+
+    def rest(self) -> Iterator[Packed]:
+        """Return the pictures that are still on their way, in order."""
+        while self._waiting:
+            yield self._waiting.popleft().result()
 
 
 def check_movie(
@@ -254,13 +276,28 @@ def check_movie(
     before: Frames | None = None,
 ) -> None:
     """Refuse what cannot become a movie: labels of another length, a crop outside the frame."""
-    shape = tuple(int(n) for n in stack.frame_shape)
+    check_length(stack, labels)
+    check_settings(stack, settings, probabilities, before)
+
+
+def check_length(stack: Stack, labels: Frames) -> None:
+    """Refuse labels of more or fewer frames than the movie's."""
     if len(labels) != len(stack):
         raise BadInput(
             f"labels of {len(labels)} frames",
             f"{len(stack)}, as the movie",
             "give labels of the same movie",
         )
+
+
+def check_settings(
+    stack: Stack,
+    settings: OverlaySettings,
+    probabilities: Frames | None = None,
+    before: Frames | None = None,
+) -> None:
+    """Refuse a crop outside the frame, and a style that lacks what it shows."""
+    shape = tuple(int(n) for n in stack.frame_shape)
     if settings.crop is not None:
         y0, x0, y1, x1 = settings.crop
         if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
@@ -279,13 +316,12 @@ def check_movie(
 
 def _noted(
     path: Path,
-    sources: _Sources,
+    stack: Stack,
     settings: OverlaySettings,
     info: FrameInfo,
-    provenance: Provenance | None,
+    options: WriteOptions,
     kind: str,
 ) -> AbstractContextManager[Callable[[Path], None]]:
-    provenance = provenance or Provenance()
-    provenance = replace(provenance, settings={**provenance.settings, "overlay": settings})
-    frames = list(info.positions)
-    return sidecar_beside(path, sources.stack, provenance, kind=kind, frames=frames)
+    made_by = options.provenance
+    made_by = replace(made_by, settings={**made_by.settings, "overlay": settings})
+    return sidecar_beside(path, stack, made_by, kind=kind, frames=list(info.frames))

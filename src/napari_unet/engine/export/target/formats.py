@@ -75,6 +75,6 @@ def movie_name(kind: str) -> str:
     return MOVIE + kind if kind else f"{MOVIE}_frames"
 
 
-def still_name(position: int) -> str:
+def still_name(frame: int) -> str:
     """Name of the picture of one frame."""
-    return f"{STILL}{position:04d}.png"
+    return f"{STILL}{frame:04d}.png"

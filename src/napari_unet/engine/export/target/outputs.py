@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class FrameInfo:
     """The frames of a movie that an export writes, with their scale in space and time.
 
-    ``positions`` are those in the movie and ``numbers`` those of the file names or metadata,
+    ``frames`` are those in the movie and ``numbers`` those of the file names or metadata,
     worth keeping in a file where it is ``numbered``: they differ from its own count of frames;
     ``times`` are in s, one for each frame, where they do not simply follow from
     ``frame_interval`` (s). ``pixel_size`` is in µm.
@@ -37,7 +37,7 @@ class FrameInfo:
 
     name: str
     shape: tuple[int, int]
-    positions: tuple[int, ...]
+    frames: tuple[int, ...]
     numbers: tuple[int, ...]
     pixel_size: float | None = None
     frame_interval: float | None = None
@@ -45,17 +45,17 @@ class FrameInfo:
     numbered: bool = False
 
     def __len__(self) -> int:
-        return len(self.positions)
+        return len(self.frames)
 
     @classmethod
-    def of(cls, stack: Stack, positions: Sequence[int] | None = None) -> FrameInfo:
-        """Describe the frames of ``stack`` at ``positions``; all where that is None."""
-        chosen = check_positions(positions, len(stack))
+    def of(cls, stack: Stack, frames: Sequence[int] | None = None) -> FrameInfo:
+        """Describe the frames of ``stack`` at ``frames``; all where that is None."""
+        chosen = check_frames(frames, len(stack))
         interval, times = _time_scale(stack, chosen)
         return cls(
             name=stack.name,
             shape=(int(stack.frame_shape[0]), int(stack.frame_shape[1])),
-            positions=chosen,
+            frames=chosen,
             numbers=tuple(int(stack.numbers[t]) for t in chosen),
             pixel_size=stack.pixel_size,
             frame_interval=interval,
@@ -64,16 +64,16 @@ class FrameInfo:
         )
 
 
-def time_of(stack: Stack, position: int) -> float | None:
+def time_of(stack: Stack, frame: int) -> float | None:
     """Time of a frame in s: its own stamp where the file has one, else from the interval."""
     if stack.times is not None:
-        return float(stack.times[position])
-    return None if stack.frame_interval is None else position * stack.frame_interval
+        return float(stack.times[frame])
+    return None if stack.frame_interval is None else frame * stack.frame_interval
 
 
-def check_positions(positions: Sequence[int] | None, n: int) -> tuple[int, ...]:
-    """Return the chosen positions of a movie of ``n`` frames, refusing none, repeats and others."""
-    chosen = tuple(range(n)) if positions is None else tuple(int(t) for t in positions)
+def check_frames(frames: Sequence[int] | None, n: int) -> tuple[int, ...]:
+    """Return the chosen frames of a movie of ``n`` frames, refusing none, repeats and others."""
+    chosen = tuple(range(n)) if frames is None else tuple(int(t) for t in frames)
     if not chosen:
         raise BadInput("no frame chosen", "at least one", "choose the frames to export")
     outside = [t for t in chosen if not 0 <= t < n]
@@ -88,9 +88,9 @@ def check_positions(positions: Sequence[int] | None, n: int) -> tuple[int, ...]:
     return chosen
 
 
-def check_frame(frame: Any, shape: tuple[int, int]) -> NDArray[Any]:
-    """Labels (Y, X) as whole numbers from 0; supervised background (65535 in uint16) becomes 0."""
-    labels = np.asarray(frame)
+def check_labels(given: Any, shape: tuple[int, int]) -> NDArray[Any]:
+    """Return labels (Y, X), whole numbers from 0; background that was painted (65535) becomes 0."""
+    labels = np.asarray(given)
     if labels.shape != shape:
         raise BadInput(
             f"labels of {' x '.join(map(str, labels.shape))} pixels",
@@ -189,14 +189,14 @@ def counted(frames: Iterable[Any], n: int) -> Iterator[Any]:
 
 
 def _time_scale(
-    stack: Stack, positions: tuple[int, ...]
+    stack: Stack, frames: tuple[int, ...]
 ) -> tuple[float | None, tuple[float, ...] | None]:
     """Interval between the chosen frames (s), and their times where those are uneven."""
-    steps = set(np.diff(positions).tolist()) or {1}
+    steps = set(np.diff(frames).tolist()) or {1}
     even = len(steps) == 1
     interval = stack.frame_interval
     if stack.times is None and (interval is None or even):
         return (None if interval is None else interval * steps.pop()), None
-    times = [time_of(stack, t) for t in positions]
+    times = [time_of(stack, t) for t in frames]
     known = tuple(t for t in times if t is not None)
     return (interval * steps.pop() if even and interval is not None else None), known

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
 
-_PACKAGES = ("napari-unet-live", "torch", "numpy", "scipy", "scikit-image", "tifffile")
 _SETTINGS: dict[str, type[Settings]] = {"labels": LabelSettings, "prediction": PredictSettings}
 _UNET = "Ronneberger O, Fischer P, Brox T (2015), doi:10.1007/978-3-319-24574-4_28"
 _NAPARI = "napari contributors (2019), doi:10.5281/zenodo.3555620"
@@ -133,21 +131,10 @@ def read_provenance(path: Path) -> Provenance:
         return Provenance()
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape a result."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def methods_text(provenance: Provenance) -> str:
     """Sentences for the methods of a paper: program, model, settings, corrections, citations."""
     found = versions()
-    program = f"napari-unet-live {found.get('napari-unet-live', '')}".strip()
+    program = f"{PROGRAM} {found.get(PROGRAM, '')}".strip()
     sentences = [f"Cells were segmented with {program} (PyTorch {found.get('torch', 'unknown')})"]
     if provenance.model_name:
         sha = (provenance.model_sha256 or "unknown")[:12]

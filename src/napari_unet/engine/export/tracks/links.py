@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.export.target.outputs import check_frame
+from napari_unet.engine.export.target.outputs import check_labels
 from napari_unet.engine.tracks.tracking import Linker, Objects, measure_objects
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 
 
 class Links:
-    """Links of the labels of a movie at ``positions``, up to the frame that is asked for.
+    """Links of the labels of a movie at ``frames``, up to the frame that is asked for.
 
-    ``advance(position)`` reads on until that frame is linked, or for so many seconds; then
+    ``advance(frame)`` reads on until that frame is linked, or for so many seconds; then
     ``labels`` and ``tails`` are those of the exported movie. Overlap linking needs the frames
     before, LapTrack needs all of them. ``n_read`` of ``n_needed`` frames were read so far.
     """
@@ -33,82 +33,82 @@ class Links:
         self,
         labels: Frames,
         shape: tuple[int, int],
-        positions: Sequence[int],
+        frames: Sequence[int],
         meaning: Meaning = "linked",
         frozen: Callable[[], dict[int, frozenset[int]]] = dict,
     ) -> None:
-        self.positions, self.meaning = tuple(positions), meaning
+        self.frames, self.meaning = tuple(frames), meaning
         self._labels, self._shape, self._frozen = labels, shape, frozen
-        self._index = {t: i for i, t in enumerate(self.positions)}
+        self._index = {t: i for i, t in enumerate(self.frames)}
         self._measured: list[Objects] = []  # for LapTrack, which links all frames together
         self.n_read = 0
         self._linker: Linker | None = None
         self._tracks: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
-    def __contains__(self, position: int) -> bool:
-        return position in self._index
+    def __contains__(self, frame: int) -> bool:
+        return frame in self._index
 
     @property
     def reached(self) -> int:
         """The last frame that was read; -1 where none was."""
-        return self.positions[self.n_read - 1] if self.n_read else -1
+        return self.frames[self.n_read - 1] if self.n_read else -1
 
-    def n_needed(self, position: int) -> int:
-        """How many frames must be read for the one at ``position``."""
-        return len(self.positions) if self.meaning == "laptrack" else self._index[position] + 1
+    def n_needed(self, frame: int) -> int:
+        """How many frames must be read for the one at ``frame``."""
+        return len(self.frames) if self.meaning == "laptrack" else self._index[frame] + 1
 
-    def advance(self, position: int, seconds: float = inf) -> bool:
-        """Read on for so many seconds, a frame at least; True once ``position`` is linked."""
+    def advance(self, frame: int, seconds: float = inf) -> bool:
+        """Read on for so many seconds, a frame at least; True once ``frame`` is linked."""
         end = time.monotonic() + seconds
-        while self.n_read < self.n_needed(position):
+        while self.n_read < self.n_needed(frame):
             self._read_one()
             if time.monotonic() > end:
                 break
-        if self.n_read < self.n_needed(position):
+        if self.n_read < self.n_needed(frame):
             return False
         if self.meaning == "laptrack" and self._linker is None:
             self._link_all()
         return True
 
-    def labels(self, position: int) -> NDArray[Any]:
+    def labels(self, frame: int) -> NDArray[Any]:
         """Return the labels (Y, X) of a linked frame with ids through time."""
-        frame = check_frame(self._labels[position], self._shape)
-        ids, tracks = self._tracks[position]
+        found = check_labels(self._labels[frame], self._shape)
+        ids, tracks = self._tracks[frame]
         if not len(ids):
-            return frame
-        where = np.minimum(np.searchsorted(ids, frame), len(ids) - 1)
-        return np.where(ids[where] == frame, tracks[where], frame).astype(np.int32)
+            return found
+        where = np.minimum(np.searchsorted(ids, found), len(ids) - 1)
+        return np.where(ids[where] == found, tracks[where], found).astype(np.int32)
 
-    def tails(self, position: int, length: int) -> dict[int, list[tuple[float, float]]] | None:
+    def tails(self, frame: int, length: int) -> dict[int, list[tuple[float, float]]] | None:
         """Return where each cell of a linked frame was before, by its id through time."""
-        return Tails(self.rows(), length).at(position)
+        return Tails(self.rows(), length).at(frame)
 
     def rows(self) -> Floats:
         """Rows (id, t, y, x) of the frames linked so far."""
         return self._linker.points()[0] if self._linker is not None else np.zeros((0, 4))
 
     def _read_one(self) -> None:
-        position = self.positions[self.n_read]
-        objects = measure_objects(check_frame(self._labels[position], self._shape))
+        frame = self.frames[self.n_read]
+        objects = measure_objects(check_labels(self._labels[frame], self._shape))
         if self.meaning == "laptrack":
             self._measured.append(objects.without_pixels())
         else:
             self._linker = self._linker or Linker(frozen=self._frozen())
-            self._link(self._linker, objects, position)
+            self._link(self._linker, objects, frame)
         self.n_read += 1
 
     def _link_all(self) -> None:
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
         self._linker = LaptrackLinker.from_objects(
-            self._measured, self.positions, frozen=self._frozen()
+            self._measured, self.frames, frozen=self._frozen()
         )
-        for position, objects in zip(self.positions, self._measured, strict=True):
-            self._link(self._linker, objects, position)
+        for frame, objects in zip(self.frames, self._measured, strict=True):
+            self._link(self._linker, objects, frame)
 
-    def _link(self, linker: Linker, objects: Objects, position: int) -> None:
-        linker.link(objects, position)
-        self._tracks[position] = objects.ids, objects.track
+    def _link(self, linker: Linker, objects: Objects, frame: int) -> None:
+        linker.link(objects, frame)
+        self._tracks[frame] = objects.ids, objects.track
 
 
 class Tails:

@@ -1,0 +1,166 @@
+"""The labels of a movie that was segmented, made from its probabilities as they are asked for."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.target.sidecar import Provenance
+from napari_unet.engine.labels.class_labels import classes_of, labels_of
+from napari_unet.engine.stack.lazy_frames import LazyFrames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.settings import LabelSettings, PredictSettings
+    from napari_unet.engine.stack.stack import Stack
+
+_FAST = 1  # zlib level: labels are flat, a frame becomes a hundredth
+
+
+class Kept:
+    """Probabilities that are let go of with the last labels made from them.
+
+    A temporary ``folder`` goes with them, at the latest when the program ends. What somebody else
+    opened, and is not ``ours``, stays open.
+    """
+
+    def __init__(
+        self, probabilities: Probabilities, folder: Path | None = None, *, ours: bool = True
+    ) -> None:
+        self.probabilities = probabilities
+        self.close = weakref.finalize(self, _let_go, probabilities if ours else None, folder)
+
+
+def temporary_folder() -> Path:
+    """Return a new folder for probabilities that nobody gave a place."""
+    return Path(tempfile.mkdtemp(prefix="napari-unet-"))
+
+
+def _let_go(probabilities: Probabilities | None, folder: Path | None) -> None:
+    if probabilities is not None:
+        probabilities.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Segmentation:
+    """Labels of a movie: ``labels[t]`` is ``(Y, X)`` uint16, as is an array ``(T, Y, X)``.
+
+    Ids of objects, or classes where the model tells those apart. A frame is labelled when it is
+    first asked for, then kept compressed in memory. The probabilities lie in a temporary file,
+    unless a place was given; `close`, the end of a ``with`` block, or the last reference to these
+    labels deletes it.
+    """
+
+    dtype = np.dtype(np.uint16)
+    ndim = 3
+
+    def __init__(
+        self,
+        stack: Stack,
+        model: Model,
+        predict: PredictSettings,
+        settings: LabelSettings,
+        kept: Kept,
+    ) -> None:
+        self.name = f"{stack.name} labels"
+        self.numbers, self.numbered = stack.numbers, stack.numbered
+        self.settings = settings
+        self.provenance = Provenance.of(model, prediction=predict, labels=settings)
+        self.shape = (len(stack), *stack.frame_shape)
+        self._stack, self._model, self._predict, self._kept = stack, model, predict, kept
+        self._made: dict[int, bytes] = {}
+        self._lazy = LazyFrames(self._frame, self.shape, self.dtype, self.name)
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """What the labels are made from: ``probabilities[t]`` is ``(C, Y, X)`` uint8 codes."""
+        return self._kept.probabilities
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames that are segmented."""
+        return tuple(np.flatnonzero(self.probabilities.computed).tolist())
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Numbers of the classes that the model tells apart; () where labels are ids."""
+        return classes_of(self.probabilities.outputs)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def relabelled(self, settings: LabelSettings | None = None, **changes: Any) -> Segmentation:
+        """Return labels by other settings, or with ``changes``, from the same probabilities."""
+        settings = (settings or self.settings).replace(**changes)
+        return Segmentation(self._stack, self._model, self._predict, settings, self._kept)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if isinstance(first, slice):  # what a script asks for it gets, however large
+            frames = [self._lazy[(t, *rest)] for t in range(*first.indices(len(self)))]
+            return np.stack(frames) if frames else np.zeros((0, *self.shape[1:]), self.dtype)
+        return self._lazy[key]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("labels are made frame by frame: there is no array without a copy")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<Segmentation {self.name} {self.shape}, {len(self.frames)} frames segmented>"
+
+    def close(self) -> None:
+        """Let go of the probabilities, and delete them where their file is a temporary one."""
+        self._kept.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _frame(self, t: int) -> NDArray[np.uint16]:
+        packed = self._made.get(t)
+        if packed is None:
+            labels = self._label(t)
+            self._made[t] = zlib.compress(labels.tobytes(), _FAST)
+            return labels
+        return np.frombuffer(zlib.decompress(packed), self.dtype).reshape(self.shape[1:])
+
+    def _label(self, t: int) -> NDArray[np.uint16]:
+        if not self._kept.close.alive:
+            raise BadInput(
+                f"the labels of {self._stack.name} were closed",
+                "labels that are open",
+                "use them before close(), or inside their with block",
+            )
+        probabilities = self.probabilities
+        if not probabilities.computed[t]:
+            raise BadInput(
+                f"frame {t} is not segmented", "a frame that was chosen", "segment that frame, too"
+            )
+        return labels_of(probabilities[t], probabilities.outputs, self.settings)
+
+
+def chosen_frames(labels: Any, frames: Sequence[int] | None) -> Sequence[int] | None:
+    """Return the frames to work on: those given, else those that were segmented."""
+    if frames is None and isinstance(labels, Segmentation):
+        return labels.frames
+    return frames
