@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.sidecar import Provenance
 from napari_unet.engine.labels.class_labels import classes_of, labels_of
-from napari_unet.engine.stack.lazy_frames import LazyFrames
+from napari_unet.engine.stack.lazy_array import LazyArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def _let_go(probabilities: Probabilities | None, folder: Path | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Segmentation:
+class Segmentation(LazyArray):
     """Labels of a movie: ``labels[t]`` is ``(Y, X)`` uint16, as is an array ``(T, Y, X)``.
 
     Ids of objects, or classes where the model tells those apart. A frame is labelled when it is
@@ -64,7 +64,6 @@ class Segmentation:
     """
 
     dtype = np.dtype(np.uint16)
-    ndim = 3
 
     def __init__(
         self,
@@ -77,16 +76,19 @@ class Segmentation:
         self.name = f"{stack.name} labels"
         self.numbers, self.numbered = stack.numbers, stack.numbered
         self.settings = settings
-        self.provenance = Provenance.of(model, prediction=predict, labels=settings)
         self.shape = (len(stack), *stack.frame_shape)
         self._stack, self._model, self._predict, self._kept = stack, model, predict, kept
         self._made: dict[int, bytes] = {}
-        self._lazy = LazyFrames(self._frame, self.shape, self.dtype, self.name)
 
     @property
     def probabilities(self) -> Probabilities:
         """What the labels are made from: ``probabilities[t]`` is ``(C, Y, X)`` uint8 codes."""
         return self._kept.probabilities
+
+    @property
+    def provenance(self) -> Provenance:
+        """What a sidecar says of them: the model and the settings."""
+        return Provenance.of(self._model, prediction=self._predict, labels=self.settings)
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -98,30 +100,10 @@ class Segmentation:
         """Numbers of the classes that the model tells apart; () where labels are ids."""
         return classes_of(self.probabilities.outputs)
 
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
     def relabelled(self, settings: LabelSettings | None = None, **changes: Any) -> Segmentation:
         """Return labels by other settings, or with ``changes``, from the same probabilities."""
         settings = (settings or self.settings).replace(**changes)
         return Segmentation(self._stack, self._model, self._predict, settings, self._kept)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        if isinstance(first, slice):  # what a script asks for it gets, however large
-            frames = [self._lazy[(t, *rest)] for t in range(*first.indices(len(self)))]
-            return np.stack(frames) if frames else np.zeros((0, *self.shape[1:]), self.dtype)
-        return self._lazy[key]
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        if copy is False:
-            raise ValueError("labels are made frame by frame: there is no array without a copy")
-        return self[:].astype(dtype or self.dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"<Segmentation {self.name} {self.shape}, {len(self.frames)} frames segmented>"
@@ -136,13 +118,23 @@ class Segmentation:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _read(self, frame: int, key: Any) -> Any:
+        return self._frame(frame)[key]
+
+    def _at_hand(self, frame: int) -> bool:
+        return True  # a script gets what it asks for, however large: nothing of it is left empty
+
+    def _too_many(self, frames: int) -> None:
+        raise NotImplementedError("no read is too large here")
+
     def _frame(self, t: int) -> NDArray[np.uint16]:
         packed = self._made.get(t)
         if packed is None:
             labels = self._label(t)
             self._made[t] = zlib.compress(labels.tobytes(), _FAST)
             return labels
-        return np.frombuffer(zlib.decompress(packed), self.dtype).reshape(self.shape[1:])
+        pixels = bytearray(zlib.decompress(packed))  # an array of bytes could not be written to
+        return np.frombuffer(pixels, np.uint16).reshape(self.shape[1:])
 
     def _label(self, t: int) -> NDArray[np.uint16]:
         if not self._kept.close.alive:
