@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, not_installed
 
 
 @pytest.mark.parametrize(
@@ -14,11 +14,19 @@ from napari_unet.engine.errors import BadInput
         ),
         (("a", "b", "Ends with a stop."), "a; expected b. Ends with a stop."),
         (("two\nlines", "one \t line", "join  them"), "two lines; expected one line. Join them."),
+        (("no room", "", "free some"), "no room. Free some."),
         (("µm is Å", "µm", "öffne"), "µm is Å; expected µm. Öffne."),
     ],
 )
 def test_one_plain_line(parts, line):
     assert str(BadInput(*parts)) == line
+
+
+def test_what_is_not_installed_says_how_to_install_it():
+    line = (
+        'OME-Zarr export needs zarr, which is not installed: pip install "napari-unet-live[zarr]".'
+    )
+    assert str(not_installed("OME-Zarr export", "zarr", "zarr")) == line
 
 
 def test_keeps_its_parts_and_travels_between_processes():

@@ -105,7 +105,7 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
         raise BadInput(
             "none of the chosen frames has a truth",
             f"some of {', '.join(str(p) for p, _ in pairs[:20])}",
-            "check --frames and --exclude; frames count from 0",
+            "check --frames and --exclude; frames are counted from 0",
         )
     return chosen
 

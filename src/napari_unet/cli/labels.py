@@ -84,7 +84,7 @@ def open_same(path: Path, movie: Stack) -> Stack:
         labels.close()
         raise BadInput(
             f"the labels {labels.name} are {_size(labels)}",
-            f"{_size(movie)}, as the movie {movie.name}",
+            f"{_size(movie)}, as in the movie {movie.name}",
             "give labels of all frames of this movie",
         )
     return labels

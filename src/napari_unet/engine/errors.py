@@ -29,7 +29,7 @@ class BadInput(ValueError):
     found
         What is there, with its name: ``"labels.tif has 3 frames"``.
     expected
-        What would have worked: ``"40, as in the movie"``.
+        What would have worked: ``"40, as in the movie"``; empty where ``found`` says it already.
     remedy
         What the user can do: ``"give a folder whose file names carry frame numbers"``.
 
@@ -40,5 +40,12 @@ class BadInput(ValueError):
         self.found, self.expected, self.remedy = found, expected, remedy
 
     def __str__(self) -> str:
-        line = f"{self.found}; expected {self.expected}. {self.remedy[:1].upper()}{self.remedy[1:]}"
+        found = f"{self.found}; expected {self.expected}" if self.expected else self.found
+        line = f"{found}. {self.remedy[:1].upper()}{self.remedy[1:]}"
         return " ".join(line.split()).rstrip(".") + "."
+
+
+def not_installed(what: str, package: str, extra: str) -> BadInput:
+    """Return the error for a package that comes with an extra: ``what`` it is that needs it."""
+    install = f'pip install "napari-unet-live[{extra}]"'
+    return BadInput(f"{what} needs {package}, which is not installed: {install}", "", "")

@@ -178,7 +178,7 @@ class Annotations:
         if movie.frame_shape != labels.frame_shape:
             raise BadInput(
                 f"the labels {labels.name} are {_size(labels)} pixels",
-                f"{_size(movie)}, as the movie {movie.name}",
+                f"{_size(movie)}, as in the movie {movie.name}",
                 "give labels made for this movie",
             )
         of_frame = dict(match_frames(movie, labels))

@@ -159,14 +159,14 @@ def _chosen(annotations: Annotations, frames: tuple[int, ...]) -> Split:
     annotated = annotations.frame_indices
     if not set(frames) <= set(annotated) or set(annotated) <= set(frames):
         raise BadInput(
-            f"frames to check on: {', '.join(map(str, frames))}",
+            f"the frames to check on are {', '.join(map(str, frames))}",
             f"some, but not all, of the annotated frames {', '.join(map(str, annotated))}",
             "choose other frames to check on",
         )
     split = HoldOut(frames).part(annotations)
     if not split.train.n_objects:
         raise BadInput(
-            f"all cells are on the frames to check on: {', '.join(map(str, frames))}",
+            f"all cells are on the frames to check on, {', '.join(map(str, frames))}",
             "cells on the other annotated frames, to learn from",
             "choose other frames to check on",
         )

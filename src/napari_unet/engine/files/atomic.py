@@ -149,8 +149,8 @@ def require_space(folder: str | Path, n_bytes: int) -> None:
     free = shutil.disk_usage(place).free
     if free < n_bytes:
         raise BadInput(
-            f"{place} has {say_bytes(free)} free",
-            f"{say_bytes(n_bytes)}",
+            f"{place} has only {say_bytes(free)} free",
+            f"at least {say_bytes(n_bytes)}",
             "free some space or choose another folder",
         )
 
@@ -186,7 +186,7 @@ def _not_writable(path: Path, error: OSError) -> BadInput:
         )
     return BadInput(
         f"{path} cannot be written ({error.strerror or error})",
-        "a file name and folder that can be written",
+        "a name and a folder that can be written to",
         "choose another",
     )
 

@@ -129,7 +129,7 @@ class Journal:
     def _changed(self) -> BadInput:
         return BadInput(
             f"another program or window has changed {self.path} meanwhile: nothing is kept here",
-            "one at a time for the corrections of a movie",
+            "one program at a time that keeps the corrections of a movie",
             "close the movie here or there, and open it again",
         )
 

@@ -115,7 +115,7 @@ def _cannot_write(path: Path, error: OSError) -> BadInput:
         return BadInput(
             f"the disk of {path} is full",
             "free space",
-            "free some; the run resumes where it stopped",
+            "free some; the run goes on where it stopped",
         )
     if error.errno == errno.EBADF:
         return BadInput(
@@ -124,5 +124,5 @@ def _cannot_write(path: Path, error: OSError) -> BadInput:
     return BadInput(
         f"{path} cannot be written ({error.strerror})",
         "a disk that can be written",
-        "check the disk; the run resumes where it stopped",
+        "check the disk; the run goes on where it stopped",
     )

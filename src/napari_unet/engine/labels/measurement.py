@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
+from napari_unet.engine.labels.objects import renumbered
 from napari_unet.engine.settings import TableSettings
 
 Columns = dict[str, NDArray[Any]]
@@ -32,7 +33,7 @@ def measure_frame(
     """
     settings = settings or TableSettings()
     planes = frame[None] if frame.ndim == 2 else frame
-    ids, dense = _dense(labels)
+    dense, ids = renumbered(labels)
     columns = _shapes(ids, dense, pixel_size if pixel_size else np.nan)
     inside = _Groups(dense.ravel(), len(ids))
     beside, around = _surroundings(dense, len(ids), settings, pixel_size)
@@ -137,12 +138,3 @@ def _surroundings(
         ring = np.where((distance > 0) & (distance * pixel_size <= settings.ring), owner, 0)
         around = _Groups(ring.ravel(), n)
     return _Groups(beside.ravel(), n), around
-
-
-def _dense(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    flat = labels.ravel()
-    where = np.flatnonzero(flat)
-    ids, inverse = np.unique(flat[where], return_inverse=True)
-    dense = np.zeros(flat.shape, np.int32)
-    dense[where] = inverse + 1
-    return ids, dense.reshape(labels.shape)

@@ -23,6 +23,16 @@ def areas_of(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     return areas[areas > 0]
 
 
+def renumbered(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Return labels of the same shape with ids 1..n without gaps, and the ids (n,) they had."""
+    flat = labels.ravel()
+    where = np.flatnonzero(flat)
+    ids, inverse = np.unique(flat[where], return_inverse=True)
+    dense = np.zeros(flat.shape, np.int32)
+    dense[where] = inverse + 1
+    return dense.reshape(labels.shape), ids
+
+
 def disc_diameter(area: float) -> float:
     """Diameter of the disc that is as large."""
     return float(np.sqrt(4 / np.pi * area))

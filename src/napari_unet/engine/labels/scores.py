@@ -130,11 +130,11 @@ def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> Fra
     if predicted.shape != truth.shape:
         raise BadInput(
             f"the prediction has {_by(predicted.shape)} pixels",
-            f"{_by(truth.shape)}, as the truth",
+            f"{_by(truth.shape)}, as in the truth",
             "give labels of the same movie",
         )
     if border < 0:
-        raise BadInput(f"a border of {border} px", "0 or more", "give a width in pixels")
+        raise BadInput(f"the border is {border} px", "0 or more", "give a width in pixels")
     p, p_areas = _dense(predicted, border)
     t, t_areas = _dense(truth, 0)
     rows, columns, overlap = _overlaps(t, p, len(t_areas), len(p_areas))
@@ -165,7 +165,9 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
     """Combine the scores of frames; raises `BadInput` where there are none."""
     frames = list(frames)
     if not frames:
-        raise BadInput("no frame to score", "at least one", "choose frames that both stacks have")
+        raise BadInput(
+            "there is no frame to score", "at least one", "choose frames that both stacks have"
+        )
 
     def total(name: str) -> Any:
         return sum(getattr(f, name) for f in frames)

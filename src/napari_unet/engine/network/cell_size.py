@@ -34,9 +34,9 @@ def scale_of(model: Model, settings: PredictSettings) -> float:
         return settings.scale
     if not model.diameter:
         raise BadInput(
-            f"model {model.name} does not say how large its cells are",
+            f"the model {model.name} does not say how large its cells are",
             "a model with a diameter in its card",
-            "leave the cells' diameter out",
+            "choose another model, or leave the diameter out",
         )
     return min(max(model.diameter / settings.diameter, LEAST), MOST)
 

@@ -139,8 +139,8 @@ def _load(cls: type[Model], path: Path) -> Model:
         ) from error
     if _KEY not in header:
         raise BadInput(
-            f"{path.name} holds tensors but no U-Net of this program",
-            "a model saved by it",
+            f"{path.name} holds tensors, but no U-Net of ours",
+            "a model that U-Net Live saved",
             _WANTED,
         )
     try:

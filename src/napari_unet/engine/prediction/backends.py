@@ -9,7 +9,7 @@ import importlib.util
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, not_installed
 from napari_unet.engine.network.devices import (
     choose_device,
     has_cpu_bf16,
@@ -71,7 +71,7 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
             if settings.backend == "openvino" or settings.precision == "int8":
                 raise BadInput(
                     f"OpenVINO cannot be loaded ({error})",
-                    "it, for this backend and for int8",
+                    "an installation that works",
                     "install it again, or choose another backend",
                 ) from error
             logger.warning("OpenVINO cannot be loaded, computing with torch: %s", error)
@@ -105,11 +105,8 @@ def wants_openvino(settings: PredictSettings, device: torch.device) -> bool:
     here = importlib.util.find_spec("openvino") is not None
     if settings.backend == "openvino" or settings.precision == "int8":
         if not here:
-            raise BadInput(
-                "OpenVINO is not installed",
-                "it, for this backend and for int8",
-                "run pip install 'napari-unet-live[openvino]'",
-            )
+            what = "int8" if settings.precision == "int8" else "the openvino backend"
+            raise not_installed(what, "OpenVINO", "openvino")
         return True
     return here and settings.precision != "bf16"
 
@@ -117,7 +114,7 @@ def wants_openvino(settings: PredictSettings, device: torch.device) -> bool:
 def _check_precision(settings: PredictSettings, device: torch.device) -> None:
     if settings.precision == "int8":
         raise BadInput(
-            f"int8 is not to be had with torch on {device.type}",
+            f"torch does not compute in int8 on {device.type}",
             "the openvino backend on a CPU",
             "choose device cpu and backend openvino, or another precision",
         )
@@ -130,6 +127,6 @@ def _check_precision(settings: PredictSettings, device: torch.device) -> None:
     if device.type == "cpu" and settings.precision == "bf16" and not has_cpu_bf16():
         raise BadInput(
             "this CPU has no bfloat16 arithmetic",
-            "AVX512-BF16 or AMX",
+            "one with AVX512-BF16 or AMX",
             "choose fp32, which is faster here",
         )

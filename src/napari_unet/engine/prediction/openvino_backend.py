@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import not_installed
 from napari_unet.engine.network.unet import fold
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
     try:
         import nncf
     except ImportError as error:
-        raise BadInput(
-            "nncf is not installed", "it, for int8", "run pip install 'napari-unet-live[openvino]'"
-        ) from error
+        raise not_installed("int8", "nncf", "openvino") from error
     logger.info("quantising on %d frames", len(samples))
     arrays = [sample.numpy(force=True) for sample in samples]
     layers = [op for op in model.get_ordered_ops() if op.get_type_name() == "Convolution"]

@@ -11,17 +11,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import not_installed
 from napari_unet.engine.labels.objects import median_diameter
 from napari_unet.engine.tracks.tracking import Ints, Linker, Objects, measure_objects
 
 try:
     import laptrack
 except ImportError as error:
-    raise BadInput(
-        "laptrack is not installed", "it to link with laptrack",
-        'run: pip install "napari-unet-live[track]"',
-    ) from error  # fmt: skip
+    raise not_installed("linking with laptrack", "laptrack", "track") from error
 
 _MAX_GAP = 2  # frames a cell may be lost
 

@@ -47,7 +47,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = read_plain(path)
     except Unreadable as found:
-        raise BadInput(f"{path.name} {found}", "a checkpoint", "start a new training") from None
+        raise BadInput(
+            f"{path.name} {found}", "one left by a stopped training", "start a new training"
+        ) from None
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
-        raise BadInput(f"{path.name} is something else", "a checkpoint", "start a new training")
+        raise BadInput(
+            f"{path.name} is no checkpoint",
+            "one left by a stopped training",
+            "start a new training",
+        )
     return state

@@ -187,7 +187,7 @@ def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
     if (height, width) != stack.frame_shape or max(annotations.frames, default=0) >= len(stack):
         raise BadInput(
             f"the annotations are for {length} frames of {height} x {width} pixels",
-            f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as the movie {stack.name}",
+            f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as in {stack.name}",
             "give annotations made for this movie",
         )
 

@@ -66,7 +66,7 @@ class ExportTarget(QWidget):
         done = tuple(t for t in chosen if t in self._done_frames())
         if not done:
             raise BadInput(
-                "none of these frames is marked done", "one at least", "mark some, or export all"
+                "none of these frames is marked done", "at least one", "mark some, or export all"
             )
         return done
 
@@ -112,7 +112,9 @@ class ExportTarget(QWidget):
 def checked_folder(text: str) -> Path:
     """Return the folder to write to, made where only its last part is missing."""
     if not text.strip():
-        raise BadInput("no folder is given", "one to write to", "type or choose it under Folder")
+        raise BadInput(
+            "no folder is given", "a folder to write to", "type or choose one under Folder"
+        )
     folder = Path(text.strip()).expanduser()
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file", "a folder", "choose another one")

@@ -79,11 +79,8 @@ class Place:
 
         stack, place = self._movie.require_stack(), Path(text).expanduser()
         if not text.strip() or not place.is_dir():
-            raise BadInput(
-                f"there is no folder {text.strip() or 'given'}",
-                "one you may write to",
-                "type its path",
-            )
+            found = f"there is no folder {text.strip()}" if text.strip() else "no folder is given"
+            raise BadInput(found, "one you may write to", "type its path")
         self.folder, self.needed = SessionFolder.for_movie(stack, place), ""
         if corrections is not None:
             corrections.keep_in(Journal(self.folder.journal_path))

@@ -140,7 +140,9 @@ class OutcomePanel(QWidget):
 
             if not into_library and path.parent != Path() and not path.parent.is_dir():
                 raise BadInput(
-                    f"there is no folder {path.parent}", "an existing one", "correct the path"
+                    f"there is no folder {path.parent}",
+                    "a folder that is there",
+                    "correct the path",
                 )
             return saving(model, path)
 

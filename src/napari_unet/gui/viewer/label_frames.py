@@ -25,7 +25,7 @@ class LabelFrames:
         if shape not in (wanted, wanted[1:] if wanted[0] == 1 else wanted):
             raise BadInput(
                 f"the layer {name} has shape {shape}",
-                f"{wanted}, as the movie {stack.name}",
+                f"{wanted}, as in the movie {stack.name}",
                 "choose the labels of this movie",
             )
         self._data, self._flat, self.name = data, len(shape) == 2, name

@@ -37,7 +37,7 @@ def region_on_screen(viewer: Viewer, image: Image) -> Box:
     low, high = (corner[-2:].tolist() for corner in image.corner_pixels)
     if viewer.dims.ndisplay == 3 or any(b <= a for a, b in zip(low, high, strict=True)):
         raise BadInput(
-            "no part of a frame is on screen", "some of it, in 2D", "press napari's Home button"
+            "no part of a frame is on screen", "a part of it, in 2D", "press napari's Home button"
         )
     y, x = (
         slice(max(0, a - _BEYOND), min(n, b + 1 + _BEYOND))

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import not_installed
+from napari_unet.engine.labels.objects import renumbered
 
 try:
     import roifile
 except ImportError as error:
-    raise BadInput(
-        "roifile is not installed", "it for ImageJ ROIs", 'run: pip install "napari-unet-live[roi]"'
-    ) from error
+    raise not_installed("the export of ImageJ ROIs", "roifile", "roi") from error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +57,7 @@ class RoiZipWriter:
 def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:
     """Return (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
     found = []
-    dense, ids = _dense(labels)
+    dense, ids = renumbered(labels)
     for index, place in enumerate(ndimage.find_objects(dense)):
         if place is None:
             continue
@@ -70,13 +69,6 @@ def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]
             corner = np.array([place[1].start, place[0].start]) - 0.5  # the padding and the centre
             found.append((int(ids[index]), outline[:-1, ::-1] + corner))
     return found
-
-
-def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    ids, inverse = np.unique(labels, return_inverse=True)
-    first = 0 if ids[0] != 0 else 1
-    dense = inverse.reshape(labels.shape).astype(np.int32) + (1 - first)
-    return dense, ids[first:]
 
 
 def _unused(archive: zipfile.ZipFile, name: str) -> str:
