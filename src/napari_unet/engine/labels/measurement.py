@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
-from napari_unet.engine.labels.objects import renumbered
+from napari_unet.engine.labels.objects import numbered
 from napari_unet.engine.settings import TableSettings
 
 Columns = dict[str, NDArray[Any]]
@@ -33,7 +33,7 @@ def measure_frame(
     """
     settings = settings or TableSettings()
     planes = frame[None] if frame.ndim == 2 else frame
-    dense, ids = renumbered(labels)
+    ids, _, dense = numbered(labels)
     columns = _shapes(ids, dense, pixel_size if pixel_size else np.nan)
     inside = _Groups(dense.ravel(), len(ids))
     beside, around = _surroundings(dense, len(ids), settings, pixel_size)

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.objects import whole_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,18 +29,10 @@ Kind = Literal["auto", "instances", "binary", "classes"]
 
 def whole_numbers(labels: Stack, position: int) -> NDArray[np.int32]:
     """Read a frame ``(Y, X)`` of labels; `BadInput` unless it holds whole numbers from 0 up."""
-    frame = np.asarray(labels[position])
-    if frame.dtype.kind == "f" and not np.array_equal(frame, np.rint(frame)):
+    frame = whole_labels(np.asarray(labels[position]), labels.name)
+    if frame.size and frame.max() > np.iinfo(np.int32).max:
         raise BadInput(
-            f"{labels.name} holds fractions, as a probability does",
-            "labels: whole numbers, one for each cell, 0 as background",
-            "give the label file instead",
-        )
-    if frame.dtype.kind == "b":
-        return frame.astype(np.int32)
-    if frame.size and (frame.min() < 0 or frame.max() > np.iinfo(np.int32).max):
-        raise BadInput(
-            f"{labels.name} holds labels from {frame.min():.15g} to {frame.max():.15g}",
+            f"{labels.name} holds labels up to {frame.max()}",
             f"labels from 0 to {np.iinfo(np.int32).max}",
             "renumber the labels",
         )

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.labels.objects import pooled_iou
+from napari_unet.engine.labels.objects import numbered, overlaps, pooled_iou, whole_labels
 
 if TYPE_CHECKING:
     from napari_unet.engine.labels.objects import Overlap
@@ -135,9 +134,11 @@ def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> Fra
         )
     if border < 0:
         raise BadInput(f"the border is {border} px", "0 or more", "give a width in pixels")
-    p, p_areas = _dense(predicted, border)
-    t, t_areas = _dense(truth, 0)
-    rows, columns, overlap = _overlaps(t, p, len(t_areas), len(p_areas))
+    _, p_areas, p = numbered(predicted)
+    _, t_areas, t = numbered(truth)
+    if border:
+        p, p_areas = _inner(p, p_areas, border)
+    rows, columns, overlap = overlaps(t, p)
     return FrameScores(
         intersection=int(overlap.sum()),
         predicted_area=int(p_areas.sum()),
@@ -235,46 +236,16 @@ def _as_labels(image: ArrayLike, name: str) -> NDArray[Any]:
     labels = np.asarray(image)
     if labels.ndim != 2:
         raise BadInput(f"{name} has {labels.ndim} axes", "2 (Y, X)", "give one frame")
-    if labels.dtype == bool:
-        return labels.astype(np.uint8)
-    if labels.dtype.kind == "f":
-        whole = np.nan_to_num(labels, nan=-1, posinf=-1, neginf=-1).astype(np.int64)
-        if not np.array_equal(whole, labels):
-            raise BadInput(f"{name} holds fractions", "whole numbers", "give labels, not an image")
-        labels = whole
-    if labels.dtype.kind not in "iu":
-        raise BadInput(f"{name} is of type {labels.dtype}", "whole numbers", "give labels")
-    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
-        raise BadInput(f"{name} has negative ids", "0 or more", "give labels of objects")
-    return labels
+    return whole_labels(labels, name)
 
 
-def _dense(labels: NDArray[Any], border: int) -> tuple[NDArray[np.int32], Ints]:
-    """Renumber the objects 1..n without gaps; give their areas (n,) too."""
-    top = int(labels.max()) if labels.size else 0
-    if top > 4 * labels.size + 65536:  # ids far apart: a table over them would be huge
-        ids, inverse = np.unique(np.append(labels, 0), return_inverse=True)
-        labels, top = inverse[:-1].reshape(labels.shape), len(ids) - 1
-    areas = np.bincount(labels.ravel(), minlength=top + 1)
-    inner = areas
-    if border:
-        core = labels[border : labels.shape[0] - border, border : labels.shape[1] - border]
-        inner = np.bincount(core.ravel(), minlength=top + 1)
-    kept = inner > 0
+def _inner(dense: NDArray[np.int32], areas: Ints, border: int) -> tuple[NDArray[np.int32], Ints]:
+    """Leave out numbered objects that lie in the border alone; the others are numbered anew."""
+    core = dense[border : dense.shape[0] - border, border : dense.shape[1] - border]
+    kept = np.bincount(core.ravel(), minlength=len(areas) + 1) > 0
     kept[0] = False
     table = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return table[labels], areas[kept].astype(np.int64)
-
-
-def _overlaps(
-    t: NDArray[np.int32], p: NDArray[np.int32], n_t: int, n_p: int
-) -> tuple[Ints, Ints, Ints]:
-    both = (t > 0) & (p > 0)
-    rows, columns = t[both] - 1, p[both] - 1
-    ones = np.ones(len(rows), dtype=np.int64)
-    table = sparse.coo_array((ones, (rows, columns)), shape=(n_t, n_p))
-    table.sum_duplicates()
-    return table.row.astype(np.int64), table.col.astype(np.int64), table.data
+    return table[dense], areas[kept[1:]]
 
 
 def _marks(indices: Ints, n: int) -> NDArray[np.bool_]:

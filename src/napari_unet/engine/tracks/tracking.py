@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.objects import numbered, overlaps
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
@@ -141,7 +142,7 @@ class Linker:
         """Return for each object the index of its predecessor and of its mother; -1 for none."""
         links = np.full(len(now.ids), -1, np.int64)
         mothers = np.full(len(now.ids), -1, np.int64)
-        old, new, overlap = _overlaps(before, now)
+        old, new, overlap = overlaps(before.dense, now.dense)
         iou = overlap / (before.areas[old] + now.areas[new] - overlap)
         enough = iou >= self.settings.min_overlap
         for o, n in _assign(old[enough], new[enough], -iou[enough], len(before.ids), len(now.ids)):
@@ -231,26 +232,14 @@ def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
 
 def measure_objects(labels: NDArray[Any]) -> Objects:
     """Measure what linking needs of labels (Y, X)."""
-    flat = np.asarray(labels).ravel()
-    where = np.flatnonzero(flat)
-    ids, dense = np.unique(flat[where], return_inverse=True)
-    frame = np.zeros(flat.shape, np.int32)
-    frame[where] = dense + 1
-    areas = np.bincount(dense, minlength=len(ids)).astype(np.int64)
+    ids, areas, dense = numbered(labels)
+    where = np.flatnonzero(dense)
+    objects = dense.reshape(-1)[where] - 1
     y, x = np.divmod(where, labels.shape[1])
-    sums = np.stack([np.bincount(dense, w, minlength=len(ids)) for w in (y, x)], axis=1)
+    sums = np.stack([np.bincount(objects, w, minlength=len(ids)) for w in (y, x)], axis=1)
     centroids = sums / np.maximum(areas, 1)[:, None]
     track = np.zeros(len(ids), np.int64)
-    return Objects(ids.astype(np.int64), areas, centroids, frame.reshape(labels.shape), track)
-
-
-def _overlaps(before: Objects, now: Objects) -> tuple[Ints, Ints, Ints]:
-    both = (before.dense > 0) & (now.dense > 0)
-    old, new = before.dense[both] - 1, now.dense[both] - 1
-    shape = (len(before.ids), len(now.ids))
-    table = sparse.coo_array((np.ones(len(old), np.int64), (old, new)), shape=shape)
-    table.sum_duplicates()
-    return table.row.astype(np.int64), table.col.astype(np.int64), table.data
+    return Objects(ids, areas, centroids, dense, track)
 
 
 def _assign(

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from napari_unet.engine.errors import not_installed
-from napari_unet.engine.labels.objects import renumbered
+from napari_unet.engine.labels.objects import numbered
 
 try:
     import roifile
@@ -57,7 +57,7 @@ class RoiZipWriter:
 def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:
     """Return (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
     found = []
-    dense, ids = renumbered(labels)
+    ids, _, dense = numbered(labels)
     for index, place in enumerate(ndimage.find_objects(dense)):
         if place is None:
             continue

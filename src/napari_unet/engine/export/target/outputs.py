@@ -20,6 +20,7 @@ from napari_unet.engine.files.atomic import (
     require_space,
 )
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.objects import whole_labels
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
@@ -99,10 +100,9 @@ def check_labels(given: Any, shape: tuple[int, int]) -> NDArray[Any]:
         )
     if labels.dtype == bool:
         return labels.astype(np.uint16)
-    if labels.dtype.kind not in "iu":
+    if labels.dtype.kind == "f":  # a later frame might hold fractions, with half the file written
         raise BadInput(f"labels of type {labels.dtype}", "whole numbers", "give labels")
-    if labels.dtype.kind == "i" and labels.size and int(labels.min()) < 0:
-        raise BadInput("labels with negative ids", "0 or more", "give labels of objects")
+    labels = whole_labels(labels, "a frame of the labels")
     if labels.dtype == np.uint16:
         reserved = labels == BACKGROUND_ID
         if reserved.any():
