@@ -202,3 +202,23 @@ def test_messages_reach_the_generator_and_are_joined(qtbot, job):
 )
 def test_progress_in_words(progress, line):
     assert progress_line("Segmenting", progress) == line
+
+
+def test_what_is_refused_is_a_line_in_the_owners_dock(job):
+    with job.refusing("a"):
+        raise BadInput("no movie", "one", "open it")
+    assert (job.state.owner, job.state.failed) == ("a", True)
+    assert job.state.line == str(BadInput("no movie", "one", "open it"))
+    with pytest.raises(ValueError, match="a bug"), job.refusing("a"):
+        raise ValueError("a bug")
+
+
+def test_which_task_runs(qtbot, job):
+    def work():
+        yield
+
+    first, alike = Task("a", "Working", work), Task("a", "Working", work)
+    assert job.start(first)
+    assert (job.runs(first), job.runs(alike), job.runs(None)) == (True, False, False)
+    qtbot.waitUntil(lambda: not job.running, timeout=5000)
+    assert not job.runs(first)
