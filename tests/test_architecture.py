@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,8 +34,44 @@ MODULES = {name_of(path): path for path in SOURCES}
 PACKAGES = sorted(m for m, path in MODULES.items() if path.name == "__init__.py")
 
 
+def imports_of(name: str) -> Iterator[str]:
+    """Modules of ours that a module names anywhere in it, ``TYPE_CHECKING`` included."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
 def is_inside(name: str, package: str) -> bool:
     return name.startswith(f"{package}.")
+
+
+# A module may name the packages it lies in: their faces are there before it is.
+IMPORTS = {m: {n for n in imports_of(m) if n != m and not is_inside(m, n)} for m in MODULES}
+
+
+def between_children(package: str) -> dict[str, set[str]]:
+    """Who imports whom among the rooms and files right below a package."""
+    depth = package.count(".") + 2
+    children: dict[str, set[str]] = {}
+    for module, imported in IMPORTS.items():
+        if is_inside(module, package):
+            child = ".".join(module.split(".")[:depth])
+            others = {".".join(n.split(".")[:depth]) for n in imported if is_inside(n, package)}
+            children.setdefault(child, set()).update(others - {child})
+    return children
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle in a graph; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as found:
+        return found.args[1]
+    return []
 
 
 # Refuses modules as if they were not installed, whichever way they are asked for.
@@ -72,6 +110,15 @@ def test_engine_works_without_qt_and_napari():
     assert len(modules) > 100  # the rooms, not only what stands beside them
     done = run(BLOCK.format(blocked=GUI) + "\n".join(f"import {name}" for name in modules))
     assert done.returncode == 0, done.stderr
+
+
+def test_no_circle_of_files():
+    assert not circle(IMPORTS)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_circle_of_rooms(package):
+    assert not circle(between_children(package))
 
 
 @pytest.mark.parametrize("top", OUTSIDE)
