@@ -64,7 +64,7 @@ def demo(
             pairs = [pair for pair in match_frames(labels, truth) if pair[0] not in LEARN_FROM]
             scored = score(labels, truth, pairs)
     typer.echo(f"Scores on the {len(pairs)} frames it did not learn from:")
-    table([position for position, _ in pairs], scored, pool(scored))
+    table([frame for frame, _ in pairs], scored, pool(scored))
     typer.echo("Written:")
     for path in written:
         typer.echo(f"  {path}")

@@ -60,11 +60,11 @@ def evaluate(
         pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
         classes = labels_are == "classes" if labels_are else holds_classes(right, pairs)
         scored = score(labels, right, pairs, border, classes=classes)
-        positions = [position for position, _ in pairs]
+        chosen = [frame for frame, _ in pairs]
     if as_json:
-        typer.echo(json.dumps(as_values(positions, scored, pool(scored)), indent=2))
+        typer.echo(json.dumps(as_values(chosen, scored, pool(scored)), indent=2))
         return
-    table(positions, scored, pool(scored))
+    table(chosen, scored, pool(scored))
 
 
 def score(
@@ -110,33 +110,33 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
     return chosen
 
 
-def as_values(positions: list[int], frames: list[FrameScores], total: Scores) -> dict[str, Any]:
+def as_values(frames: list[int], scored: list[FrameScores], total: Scores) -> dict[str, Any]:
     """Return all scores as plain values for JSON."""
     return {
         **{key: getattr(total, key) for key in (*SCORES, *COUNTS)},
-        "n_frames": len(frames),
+        "n_frames": len(scored),
         **({"classes": total.classes, "class_iou": total.class_iou} if total.classes else {}),
         "frames": [
-            {"frame": position, "number": frame.number, **frame_values(frame)}
-            for position, frame in zip(positions, frames, strict=True)
+            {"frame": frame, "number": scores.number, **frame_values(scores)}
+            for frame, scores in zip(frames, scored, strict=True)
         ],
     }
 
 
-def frame_values(frame: FrameScores) -> dict[str, Any]:
+def frame_values(scores: FrameScores) -> dict[str, Any]:
     """Scores of one frame, per 100 cells like those over all frames."""
     from napari_unet.engine.labels.scores import pool
 
-    alone = pool([frame])
+    alone = pool([scores])
     return {key: getattr(alone, key) for key in (*SCORES, *COUNTS)}
 
 
-def table(positions: list[int], frames: list[FrameScores], total: Scores) -> None:
+def table(frames: list[int], scored: list[FrameScores], total: Scores) -> None:
     """Print the scores for a user."""
     typer.echo("  ".join([f"{'frame':>11s}", *(f"{title:>8s}" for title in TITLES)]))
-    for position, frame in zip(positions, frames, strict=True):
-        name = f"{position}" if frame.number in (None, position) else f"{position} ({frame.number})"
-        typer.echo(_row(name, frame_values(frame)))
+    for frame, scores in zip(frames, scored, strict=True):
+        name = f"{frame}" if scores.number in (None, frame) else f"{frame} ({scores.number})"
+        typer.echo(_row(name, frame_values(scores)))
     typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
     typer.echo(str(total))
     if total.classes:
