@@ -142,6 +142,7 @@ def _writers(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> 
 
     made_by = job.provenance
     options = WriteOptions(job.chosen(len(stack)), overwrite=True, provenance=made_by)
+    # The labels come frame by frame: the export holds none of its own.
     export = Export(stack, (), results.folder, options, threshold=job.labels.threshold)
     make: dict[str, Callable[[Path], Writer]] = {
         LABELS: lambda path: export.labels_writer("ome-tiff", path),

@@ -69,7 +69,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("outputs", [("object",), class_outputs((1, 2))])
-def test_labels_are_those_of_the_probabilities(outputs, movie, temporary):
+def test_labels_are_those_of_the_probabilities(outputs, movie, tmp_path, temporary):
     model = made(movie, outputs)
     seen = {}
     steps = segment(movie, model, TORCH)
@@ -88,6 +88,9 @@ def test_labels_are_those_of_the_probabilities(outputs, movie, temporary):
         np.testing.assert_array_equal(labels[t], expected)
         np.testing.assert_array_equal(labels[t], seen[t])
         assert len(np.unique(expected)) > 2
+    if labels.classes:
+        with pytest.raises(BadInput, match="classes of pixels"):
+            write_labels(tmp_path / "linked.tif", labels, movie, values="linked")
     assert (labels.shape, labels.dtype, len(labels)) == (movie.shape, np.uint16, 6)
     np.testing.assert_array_equal(np.asarray(labels)[2:4], labels[2:4])
     np.testing.assert_array_equal(labels[1, 10:20, ::2], labels[1][10:20, ::2])
@@ -201,11 +204,14 @@ def test_labels_are_written_and_scored(model, toy, movie, tmp_path, capsys):
         (lambda p, a, m: write_table(p / "there.tif", a, m), "exists already"),
         (lambda p, a, m: write_table(p / "a.csv", a, m, frames=[9]), "frame 9"),
         (lambda p, a, m: write_movie(p / "a.mp4", m, a[:4]), "labels of 4 frames"),
+        (lambda p, a, m: write_movie(p / "there.mkv", m, a), "there.mkv; expected .mp4"),
+        (lambda p, a, m: write_movie(p / "there", m, a), "is a file"),
         (lambda p, a, m: score(a[:4], a), "6 frames"),
     ],
 )
 def test_what_cannot_be_written_is_said_at_the_call(begin, message, toy, movie, tmp_path):
-    (tmp_path / "there.tif").write_text("mine")
+    for name in ("there.tif", "there"):
+        (tmp_path / name).write_text("mine")
     with pytest.raises(BadInput, match=message):
         begin(tmp_path, toy.labels, movie)
     assert (tmp_path / "there.tif").read_text() == "mine"

@@ -90,7 +90,7 @@ class Export:
             return (yield from self._write_probabilities(format, path))
         links = LABEL_FORMATS[format].links
         if links:
-            self._check_cells()
+            self.check_cells()
         linker = (yield from self._find_linker()) if self.linked or links else None
         writer = self.labels_writer(format, path, linker)
         return (yield from write_one(writer, self.frames, self._labelled()))
@@ -253,7 +253,7 @@ class Export:
         """Link as far as ``frame`` needs it; gives the labels, and rows for the tails."""
         if not self._needs_tracks(settings, frame):
             return self.labels, None
-        self._check_cells()
+        self.check_cells()
         links = self.links()
         for _ in range(links.n_needed(frame)):
             links.advance(frame, seconds=0)
@@ -262,14 +262,15 @@ class Export:
 
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
         """Return rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
-        self._check_cells()
+        self.check_cells()
         linker = yield from self._find_linker()
         for t, labels in zip(self.frames, self._labelled(), strict=True):
             linker(labels, t)
             yield t
         return linker.points()
 
-    def _check_cells(self) -> None:
+    def check_cells(self) -> None:
+        """Refuse what needs paths through time where labels are classes."""
         if self.classes:
             raise BadInput(
                 "the labels are classes of pixels, which have no paths",
@@ -291,7 +292,7 @@ class Export:
         from napari_unet.engine.tracks.tracking import Linker
 
         if self.linked:
-            self._check_cells()
+            self.check_cells()
         frozen = self.frozen()
         if self.meaning != "laptrack":
             return Linker(frozen=frozen)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.overlay.look import PlainLook
+from napari_unet.engine.export.overlay.write_movie import Beside, movie_writer
 from napari_unet.engine.export.target.formats import LABEL_FORMATS, PROBABILITIES
 from napari_unet.engine.export.target.sidecar import Provenance
 from napari_unet.engine.export.target.writing import WriteOptions
@@ -72,6 +73,7 @@ def write_labels(
         known = ", ".join((*LABEL_FORMATS, *PROBABILITIES))
         raise BadInput(f"labels named {path.name}", f"a format: {known}", "give format=")
     if chosen in LABEL_FORMATS:
+        _check_paths(export, LABEL_FORMATS[chosen].links)
         export.labels_writer(chosen, path)  # made to be refused now, not when it begins
     steps = len(export.frames) + (values == "laptrack")
     return _steps(export.write_labels(chosen, path), path, steps)
@@ -93,6 +95,7 @@ def write_table(
     """
     path = Path(path)
     export = _export(path, labels, movie, values, frames, overwrite)
+    _check_paths(export)
     export.table_writer(settings, path)
     steps = len(export.frames) + (values == "laptrack")
     return _steps(export.write_table(settings, path), path, steps)
@@ -116,10 +119,17 @@ def write_movie(
     """
     path, settings = Path(path), settings or OverlaySettings()
     export = _export(path, labels, movie, values, frames, overwrite)
+    _check_paths(export, settings.tail > 0)
     export.check_movie(settings, before)
+    movie_writer(path, movie, settings, export.options, Beside(export.probabilities, before))
     steps = export.movie_steps(settings)
     writing = export.write_movie(settings, PlainLook(), before=before, path=path)
     return _steps(writing, path, steps)
+
+
+def _check_paths(export: Export, wanted: bool = False) -> None:
+    if wanted or export.linked:
+        export.check_cells()
 
 
 def _export(
