@@ -19,6 +19,7 @@ class Model:
     """Probabilities (T, 3, Y, X): class 1 fades to the right, class 2 to the left."""
 
     outputs = OUTPUTS
+    parts = ()
 
     def __init__(self):
         self.shape = (SHAPE[0], 3, *SHAPE[1:])

@@ -35,6 +35,7 @@ class Model:
     """Probabilities (T, 1, Y, X) of discs that fade outwards; models differ in place and size."""
 
     outputs = ("object",)
+    parts = ()
 
     def __init__(self, grow=0.0, shift=0, computed=(True, True, True)) -> None:
         self.shape = (SHAPE[0], 1, *SHAPE[1:])

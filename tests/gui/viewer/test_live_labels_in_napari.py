@@ -23,6 +23,7 @@ class Cells:
     """Probabilities (T, 1, Y, X) of four discs that fade outwards, three on frame 3."""
 
     outputs = ("object",)
+    parts = ()
 
     def __init__(self, grow: float = 0.0) -> None:
         self.shape = (FRAMES, 1, SIDE, SIDE)

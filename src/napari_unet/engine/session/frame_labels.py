@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedCl
 from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.edit_masks import Change, EditMask
     from napari_unet.engine.settings import LabelSettings
@@ -88,11 +90,34 @@ class FrameLabels:
         part[edited] = now.ids[edited]
 
 
-def seen(probabilities: Any, frame: int) -> bool:
+class Predictions(Protocol):
+    """What labels are derived from: `Probabilities`, or what gives the same."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the codes of all frames: (T, C, Y, X)."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the C planes."""
+
+    @property
+    def computed(self) -> NDArray[np.bool_]:
+        """Frames that are predicted whole, (T,)."""
+
+    @property
+    def parts(self) -> Container[int]:
+        """Frames of which a part is predicted."""
+
+    def __getitem__(self, frame: int, /) -> NDArray[np.uint8]:
+        """Return the codes (C, Y, X) of a frame."""
+
+
+def seen(probabilities: Predictions | None, frame: int) -> bool:
     """Tell whether the model has predicted a frame, or a part of it."""
     if probabilities is None:
         return False
-    return bool(probabilities.computed[frame]) or frame in getattr(probabilities, "parts", ())
+    return bool(probabilities.computed[frame]) or frame in probabilities.parts
 
 
 class FrameCache:
@@ -170,11 +195,13 @@ class FrameCache:
         return FrameLabels(corrections.shape[1:], machine, mask)
 
     @staticmethod
-    def basins(probabilities: Any, frame: int, settings: LabelSettings) -> _Basins | None:
+    def basins(
+        probabilities: Predictions | None, frame: int, settings: LabelSettings
+    ) -> _Basins | None:
         """Compute the basins of a frame; None where the model has predicted nothing of it."""
-        if not seen(probabilities, frame):
+        if probabilities is None or not seen(probabilities, frame):
             return None
-        outputs = tuple(getattr(probabilities, "outputs", ("object", "border")))
+        outputs = probabilities.outputs
         if classes_of(outputs):
             return ClassCodes(probabilities[frame], outputs)
         basins = frame_basins(object_codes(probabilities[frame], outputs), settings)

@@ -39,6 +39,7 @@ from napari_unet.engine.stack.lazy_array import (
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.edit_masks import Change, EditMask
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
+    from napari_unet.engine.session.frame_labels import Predictions
 
 
 class LiveLabels(LazyArray):
@@ -54,8 +55,7 @@ class LiveLabels(LazyArray):
     shape
         Frames, height, width.
     probabilities
-        Gives codes (C, Y, X) of frame t by index, with ``computed`` (T,) bool; None for labels
-        that are all by hand. Assign another to change the model.
+        The model's; None for labels that are all by hand. Assign another to change the model.
     settings
         From probability to labels. Assign to move the threshold.
     corrections
@@ -73,7 +73,7 @@ class LiveLabels(LazyArray):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        probabilities: Any = None,
+        probabilities: Predictions | None = None,
         settings: LabelSettings | None = None,
         corrections: Corrections | None = None,
     ) -> None:
@@ -108,12 +108,12 @@ class LiveLabels(LazyArray):
             self._news.tell(self.changed, None)
 
     @property
-    def probabilities(self) -> Any:
+    def probabilities(self) -> Predictions | None:
         """The model's probabilities; assigning others changes the model, corrections stay."""
         return self._probabilities
 
     @probabilities.setter
-    def probabilities(self, probabilities: Any) -> None:
+    def probabilities(self, probabilities: Predictions | None) -> None:
         probabilities = _checked(probabilities, self.shape)
         with self._changing():
             self._probabilities = probabilities
@@ -148,7 +148,7 @@ class LiveLabels(LazyArray):
     @property
     def classes(self) -> tuple[int, ...]:
         """Numbers of the classes that the model tells apart; () where labels are objects."""
-        return classes_of(getattr(self._probabilities, "outputs", ()))
+        return classes_of(self._probabilities.outputs if self._probabilities is not None else ())
 
     def machine(self, frame: int) -> NDArray[np.uint16]:
         """Return the machine's objects of a frame (Y, X), without those a user took."""
@@ -332,9 +332,9 @@ class LiveLabels(LazyArray):
 
     def _look(self, frame: int, key: Any) -> Any:
         asked = getattr(self._drawing, "takes_draft", None)
-        if asked is None or self.is_prepared(frame) or not asked(frame):
-            return self._read(frame, key)
         probabilities, settings = self._probabilities, self._settings
+        if probabilities is None or asked is None or self.is_prepared(frame) or not asked(frame):
+            return self._read(frame, key)
         codes = probabilities[frame]
         with self._lock:
             mask, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
@@ -369,7 +369,7 @@ class LiveLabels(LazyArray):
             self._news.tell(self.edited, frames)
 
 
-def _checked(probabilities: Any, shape: tuple[int, int, int]) -> Any:
+def _checked(probabilities: Predictions | None, shape: tuple[int, int, int]) -> Predictions | None:
     if probabilities is not None:
         t, _, y, x = probabilities.shape
         check_shape("the probabilities are", (t, y, x), shape)

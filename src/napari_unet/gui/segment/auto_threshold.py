@@ -55,11 +55,10 @@ def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Aut
 def _best(live: LiveLabels, frames: list[int]) -> Auto:
     from napari_unet.engine.training.checking import coded_scores_at, object_score
 
-    outputs = tuple(getattr(live.probabilities, "outputs", ("object", "border")))
-    coded = (
-        (live.probabilities[t], live.annotation(t, classes=bool(live.classes))) for t in frames
-    )
-    found = coded_scores_at(_TRIED.tolist(), coded, outputs, live.settings)
+    probabilities = live.probabilities
+    assert probabilities is not None  # frames that are computed are asked for
+    coded = ((probabilities[t], live.annotation(t, classes=bool(live.classes))) for t in frames)
+    found = coded_scores_at(_TRIED.tolist(), coded, probabilities.outputs, live.settings)
     scores = np.array([object_score(each) for each in found.values()])
     best = _TRIED[scores >= scores.max() - 1e-3]
     chosen = float(best[len(best) // 2])
