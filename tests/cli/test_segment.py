@@ -94,7 +94,7 @@ def test_only_the_frames_asked_for(world, tmp_path, results, run):
     assert "made in another way" in answer.error
     answer = run(*words, "--frames", "0-99")
     assert answer.code == 1
-    assert "frame 99 of a movie with" in answer.error
+    assert "there is no frame 99 in a movie with" in answer.error
 
 
 def test_another_threshold_does_not_predict_again(world, tmp_path, run):

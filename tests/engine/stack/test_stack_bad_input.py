@@ -118,11 +118,11 @@ def test_pages_that_are_there_can_be_read_by_giving_the_axes(tmp_path):
         ({"axes": "YX"}, "which has 3 dimensions: T 6, Y 96, X 128; expected 3 letters"),
         ({"axes": "TXX"}, "axes 'TXX'"),
         ({"axes": "TYQ"}, "axes 'TYQ'"),
-        ({"channel": 1}, "channel 1 of toy.ome.tif, which has channel 0"),
+        ({"channel": 1}, "no channel 1 in toy.ome.tif, which has channel 0"),
         ({"channel": "GFP"}, "channel GFP"),
         ({"channel": (0, 1)}, "channel"),
-        ({"z": 1}, "z 1 of toy.ome.tif, which has 1 section"),
-        ({"position": 1}, "position 1 of toy.ome.tif, which has 1"),
+        ({"z": 1}, "no z 1 in toy.ome.tif, which has 1 section"),
+        ({"position": 1}, "no position 1 in toy.ome.tif, which has 1"),
     ],
 )
 def test_selections_that_the_file_does_not_have(toy_file, selection, found):

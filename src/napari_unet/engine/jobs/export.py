@@ -114,7 +114,7 @@ class Export:
         from napari_unet.engine.export.formats.write_labels import write_probabilities
 
         if self.probabilities is None:
-            raise BadInput("no probabilities", "those of this movie", "segment it first")
+            raise BadInput("there are no probabilities", "those of this movie", "segment it first")
         return (
             yield from write_probabilities(
                 path or self.folder / labels_name(self.stack.name, format),

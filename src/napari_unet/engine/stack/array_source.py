@@ -30,7 +30,11 @@ class ArraySource(Source):
         position: int = 0,
     ) -> None:
         if position:
-            raise BadInput(f"position {position} of {name}", "position 0", "choose position 0")
+            raise BadInput(
+                f"{name} has no position {position}",
+                "position 0, the only one of an array",
+                "choose position 0",
+            )
         if not (hasattr(array, "shape") and hasattr(array, "dtype")):
             array = np.asarray(array)
         self._array, self.name = array, name

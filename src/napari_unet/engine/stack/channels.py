@@ -42,7 +42,8 @@ def resolve_channels(
     channels = asked if isinstance(asked, tuple) else (asked,)
     if not channels or not all(0 <= c < len(names) for c in channels):
         raise BadInput(
-            f"channel {selection.channel} of {source.name}, which has {', '.join(names)}",
+            f"there is no channel {selection.channel} in {source.name}, which has "
+            f"{', '.join(names)}",
             f"a number from 0 to {len(names) - 1} or a name",
             "choose another channel, or correct the axes",
         )
@@ -54,7 +55,7 @@ def resolve_z(selection: Selection, source: Source) -> int | None:
     z, n = selection.z, source.length("Z")
     if z != "max" and not 0 <= z < n:
         raise BadInput(
-            f"z {z} of {source.name}, which has {n} section{'s' * (n != 1)}",
+            f"there is no z {z} in {source.name}, which has {n} section{'s' * (n != 1)}",
             f"max or a number from 0 to {n - 1}",
             "choose another z, or correct the axes",
         )

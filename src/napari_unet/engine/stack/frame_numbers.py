@@ -42,12 +42,14 @@ def parse_frames(text: str, n: int) -> tuple[int, ...]:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first:
             raise BadInput(
-                f"frames {text!r}", "positions from 0 such as 0,3-5", f"check {part.strip()!r}"
+                f"{text!r} are no frames",
+                "frames counted from 0, such as 0,3-5",
+                f"check {part.strip()!r}",
             )
         if last >= n:
             raise BadInput(
-                f"frame {last} of a movie with {n} frames",
-                f"positions from 0 to {n - 1}",
+                f"there is no frame {last} in a movie with {n} frames",
+                f"frames from 0 to {n - 1}",
                 "count frames from 0, in the movie's order",
             )
         positions.update(dict.fromkeys(range(first, last + 1)))

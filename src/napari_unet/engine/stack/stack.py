@@ -83,7 +83,7 @@ class Stack:
         )
         if metadata.numbers is not None and len(metadata.numbers) != source.length("T"):
             raise BadInput(
-                f"{len(metadata.numbers)} frame numbers for {name}",
+                f"{name} was given {len(metadata.numbers)} frame numbers",
                 f"{source.length('T')}, one for each frame",
                 "correct the numbers",
             )

@@ -122,7 +122,7 @@ def _choose(
         )
     if position >= len(series):
         raise BadInput(
-            f"position {position} of {path.name}, which has {len(series)}",
+            f"there is no position {position} in {path.name}, which has {len(series)}",
             f"a position from 0 to {len(series) - 1}",
             "choose another position",
         )

@@ -101,15 +101,19 @@ def train(
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
-    split = hold_out(annotations, settings.validation)
-    held_out = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
-    if held_out:  # what it has learned from since must not be checked on
-        split = HoldOut.from_record(held_out).part(annotations)
+    split = _split(annotations, settings, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     missing = missing_in_words(painted, annotations)
-    return Run(stack, split, settings, base, name, checkpoint, every, missing).loop(
-        annotations, state
-    )
+    run = Run(stack, split, settings, base, name, checkpoint, every, missing)
+    return run.loop(annotations, state)
+
+
+def _split(annotations: Annotations, settings: TrainSettings, state: dict[str, Any]) -> Split:
+    """Part what is checked on from what is learned from; a resumed run keeps to what it chose."""
+    held_out = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
+    if held_out:
+        return HoldOut.from_record(held_out).part(annotations)
+    return hold_out(annotations, settings.validation)
 
 
 def missing_in_words(painted: Annotations, learned: Annotations) -> str:

@@ -144,13 +144,9 @@ def segmenting(
         missing = missing_frames(stack, probabilities, frames)
         notices = filter(None, (predictor.notice, pixel_doubt(model, stack, settings)))
         yield Ready(
-            model,
-            probabilities,
-            predictor.device,
-            ". ".join(notices),
-            recommended_for(model, settings),
-            len(missing),
-        )
+            model, probabilities, predictor.device, ". ".join(notices),
+            recommended_for(model, settings), len(missing),
+        )  # fmt: skip
         if region is not None:
             for frame in missing:
                 predict_region(stack, predictor, probabilities, frame, region)

@@ -143,7 +143,7 @@ def test_contrast_does_not_flicker(toy):
 @pytest.mark.parametrize(
     ("name", "settings", "options", "message"),
     [
-        ("movie.mkv", OverlaySettings(), {}, "movie.mkv; expected .mp4"),
+        ("movie.mkv", OverlaySettings(), {}, "movie.mkv is no name for a movie"),
         ("m.mp4", OverlaySettings(crop=(0, 0, 97, 10)), {}, "crop"),
         ("m.mp4", OverlaySettings(style="probability"), {}, "no probabilities"),
         ("m.mp4", OverlaySettings(style="before_after"), {}, "no earlier labels"),

@@ -60,9 +60,9 @@ class CtcWriter:
             table[track] = written
         if table.max() >= np.iinfo(np.uint16).max:
             raise BadInput(
-                "more than 65,534 tracks",
-                "fewer in a Cell Tracking Challenge folder",
-                "export a shorter frame range",
+                "there are more than 65,534 tracks",
+                "at most that many in a Cell Tracking Challenge folder",
+                "export fewer frames",
             )
         for missing in range(self._next, number):
             self._save(self._empty, missing)

@@ -139,10 +139,16 @@ class ImageJWriter:
         top = int(frame.max()) if frame.size else 0
         if top > _LARGEST_16:
             raise BadInput(
-                f"an id of {top}", "ids up to 65,535 in an ImageJ hyperstack", "choose OME-TIFF"
+                f"there is an id of {top}",
+                "ids up to 65,535 in an ImageJ hyperstack",
+                "choose OME-TIFF",
             )
         if self._tiff.filehandle.tell() + frame.size * 2 > _CLASSIC_TIFF:
-            raise BadInput("labels of over 4 GB", "less in an ImageJ hyperstack", "choose OME-TIFF")
+            raise BadInput(
+                "the labels take over 4 GB",
+                "less, which is all an ImageJ hyperstack can hold",
+                "choose OME-TIFF",
+            )
         self._tiff.write(
             np.ascontiguousarray(frame, dtype=np.uint16),
             photometric="minisblack",
@@ -196,7 +202,9 @@ class ImageFolderWriter:
         top = int(frame.max()) if frame.size else 0
         if self.suffix == ".png":
             if top > _LARGEST_16:
-                raise BadInput(f"an id of {top}", "ids up to 65,535 in a PNG", "choose TIFF")
+                raise BadInput(
+                    f"there is an id of {top}", "ids up to 65,535 in a PNG", "choose TIFF"
+                )
             Image.fromarray(frame.astype(np.uint16)).save(self.folder / name, compress_level=4)
         else:
             wide = np.uint32 if top > _LARGEST_16 else np.uint16

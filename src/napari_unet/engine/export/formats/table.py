@@ -72,9 +72,9 @@ def table_writer(
     info = FrameInfo.of(stack, options.frames)
     if settings.ring is not None and not info.pixel_size:
         raise BadInput(
-            "a ring in µm for a movie of unknown pixel size",
+            "the ring is in µm, and the pixel size of the movie is not known",
             "a pixel size",
-            "set the pixel size or leave the ring out",
+            "set the pixel size, or leave the ring out",
         )
     target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
     measured = _Measured(stack, settings, threshold, corrected, linker or Linker())

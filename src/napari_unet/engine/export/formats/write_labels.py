@@ -131,10 +131,14 @@ def labels_writer(
 def _kind_of(format: str, semantic: bool) -> LabelFormat:
     kind = LABEL_FORMATS.get(format)
     if kind is None:
-        raise BadInput(f"label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these")
+        raise BadInput(
+            f"there is no label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these"
+        )
     if semantic and kind.links:
         raise BadInput(
-            f"1 for every cell in {kind.title}", "ids through time", "choose another format for it"
+            f"{kind.title} cannot hold a mask, with 1 for every cell",
+            "ids through time",
+            "choose another format for the mask",
         )
     return kind
 
@@ -156,7 +160,9 @@ def write_probabilities(
     missing = [t for t in info.frames if not probabilities.computed[t]]
     if missing:
         raise BadInput(
-            f"frame {missing[0]} is not segmented yet", "all chosen frames", "segment them first"
+            f"frame {missing[0]} is not segmented yet",
+            "labels of all chosen frames",
+            "segment them first",
         )
     dtype = np.dtype(np.float32 if as_float else np.uint8)
     names = tuple(probabilities.outputs)

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import not_installed
 from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
 
 try:
     import zarr
 except ImportError as error:
-    raise BadInput(
-        "zarr is not installed", "it for OME-Zarr", 'run: pip install "napari-unet-live[zarr]"'
-    ) from error
+    raise not_installed("OME-Zarr export", "zarr", "zarr") from error
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -149,8 +149,8 @@ def _executable() -> str:
 def _no_ffmpeg(why: str) -> BadInput:
     return BadInput(
         f"ffmpeg cannot be started ({why})",
-        "the one of imageio-ffmpeg",
-        "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE to an ffmpeg",
+        "the ffmpeg that comes with imageio-ffmpeg",
+        "install imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to an ffmpeg",
     )
 
 

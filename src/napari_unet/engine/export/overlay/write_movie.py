@@ -149,8 +149,8 @@ def movie_writer(
     kind = Path(path).suffix.lower()
     if kind not in MOVIE_FORMATS:
         raise BadInput(
-            f"a movie named {Path(path).name}",
-            ".mp4, .avi or a folder",
+            f"{Path(path).name} is no name for a movie",
+            "a name that ends in .mp4 or .avi, or a folder",
             "change the end of its name",
         )
     space = int(len(info) * shape[0] * shape[1] * _BYTES_PER_PIXEL[kind])
@@ -177,7 +177,11 @@ def write_still(
     options = options or WriteOptions()
     path = Path(path)
     if path.suffix.lower() not in (".png", ".tif", ".tiff"):
-        raise BadInput(f"a still named {path.name}", ".png or .tif", "change the end of its name")
+        raise BadInput(
+            f"{path.name} is no name for a picture",
+            "a name that ends in .png or .tif",
+            "change the end of its name",
+        )
     info = FrameInfo.of(stack, [frame])
     check_movie(stack, labels, settings, beside.probabilities, beside.before)
     target = check_target(path, options.overwrite)
@@ -284,8 +288,8 @@ def check_length(stack: Stack, labels: Frames) -> None:
     """Refuse labels of more or fewer frames than the movie's."""
     if len(labels) != len(stack):
         raise BadInput(
-            f"labels of {len(labels)} frames",
-            f"{len(stack)}, as the movie",
+            f"there are labels of {len(labels)} frames",
+            f"{len(stack)}, as in the movie",
             "give labels of the same movie",
         )
 
@@ -302,15 +306,15 @@ def check_settings(
         y0, x0, y1, x1 = settings.crop
         if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
             raise BadInput(
-                f"a crop of {settings.crop}",
+                f"the crop is {settings.crop}",
                 f"y0, x0, y1, x1 within {shape[0]} x {shape[1]} pixels",
                 "choose a crop inside the frame",
             )
     if settings.style == "probability" and probabilities is None:
-        raise BadInput("no probabilities", "those of this movie", "segment it first")
+        raise BadInput("there are no probabilities", "those of this movie", "segment it first")
     if settings.style == "before_after" and before is None:
         raise BadInput(
-            "no earlier labels", "labels to compare with", "choose the labels from before"
+            "there are no earlier labels", "labels to compare with", "choose the labels from before"
         )
 
 

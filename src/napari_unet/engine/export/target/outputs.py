@@ -76,16 +76,16 @@ def check_frames(frames: Sequence[int] | None, n: int) -> tuple[int, ...]:
     """Return the chosen frames of a movie of ``n`` frames, refusing none, repeats and others."""
     chosen = tuple(range(n)) if frames is None else tuple(int(t) for t in frames)
     if not chosen:
-        raise BadInput("no frame chosen", "at least one", "choose the frames to export")
+        raise BadInput("no frame is chosen", "at least one", "choose the frames to export")
     outside = [t for t in chosen if not 0 <= t < n]
     if outside:
         raise BadInput(
-            f"frame {outside[0]} was asked for",
-            f"frames 0 to {n - 1}, as the movie has",
+            f"there is no frame {outside[0]}",
+            f"frames 0 to {n - 1}, as in the movie",
             "choose other frames",
         )
     if sorted(set(chosen)) != list(chosen):
-        raise BadInput("frames out of order", "each once, in order", "sort the frames")
+        raise BadInput("the frames are out of order", "each once, in order", "sort the frames")
     return chosen
 
 
@@ -94,14 +94,14 @@ def check_labels(given: Any, shape: tuple[int, int]) -> NDArray[Any]:
     labels = np.asarray(given)
     if labels.shape != shape:
         raise BadInput(
-            f"labels of {' x '.join(map(str, labels.shape))} pixels",
-            f"{shape[0]} x {shape[1]}, as the movie",
+            f"the labels have {' x '.join(map(str, labels.shape))} pixels",
+            f"{shape[0]} x {shape[1]}, as in the movie",
             "give labels of the same movie",
         )
     if labels.dtype == bool:
         return labels.astype(np.uint16)
     if labels.dtype.kind == "f":  # a later frame might hold fractions, with half the file written
-        raise BadInput(f"labels of type {labels.dtype}", "whole numbers", "give labels")
+        raise BadInput(f"the labels are of type {labels.dtype}", "whole numbers", "give labels")
     labels = whole_labels(labels, "a frame of the labels")
     if labels.dtype == np.uint16:
         reserved = labels == BACKGROUND_ID
@@ -116,7 +116,9 @@ def check_target(path: str | Path, overwrite: bool, n_bytes: int = 0) -> Path:
     clear_leftovers(path.parent)
     if path.exists() and not path.is_dir() and not overwrite:
         raise BadInput(
-            f"{path} exists already", "a new file name", "choose another or allow to replace it"
+            f"{path} exists already",
+            "a new file name",
+            "choose another, or allow it to be replaced",
         )
     require_space(path.parent, n_bytes)
     return path
@@ -131,7 +133,7 @@ def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0)
     names = sorted(p.name for p in path.iterdir()) if path.is_dir() else []
     if names and not overwrite:
         raise BadInput(
-            f"{path} has files in it", "a new folder", "choose another or allow to replace it"
+            f"{path} has files in it", "a new folder", "choose another, or allow it to be replaced"
         )
     others = [name for name in names if not re.fullmatch(ours, name)]
     if others:
@@ -172,7 +174,9 @@ def writing(path: Path) -> Iterator[None]:
         else:
             found = f"{path} cannot be written ({error.strerror or error})"
         raise BadInput(
-            found, "a disk with room and a folder to write in", "free some space or choose another"
+            found,
+            "a disk with room and a folder to write in",
+            "free some space, or choose another folder",
         ) from error
 
 
@@ -182,10 +186,12 @@ def counted(frames: Iterable[Any], n: int) -> Iterator[Any]:
     for frame in frames:
         count += 1
         if count > n:
-            raise BadInput(f"more than {n} frames of labels", f"{n}", "give one for each frame")
+            raise BadInput(
+                f"there are more than {n} frames of labels", f"{n}", "give one for each frame"
+            )
         yield frame
     if count < n:
-        raise BadInput(f"{count} frames of labels", f"{n}", "give one for each frame")
+        raise BadInput(f"there are {count} frames of labels", f"{n}", "give one for each frame")
 
 
 def _time_scale(
