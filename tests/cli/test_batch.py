@@ -314,3 +314,18 @@ def test_a_pattern_without_movies_is_an_error(tmp_path, run):
 )
 def test_names_tell_movies_apart(paths, names, tmp_path):
     assert distinct_names([tmp_path / path for path in paths]) == names
+
+
+def test_a_movie_that_cannot_be_encoded_costs_no_labels(model, movies, tmp_path, run, monkeypatch):
+    words = ("segment", movies / "m00.tif", "--out", tmp_path, "--recipe", model)
+    with monkeypatch.context() as without:
+        without.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+        answer = run(*words)
+    assert answer.code == 1
+    assert "ffmpeg" in answer.error
+    assert not (tmp_path / "overlay.mp4").exists()
+    written = {name: (tmp_path / name).stat().st_mtime_ns for name in ("labels.tif", "objects.csv")}
+    assert done_again(run, *words)
+    assert (tmp_path / "overlay.mp4").exists()
+    for name, before in written.items():
+        assert (tmp_path / name).stat().st_mtime_ns == before
