@@ -113,8 +113,9 @@ class Corrections:
         mask = self._masks.get(frame)
         if mask is None:
             return np.empty(0, np.intp)
-        present = np.flatnonzero(np.bincount(mask.ids.reshape(-1), minlength=BACKGROUND_ID + 1))
-        return present[(present > 0) & (present < BACKGROUND_ID)]
+        # Counting only what is painted: a stroke asks for this, and most of a frame is empty.
+        painted = mask.ids[(mask.ids > 0) & (mask.ids < BACKGROUND_ID)]
+        return np.flatnonzero(np.bincount(painted))
 
     # Changing it
 
