@@ -81,14 +81,14 @@ class Stage:
 
 def picture_of_curves(stage: Stage) -> None:
     """Unfold the curves of Segment, wait until all frames are counted, and fold them again."""
-    from napari_unet.gui.widgets.parts import Disclosure
+    from napari_unet.gui.widgets.parts import Fold
 
-    folded = stage.docks["Segment"].findChildren(Disclosure)
-    curves = next(part for part in folded if part.toggle.text() == "Curves")
-    curves.toggle.click()
+    folded = stage.docks["Segment"].findChildren(Fold)
+    curves = next(part for part in folded if part.text() == "Curves")
+    curves.expand()
     stage.wait(lambda: not stage.widget("segment.curves_hint").text(), 60)
     stage.picture(stage.holders["Segment"], "segment-curves")
-    curves.toggle.click()
+    curves.collapse()
 
 
 def train_a_little(stage: Stage, steps: int) -> None:

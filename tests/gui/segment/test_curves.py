@@ -8,7 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.gui.segment import counts
 from napari_unet.gui.segment.auto_threshold import auto_threshold, never_learned
-from napari_unet.gui.widgets.parts import Disclosure
+from napari_unet.gui.widgets.parts import Fold
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     over_time = hand.find(segment, "segment.count_over_time")
     over_threshold = hand.find(segment, "segment.count_over_threshold")
     assert not over_time.isVisible() and not over_time.xs.size
-    curves = [x for x in segment.findChildren(Disclosure) if x.toggle.text() == "Curves"]
-    curves[0].open()
+    curves = [x for x in segment.findChildren(Fold) if x.text() == "Curves"]
+    curves[0].expand()
     hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
     slider = hand.find(segment, "segment.threshold")
@@ -47,8 +47,8 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
 def test_curves_count_what_the_layer_shows(hand, segment, viewer, small, monkeypatch):
     viewer.window._qt_window.show()
     over_time = hand.find(segment, "segment.count_over_time")
-    curves = [x for x in segment.findChildren(Disclosure) if x.toggle.text() == "Curves"]
-    curves[0].open()
+    curves = [x for x in segment.findChildren(Fold) if x.text() == "Curves"]
+    curves[0].expand()
     hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
     t, n = hand.session.movie.frame, 6

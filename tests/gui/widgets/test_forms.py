@@ -73,7 +73,7 @@ def test_any_number_comes_back(qtbot, rate, decay, ema, crop):
 def test_typing_and_emptying(qtbot):
     form = SettingsForm(TrainSettings(), name="train")
     qtbot.addWidget(form)
-    rate = form.editors["learning_rate"]
+    rate = form.editor("learning_rate")
     assert rate.objectName() == "train.learning_rate"
     assert rate.text() == "automatic"
     rate.lineEdit().setText("1e-4")
@@ -87,7 +87,7 @@ def test_typing_and_emptying(qtbot):
 def test_what_cannot_be_is_named(qtbot):
     form = SettingsForm(TrainSettings())
     qtbot.addWidget(form)
-    form.editors["filters"].setText("16, many")
+    form.editor("filters").setText("16, many")
     with pytest.raises(BadInput, match="Filters is '16, many'"):
         form.value()
 
@@ -102,7 +102,7 @@ def test_fields_left_out_keep_their_value(qtbot):
 def test_presets_fill_the_fields_and_follow_them(qtbot):
     form = SettingsForm(TrainSettings(), name="train")
     qtbot.addWidget(form)
-    group = form.editors["augmentation"]
+    group = form.editor("augmentation")
     assert group.preset.value() == "default"
     with qtbot.waitSignal(form.valueChanged) as signal:
         group.preset.setCurrentText("strong")
@@ -113,4 +113,4 @@ def test_presets_fill_the_fields_and_follow_them(qtbot):
     assert form.value().augmentation == Augmentation.preset("strong").replace(noise=0.07)
     form.setValue(TrainSettings(augmentation=Augmentation.preset("light")))
     assert group.preset.value() == "light"
-    assert not hasattr(form.editors["normalisation"], "preset")  # which has none
+    assert form.editor("normalisation").preset is None  # which has none

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxL
 from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
 from napari_unet.gui.session.job import JobState
 from napari_unet.gui.session.session import Session
-from napari_unet.gui.widgets.parts import Column
+from napari_unet.gui.widgets.parts import Column, build_folded
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -47,6 +47,14 @@ class Dock(QWidget):
     def sizeHint(self) -> QSize:
         """Ask for a column wide enough for its words."""
         return QSize(_WIDTH, 620)
+
+    def findChild(self, *what: Any) -> Any:
+        """Return a child by name, as Qt does; *Advanced* is built where it must be for that."""
+        found = super().findChild(*what)
+        if found is None:
+            build_folded(self)
+            found = super().findChild(*what)
+        return found
 
     def watch(self) -> None:
         """Follow the session; called once the dock's parts are there."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
+from napari_unet.gui.widgets.parts import narrow
+
 if TYPE_CHECKING:
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.session.session import Session
@@ -18,8 +20,7 @@ class ModelMenu(QComboBox):
     def __init__(self, session: Session, name: str, new: str = "", chooses: bool = True) -> None:
         super().__init__()
         self.setObjectName(name)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        narrow(self)
         self._session, self._new, self._chooses = session, new, chooses
         session.models.changed.connect(self.show_models)
         self.show_models()
@@ -28,8 +29,8 @@ class ModelMenu(QComboBox):
 
     def choice(self) -> ModelChoice | None:
         """Return the model chosen; None for a new network, or where there is none."""
-        found = self.currentData()
-        return found if found is not None else None
+        found: ModelChoice | None = self.currentData()
+        return found
 
     def show_models(self) -> None:
         """Show what the session has, and keep what was chosen here."""

@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidg
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_rows, row
+from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_rows, narrow, row
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -32,7 +33,7 @@ class MoviePicker(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.image = _combo("movie.image", "The layer that is the movie")
+        self.image = ImageMenu(session, "movie.image", "The layer that is the movie")
         self.channel = _combo("movie.channel", "Channel in which the cells are seen")
         self.z = _combo("movie.z", "Section, or the maximum over all sections")
         self.position = _combo("movie.position", "Image series of a multi-position file")
@@ -55,7 +56,6 @@ class MoviePicker(QWidget):
         self.open_folder.clicked.connect(self._on_open_folder)
         self.path.returnPressed.connect(self._on_open)
         for combo, act in (
-            (self.image, session.movie.choose_index),
             (self.channel, lambda i: session.movie.select(channel=i)),
             (self.z, lambda i: session.movie.select(z="max" if i == 0 else i - 1)),
             (self.position, lambda i: session.movie.select(position=i)),
@@ -67,7 +67,7 @@ class MoviePicker(QWidget):
 
     def _build(self) -> QFormLayout:
         rows = form_rows()
-        add_field(rows, "Movie", self.image)
+        add_field(rows, "Movie", self.image.native)
         add_field(rows, "Channel", self.channel)
         add_field(rows, "Z", self.z)
         add_field(rows, "Position", self.position)
@@ -78,7 +78,7 @@ class MoviePicker(QWidget):
 
     def show_view(self, view: MovieView) -> None:
         """Show what the session resolved; touches nothing else."""
-        _fill(self.image, view.layers or ("no image layer yet",), max(0, view.index))
+        self.image.reset_choices()
         _fill(self.channel, view.channels or ("channel 0",), view.channel)
         sections = tuple(str(z) for z in range(view.n_z))
         _fill(self.z, ("maximum of all", *sections), 0 if view.z == "max" else int(view.z) + 1)
@@ -119,7 +119,7 @@ class MoviePicker(QWidget):
 
     def _on_job(self, state: Any) -> None:
         for part in (
-            self.image,
+            self.image.native,
             self.channel,
             self.z,
             self.position,
@@ -164,9 +164,7 @@ def _opening(path: Path) -> Generator[None, None, list[Any]]:
 def _combo(name: str, tip: str) -> QComboBox:
     combo = QComboBox(objectName=name)
     combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    return combo
+    return narrow(combo)
 
 
 def _fill(combo: QComboBox, words: Sequence[str], index: int) -> None:

@@ -40,6 +40,7 @@ from napari_unet.gui.widgets.parts import (
     allow,
     button,
     form_rows,
+    narrow,
     row,
 )
 
@@ -95,15 +96,10 @@ class ExportDock(Dock):
             self.format.addItem(title, name)
         self.format.setCurrentIndex(self.format.findData("imagej"))
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
-        self.meaning = ChoiceEditor(tuple(_MEANINGS))
+        self.meaning = ChoiceEditor(_MEANINGS)
         self.meaning.setObjectName("export.meaning")
-        for index, words in enumerate(_MEANINGS.values()):
-            self.meaning.setItemText(index, words)
         for menu in (self.format, self.meaning):
-            menu.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            _switch_off_missing(menu)
+            _switch_off_missing(narrow(menu))
         self.meaning.setProperty("tip", "What the pixels of a cell hold; also the table's track_id")
         self.save_labels = button("Save labels", "export.save_labels", "Write the labels")
         self.save_table = button(
@@ -149,7 +145,7 @@ class ExportDock(Dock):
         for signal in (
             self.target.chosen,
             self.target.frames.editingFinished,
-            self.target.done_only.valueChanged,
+            self.target.done_only.toggled,
             self.meaning.valueChanged,
             self.movie.changed,
             self.format.currentIndexChanged,

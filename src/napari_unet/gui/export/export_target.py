@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.dock.layer_menu import LabelsMenu
-from napari_unet.gui.widgets.editors import CheckEditor
 from napari_unet.gui.widgets.parts import Column, add_field, allow, button, form_rows, row
 
 if TYPE_CHECKING:
@@ -32,19 +31,18 @@ class ExportTarget(QWidget):
         self.frames = QLineEdit(objectName=f"{owner}.frames")
         self.frames.setPlaceholderText("all, or 0,3-5")
         self.frames.setToolTip("Frames to export, counted from 0; empty for all")
-        self.done_only = CheckEditor("Only done frames")
-        self.done_only.setObjectName(f"{owner}.done_only")
+        self.done_only = QCheckBox("Only done frames", objectName=f"{owner}.done_only")
         self.done_only.setProperty("tip", "Leave out frames that nobody said are done")
         self.folder = QLineEdit(objectName=f"{owner}.folder")
         self.folder.setPlaceholderText("folder to write to")
         browse = button("Browse…", f"{owner}.browse", "Choose the folder")
         rows = form_rows()
-        add_field(rows, "Labels", self.labels)
+        add_field(rows, "Labels", self.labels.native)
         add_field(rows, "Frames", self.frames)
         add_field(rows, "", self.done_only)
         add_field(rows, "Folder", row(self.folder, browse, stretch=0))
         Column(self).add(rows)
-        self.labels.chosen.connect(self.chosen)
+        self.labels.chosen.connect(self.chosen.emit)
         self.folder.textChanged.connect(lambda _: self.folder_changed.emit())
         browse.clicked.connect(self._on_browse)
         session.movie.changed.connect(self._propose_folder)
@@ -61,7 +59,7 @@ class ExportTarget(QWidget):
 
         stack, text = self._session.movie.require_stack(), self.frames.text().strip()
         chosen = parse_frames(text, len(stack)) if text else tuple(range(len(stack)))
-        if not (self.done_only.isEnabled() and self.done_only.value()):
+        if not (self.done_only.isEnabled() and self.done_only.isChecked()):
             return chosen
         done = tuple(t for t in chosen if t in self._done_frames())
         if not done:

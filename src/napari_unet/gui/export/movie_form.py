@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
 
 from napari_unet.engine.export.target.formats import MOVIE_FORMATS
 from napari_unet.engine.settings import OverlaySettings
@@ -15,9 +15,9 @@ from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.preview import KeptLinks, Preview, Scene
 from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
 from napari_unet.gui.viewer.label_frames import LabelFrames
-from napari_unet.gui.widgets.editors import CheckEditor, ChoiceEditor
+from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
-from napari_unet.gui.widgets.parts import Column, Disclosure, add_field, allow, button, form_rows
+from napari_unet.gui.widgets.parts import Column, Fold, add_field, allow, button, form_rows, narrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,25 +63,20 @@ class MovieForm(QWidget):
     ) -> None:
         super().__init__()
         self._session, self._layer, self._linking = session, layer, linking
-        self.style_of_movie = ChoiceEditor(tuple(_STYLES))
+        self.style_of_movie = ChoiceEditor(_STYLES)
         self.style_of_movie.setObjectName(f"{owner}.movie_style")
-        for index, words in enumerate(_STYLES.values()):
-            self.style_of_movie.setItemText(index, words)
         self.before = LabelsMenu(session, f"{owner}.before", "The labels shown as before")
         self.format = QComboBox(objectName=f"{owner}.movie_format")
         for kind, words in MOVIE_FORMATS.items():
             self.format.addItem(words, kind)
         self.format.setToolTip("mp4 plays anywhere; AVI opens in Fiji")
-        for menu in (self.style_of_movie, self.format):
-            menu.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
+        narrow(self.format)
         self._build_look(owner)
         self.preview = Preview(self.scene)
         self._kept_links = KeptLinks(self.preview.update_scene)
         self._rows = form_rows()
         add_field(self._rows, "Style", self.style_of_movie)
-        add_field(self._rows, "Before", self.before)
+        add_field(self._rows, "Before", self.before.native)
         add_field(self._rows, "File", self.format)
         Column(self).add(self.preview, self.preview.note, self._rows, self.speed, self.more)
         self._watch()
@@ -91,10 +86,9 @@ class MovieForm(QWidget):
         fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_LOOK]
         self.speed = SettingsForm(OverlaySettings(), ("fps",), owner)
         self.look = SettingsForm(OverlaySettings(), fields, owner, plain=fields)
-        self.on_screen = CheckEditor("Contrast as on screen")
-        self.on_screen.setObjectName(f"{owner}.as_on_screen")
+        self.on_screen = QCheckBox("Contrast as on screen", objectName=f"{owner}.as_on_screen")
         self.on_screen.setToolTip("Else black and white are percentiles of the whole movie")
-        self.on_screen.setValue(True)
+        self.on_screen.setChecked(True)
         self.crop_view = button(
             "Crop to view",
             f"{owner}.crop_view",
@@ -102,10 +96,10 @@ class MovieForm(QWidget):
         )
         inside = QWidget()
         Column(inside).add(self.on_screen, self.look, self.crop_view)
-        self.more = Disclosure("Look", inside)
+        self.more = Fold("Look", lambda: inside)
 
     def _watch(self) -> None:
-        for signal in (self.style_of_movie.valueChanged, self.on_screen.valueChanged):
+        for signal in (self.style_of_movie.valueChanged, self.on_screen.toggled):
             signal.connect(self._resolve)
         self.look.valueChanged.connect(self._announce)
         self.before.chosen.connect(self._announce)
@@ -124,7 +118,7 @@ class MovieForm(QWidget):
 
     def screen_look(self) -> ScreenLook:
         """Return contrast and colours, as on screen or to be measured."""
-        return look_on_screen(self._session, self._layer(), contrast=self.on_screen.value())
+        return look_on_screen(self._session, self._layer(), contrast=self.on_screen.isChecked())
 
     def earlier(self) -> LabelFrames | None:
         """Return the labels to compare with, where the style does."""
@@ -188,11 +182,11 @@ class MovieForm(QWidget):
 
     def _resolve(self, *_: Any) -> None:
         """Show the fields that the choices call for."""
-        self._rows.setRowVisible(self.before, self.style_of_movie.value() == "before_after")
+        self._rows.setRowVisible(self.before.native, self.style_of_movie.value() == "before_after")
         for name in _BY_PERCENTILE:
             editor = self.look.editors[name]
             editor.setProperty("tip", editor.property("tip") or editor.toolTip())
-            allow(editor, "Contrast is as on screen" if self.on_screen.value() else "")
+            allow(editor, "Contrast is as on screen" if self.on_screen.isChecked() else "")
         allow(self.look.editors["opacity"], "" if self._filled() else "Only in style Filled")
         self.changed.emit()
 

@@ -18,8 +18,8 @@ from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.regions import region_on_screen
 from napari_unet.gui.widgets.forms import SettingsForm
-from napari_unet.gui.widgets.number_boxes import DecimalBox
-from napari_unet.gui.widgets.parts import Column, Disclosure, Hint, allow, button, row
+from napari_unet.gui.widgets.number_boxes import TINY, DecimalBox
+from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, row
 from napari_unet.gui.widgets.threshold_slider import ThresholdSlider
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class SegmentDock(Dock):
         self.threshold = ThresholdSlider()
         self.threshold.setObjectName("segment.threshold")
         self.threshold.setToolTip("Pixels above this probability belong to a cell")
-        self.number = DecimalBox(above=0.0, below=1.0, step=0.01)
+        self.number = DecimalBox(TINY, 1 - TINY, step=0.01)
         self.number.setObjectName("segment.threshold_number")
         self.number.setMaximumWidth(110)
         self.auto = button("Auto", "segment.auto")
@@ -121,9 +121,9 @@ class SegmentDock(Dock):
             self.auto_words,
             self.form,
             self.count,
-            Disclosure("Curves", CurvesPanel(self.session)),
+            Fold("Curves", lambda: CurvesPanel(self.session)),
         )
-        self.count.size_hint.taken.connect(self.run_form.editors["diameter"].setValue)
+        self.count.size_hint.taken.connect(self.run_form.editor("diameter").setValue)
         self.auto.clicked.connect(self._on_auto)
         self._auto.answered.connect(self._on_auto_found)
         self._auto.failed.connect(lambda line: self.auto_words.say(line, warn=True))
@@ -131,6 +131,8 @@ class SegmentDock(Dock):
         self.threshold.valueChanged.connect(lambda t: self._change(threshold=t))
         self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
         self.form.valueChanged.connect(self._on_label_form)
+        self.form.unfolded.connect(self._show_areas)
+        self.form.unfolded.connect(self.update_state)
 
     # ---- a user acts ----------------------------------------------------------------------
 
@@ -214,7 +216,8 @@ class SegmentDock(Dock):
         for field in ("min_size", "max_size"):
             size = getattr(self.session.labels.settings, field)
             area = f" ({size * pixel**2:.3g} µm²)" if pixel and size is not None else ""
-            self.form.editors[field].setSuffix(f" px{area}")
+            if field in self.form.editors:
+                self.form.editors[field].setSuffix(f" px{area}")
 
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
@@ -240,9 +243,9 @@ class SegmentDock(Dock):
             and live.probabilities.computed.any()
         )
         allow(self.auto, "" if segmented else "Segment a frame first")
-        for field in _LABEL_FIELDS:  # classes are not split, and have no sizes
-            of_classes = live is not None and bool(live.classes)
-            self.form.editors[field].setEnabled(of_classes == (field == "class_thresholds"))
+        of_classes = live is not None and bool(live.classes)
+        for field, editor in self.form.editors.items():  # classes are not split, and have no sizes
+            editor.setEnabled(of_classes == (field == "class_thresholds"))
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
         self.count.soon()

@@ -16,7 +16,16 @@ from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.regions import rectangles, shapes_layers
-from napari_unet.gui.widgets.parts import Column, Hint, add_field, allow, button, form_rows, row
+from napari_unet.gui.widgets.parts import (
+    Column,
+    Hint,
+    add_field,
+    allow,
+    button,
+    form_rows,
+    narrow,
+    row,
+)
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
@@ -24,7 +33,6 @@ if TYPE_CHECKING:
     from napari_unet.gui.train.annotation_source import AnnotationSource, Described
 
 OWNER = "train"
-_SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 _KINDS = {
     "auto": "guessed",
     "instances": "cells, each with its own number",
@@ -57,7 +65,7 @@ class TeachingPanel(QWidget):
         self.background.toggled.connect(self._on_background)
         self.whole.toggled.connect(self._on_whole)
         self.labels.chosen.connect(self.ask)
-        self.labels.chosen.connect(self.changed)
+        self.labels.chosen.connect(self.changed.emit)
         self.kind.currentIndexChanged.connect(self.ask)
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
@@ -87,7 +95,7 @@ class TeachingPanel(QWidget):
         self.kind = QComboBox(objectName="train.labels_are")
         for kind, words in _KINDS.items():
             self.kind.addItem(words, kind)
-        self.kind.setSizeAdjustPolicy(_SHORT)
+        narrow(self.kind)
         self.kind.setToolTip(
             "What the numbers in the labels are. Classes tell kinds of pixels apart: "
             "the network learns which is which, not which cell"
@@ -99,7 +107,7 @@ class TeachingPanel(QWidget):
         )
         self.summary = Hint(name="train.summary")
         rows = form_rows()
-        add_field(rows, "Labels", self.labels)
+        add_field(rows, "Labels", self.labels.native)
         add_field(rows, "They are", self.kind)
         add_field(rows, "Frames", self.frames)
         column = Column(self)

@@ -1,15 +1,20 @@
-"""Editors of one value, all with ``value()``, ``setValue()`` and ``valueChanged``.
+"""Qt editors of one value, all with ``value()``, ``setValue()`` and ``valueChanged``.
 
-Numbers have their boxes in `number_boxes`.
+Scripts use them by these names (docs/gui-names.md). Numbers have their boxes in `number_boxes`.
 """
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit
+from qtpy.QtWidgets import QComboBox, QLineEdit
+
+from napari_unet.gui.widgets.parts import narrow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class TextEditor(QLineEdit):
@@ -20,18 +25,17 @@ class TextEditor(QLineEdit):
     def __init__(self, annotation: Any, hint: str = "") -> None:
         super().__init__()
         self._adapter = TypeAdapter(annotation)
-        self._annotation = annotation
+        self._many = _wants_tuple(annotation)
+        self._empty: Any = () if get_origin(annotation) is tuple else None
         self.setPlaceholderText(hint)
         self.textEdited.connect(self.valueChanged.emit)
 
     def value(self) -> Any:
         """Return the typed value; ValueError with what was expected."""
         text = self.text().strip()
-        if self._annotation is str:
-            return text
-        words: Any = text or (() if get_origin(self._annotation) is tuple else None)
+        words: Any = text or self._empty
         a_number = text.lstrip("-").replace(".", "", 1).isdigit()
-        if "," in text or (_wants_tuple(self._annotation) and a_number):
+        if "," in text or (self._many and a_number):
             words = tuple(part.strip() for part in text.split(",") if part.strip())
         try:
             return self._adapter.validate_python(words)
@@ -45,52 +49,24 @@ class TextEditor(QLineEdit):
 
 
 class ChoiceEditor(QComboBox):
-    """One of a few words."""
+    """One of a few values, each with the words it is shown in."""
 
     valueChanged = Signal(object)
 
-    def __init__(self, words: tuple[str, ...]) -> None:
+    def __init__(self, words: Mapping[str, str]) -> None:
         super().__init__()
-        for word in words:
-            self.addItem(_spoken(word), word)
+        narrow(self)
+        for value, shown in words.items():
+            self.addItem(shown, value)
         self.currentIndexChanged.connect(lambda _: self.valueChanged.emit(self.value()))
 
     def value(self) -> str:
-        """Return the chosen word, as the settings spell it."""
+        """Return the chosen value, as the settings spell it."""
         return str(self.currentData())
 
     def setValue(self, value: str) -> None:
         """Choose ``value``."""
         self.setCurrentIndex(self.findData(value))
-
-
-class CheckEditor(QCheckBox):
-    """Yes or no."""
-
-    valueChanged = Signal(object)
-
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text)
-        self.toggled.connect(self.valueChanged.emit)
-
-    def value(self) -> bool:
-        """Whether it is ticked."""
-        return self.isChecked()
-
-    def setValue(self, value: bool) -> None:
-        """Tick it or not."""
-        self.setChecked(value)
-
-
-def _spoken(word: str) -> str:
-    known = {
-        "cpu": "CPU",
-        "cuda": "CUDA (NVIDIA)",
-        "mps": "MPS (Apple)",
-        "bce_dice": "BCE + Dice",
-        "bce": "BCE",
-    }
-    return known.get(word, word.replace("_", " "))
 
 
 def _wants_tuple(annotation: Any) -> bool:

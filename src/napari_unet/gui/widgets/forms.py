@@ -1,35 +1,39 @@
 """Settings to form and back: one generic form for any settings value.
 
-``value()``, ``setValue()`` and ``valueChanged`` as in pymmcore-widgets. Titles, descriptions,
-ranges and units come from the fields; fields marked ``advanced`` go under *Advanced*.
+Titles, descriptions, ranges and units come from the fields. Those marked ``advanced`` are under
+*Advanced*, and are built when that is first opened: a dock opens at once, however many there are.
 """
 
 from __future__ import annotations
 
-import types
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
+from magicgui.widgets import Container
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Settings
-from napari_unet.gui.widgets.editors import CheckEditor, ChoiceEditor, TextEditor
-from napari_unet.gui.widgets.number_boxes import DecimalBox, WholeBox
-from napari_unet.gui.widgets.parts import Disclosure, add_field, form_rows
+from napari_unet.gui.widgets.editors import ChoiceEditor
+from napari_unet.gui.widgets.fields import TYPES, FieldEdit, field_widget, is_advanced, qt_editor
+from napari_unet.gui.widgets.parts import GAP, TITLE_WIDTH, Fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from magicgui.widgets.bases import BaseValueWidget
+    from qtpy.QtGui import QShowEvent
+
 _CUSTOM = "custom"  # what is none of the presets
-Editor = Any  # a QWidget with value(), setValue() and valueChanged
+_WIDEST_TITLE = 130  # longer ones wrap: the fields need the room
 
 
 class SettingsForm(QWidget):
     """A form that edits one frozen settings value.
+
+    ``value()``, ``setValue()`` and ``valueChanged`` are as in pymmcore-widgets.
 
     Parameters
     ----------
@@ -47,6 +51,7 @@ class SettingsForm(QWidget):
     """
 
     valueChanged = Signal(object)
+    unfolded = Signal()  # the advanced fields are built
 
     def __init__(
         self,
@@ -55,43 +60,51 @@ class SettingsForm(QWidget):
         name: str = "",
         plain: Iterable[str] | None = None,
         more: str = "Advanced",
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._settings = settings
-        kind = type(settings)
-        shown = tuple(kind.model_fields if fields is None else fields)
-        self.editors: dict[str, Editor] = {}
-        self.rows, advanced = form_rows(), QWidget(self)
-        advanced_rows = form_rows(advanced)
-        for field in shown:
-            info = kind.model_fields[field]
-            editor = _editor(info, getattr(settings, field))
-            editor.setObjectName(f"{name}.{field}" if name else field)
-            editor.setToolTip(info.description or info.title or field)
-            editor.setValue(getattr(settings, field))
-            editor.valueChanged.connect(self._on_edit)
-            self.editors[field] = editor
-            hidden = _extra(info).get("advanced") if plain is None else field not in plain
-            _add_row(advanced_rows if hidden else self.rows, info, editor)
+        self._name = name
+        self._widgets: dict[str, BaseValueWidget[Any]] = {}
+        self._containers: list[Container[Any]] = []
+        known = type(settings).model_fields
+        shown = tuple(known if fields is None else fields)
+        if plain is None:
+            plain = [field for field in shown if not is_advanced(known[field])]
+        rest = [field for field in shown if field not in plain]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self.rows)
-        if advanced_rows.rowCount():
-            column.addWidget(Disclosure(more, advanced))
-        else:
-            advanced.deleteLater()
+        column.setSpacing(GAP)
+        in_sight = [field for field in shown if field in plain]
+        self.advanced = Fold(more, lambda: self._build(rest)) if rest else None
+        if in_sight:
+            column.addWidget(self._build(in_sight))
+        if self.advanced is not None:
+            self.advanced.built.connect(self._align_titles)
+            self.advanced.built.connect(self.unfolded)
+            column.addWidget(self.advanced)
+
+    @property
+    def editors(self) -> dict[str, Any]:
+        """The Qt editors by their fields, those of *Advanced* only once that was opened."""
+        return {field: qt_editor(widget) for field, widget in self._widgets.items()}
+
+    def editor(self, field: str) -> Any:
+        """Return the Qt editor of a field, built now where it is not yet."""
+        if field not in self._widgets and self.advanced is not None:
+            self.advanced.build()
+        return self.editors[field]
 
     def value(self) -> Any:
         """Return the settings as edited; `BadInput` names the field that cannot be."""
         changes: dict[str, Any] = {}
-        for field, editor in self.editors.items():
-            title = type(self._settings).model_fields[field].title or field
+        for field, widget in self._widgets.items():
             try:
-                changes[field] = editor.value()
+                changes[field] = widget.value
             except ValueError as error:
                 raise BadInput(
-                    f"{title} is '{editor.text()}'", str(error), "correct it, or empty it"
+                    f"{widget.label} is '{qt_editor(widget).text()}'",
+                    str(error),
+                    "correct it, or empty it",
                 ) from error
         try:
             return self._settings.replace(**changes)
@@ -104,11 +117,38 @@ class SettingsForm(QWidget):
         """Show ``settings``; fields that the form does not show are kept from it too."""
         before = self._settings
         self._settings = settings
-        for field, editor in self.editors.items():
-            with signals_blocked(editor):
-                editor.setValue(getattr(settings, field))
+        for field, widget in self._widgets.items():
+            with widget.changed.blocked(), signals_blocked(qt_editor(widget)):
+                widget.value = getattr(settings, field)
         if settings != before:
             self.valueChanged.emit(settings)
+
+    def insert(self, title: str, editor: Any) -> None:
+        """Put an editor that is of no field on top."""
+        self._containers[0].insert(0, FieldEdit(editor, label=title))
+
+    def _build(self, fields: list[str]) -> QWidget:
+        """Return a magicgui container with these fields."""
+        known = type(self._settings).model_fields
+        made = {f: field_widget(f, known[f], getattr(self._settings, f)) for f in fields}
+        for field, widget in made.items():
+            qt_editor(widget).setObjectName(f"{self._name}.{field}" if self._name else field)
+        self._widgets |= made
+        container = Container(widgets=list(made.values()))
+        container.margins = (0, 0, 0, 0)
+        container.native.layout().setSpacing(GAP)
+        self._containers.append(container)
+        container.changed.connect(self._on_edit)
+        return container.native
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Align the titles, whose font is that of napari's theme only now."""
+        super().showEvent(event)
+        self._align_titles()
+
+    def _align_titles(self) -> None:
+        for container in self._containers:
+            _align_titles(container)
 
     def _on_edit(self, *_: Any) -> None:
         try:
@@ -118,96 +158,88 @@ class SettingsForm(QWidget):
         self.valueChanged.emit(self._settings)
 
 
-class GroupEditor(Disclosure):
-    """A settings value inside another one, with its presets where it has some."""
+class GroupEditor(Fold):
+    """Folds away a settings value that is inside another one; with its presets, if it has some."""
 
     valueChanged = Signal(object)
 
-    def __init__(self, title: str, settings: Settings) -> None:
-        self._form = SettingsForm(settings)
-        self._presets = type(settings).presets()
-        super().__init__(title, self._form)
-        if self._presets:
-            self.preset = ChoiceEditor((*self._presets, _CUSTOM))
-            self.preset.setObjectName("preset")
-            self.preset.setToolTip("Sets all fields below")
-            self._form.rows.insertRow(0, "Preset", self.preset)
-            self._show_preset(settings)
-            self.preset.valueChanged.connect(self._on_preset)
-        self._form.valueChanged.connect(self._on_form)
+    def __init__(self, title: str, kind: type[Settings]) -> None:
+        super().__init__(title, self._make)
+        self._kind, self._value = kind, kind()
+        self._presets = kind.presets()
+        self._form: SettingsForm | None = None
+        self._preset: ChoiceEditor | None = None
+
+    @property
+    def preset(self) -> ChoiceEditor | None:
+        """The menu of presets; None where there are none."""
+        self.build()
+        return self._preset
 
     def value(self) -> Any:
         """Return the inner settings."""
-        return self._form.value()
+        return self._form.value() if self._form is not None else self._value
 
     def setValue(self, value: Settings) -> None:
         """Show the inner settings."""
-        self._form.setValue(value)
+        self._value = value
+        if self._form is not None:
+            self._form.setValue(value)
+
+    def _make(self) -> QWidget:
+        self._form = SettingsForm(self._value)
+        self._form.valueChanged.connect(self._on_form)
+        if not self._presets:
+            return self._form
+        self._preset = ChoiceEditor({name: name for name in (*self._presets, _CUSTOM)})
+        self._preset.setObjectName("preset")
+        self._preset.setToolTip("Sets all fields below")
+        self._show_preset(self._value)
+        self._preset.valueChanged.connect(self._on_preset)
+        self._form.insert("Preset", self._preset)
+        return self._form
 
     def _on_form(self, value: Settings) -> None:
-        if self._presets:
-            self._show_preset(value)
+        self._value = value
+        self._show_preset(value)
         self.valueChanged.emit(value)
 
     def _on_preset(self, name: str) -> None:
         if name in self._presets:
-            self._form.setValue(self._presets[name])
+            self.setValue(self._presets[name])
 
     def _show_preset(self, value: Settings) -> None:
-        name = next((n for n, preset in self._presets.items() if preset == value), _CUSTOM)
-        with signals_blocked(self.preset):
-            self.preset.setValue(name)
+        if self._preset is not None:
+            name = next((n for n, preset in self._presets.items() if preset == value), _CUSTOM)
+            with signals_blocked(self._preset):
+                self._preset.setValue(name)
 
 
-def _editor(info: FieldInfo, value: Any) -> Editor:
-    kind, optional = _kind(info.annotation)
-    if isinstance(value, Settings):
-        return GroupEditor(info.title or "", value)
-    if kind is bool:
-        return CheckEditor(info.title or "")
-    if get_origin(kind) is Literal:
-        return ChoiceEditor(get_args(kind))
-    if kind in (int, float):
-        box: WholeBox | DecimalBox = (WholeBox if kind is int else DecimalBox)(
-            low=_bound(info, "ge"),
-            above=_bound(info, "gt"),
-            high=_bound(info, "le"),
-            below=_bound(info, "lt"),
-            step=_bound(info, "multiple_of"),
-            none=_no_number(info) if optional else None,
-        )
-        unit = _extra(info).get("unit")
-        box.setSuffix(f" {unit}" if unit else "")
-        return box
-    hint = _extra(info).get("none") or ("automatic" if optional else "")
-    return TextEditor(info.annotation, hint)
+class GroupEdit(FieldEdit):
+    """Settings inside settings, which magicgui has no widget for."""
+
+    def __init__(self, annotation: type[Settings], label: str = "", **options: Any) -> None:
+        editor = GroupEditor(label, annotation)
+        super().__init__(editor, annotation=annotation, label=label, **options)
 
 
-def _no_number(info: FieldInfo) -> str:
-    """Words for None."""
-    words: str = _extra(info).get("none") or "automatic"
-    return words if info.default is None else "no limit"
+TYPES.register_type(Settings, widget_type=GroupEdit)
 
 
-def _kind(annotation: Any) -> tuple[Any, bool]:
-    """(type, whether None is allowed); a union of several other types is given back as it is."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        others = [a for a in get_args(annotation) if a is not type(None)]
-        if len(others) == 1 and len(others) < len(get_args(annotation)):
-            return others[0], True
-    return annotation, False
-
-
-def _bound(info: FieldInfo, name: str) -> Any:
-    return next((getattr(m, name) for m in info.metadata if hasattr(m, name)), None)
-
-
-def _extra(info: FieldInfo) -> dict[str, Any]:
-    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-
-
-def _add_row(rows: QFormLayout, info: FieldInfo, editor: Editor) -> None:
-    if isinstance(editor, CheckEditor | GroupEditor):
-        rows.addRow(editor)
-    else:
-        add_field(rows, info.title or "", editor)
+def _align_titles(container: Container[Any]) -> None:
+    """Give all titles one width, and let long ones wrap; a group is its own title."""
+    titles = {}
+    for widget in container:
+        row = widget.native.parentWidget()
+        if row is not container.native:  # a check box has its title beside it
+            row.layout().setSpacing(GAP)
+            direct = Qt.FindChildOption.FindDirectChildrenOnly
+            titles[widget] = row.findChild(QLabel, options=direct)
+    for title in titles.values():
+        title.ensurePolished()
+        title.setWordWrap(False)
+    widest = max((title.sizeHint().width() for title in titles.values()), default=0)
+    for widget, title in titles.items():
+        title.setFixedWidth(min(max(TITLE_WIDTH, widest), _WIDEST_TITLE))
+        title.setWordWrap(True)
+        title.setHidden(isinstance(widget, GroupEdit))

@@ -7,140 +7,126 @@ from typing import Any
 
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
 _DECIMALS = 12
-_LARGEST = 10**9
+TINY = 10.0**-_DECIMALS  # the least difference that a box shows
+LARGEST = 10**9
+_READS_WELL = 0.001
+_State = QValidator.State
 
 
-class WholeBox(QSpinBox):
-    """A whole number, or None where ``none`` gives the words for it (below the lowest number)."""
+class _Box:
+    """What both boxes share: None is the place below the lowest number, shown as words.
 
-    def __init__(
-        self,
-        low: int | None = None,
-        above: int | None = None,
-        high: int | None = None,
-        below: int | None = None,
-        step: int | None = None,
-        none: str | None = None,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        step = int(step or 1)
-        lowest = int(low if low is not None else above + 1 if above is not None else 0)
-        highest = int(high if high is not None else below - 1 if below is not None else _LARGEST)
-        self._none = none
-        self.setRange(lowest - step if none else lowest, highest)
-        self.setSingleStep(step)
-        self.setSpecialValueText(none or "")
+    The words for None are ``none``; without them the box always holds a number.
+    """
+
+    _low = 0.0
+    _first = 0.0  # where a step leads from None
+    _none = ""  # Qt validates before there are words
+
+    def _set_up(self: Any, below: float, high: float) -> None:
+        self.setRange(below if self._none else self._low, high)
+        self.setSpecialValueText(self._none)
         self.setKeyboardTracking(False)
         self.setMinimumWidth(80)
 
-    def value(self) -> int | None:  # type: ignore[override]
+    def value(self) -> Any:
         """Return the number, or None."""
-        number = super().value()
-        return None if self._none and number == self.minimum() else number
+        number = super().value()  # type: ignore[misc]
+        return None if self._none and number < self._low else number
 
-    def setValue(self, value: int | None) -> None:
+    def setValue(self: Any, value: float | None) -> None:
         """Show the number, or the words for None."""
-        super().setValue(self.minimum() if value is None else int(value))
+        super().setValue(self.minimum() if value is None else value)  # type: ignore[misc]
+
+    def stepBy(self: Any, steps: int) -> None:
+        """Step; from None to the lowest number that reads well, and below the lowest to None."""
+        if self._none and self.value() is None:
+            self.setValue(self._first if steps > 0 else None)
+            return
+        super().stepBy(steps)  # type: ignore[misc]
+        if self._none and self.value() is None:
+            self.setValue(None)  # the step may have ended between the two
+
+    def _stands_for_none(self: Any, text: str | None) -> bool:
+        return bool(self._none) and self._bare(text) in ("", self._none)
+
+    def _bare(self: Any, text: str | None) -> str:
+        return (text or "").removesuffix(self.suffix()).strip()
+
+
+class WholeBox(_Box, QSpinBox):
+    """A whole number, or None where ``none`` gives the words for it."""
+
+    def __init__(
+        self, low: int = 0, high: int = LARGEST, step: int | None = None, none: str = ""
+    ) -> None:
+        super().__init__()
+        self._low, self._first, self._none = low, low, none
+        self.setSingleStep(step or 1)
+        self._set_up(low - (step or 1), high)
 
     def validate(self, text: str | None, position: int) -> Any:
-        """Let an empty box stand for None."""
-        if self._none and not (text or "").removesuffix(self.suffix()).strip():
-            return QValidator.State.Acceptable, text, position
-        return super().validate(text, position)
+        """Accept whole numbers in the range; an empty box where None is allowed."""
+        if self._stands_for_none(text):
+            return _State.Acceptable, text, position
+        state, text, position = super().validate(text, position)
+        if state == _State.Acceptable and super().valueFromText(text) < self._low:
+            state = _State.Intermediate  # the place of None is no number
+        return state, text, position
 
     def valueFromText(self, text: str | None) -> int:
         """Read an empty box as None."""
-        if self._none and not (text or "").removesuffix(self.suffix()).strip():
-            return self.minimum()
-        return super().valueFromText(text)
+        return self.minimum() if self._stands_for_none(text) else super().valueFromText(text)
 
 
-class DecimalBox(QDoubleSpinBox):
+class DecimalBox(_Box, QDoubleSpinBox):
     """A decimal number written as short as it can be, or None where ``none`` has words for it."""
 
     def __init__(
         self,
-        low: float | None = None,
-        above: float | None = None,
-        high: float | None = None,
-        below: float | None = None,
+        low: float = -LARGEST,
+        high: float = LARGEST,
         step: float | None = None,
-        none: str | None = None,
-        parent: QWidget | None = None,
+        none: str = "",
     ) -> None:
-        super().__init__(parent)
-        tiny = 10.0**-_DECIMALS
-        self._none = none
+        super().__init__()
         self.setLocale(QLocale.c())
         self.setDecimals(_DECIMALS)
-        lowest = low if low is not None else above if above is not None else -_LARGEST
-        if above is not None and not none:
-            lowest = above + tiny
-        elif low is not None and none:
-            lowest = low - 1
-        highest = high if high is not None else below - tiny if below is not None else _LARGEST
-        self.setRange(float(lowest), float(highest))
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         if step:
             self.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
             self.setSingleStep(step)
-        self.setSpecialValueText(none or "")
-        self.setKeyboardTracking(False)
-        self.setMinimumWidth(80)
-
-    def value(self) -> float | None:  # type: ignore[override]
-        """Return the number, or None."""
-        number = super().value()
-        return None if self._none and number == self.minimum() else number
-
-    def setValue(self, value: float | None) -> None:
-        """Show the number, or the words for None."""
-        super().setValue(self.minimum() if value is None else float(value))
+        self._low, self._first, self._none = low, max(low, min(_READS_WELL, high)), none
+        self._set_up(low - 1, high)
 
     def textFromValue(self, value: float) -> str:
         """Write 0.001 as 0.001 and 5 as 5."""
-        return f"{value:.10g}" if abs(value) < 1e-3 else f"{value:.10f}".rstrip("0").rstrip(".")
+        if abs(value) < 1e-3:
+            return f"{value:.10g}"
+        return f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".")
 
     def valueFromText(self, text: str | None) -> float:
         """Read what was typed; an empty box as None."""
-        bare = (text or "").removesuffix(self.suffix()).strip()
-        if not bare or bare == self._none:
-            return self.minimum()
-        return float(bare)
+        bare = self._bare(text)
+        return float(bare) if bare and bare != self._none else self.minimum()
 
     def validate(self, text: str | None, position: int) -> Any:
         """Accept any number in the range, also ``1e-4``; an empty box where None is allowed."""
-        bare = (text or "").removesuffix(self.suffix()).strip()
-        if not bare or bare == self._none:
-            state = QValidator.State.Acceptable if self._none else QValidator.State.Intermediate
-            return state, text, position
+        return self._state(text), text, position
+
+    def _state(self, text: str | None) -> QValidator.State:
+        bare = self._bare(text)
+        if self._stands_for_none(text):
+            return _State.Acceptable
         try:
             number = float(bare)
         except ValueError:
-            half = bare.lower() in ("-", ".", "+") or bare.lower().rstrip("+-").endswith("e")
-            return (
-                (QValidator.State.Intermediate if half else QValidator.State.Invalid),
-                text,
-                position,
-            )
+            half = not bare or bare in "-.+" or bare.lower().rstrip("+-").endswith("e")
+            return _State.Intermediate if half else _State.Invalid
         if not math.isfinite(number):
-            return QValidator.State.Invalid, text, position
-        within = self.minimum() <= number <= self.maximum()
-        return (
-            (QValidator.State.Acceptable if within else QValidator.State.Intermediate),
-            text,
-            position,
-        )
-
-    def stepBy(self, steps: int) -> None:
-        """Step from None to the lowest number that reads well, and back."""
-        if self._none and super().value() == self.minimum() and steps > 0:
-            self.setValue(
-                max(0.001, self.minimum() + 0.001) if self.minimum() <= 0 else self.minimum() + 1
-            )
-            return
-        super().stepBy(steps)
+            return _State.Invalid
+        within = self._low <= number <= self.maximum()
+        return _State.Acceptable if within else _State.Intermediate

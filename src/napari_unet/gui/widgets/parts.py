@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QLayout,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 
 WARNING = "⚠"
-_TITLE_WIDTH = 100
+TITLE_WIDTH = 100
+GAP = 6  # pixels between parts
+_AS_TEXT = "text-align: left; border: none; background: transparent; padding: 2px;"
+_UNLIMITED = (1 << 24) - 1  # Qt's QWIDGETSIZE_MAX
 
 
 class Hint(QLabel):
@@ -73,10 +77,17 @@ def allow(widget: QWidget, why_not: str = "") -> None:
     widget.setToolTip(why_not or widget.property("tip") or "")
 
 
+def narrow(menu: QComboBox) -> QComboBox:
+    """Keep a long word in a menu from widening the dock; return the menu."""
+    menu.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    menu.setMinimumContentsLength(8)
+    return menu
+
+
 def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     """Return ``widgets`` side by side; the one at ``stretch`` takes the room that is left."""
     line = QHBoxLayout()
-    line.setSpacing(6)
+    line.setSpacing(GAP)
     for index, widget in enumerate(widgets):
         line.addWidget(widget, 1 if stretch is None or index == stretch else 0)
     return line
@@ -86,7 +97,7 @@ def form_rows(parent: QWidget | None = None) -> QFormLayout:
     """Return an empty form whose fields take all the width there is."""
     rows = QFormLayout(parent)
     rows.setContentsMargins(0, 0, 0, 0)
-    rows.setSpacing(6)
+    rows.setSpacing(GAP)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows
 
@@ -94,7 +105,7 @@ def form_rows(parent: QWidget | None = None) -> QFormLayout:
 def add_field(rows: QFormLayout, title: str, field: QWidget | QLayout) -> None:
     """Add a field with its title; titles of one dock are equally wide, so that fields align."""
     label = QLabel(title)
-    label.setMinimumWidth(_TITLE_WIDTH)
+    label.setMinimumWidth(TITLE_WIDTH)
     rows.addRow(label, field)
 
 
@@ -104,7 +115,7 @@ class Column(QVBoxLayout):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setContentsMargins(0, 0, 0, 0)
-        self.setSpacing(6)
+        self.setSpacing(GAP)
 
     def add(self, *parts: QWidget | QLayout) -> None:
         """Add widgets and layouts below each other."""
@@ -122,29 +133,68 @@ class Column(QVBoxLayout):
         self.add(*parts)
 
 
-class Disclosure(QWidget):
-    """Shows ``content`` under a title that is clicked; closed at first."""
+class Fold(QCollapsible):
+    """A title that unfolds what ``build`` returns, which is built when first opened.
 
-    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.toggle = QToolButton()
-        self.toggle.setText(title)
-        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.toggle.setArrowType(Qt.ArrowType.RightArrow)
-        self.toggle.setAutoRaise(True)
-        self.toggle.setCheckable(True)
-        self._content = content
-        column = QVBoxLayout(self)
+    `QCollapsible` squeezes its content to height 0, where the Tab key and a count while it is in
+    sight still find it, and holds it at the height it had when it was opened. Here it is hidden,
+    and free to grow.
+    """
+
+    built = Signal()
+
+    def __init__(self, title: str, build: Callable[[], QWidget]) -> None:
+        super().__init__(title)
+        self._build: Callable[[], QWidget] | None = build
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.toggleButton().setStyleSheet(_AS_TEXT)
+        column = self.layout()
+        assert column is not None
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(self.toggle)
-        column.addWidget(content)
-        content.setContentsMargins(8, 0, 0, 0)
-        content.hide()
-        self.toggle.toggled.connect(self.open)
+        self.content().hide()
+        self.toggled.connect(self._show)
 
-    def open(self, opened: bool = True) -> None:
-        """Show the content, or hide it."""
-        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
-        self.toggle.setArrowType(arrow)
-        self._content.setVisible(opened)
+    def build(self) -> None:
+        """Build what is inside, unless it is there already."""
+        if self._build is None:
+            return
+        build, self._build = self._build, None
+        empty, inside = self.content(), build()
+        inside.setContentsMargins(8, 0, 0, 0)
+        inside.hide()
+        self.setContent(inside)
+        empty.setParent(None)
+        self.built.emit()
+
+    def expand(self, animate: bool = False) -> None:
+        """Show the content."""
+        self.build()
+        super().expand(animate)
+
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the content."""
+        super().collapse(animate)
+
+    def findChild(self, *what: Any) -> Any:
+        """Return a child by name, as Qt does; what is inside is built for that."""
+        self.build()
+        return super().findChild(*what)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Draw the arrows in the colour of the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.setCollapsedIcon("▸")
+            self.setExpandedIcon("▾")
+
+    def _show(self, opened: bool) -> None:
+        self.content().setMaximumHeight(_UNLIMITED)
+        self.content().setVisible(opened)
+
+
+def build_folded(widget: QWidget) -> None:
+    """Build all that is still folded away in ``widget``."""
+    for fold in QWidget.findChildren(widget, Fold):
+        fold.build()
+        build_folded(fold)
