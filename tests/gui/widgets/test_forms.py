@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, get_args, get_origin
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from magicgui.type_map import get_widget_class
+from magicgui.widgets import SpinBox
+from qtpy.QtWidgets import QAbstractSpinBox, QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import (
@@ -13,10 +18,12 @@ from napari_unet.engine.settings import (
     LabelSettings,
     OverlaySettings,
     PredictSettings,
+    Settings,
     TrainSettings,
 )
 from napari_unet.gui.widgets.forms import SettingsForm
-from napari_unet.gui.widgets.number_boxes import DecimalBox
+from napari_unet.gui.widgets.number_boxes import TINY, DecimalBox
+from napari_unet.gui.widgets.parts import build_folded
 
 QUICK = hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -52,6 +59,103 @@ def test_round_trip(qtbot, settings):
         form.setValue(settings)
     assert signal.args == [settings]
     assert form.value() == settings
+
+
+def limits(info: Any) -> list[Any]:
+    """The outermost values that a field takes, by what pydantic knows of it."""
+    kinds = [k for k in get_args(info.annotation) if k is not type(None)] or [info.annotation]
+    tiny = 1 if int in kinds else TINY
+    said = {
+        name: getattr(part, name)
+        for part in info.metadata
+        for name in ("ge", "gt", "le", "lt", "min_length", "max_length")
+        if hasattr(part, name)
+    }
+    found = [said[name] for name in ("ge", "le") if name in said]
+    found += [round(said["gt"] + tiny, 12)] if "gt" in said else []
+    found += [round(said["lt"] - tiny, 12)] if "lt" in said else []
+    one = "x" if info.annotation is str else (0.25,) if info.default == () else (16,)
+    found += [one * said[name] for name in ("min_length", "max_length") if name in said]
+    for kind in (info.annotation, *kinds):
+        found += get_args(kind) if get_origin(kind) is Literal else ()
+    return found
+
+
+def every_value() -> list[Any]:
+    """Every field of every settings class with None, its default and its limits."""
+    cases = []
+    known = (kind for kind in Settings.__subclasses__() if kind.__module__ == Settings.__module__)
+    for kind in known:
+        for field, info in kind.model_fields.items():
+            values = [info.default, *limits(info)]
+            values += [None] if type(None) in get_args(info.annotation) else []
+            cases += [
+                pytest.param(kind, field, value, id=f"{kind.__name__}-{field}-{value!s:.20}")
+                for value in values
+            ]
+    return cases
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), every_value())
+def test_every_field_holds_none_its_default_and_its_limits(qtbot, kind, field, value):
+    other = next((x for x in limits(kind.model_fields[field]) if x != value), None)
+    begun = kind() if other is None else kind(**{field: other})
+    form = SettingsForm(begun, (field,))
+    qtbot.addWidget(form)
+    editor = form.editor(field)
+    form.setValue(kind(**{field: value}))
+    assert getattr(form.value(), field) == value
+    if isinstance(editor, QAbstractSpinBox):  # what it shows reads as the same number
+        assert editor.value() == value
+        editor.interpretText()
+    assert form.value() == kind(**{field: value})
+
+
+def test_number_boxes_step_into_none_and_out_of_it(qtbot):
+    form = SettingsForm(TrainSettings())
+    qtbot.addWidget(form)
+    for field, first in (("steps", 1), ("minutes", 0.001), ("crop", 32)):
+        box = form.editor(field)
+        box.setValue(None)
+        box.stepBy(1)
+        assert box.value() == first
+        box.stepBy(-1)
+        assert box.value() is None or field == "minutes"  # 0.0009
+        box.stepBy(-1)
+        assert box.value() is None or field == "minutes"
+
+
+def test_a_number_below_the_lowest_is_neither_taken_nor_none(qtbot):
+    form = SettingsForm(PredictSettings(diameter=20))
+    qtbot.addWidget(form)
+    box = form.editor("diameter")
+    box.lineEdit().setText("0.5")  # 1 is the lowest, and None lies below it
+    box.interpretText()
+    assert box.value() == 20
+
+
+def test_advanced_fields_are_built_when_they_are_opened(qtbot):
+    settings = TrainSettings(seed=3, augmentation=Augmentation.preset("light"))
+    form = SettingsForm(settings, name="train", plain=("minutes",))
+    qtbot.addWidget(form)
+    assert list(form.editors) == ["minutes"]
+    assert form.value() == settings
+    changed = settings.replace(seed=4, augmentation=Augmentation.preset("strong"))
+    form.setValue(changed)
+    with qtbot.waitSignal(form.unfolded):
+        form.advanced.toggleButton().click()
+    assert form.editors["seed"].value() == 4
+    assert form.value() == changed
+    build_folded(form)
+    assert form.findChild(QWidget, "noise").value() == 0.1
+    form.show()
+    assert form.editors["seed"].isVisible()
+    form.advanced.toggleButton().click()
+    assert not form.editors["seed"].isVisible()
+
+
+def test_forms_of_other_plugins_keep_their_widgets():
+    assert get_widget_class(annotation=int)[0] is SpinBox
 
 
 @QUICK
