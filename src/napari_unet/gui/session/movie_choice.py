@@ -177,11 +177,6 @@ class MovieChoice:
         self._chosen = weakref.ref(layer) if layer is not None else None
         self.refresh()
 
-    def choose_index(self, index: int) -> None:
-        """Make the ``index``-th image layer the movie."""
-        found = layers.images(self.viewer)
-        self.choose_image(found[index] if 0 <= index < len(found) else None)
-
     def select(self, **changes: Any) -> None:
         """Choose another channel, z, position or order of axes."""
         image = self.image
