@@ -59,7 +59,7 @@ def kept(world, tmp_path_factory):
             for t in DONE:
                 live[t, 2:9, 2:9] = BY_HAND + t
                 live.confirm_frame(t)
-            shown = np.stack(list(live.streamed()))
+            shown = np.asarray(live)
             codes = np.stack([probabilities[t][0] for t in range(len(truth))])
         session.save(model=str(world.model), models=(model.sha256,), labels=settings)
     return Kept(movie, shown, frozen_ids(live.corrections), codes, model)

@@ -196,7 +196,8 @@ def test_frames_predicted_later_appear(live):
 def test_few_frames_are_kept(monkeypatch):
     monkeypatch.setattr("napari_unet.engine.session.frame_labels.BUDGET", 0)
     live = LiveLabels(SHAPE, Model(), FINE)
-    list(live.streamed())
+    for t in range(3):
+        shown(live, t)
     assert [live.is_prepared(t) for t in range(3)] == [False, True, True]
 
 
@@ -387,12 +388,6 @@ def test_a_copy_is_independent(live):
     other[0, 0:3, 0:3] = 0
     assert shown(live)[0, 0] == 9 and other.undo() == (0,) and shown(other)[0, 0] == 9
     assert live.astype(np.uint16) is live and live.astype(np.int32).dtype == np.int32
-
-
-def test_streamed_leaves_the_background_brush_out(live):
-    live[1, 0:2, 0:2] = BACKGROUND_ID
-    assert [frame[0, 0] for frame in live.streamed()] == [0, 0, 0]
-    assert [frame[0, 0] for frame in live.streamed(background=True)] == [0, BACKGROUND_ID, 0]
 
 
 def test_readers_and_a_painter_at_once(live):

@@ -197,14 +197,6 @@ class LiveLabels(LazyArray):
         with self._lock:
             return self.corrections.to_annotation(frame, classes=classes)
 
-    def streamed(self, *, background: bool = False) -> Iterator[NDArray[np.uint16]]:
-        """Yield the labels (Y, X) frame by frame, for writers; 65535 as 0 unless ``background``."""
-        for frame in range(self.shape[0]):
-            labels = self._read(frame)
-            if not background:
-                labels[labels == BACKGROUND_ID] = 0
-            yield labels
-
     def __deepcopy__(self, memo: dict[int, Any]) -> LiveLabels:
         """Return an independent copy: same probabilities, corrections of its own, no journal."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -207,20 +207,6 @@ class Linker:
         self._next += 1
         self.tracks[new] = Track(new, position, position, parent)
         return new
-
-
-def link_frames(
-    frames: Iterable[NDArray[Any]],
-    linker: Linker,
-    positions: Iterable[int] | None = None,
-) -> Iterator[NDArray[Any]]:
-    """Link labels (Y, X) frame by frame; the tracks are in ``linker`` afterwards."""
-    if positions is None:
-        for t, frame in enumerate(frames):
-            yield linker(frame, t)
-    else:
-        for t, frame in zip(positions, frames, strict=True):
-            yield linker(frame, t)
 
 
 def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:

@@ -23,7 +23,7 @@ from napari_unet.engine.export.overlay.write_movie import (
 from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.tracks.tracking import Linker, link_frames
+from napari_unet.engine.tracks.tracking import Linker
 
 PLAIN = OverlaySettings(show_time=False)
 
@@ -118,7 +118,7 @@ def test_png_sequence_is_exact(movie, toy, tmp_path):
 def test_stills_have_300_dpi_and_all_styles(suffix, movie, toy, tmp_path):
     codes = np.where(toy.labels > 0, 230, 20).astype(np.uint8)
     linker = Linker()
-    linked = np.stack(list(link_frames(toy.labels, linker)))
+    linked = np.stack([linker(frame, t) for t, frame in enumerate(toy.labels)])
     for style in ("contours", "filled", "side_by_side", "probability", "before_after"):
         path = write_still(
             tmp_path / f"{style}{suffix}",
