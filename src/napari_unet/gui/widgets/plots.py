@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 _MARGIN = 6.0
 _SMOOTH = 0.9  # weight of the past in the smoothed loss
 _MOST_POINTS = 600
+_HEIGHT = 96
 LOSS, SCORE = QColor("#e8a33d"), QColor("#3fb8af")
+CURVE, HERE = SCORE, LOSS
+
+
+def _begin(widget: QWidget) -> tuple[QPainter, QColor]:
+    """Return a painter whose pen draws faint lines, and the colour of words."""
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    ink = widget.palette().windowText().color()
+    faint = QColor(ink)
+    faint.setAlphaF(0.25)
+    painter.setPen(QPen(faint, 1))
+    return painter, ink
 
 
 @dataclass
@@ -74,14 +87,9 @@ class CurveView(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw frame, curves and a legend with the newest values."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter, ink = _begin(self)
         line = painter.fontMetrics().height()
         area = QRectF(self.rect()).adjusted(_MARGIN, line + 2 * _MARGIN, -_MARGIN, -_MARGIN)
-        ink = self.palette().windowText().color()
-        faint = QColor(ink)
-        faint.setAlphaF(0.25)
-        painter.setPen(QPen(faint, 1))
         if not self.loss.points:
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 3, 3)
             painter.setPen(ink)
@@ -126,11 +134,6 @@ class CurveView(QWidget):
             x += painter.fontMetrics().horizontalAdvance(text) + 3 * _MARGIN
 
 
-_MARGIN = 6.0
-_HEIGHT = 96
-CURVE, HERE = QColor("#3fb8af"), QColor("#e8a33d")
-
-
 class LinePlot(QWidget):
     """``y`` against ``x``; gaps in ``x`` are joined, ``here`` is marked."""
 
@@ -168,12 +171,8 @@ class LinePlot(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw frame, curve, mark and the value there."""
-        painter, area = QPainter(self), self._area()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ink = self.palette().windowText().color()
-        faint = QColor(ink)
-        faint.setAlphaF(0.25)
-        painter.setPen(QPen(faint, 1))
+        painter, ink = _begin(self)
+        area = self._area()
         painter.drawRect(area)
         top = float(self.ys.max(initial=0)) or 1.0
         spots = [
