@@ -7,7 +7,7 @@ import pytest
 
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.gui.train.annotation_source import AnnotationSource
+from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
 from napari_unet.gui.train.training_worker import verdict
 
 
@@ -137,7 +137,9 @@ def painted(class_toy):
 )
 def test_strokes_teach_what_they_are_said_to_be(class_toy, painted, kind, words, pixels):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
-    found = AnnotationSource(stack, painted, "labels", kind=kind).read()
+    found = AnnotationSource(
+        stack=stack, labels=painted, name="labels", scope=Scope(kind=kind)
+    ).read()
     assert found.describe().startswith(words)
     counts = int(found.frames[1].supervised.sum())
     assert counts == pixels if pixels else counts > 8 * 16
@@ -147,15 +149,17 @@ def test_cells_that_are_painted_are_no_classes(class_toy, painted):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
     for label in range(3, 20):
         painted[2, 40, 2 * label : 2 * label + 1] = label
-    assert not AnnotationSource(stack, painted, "labels").read().classes
+    assert not AnnotationSource(stack=stack, labels=painted, name="labels").read().classes
 
 
 def test_a_class_that_is_painted_too_late_does_not_count(class_toy, painted):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
-    teacher = AnnotationSource(stack, painted, "labels", kind="classes")
-    known = teacher.read()
+    source = AnnotationSource(
+        stack=stack, labels=painted, name="labels", scope=Scope(kind="classes")
+    )
+    known = source.read()
     painted[1, 50:54, 50:54] = 3
     painted[1, 60:64, 50:54] = 2
-    again = teacher.reread(known, frozenset([1]))
+    again = source.reread(known, frozenset([1]))
     assert again.classes == (1, 2)
     assert int(again.frames[1].supervised.sum()) == 9 * 16

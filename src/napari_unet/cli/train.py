@@ -87,7 +87,7 @@ def train(
     from napari_unet.engine.stack.frame_numbers import parse_frames
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
-    from napari_unet.engine.training.completeness import doubt_of
+    from napari_unet.engine.training.completeness import warning_of
     from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
@@ -110,8 +110,8 @@ def train(
             checkpoint=checkpoint,
             resume=resume,
         )
-        if doubt := doubt_of(parent, stack, annotations, "add --partial"):
-            say(doubt)
+        if warning := warning_of(parent, stack, annotations, "add --partial"):
+            say(warning)
         model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
     model.save(out)
     checkpoint.unlink(missing_ok=True)

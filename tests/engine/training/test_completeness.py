@@ -5,7 +5,7 @@ import pytest
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
-from napari_unet.engine.training.completeness import doubt
+from napari_unet.engine.training.completeness import warning
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ def test_a_half_painted_frame_called_whole_is_doubted(painted, complete, warns):
     seen = np.kron(np.arange(12).reshape(3, 4), np.ones((4, 4), int))
     labels = np.where(seen <= painted, seen, 0)
     annotations = Annotations((6, 12, 16), {5: annotate(labels, complete=complete)})
-    line = doubt(annotations, lambda t: seen, "outline fewer")
+    line = warning(annotations, lambda t: seen, "outline fewer")
     assert ("8 cells there that are not painted" in line) is warns
     assert ("or outline fewer: otherwise" in line) is warns
     assert bool(line) is warns
-    assert not doubt(annotations, lambda t: None, "")
+    assert not warning(annotations, lambda t: None, "")

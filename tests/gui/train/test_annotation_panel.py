@@ -22,7 +22,7 @@ def test_a_rectangle_limits_what_is_learned_on_its_frame(hand, movie, small, vie
     )
     assert rectangles(viewer, movie) == (Rectangle(0, 0, 96, 0, 64),)
     assert "75 % of the pixels" in hand.said(dock, "train.summary", "rectangle")
-    annotations = dock.teaching.teacher().read()
+    annotations = dock.annotations.source().read()
     assert annotations.frames[0].supervised[:, :64].all()
     assert not annotations.frames[0].supervised[:, 64:].any()
     assert annotations.frames[3].supervised.all()

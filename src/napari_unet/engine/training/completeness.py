@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
 
-_LOOKED_AT = 4  # frames, those with the fewest cells
-_FEWEST, _SHARE = 3, 0.2  # cells not painted: fewer are the model's mistakes
+_LOOKED_AT = 4  # frames, those with the fewest cells: the likeliest to be half painted
+_FEWEST, _SHARE = 3, 0.2  # cells not painted: fewer are the model's mistakes, not the user's
 
 
 def missing_cells(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int:
@@ -30,7 +30,9 @@ def missing_cells(annotation: FrameAnnotation, seen: NDArray[np.integer]) -> int
     return int(np.count_nonzero(another[np.unique(seen[annotation.supervised])]))
 
 
-def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], remedy: str) -> str:
+def warning(
+    annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], remedy: str
+) -> str:
     """Say where a model sees clearly more cells than are painted; empty where nowhere.
 
     ``seen(t)`` gives the labels that a model makes of frame ``t``, or None where it was not run;
@@ -53,7 +55,7 @@ def doubt(annotations: Annotations, seen: Callable[[int], NDArray[Any] | None], 
     return ""
 
 
-def doubt_of(model: Model | None, stack: Stack, annotations: Annotations, remedy: str) -> str:
+def warning_of(model: Model | None, stack: Stack, annotations: Annotations, remedy: str) -> str:
     """Run a model on a few frames, and say where it sees clearly more cells than are painted."""
     if model is None:
         return ""
@@ -65,4 +67,4 @@ def doubt_of(model: Model | None, stack: Stack, annotations: Annotations, remedy
         def seen(t: int) -> NDArray[np.uint16]:
             return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
 
-        return doubt(annotations, seen, remedy)
+        return warning(annotations, seen, remedy)

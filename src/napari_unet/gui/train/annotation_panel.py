@@ -48,7 +48,7 @@ _WHOLE = {
 }  # by: of classes, painted here
 
 
-class TeachingPanel(QWidget):
+class AnnotationPanel(QWidget):
     """Chooses and paints what there is to learn from, and says it before anything starts."""
 
     changed = Signal()
@@ -153,8 +153,8 @@ class TeachingPanel(QWidget):
                 "Paint a few cells, on two or three frames far apart." if stack else ""
             )
             return
-        teacher = self.teacher()
-        if teacher.live is not None and not teacher.live.corrections.frames():
+        source = self.source()
+        if source.live is not None and not source.live.corrections.frames():
             self._describe.forget()
             self.summary.say("Nothing painted yet. Outline a few cells, and a little background.")
             return
@@ -163,11 +163,11 @@ class TeachingPanel(QWidget):
         except BadInput as error:
             self.summary.say(str(error), warn=True)
             return
-        self._describe.ask(lambda: teacher.describe(settings))
+        self._describe.ask(lambda: source.describe(settings))
 
-    def teacher(self) -> AnnotationSource:
+    def source(self) -> AnnotationSource:
         """Return what there is to learn from; `BadInput` where there is nothing."""
-        from napari_unet.gui.train.annotation_source import AnnotationSource
+        from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
 
         layer = self.labels.layer()
         if layer is None:
@@ -176,21 +176,24 @@ class TeachingPanel(QWidget):
             )
         stack = self._session.movie.require_stack()
         image = self._session.movie.image
+        scope = Scope(
+            frames=self.frames.text(),
+            whole=self.whole.isChecked(),
+            areas=rectangles(self._session.viewer, image) if image is not None else (),
+            kind=self.kind.currentData(),
+        )
         return AnnotationSource(
-            stack,
-            layer.data,
-            layer.name,
-            self.frames.text(),
-            self.whole.isChecked(),
-            rectangles(self._session.viewer, image) if image is not None else (),
-            self._session.labels.live,
-            self.kind.currentData(),
+            stack=stack,
+            labels=layer.data,
+            name=layer.name,
+            scope=scope,
+            shown=self._session.labels.live,
         )
 
     def _on_described(self, described: Described) -> None:
         words = f"Trains on {described.words}"
-        doubted = described.doubt
-        self.summary.say(f"{doubted} {words}" if doubted else words, warn=bool(doubted))
+        warning = described.warning
+        self.summary.say(f"{warning} {words}" if warning else words, warn=bool(warning))
         self._of_classes = bool(described.classes)
         self.kind.setItemText(0, _GUESSED[self._of_classes])
         self._show_whole()

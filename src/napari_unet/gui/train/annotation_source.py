@@ -19,7 +19,7 @@ from napari_unet.engine.labels.read_labels import (
 )
 from napari_unet.engine.stack.frame_numbers import parse_frames
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.training.completeness import doubt
+from napari_unet.engine.training.completeness import warning
 from napari_unet.gui.viewer.regions import Rectangle, limit
 
 if TYPE_CHECKING:
@@ -39,28 +39,42 @@ class Described:
     """What a training will learn from, and what a user should look at before."""
 
     words: str
-    doubt: str = ""
+    warning: str = ""
     classes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class AnnotationSource:
-    """Where annotations come from: a user's corrections, or a Labels layer.
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What of the labels counts, as a user says it in the dock.
 
     ``frames`` as typed, empty for all that have labels; ``whole`` says that every cell on the
     frames of a layer is outlined (corrections know this frame by frame). ``areas`` limit what
-    counts; ``shown`` are the labels on screen, which know what the model sees. ``kind`` says
-    what the numbers are.
+    counts; ``kind`` says what the numbers are.
+    """
+
+    frames: str = ""
+    whole: bool = True
+    areas: tuple[Rectangle, ...] = ()
+    kind: Kind = "auto"
+
+    def chosen(self, n: int) -> tuple[int, ...] | None:
+        """Return the frames that were typed, of a movie of ``n``; None for all with labels."""
+        return parse_frames(self.frames, n) if self.frames.strip() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationSource:
+    """Where annotations come from: a user's corrections, or a Labels layer called ``name``.
+
+    ``labels`` is the data of the layer, `LiveLabels` for corrections; ``shown`` are the labels on
+    screen, which know what the model sees.
     """
 
     stack: Stack
     labels: Any
     name: str
-    frames: str = ""
-    whole: bool = True
-    areas: tuple[Rectangle, ...] = ()
+    scope: Scope = Scope()
     shown: LiveLabels | None = None
-    kind: Kind = "auto"
 
     @property
     def live(self) -> LiveLabels | None:
@@ -70,60 +84,64 @@ class AnnotationSource:
         return self.labels if isinstance(self.labels, LiveLabels) else None
 
     def for_base(self, model: Model | None) -> AnnotationSource:
-        """Teach classes to what starts from a model of classes, unless a user chose."""
-        if model is None or not model.config.classes or self.kind != "auto":
+        """Return the source that teaches classes to a model of classes, unless a user chose."""
+        if model is None or not model.config.classes or self.scope.kind != "auto":
             return self
-        return replace(self, kind="classes")
+        return replace(self, scope=replace(self.scope, kind="classes"))
 
     def read(self) -> Annotations:
-        """Read what a user vouches for; `BadInput` where the labels are of another movie."""
-        return limit(self._read(), self.areas)
+        """Return what a user vouches for; `BadInput` where the labels are of another movie."""
+        return limit(self._read(), self.scope.areas)
 
     def _read(self) -> Annotations:
         stack, live = self.stack, self.live
-        chosen = parse_frames(self.frames, len(stack)) if self.frames.strip() else None
+        chosen, scope = self.scope.chosen(len(stack)), self.scope
         if live is None:
             labels = Stack.from_array(
                 self.labels, axes="TYX"[3 - self.labels.ndim :], name=self.name
             )
             return Annotations.from_labels(
-                stack, labels, chosen, partial=not self.whole, kind=self.kind
+                stack, labels, chosen, partial=not scope.whole, kind=scope.kind
             )
         touched = live.corrections.frames()
-        positions = touched if chosen is None else [t for t in chosen if t in touched]
-        classes = self._painted_classes(live, positions)
-        frames = {t: self._annotation(live, t, classes) for t in positions}
+        painted = touched if chosen is None else tuple(t for t in chosen if t in touched)
+        classes = self._painted_classes(live, painted)
+        frames = {t: self._annotation(live, t, classes) for t in painted}
         return Annotations(live.shape, frames, classes)
 
     def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:
-        """Read the frames that were painted on again; the others stay the objects they were."""
+        """Return ``known`` with the frames that were painted on read again.
+
+        The others stay the objects they were: reading all of a long movie at each stroke would
+        take the time from learning.
+        """
         live = self.live
         if live is None:
             return known
-        chosen = parse_frames(self.frames, len(self.stack)) if self.frames.strip() else None
+        chosen = self.scope.chosen(len(self.stack))
         frames = dict(known.frames)
         for t in touched:
             if (chosen is None or t in chosen) and t in live.corrections.frames():
                 frames[t] = self._annotation(live, t, known.classes)
-        return limit(known.with_frames(frames), self.areas)
+        return limit(known.with_frames(frames), self.scope.areas)
 
-    def _painted_classes(self, live: LiveLabels, positions: Any) -> tuple[int, ...]:
+    def _painted_classes(self, live: LiveLabels, frames: tuple[int, ...]) -> tuple[int, ...]:
         """Classes a user painted; () where they painted objects."""
-        kind = "classes" if self.kind == "auto" and live.classes else self.kind
+        kind = "classes" if self.scope.kind == "auto" and live.classes else self.scope.kind
         if kind not in ("auto", "classes"):
             return ()
         if kind == "auto":  # many ids are cells: no need to look at their pixels
-            ids = set().union(*(live.corrections.ids(t).tolist() for t in positions))
+            ids = set().union(*(live.corrections.ids(t).tolist() for t in frames))
             if len(ids - {BACKGROUND_ID}) > FEW:
                 return ()
-        painted = [live.annotation(t).labels for t in positions]
+        painted = [live.annotation(t).labels for t in frames]
         if kind == "auto" and guess_kind(painted) != "classes":
             return ()
         return class_numbers(painted)
 
     def _annotation(self, live: LiveLabels, t: int, classes: tuple[int, ...]) -> FrameAnnotation:
         frame = live.annotation(t, classes=bool(classes))
-        if self.kind == "binary":
+        if self.scope.kind == "binary":
             frame = replace(frame, labels=components(frame.labels))
         if classes:  # what the network cannot say by now does not count
             frame = frame.within(np.isin(frame.labels, (0, *classes)))
@@ -134,10 +152,10 @@ class AnnotationSource:
         annotations = self.read().without_edge(settings.edge).without_missing(self.stack)
         annotations.check()
         split = hold_out(annotations, settings.validation)
-        where = "; inside the rectangle where there is one" if self.areas else ""
+        where = "; inside the rectangle where there is one" if self.scope.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
-        return Described(words, doubt(annotations, self._seen, NOT_WHOLE), annotations.classes)
+        return Described(words, warning(annotations, self._seen, NOT_WHOLE), annotations.classes)
 
     def _seen(self, t: int) -> NDArray[np.uint16] | None:
         """Cells that the model on screen sees in a frame."""

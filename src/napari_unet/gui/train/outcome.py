@@ -191,12 +191,12 @@ class OutcomePanel(QWidget):
         base, choice, stack = self._base, self._choice, session.movie.stack
         if base is None or choice is None or stack is None:
             return
-        position, settings = session.movie.frame, session.labels.settings
+        frame, settings = session.movie.frame, session.labels.settings
 
         def work() -> Any:
             from napari_unet.gui.train.training_worker import both_labels
 
-            return both_labels(stack, position, base, choice, settings)
+            return both_labels(stack, frame, base, choice, settings)
 
         def done(pair: tuple[int, Any, Any]) -> str:
             self._pair = pair

@@ -14,7 +14,7 @@ from napari_unet.gui.dock.loading import opening
 from napari_unet.gui.dock.model_menu import ModelMenu
 from napari_unet.gui.session.job import Progress, Task
 from napari_unet.gui.session.models import ModelChoice, reference
-from napari_unet.gui.train.annotation_panel import TeachingPanel
+from napari_unet.gui.train.annotation_panel import AnnotationPanel
 from napari_unet.gui.train.outcome import OutcomePanel
 from napari_unet.gui.train.resume import Begun, base_of, forget, recall
 from napari_unet.gui.viewer import layers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.train.annotation_source import AnnotationSource
-    from napari_unet.gui.train.training_worker import Learned
+    from napari_unet.gui.train.training_worker import WorkerStep
 
 OWNER = "train"
 _PREVIEW_EVERY = 1.5  # s
@@ -58,8 +58,8 @@ class TrainDock(Dock):
         rows = form_rows()
         add_field(rows, "Start from", self.start_from)
         add_field(rows, "Name", self.name_of_model)
-        self.teaching = TeachingPanel(self.session, self.form.value)
-        self.column.section("Cells to learn from", self.teaching)
+        self.annotations = AnnotationPanel(self.session, self.form.value)
+        self.column.section("Cells to learn from", self.annotations)
         self.column.section("Training", rows, self.form)
 
     def _build_run(self) -> None:
@@ -76,21 +76,21 @@ class TrainDock(Dock):
         )
 
     def _connect(self) -> None:
-        self.teaching.changed.connect(self.update_state)
-        self.form.valueChanged.connect(self.teaching.ask)
+        self.annotations.changed.connect(self.update_state)
+        self.form.valueChanged.connect(self.annotations.ask)
         self.start.clicked.connect(self._on_start)
         self.resume.clicked.connect(self._on_resume)
         self.panel.cancel.clicked.connect(self._on_discard)
         self.session.labels.painted.connect(self._on_strokes)
         self.session.movie.frame_changed.connect(lambda _: self.update_state())
-        self.teaching.ask()
+        self.annotations.ask()
 
     def _on_strokes(self, frames: tuple[int, ...]) -> None:
         from napari_unet.gui.train.training_worker import Message
 
         if self.outcome.training:
             self.session.job.send(Message(touched=frozenset(frames)), Message.then)
-        self.teaching.ask()
+        self.annotations.ask()
         self.update_state()
 
     # ---- training ---------------------------------------------------------------------------
@@ -149,19 +149,19 @@ class TrainDock(Dock):
         session = self.session
         self.outcome.forget()
         with session.job.refusing(OWNER):
-            self._train_on(self.teaching.teacher(), begun, base, resume)
+            self._train_on(self.annotations.source(), begun, base, resume)
 
     def _train_on(
-        self, teacher: AnnotationSource, begun: Begun, base: ModelChoice | None, resume: bool
+        self, source: AnnotationSource, begun: Begun, base: ModelChoice | None, resume: bool
     ) -> None:
         session = self.session
         self.curve.clear()
         self._asked, self._discarded = 0.0, False
 
         def work() -> Any:
-            from napari_unet.gui.train.training_worker import learning
+            from napari_unet.gui.train.training_worker import training
 
-            return learning(teacher, begun, base, session.labels.settings, resume)
+            return training(source, begun, base, session.labels.settings, resume)
 
         task = Task(
             OWNER,
@@ -169,10 +169,10 @@ class TrainDock(Dock):
             work,
             on_item=self._on_step,
             on_done=lambda model: self._on_model(model, base),
-            on_end=lambda: self._on_end(teacher.stack),
+            on_end=lambda: self._on_end(source.stack),
             cancelled_line="Discarded. No model was made.",
         )
-        self.outcome.begin(teacher.stack, task)
+        self.outcome.begin(source.stack, task)
         session.job.start(task)
 
     def _on_end(self, stack: Stack) -> None:
@@ -180,18 +180,18 @@ class TrainDock(Dock):
         if self._discarded:
             forget(stack)
 
-    def _on_step(self, learned: Learned) -> Progress:
+    def _on_step(self, done: WorkerStep) -> Progress:
         from napari_unet.gui.train.training_worker import Message
 
-        step = learned.step
+        step = done.step
         self.curve.add_loss(step.step, step.steps or step.step, step.loss)
         if step.validation is not None:
             scores = step.validation
             kind = "mean IoU of classes" if scores.classes else None
             share = scores.class_iou if scores.classes else scores.right / 100
             self.curve.add_score(step.step, share, kind)
-        if learned.preview is not None:
-            self._show_preview(*learned.preview)
+        if done.preview is not None:
+            self._show_preview(*done.preview)
         now = time.monotonic()
         if now - self._asked > _PREVIEW_EVERY:
             self._asked = now
@@ -200,10 +200,10 @@ class TrainDock(Dock):
             self.why_not.say(f"{step.note[:1].upper()}{step.note[1:]}.")
         return Progress(step.step, step.steps or 0, step.seconds_left)
 
-    def _show_preview(self, position: int, labels: Any) -> None:
+    def _show_preview(self, frame: int, labels: Any) -> None:
         image, stack = self.session.movie.image, self.session.movie.stack
         if image is not None and stack is not None and layers.is_movie_shaped(image, stack):
-            frames = layers.OneFrame((len(stack), *stack.frame_shape), position, labels)
+            frames = layers.OneFrame((len(stack), *stack.frame_shape), frame, labels)
             layers.show_preview(self.session.viewer, image, frames, "what it has learned so far")
 
     def _on_model(self, model: Model, base: ModelChoice | None) -> str:
@@ -215,10 +215,10 @@ class TrainDock(Dock):
 
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
-        busy, no_movie, nothing = self.busy(), self.no_movie(), self.teaching.why_not()
+        busy, no_movie, nothing = self.busy(), self.no_movie(), self.annotations.why_not()
         why_not = busy or no_movie or nothing
         allow(self.start, why_not)
-        self.teaching.update_state(no_movie)
+        self.annotations.update_state(no_movie)
         self._show_resume(why_not)
         if not self.outcome.training:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")

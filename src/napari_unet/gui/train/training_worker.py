@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.training.completeness import doubt_of
+from napari_unet.engine.training.completeness import warning_of
 from napari_unet.gui.train.annotation_source import NOT_WHOLE
 from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
 
@@ -40,20 +40,20 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Learned:
+class WorkerStep:
     """One step, with the labels ``(Y, X)`` of the previewed frame where there is one."""
 
     step: TrainStep
     preview: tuple[int, NDArray[np.uint16]] | None = None
 
 
-def learning(
-    teacher: AnnotationSource,
+def training(
+    source: AnnotationSource,
     begun: Begun,
     base: ModelChoice | None,
     label_settings: LabelSettings,
     resume: bool = False,
-) -> Generator[Learned, Message | None, Model]:
+) -> Generator[WorkerStep, Message | None, Model]:
     """Train, yielding each step; takes a `Message` at each yield.
 
     The checkpoint stays until the model is saved or discarded (`resume.forget`).
@@ -63,21 +63,22 @@ def learning(
     from napari_unet.engine.training.training import TrainInput, train
 
     model = base.load() if base is not None else None
-    annotations = (teacher := teacher.for_base(model)).read()
+    source = source.for_base(model)
+    annotations = source.read()
     outputs = network_outputs(begun.settings, model, annotations.classes)
     steps = train(
-        teacher.stack,
+        source.stack,
         annotations,
         begun.settings,
         base=model,
         name=begun.name,
-        checkpoint=checkpoint_of(teacher.stack),
+        checkpoint=checkpoint_of(source.stack),
         resume=resume,
     )
     if not resume:
-        forget(teacher.stack)  # an older one, begun otherwise
-    remember(teacher.stack, begun, model)
-    doubted = doubt_of(model, teacher.stack, annotations, NOT_WHOLE)
+        forget(source.stack)  # an older one, begun otherwise
+    remember(source.stack, begun, model)
+    warning = warning_of(model, source.stack, annotations, NOT_WHOLE)
     told: TrainInput | None = None
     while True:
         try:
@@ -86,38 +87,38 @@ def learning(
             return end.value
         preview = None
         if step.preview is not None:
-            position, codes = step.preview
-            preview = position, labels_of(codes, outputs, label_settings)
-        note = " ".join(filter(None, (doubted, step.note))) or None
-        doubted = ""
-        message = yield Learned(replace(step, preview=None, note=note), preview)
+            frame, codes = step.preview
+            preview = frame, labels_of(codes, outputs, label_settings)
+        note = " ".join(filter(None, (warning, step.note))) or None
+        warning = ""
+        message = yield WorkerStep(replace(step, preview=None, note=note), preview)
         told = None
         if message is not None:
             if message.touched:
-                annotations = teacher.reread(annotations, message.touched)
+                annotations = source.reread(annotations, message.touched)
             painted = annotations if message.touched else None
             told = TrainInput(painted, message.preview, message.stop)
 
 
 def both_labels(
     stack: Stack,
-    position: int,
+    frame: int,
     before: ModelChoice,
     after: ModelChoice,
     label_settings: LabelSettings,
 ) -> Generator[None, None, tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
-    """Return (position, labels before, labels after) of one frame, for a look at both."""
+    """Return (frame, its labels before, its labels after), for a look at both."""
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.prediction.predictor import open_predictor
 
     found = []
     for choice in (before, after):
         predictor = open_predictor(choice.load())
-        codes = predictor(stack[position])
+        codes = predictor(stack[frame])
         found.append(labels_of(codes, predictor.outputs, label_settings))
         predictor.close()
         yield
-    return position, found[0], found[1]
+    return frame, found[0], found[1]
 
 
 def saving(model: Model, path: Path) -> Generator[None, None, Path]:
