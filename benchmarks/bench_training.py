@@ -2,6 +2,7 @@
 
     python benchmarks/bench_training.py            # the step, two minutes
     python benchmarks/bench_training.py --scores   # also HeLa, as in the table: 25 minutes
+    python benchmarks/bench_training.py --rings 2,4  # rings around painted cells: 12 minutes
 
 Scores need the HeLa frames of the Cell Tracking Challenge in ../shared/data (or
 NAPARI_UNET_DATA); they run the command line as a user would and score frames apart in time
@@ -23,21 +24,40 @@ import tifffile
 import torch
 
 from _interleave import interleave, ratio, timed
-from _page import HELA, SCORE_HEAD, markdown, score_cells, write_between_markers, write_row
+from _page import (
+    ERRORS,
+    HELA,
+    SCORE_HEAD,
+    SHARES,
+    markdown,
+    score_cells,
+    write_between_markers,
+    write_row,
+)
 from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.frame_annotation import annotate
+from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.scores import Scores, frame_scores, pool
 from napari_unet.engine.network.devices import physical_cores
-from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import UNet, network_codes
 from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.stack.frame_numbers import parse_frames
+from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.losses import masked_loss, targets
 from napari_unet.engine.training.patches import Batch
+from napari_unet.engine.training.training import TrainInput, TrainStep, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 FIVE = "0,8,16,24,32"
 ONE = "16"
+BETWEEN, UNTOUCHED = (4, 12, 20, 28), (2, 6, 10, 14, 22, 30)  # frames not learned from
 BATCH, CROP = 6, 128
 HEAD = ("HeLa 01, frames not learned from", *SCORE_HEAD)
 
@@ -139,6 +159,58 @@ def scores(work: Path, only: str | None) -> Iterator[tuple[str, ...]]:
         yield words, *score_cells(found.__getitem__)
 
 
+def ring_rows(work: Path, rings: list[float], steps: int, seeds: int) -> Iterator[tuple[str, ...]]:
+    """Train from the bundled model on one nucleus in ten, with each ring; a row of mean scores.
+
+    Rings are compared at the same steps and seeds, on frames between those learned from; the
+    frames ``UNTOUCHED`` are for the one that was chosen.
+    """
+    base = Model.load("nuclei-fluorescence")
+    masks = sorted(half_painted(work / "tenth", 0.1, 6).glob("*.tif"))
+    with Stack.open(HELA / "01") as movie:
+        shape = (len(movie), *movie.frame_shape)
+        for ring in rings:
+            frames = {
+                t: annotate(tifffile.imread(masks[t]), complete=False, ring=ring)
+                for t in parse_frames(FIVE, len(masks))
+            }
+            found: dict[str, list[Scores]] = {"chosen on": [], "untouched": []}
+            for seed in range(seeds):
+                settings = TrainSettings(minutes=None, steps=steps, seed=seed, threads=2, edge=25)
+                model = _last(train(movie, Annotations(shape, frames), settings, base=base))
+                found["chosen on"].append(_scored(model, movie, BETWEEN))
+                found["untouched"].append(_scored(model, movie, UNTOUCHED))
+            for words, scores in found.items():
+                mean = {
+                    k: float(np.mean([getattr(s, k) for s in scores])) for k in (*SHARES, *ERRORS)
+                }
+                yield f"ring of {ring:g} px, frames {words}", *score_cells(mean.__getitem__)
+
+
+def _last(steps: Generator[TrainStep, TrainInput | None, Model]) -> Model:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _scored(model: Model, movie: Stack, frames: tuple[int, ...]) -> Scores:
+    truth = sorted((HELA / "01_ST" / "SEG").glob("*.tif"))
+    normaliser = Normaliser(model.normalisation, movie)
+    outputs = model.config.outputs
+    return pool(
+        frame_scores(
+            labels_of(
+                network_codes(model.network, normaliser(movie[t])), outputs, model.label_settings
+            ),
+            tifffile.imread(truth[t]).astype(np.int32),
+            25,
+        )
+        for t in frames
+    )
+
+
 def _cli(*arguments: object) -> str:
     command = [sys.executable, "-m", "napari_unet.cli", *map(str, arguments)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -150,7 +222,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scores", action="store_true")
     parser.add_argument("--only", help="only scores of jobs with this in their words")
+    parser.add_argument("--rings", help="only compare rings around painted cells, in px: 2,4")
+    parser.add_argument("--steps", type=int, default=120, help="of each training with --rings")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each of --rings")
     arguments = parser.parse_args()
+    if arguments.rings:
+        with tempfile.TemporaryDirectory() as work:
+            rings = [float(ring) for ring in arguments.rings.split(",")]
+            for row in ring_rows(Path(work), rings, arguments.steps, arguments.seeds):
+                print(markdown(HEAD, [row]).splitlines()[-1], flush=True)
+        return
     if arguments.scores or arguments.only:
         with tempfile.TemporaryDirectory() as work:
             for row in scores(Path(work), arguments.only):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.training.schedule import Clock, Plan
 
 
-_CHECKS = 20  # at most, spread over a run
-_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+_CHECKS = 20  # at most, spread over a run: each costs the time of a few steps
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)  # few and round: a finer one would suit these frames alone
 _CLEARLY = 0.003  # a gain below is noise
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
@@ -65,6 +65,7 @@ class Checker:
         value = object_score(scores)
         known = {"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou}
         self.history.append(known | ({"classes": scores.class_iou} if scores.classes else {}))
+        # Where what is held out joins, the last weights are kept: the best had not seen it yet
         if not self.keep_best:
             self.kept, self.threshold = scores, threshold
         elif value >= self.best.get("score", -1.0):

@@ -35,7 +35,7 @@ def network_outputs(
     settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
 ) -> tuple[str, ...]:
     """Name what the network gives: as its base, or classes, or objects and their borders."""
-    if base:
+    if base:  # another head would have to be learned anew, on what may be three cells
         return base.config.outputs
     if classes:
         return class_outputs(classes)
@@ -85,6 +85,7 @@ def check_base(
 
 
 def _check_classes(base: Model | None, classes: tuple[int, ...]) -> None:
+    # Class 3 of one model is not class 3 of another's labels: only numbers it knows are taken
     known = base.config.classes if base else ()
     if base is None or not known:
         if base is not None and classes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.training.patches import Batch
 
-_CLIP = 1.0
+_CLIP = 1.0  # norm of the gradients: a crop with one odd cell must not undo the steps before
 
 
 class Learner:
@@ -40,6 +40,8 @@ class Learner:
             weight_decay=settings.weight_decay,
             fused=device.type in ("cpu", "cuda"),
         )
+        # 16 bits where the hardware multiplies them faster; fp16 alone needs its loss scaled, since
+        # its small gradients would be rounded to nothing
         self._half = _half_type(device) if settings.precision == "auto" else None
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._half is torch.float16)
 
@@ -71,6 +73,8 @@ class Learner:
         return float(loss.detach())
 
     def _start_to_train(self) -> None:
+        # Batch norm in training mode takes its statistics from a handful of crops. Frozen, it keeps
+        # those of the model it starts from: less to forget where very little is annotated.
         self.network.train()
         if self.settings.freeze_norm:
             for layer in self.network.modules():

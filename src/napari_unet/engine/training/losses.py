@@ -1,4 +1,8 @@
-"""Targets and losses: only supervised pixels count, gaps between cells count more."""
+"""Targets and losses: only supervised pixels count, gaps between cells count more.
+
+Cross-entropy is right about each pixel and lets a movie of few cells become all background; Dice
+looks at the overlap of the whole batch and does not. Their sum needs no weight for either.
+"""
 
 from __future__ import annotations
 
@@ -78,6 +82,7 @@ def masked_loss(
     pixels = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if settings.loss == "focal":
         pixels = pixels * (1 - torch.exp(-pixels)) ** 2
+    # by the pixels that count, not all of them: a batch with few strokes learns as fast
     share = supervised * (1 + weight)
     loss = (pixels * share).sum() / (share.sum() * logits.shape[1]).clamp(min=1)
     if settings.loss != "bce_dice":
@@ -105,6 +110,8 @@ def _class_loss(
 
 
 def _dice(logits: Tensor, target: Tensor, supervised: Tensor) -> Tensor:
+    # over the batch, not crop by crop: a crop without cells has no overlap to speak of. The 1 keeps
+    # a batch without any from dividing by nothing.
     p = torch.sigmoid(logits) * supervised
     overlap = (p * target).sum((0, 2, 3))
     total = p.sum((0, 2, 3)) + (target * supervised).sum((0, 2, 3))

@@ -1,4 +1,9 @@
-"""Crops for training: drawn where a user vouches, changed at random, a batch at a time."""
+"""Crops for training: drawn where a user vouches, changed at random, a batch at a time.
+
+A few painted cells must stand for a movie in which cells lie at any angle, are larger or smaller,
+brighter or out of focus. Everything is done on a batch at once, in one resampling: that is what
+makes it cheap beside a step of the network on a CPU.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.settings import Augmentation
 
-_KINDS = 3  # supervised anywhere, on objects, where objects touch
+# Supervised anywhere, on objects, where objects touch. Gaps between touching cells decide whether
+# they are told apart and are a tiny share of the pixels: drawn evenly they would hardly be seen.
+_KINDS = 3
 _SHARES = (0.4, 0.35, 0.25)
 _MOST_CENTRES = 1 << 16  # of each class in a frame
 
@@ -62,6 +69,7 @@ def prepare_frame(
     Crops of classes are drawn around each of them equally often, however rare it is.
     """
     supervised = annotation.supervised
+    # the border weight is high between objects that nearly touch: a quarter of its peak finds them
     touching = supervised & (weight > 0.25 * max(float(weight.max()), 1e-6)) & (weight > 0)
     kinds = (supervised, supervised & (annotation.labels > 0), touching)
     whole = np.flatnonzero(supervised).astype(np.int32)
@@ -105,6 +113,7 @@ class PatchSampler:
         self.size = size
         self.augmentation = augmentation
         self.generator = generator
+        # the root: a frame that counts whole does not crowd out one with three painted cells
         share = np.array([frame.n_supervised for frame in self.frames], float)
         self._share = torch.from_numpy(np.sqrt(share / share.sum()))
 
@@ -117,6 +126,7 @@ class PatchSampler:
         for pick in picks.tolist():
             frame = self.frames[pick]
             y, x = self._centre(frame)
+            # beyond the edge the image goes on in the mirror; nobody vouches for what is there
             images.append(_cut(frame.image, y, x, window, reflect=True))
             truths.append(_cut(frame.truth, y, x, window, reflect=False))
         grid = _grid(n, self.size, window, a, g).to(device)
@@ -179,6 +189,7 @@ def _uniform(n: int, low: float, high: float, g: torch.Generator) -> Tensor:
 
 def _grid(n: int, size: int, window: int, a: Augmentation, g: torch.Generator) -> Tensor:
     """Return sampling positions ``(n, size, size, 2)`` in a window: turned, zoomed, warped."""
+    # drawn on the CPU whatever the device: the same seed draws the same crops on all of them
     angle = _uniform(n, -a.rotate, a.rotate, g) * (math.pi / 180)
     zoom = torch.exp(_uniform(n, math.log(a.zoom_low), math.log(a.zoom_high), g))
     if a.flip:
@@ -191,7 +202,7 @@ def _grid(n: int, size: int, window: int, a: Augmentation, g: torch.Generator) -
         (torch.stack((cos * flip, -sin, zero), -1), torch.stack((sin * flip, cos, zero), -1)), 1
     )
     grid = F.affine_grid(affine, [n, 1, size, size], align_corners=False)
-    if a.elastic:
+    if a.elastic:  # a knot every 32 px: cells bend as a whole and do not fray
         coarse = torch.randn((n, 2, max(2, size // 32), max(2, size // 32)), generator=g)
         warp = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
         grid = grid + warp.permute(0, 2, 3, 1) * (2 * a.elastic / window)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _MEASURED = 12  # steps whose speed decides how many fit into the minutes
 _WARM = 2  # steps that are slower than the rest and not measured
 _SETTLED = 0.75  # share of a run after which its length is not touched any more
-_CHECKING_SHARE = 0.1
-_WARM_UP = 0.08
+_CHECKING_SHARE = 0.1  # of the minutes, kept free for checks
+_WARM_UP = 0.08  # share of a run: AdamW's first steps know no variance yet and would be too large
 
 
 class Plan(Settings):
@@ -122,6 +122,8 @@ def first_plan(
     ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device. Steps
     are set where they follow without a clock.
     """
+    # A crop holds a few cells with their surroundings, so that the network sees what is between
+    # them; a larger one buys less than a further step does on a CPU, where steps are dear.
     wide = 256 if device == "cuda" else 128
     crop = settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
     filters = settings.filters
@@ -135,7 +137,10 @@ def first_plan(
 
 
 def learning_rate(done: float, peak: float) -> float:
-    """Rate at the share ``done`` of a run: linear warm-up, then a half cosine to a thousandth."""
+    """Return the rate at the share ``done`` of a run: linear warm-up, then a half cosine.
+
+    It ends at a thousandth: the last weights settle, so that stopping on time is no accident.
+    """
     if done < _WARM_UP:
         return peak * (0.02 + 0.98 * done / _WARM_UP)
     along = (done - _WARM_UP) / (1 - _WARM_UP)

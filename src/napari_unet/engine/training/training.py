@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 
 
 __all__ = ["TrainInput", "TrainStep", "train"]
-_JOIN = 0.6  # share of a run after which the frame held out joins
+_JOIN = 0.6  # share of a run after which the frame held out joins: late enough to say how good
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
 _NEW_RATE = 6e-3
-_FINE_TUNING_RATE = 2e-3
+_FINE_TUNING_RATE = 2e-3  # lower: what the base knows is to be shifted, not unlearned
 
 
 def train(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
 
-_CHECKED_PIXELS = 4e6
+_CHECKED_PIXELS = 4e6  # about five frames of 700 x 1100: more would cost time and tell little new
 
 
 class TrainingData:
@@ -156,6 +156,7 @@ class TrainingData:
 
     def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
         settings, base, classes = self._settings, self._base, self.annotations.classes
+        # A new network has seen nothing yet, so there is no one to ask about the ring
         if base is not None and not annotation.complete and not classes:
             codes = network_codes(base.network, self.image(t))
             annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
