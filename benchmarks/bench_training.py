@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 FIVE = "0,8,16,24,32"
 ONE = "16"
-BETWEEN, UNTOUCHED = (4, 12, 20, 28), (2, 6, 10, 14, 22, 30)  # frames not learned from
+MIDDLE, NEARER = (4, 12, 20, 28), (2, 6, 10, 14, 22, 30)  # of those not learned from
 BATCH, CROP = 6, 128
 HEAD = ("HeLa 01, frames not learned from", *SCORE_HEAD)
 
@@ -162,8 +162,8 @@ def scores(work: Path, only: str | None) -> Iterator[tuple[str, ...]]:
 def ring_rows(work: Path, rings: list[float], steps: int, seeds: int) -> Iterator[tuple[str, ...]]:
     """Train from the bundled model on one nucleus in ten, with each ring; a row of mean scores.
 
-    Rings are compared at the same steps and seeds, on frames between those learned from; the
-    frames ``UNTOUCHED`` are for the one that was chosen.
+    Rings are compared at the same steps and seeds, on frames not learned from: those in the middle
+    between two that were, and others. Both were in view when the ring was chosen.
     """
     base = Model.load("nuclei-fluorescence")
     masks = sorted(half_painted(work / "tenth", 0.1, 6).glob("*.tif"))
@@ -174,12 +174,12 @@ def ring_rows(work: Path, rings: list[float], steps: int, seeds: int) -> Iterato
                 t: annotate(tifffile.imread(masks[t]), complete=False, ring=ring)
                 for t in parse_frames(FIVE, len(masks))
             }
-            found: dict[str, list[Scores]] = {"chosen on": [], "untouched": []}
+            found: dict[str, list[Scores]] = {"in the middle": [], "nearer": []}
             for seed in range(seeds):
                 settings = TrainSettings(minutes=None, steps=steps, seed=seed, threads=2, edge=25)
                 model = _last(train(movie, Annotations(shape, frames), settings, base=base))
-                found["chosen on"].append(_scored(model, movie, BETWEEN))
-                found["untouched"].append(_scored(model, movie, UNTOUCHED))
+                found["in the middle"].append(_scored(model, movie, MIDDLE))
+                found["nearer"].append(_scored(model, movie, NEARER))
             for words, scores in found.items():
                 mean = {
                     k: float(np.mean([getattr(s, k) for s in scores])) for k in (*SHARES, *ERRORS)
