@@ -70,9 +70,16 @@ def about_stack(stack: Stack) -> dict[str, Any]:
         "sections": stack.n_z,
         "positions": list(stack.position_names),
         "pixel_size_um": stack.pixel_size,
+        **_heights(stack),
         "frame_interval_s": stack.frame_interval,
         **_notices(stack),
     }
+
+
+def _heights(stack: Stack) -> dict[str, float]:
+    """Return the height of pixels that are not as high as wide."""
+    sizes = stack.pixel_sizes
+    return {"pixel_height_um": sizes[0]} if sizes and sizes[0] != sizes[1] else {}
 
 
 def _notices(stack: Stack) -> dict[str, list[str]]:

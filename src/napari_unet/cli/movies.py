@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from napari_unet.engine.settings import Selection
-
-SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,10 @@ def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
 
 def stem(path: Path) -> str:
     """Name of a movie's file or folder without its suffix."""
-    return re.sub(r"(\.ome)?\.tiff?$", "", path.name, flags=re.IGNORECASE) or "movie"
+    return (
+        re.sub(r"(\.ome)?\.(tiff?|stk|lsm|btf|tf[28])$", "", path.name, flags=re.IGNORECASE)
+        or "movie"
+    )
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
@@ -108,8 +110,8 @@ def _expand(word: str) -> Iterator[Path]:
 def _may_be_movie(path: Path) -> bool:
     """Leave out what a wide pattern catches beside the movies."""
     if path.is_dir():
-        return any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
-    return path.suffix.lower() in SUFFIXES
+        return any(child.suffix.lower() in TIFF_SUFFIXES for child in path.iterdir())
+    return path.suffix.lower() in TIFF_SUFFIXES
 
 
 def is_result(path: Path) -> bool:

@@ -21,8 +21,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with ``changes``, validated again."""
-        return type(self).model_validate({**self.model_dump(), **changes})
+        """Return a copy with ``changes``, validated again; it still tells which were given."""
+        return type(self).model_validate({**self.model_dump(exclude_unset=True), **changes})
 
     @classmethod
     def presets(cls) -> dict[str, Self]:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.file_order import order_files
 from napari_unet.engine.stack.frame_numbers import (
     NUMBERS_KEY,
     decode_numbers,
     encode_numbers,
-    order_files,
     parse_frames,
 )
 from napari_unet.engine.stack.stack import Stack
@@ -95,6 +95,6 @@ def test_label_files_keep_the_numbers_of_their_frames(tmp_path, options):
     ],
 )
 def test_files_are_ordered_by_their_number(names, ordered, numbers):
-    files, found = order_files([Path(f"{n}.tif") for n in names])
-    assert [f.stem for f in files] == ordered
-    assert found == numbers
+    found = order_files([Path(f"{n}.tif") for n in names])
+    assert [f.stem for f in found.files] == ordered
+    assert found.numbers == numbers

@@ -22,21 +22,24 @@ def measure_frame(
     frame: NDArray[Any],
     channels: Sequence[str],
     *,
-    pixel_size: float | None = None,
+    pixel_size: float | tuple[float, float] | None = None,
     settings: TableSettings | None = None,
 ) -> Columns:
     """Return one entry for each object of ``labels`` (Y, X), by column name.
 
     ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
-    ``pixel_size`` (µm) is known (else NaN). Pixels that are NaN or infinite are left out of all
+    ``pixel_size`` (µm, or height and width of oblong pixels) is known (else NaN); the outline of
+    oblong pixels has no length (NaN). Pixels that are NaN or infinite are left out of all
     intensities. An object without free pixels around it has no local background (NaN).
     """
     settings = settings or TableSettings()
     planes = frame[None] if frame.ndim == 2 else frame
     ids, _, dense = numbered(labels)
-    columns = _shapes(ids, dense, pixel_size if pixel_size else np.nan)
+    sizes = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
+    known = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+    columns = _shapes(ids, dense, known or (np.nan, np.nan))
     inside = _Groups(dense.ravel(), len(ids))
-    beside, around = _surroundings(dense, len(ids), settings, pixel_size)
+    beside, around = _surroundings(dense, len(ids), settings, known)
     for name, plane in zip(channels, planes, strict=True):
         values = plane.ravel()
         mean, median, total, n_measured = inside.statistics(values)
@@ -87,7 +90,9 @@ class _Groups:
         return total / np.maximum(counts, 1) + empty, median, total + empty, counts
 
 
-def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> Columns:
+def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], sizes: tuple[float, float]) -> Columns:
+    height, width = sizes
+    oblong = bool(np.isfinite(height)) and height != width
     n = len(ids)
     if n == 0:
         found = dict.fromkeys(
@@ -100,6 +105,10 @@ def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> C
             # An object of a few pixels in a row has no convex hull; its solidity is then 1.
             warnings.simplefilter("ignore")
             found = regionprops_table(dense, properties=names)  # type: ignore[no-untyped-call]
+            if oblong:
+                found |= regionprops_table(  # type: ignore[no-untyped-call]
+                    dense, properties=("eccentricity",), spacing=sizes
+                )
     y, x = found["centroid-0"], found["centroid-1"]
     edge = np.unique(np.concatenate([dense[0], dense[-1], dense[:, 0], dense[:, -1]]))
     touches = np.zeros(n + 1, dtype=np.int64)
@@ -107,13 +116,13 @@ def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> C
     area = found["area"].astype(np.int64)
     return {
         "label": ids.astype(np.int64),
-        "centroid_y_um": y * pixel_size,
-        "centroid_x_um": x * pixel_size,
+        "centroid_y_um": y * height,
+        "centroid_x_um": x * width,
         "centroid_y_px": y,
         "centroid_x_px": x,
-        "area_um2": area * pixel_size**2,
+        "area_um2": area * (height * width),
         "area_px": area,
-        "perimeter_um": found["perimeter"] * pixel_size,
+        "perimeter_um": found["perimeter"] * (np.nan if oblong else width),
         "perimeter_px": found["perimeter"],
         "eccentricity": found["eccentricity"],
         "solidity": np.where(np.isfinite(found["solidity"]), found["solidity"], 1.0),
@@ -122,7 +131,10 @@ def _shapes(ids: NDArray[Any], dense: NDArray[np.int32], pixel_size: float) -> C
 
 
 def _surroundings(
-    dense: NDArray[np.int32], n: int, settings: TableSettings, pixel_size: float | None
+    dense: NDArray[np.int32],
+    n: int,
+    settings: TableSettings,
+    sizes: tuple[float, float] | None,
 ) -> tuple[_Groups, _Groups | None]:
     """Return local background and ring: free pixels, each belonging to its nearest object."""
     if n == 0:
@@ -134,7 +146,13 @@ def _surroundings(
     near, far = settings.background_gap, settings.background_reach
     beside = np.where((distance > near) & (distance <= far), owner, 0)
     around = None
-    if settings.ring is not None and pixel_size:
-        ring = np.where((distance > 0) & (distance * pixel_size <= settings.ring), owner, 0)
+    if settings.ring is not None and sizes:
+        far_off = distance * sizes[1]
+        if sizes[0] != sizes[1]:
+            far_off, nearest = ndimage.distance_transform_edt(
+                dense == 0, sampling=sizes, return_indices=True
+            )
+            owner = dense[tuple(nearest)]
+        ring = np.where((distance > 0) & (far_off <= settings.ring), owner, 0)
         around = _Groups(ring.ravel(), n)
     return _Groups(beside.ravel(), n), around

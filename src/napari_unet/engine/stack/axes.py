@@ -13,6 +13,20 @@ NOTHING = "_"
 """Stands for an unnamed axis of length 1, which is always read at 0."""
 
 _UNNAMED = "?"
+_NAMELESS = "QI?"  # how TIFF readers write an axis that nobody named
+_OTHERS = {
+    "A": "angles",
+    "E": "wavelengths",
+    "H": "lifetimes",
+    "L": "exposures",
+    "V": "events",
+    "P": "phases",
+    "R": "tiles",
+    "M": "mosaics",
+    "J": "columns",
+    "K": "rows",
+}
+_THIN, _WIDE = 6, 16  # pixels: an image this narrow, beside a length above the other, is doubted
 _FEW = 5  # an unnamed axis this short, beside another unnamed one, is taken for channels
 _REMEDY = "give the axes, for example TCYX"
 _MOST_CHANNELS = 32  # a spectral detector has as many
@@ -58,16 +72,7 @@ def guess_axes(
     The first unnamed axis is time, or z where frames are files (``taken="T"``). Of two, the
     second is channels where it is short. Anything less clear raises ``BadInput``.
     """
-    named = list(axes.upper())
-    for i, letter in enumerate(named):
-        unnamed = letter not in KNOWN or letter in named[:i]
-        if shape[i] == 1 and (unnamed or letter == "S" or letter in taken):
-            named[i] = NOTHING
-        elif unnamed:
-            named[i] = _UNNAMED
-    if "S" in named and named[-1] != "S" and "C" not in named and "C" not in taken:
-        named[named.index("S")] = "C"  # colours in separate planes are channels in most files
-    named = _find_image(named)
+    named = _find_image(_known_letters(axes.upper(), shape, name, taken))
     places = [i for i, letter in enumerate(named) if letter == _UNNAMED]
     free = [a for a in "TCZ" if a not in named and a not in taken]
     guesses = _guess_letters([shape[i] for i in places], free)
@@ -84,10 +89,63 @@ def guess_axes(
     if guesses not in ([], ["T"]):
         said = result.replace(NOTHING, "")
         notices = (Notice("check", f"{name} does not name its axes; read as {said}"),)
+    notices += _doubt_thin(result, shape, name, said=not _nobody_named(axes, shape))
     if taken:
         return result, notices
     result, doubts = _doubt_axes(result, shape, name)
     return result, (*notices, *doubts)
+
+
+def _known_letters(axes: str, shape: tuple[int, ...], name: str, taken: str) -> list[str]:
+    """Mark what says nothing, and refuse what means something else."""
+    named = list(axes)
+    if "C" not in axes and "C" not in taken and axes.count("E") == 1:
+        named[named.index("E")] = "C"  # wavelengths of light are channels
+    for i, letter in enumerate(named):
+        if letter not in KNOWN + _NAMELESS and shape[i] > 1:
+            _refuse_letter(letter, shape[i], axes, shape, name)
+        unnamed = letter not in KNOWN or letter in named[:i]
+        if shape[i] == 1 and (unnamed or letter == "S" or letter in taken):
+            named[i] = NOTHING
+        elif unnamed:
+            named[i] = _UNNAMED
+    if "S" in named and named[-1] != "S" and "C" not in named and "C" not in taken:
+        named[named.index("S")] = "C"  # colours in separate planes are channels in most files
+    return named
+
+
+def _nobody_named(axes: str, shape: tuple[int, ...]) -> bool:
+    return any(a in "Qq" and n > 1 for a, n in zip(axes, shape, strict=True))
+
+
+def _refuse_letter(letter: str, n: int, axes: str, shape: tuple[int, ...], name: str) -> None:
+    word = _OTHERS.get(letter, f"something called {letter}")
+    free = next((a for a in "TCZ" if a not in axes), "T")
+    raise BadInput(
+        f"{name} has an axis of {n} {word}: {say_shape(axes, shape)}",
+        "frames (T), channels (C), sections (Z) and the image (Y, X)",
+        f"give the axes with one of these letters for it, for example {axes.replace(letter, free)}",
+    )
+
+
+def _doubt_thin(axes: str, shape: tuple[int, ...], name: str, *, said: bool) -> tuple[Notice, ...]:
+    """Doubt an image that is a few pixels wide: an array written as Y, X, T looks like it.
+
+    Where nobody named the axes, it is refused.
+    """
+    sizes = [shape[axes.index("Y")], shape[axes.index("X")]]
+    thin = min(sizes)
+    if not 2 <= thin <= _THIN or max(shape) <= _WIDE:
+        return ()
+    found = f"{name} has images {thin} pixels {'wide' if sizes[1] == thin else 'high'}"
+    if said:
+        line = f"{found} ({say_shape(axes, shape)}); if that is another axis, give the axes"
+        return (Notice("check", line.replace(f"{NOTHING} 1, ", "")),)
+    raise BadInput(
+        f"{found}, if its axes are as they look: {say_shape(axes, shape)}",
+        "axes named in the file",
+        "give the axes, for example YXT or TYX",
+    )
 
 
 def say_shape(axes: str, shape: tuple[int, ...]) -> str:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, say_shape
-from napari_unet.engine.stack.frame_numbers import order_files
+from napari_unet.engine.stack.file_order import order_files
+from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.engine.stack.source import Metadata, Source
 from napari_unet.engine.stack.tiff_source import TiffSource
 
-_SUFFIXES = (".tif", ".tiff")
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
 
 
@@ -26,11 +26,20 @@ class FolderSource(Source):
 
     path: Path
 
-    def __init__(self, folder: Path, *, axes: str | None = None, position: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        axes: str | None = None,
+        position: int = 0,
+        chosen: bool = False,
+    ) -> None:
         self.path, self.name = folder, folder.name
-        self._files, self._numbers = order_files(_list_files(folder))
+        ordered = order_files(_list_files(folder))
+        self._files, self._numbers = ordered.files, ordered.numbers
+        self.note(*ordered.notices)
         self._wanted = check_axes(axes).replace("T", "") if axes else None
-        self._position = position
+        self._position, self._chosen = position, chosen
         with self._frame(0) as first:
             if "T" in first.axes:
                 raise BadInput(
@@ -41,8 +50,8 @@ class FolderSource(Source):
             self._first = first.metadata
             self.axes, self.shape = "T" + first.axes, (len(self._files), *first.shape)
             self.dtype, self.inner = first.dtype, first.inner
+            self.inverted = first.inverted
             self._frame_axes = first.axes
-            self.note(*(of_folder(notice, first.name, self.name) for notice in first.notices))
         self._check_files()
 
     @cached_property
@@ -77,15 +86,41 @@ class FolderSource(Source):
             return frame.read(index).astype(self.dtype, copy=False)
 
     def _frame(self, t: int) -> TiffSource:
-        return TiffSource(self._files[t], axes=self._wanted, position=self._position, taken="T")
+        return TiffSource(
+            self._files[t],
+            axes=self._wanted,
+            position=self._position,
+            taken="T",
+            chosen=self._chosen,
+        )
 
     def _check_files(self) -> None:
         """Open the files (many of them, where there are thousands) and compare their frames."""
-        n = len(self._files)
+        n, looked_at = len(self._files), 0
+        said: dict[Notice, list[str]] = {}
+        types: dict[np.dtype[Any], list[str]] = {}
         for i in np.unique(np.linspace(0, n - 1, min(n, _CHECK_ALL)).astype(int)):
             with self._frame(int(i)) as frame:
                 self.dtype = np.promote_types(self.dtype, frame.dtype)
                 self._check(frame)
+                _ = frame.metadata  # what it doubts is a notice, too
+                looked_at += 1
+                types.setdefault(frame.dtype, []).append(frame.name)
+                for notice in frame.notices:
+                    line = notice.line.replace(frame.name, "\0", 1)
+                    said.setdefault(Notice(notice.level, line), []).append(frame.name)
+        self.note(*(self._of_some(n, names, looked_at) for n, names in said.items()))
+        if len(types) > 1:
+            kinds = "; ".join(f"{names[0]} {dtype}" for dtype, names in types.items())
+            line = f"the folder {self.name} has pixels of several types ({kinds}): as {self.dtype}"
+            self.note(Notice("check", line))
+
+    def _of_some(self, notice: Notice, names: list[str], looked_at: int) -> Notice:
+        """Say of the folder what its files say: a line a movie, not one a file."""
+        some = 1 < len(names) < looked_at
+        more = f" (so are {len(names) - 1} more of its files)" if some else ""
+        line = notice.line.replace("\0", f"{names[0]} in the folder {self.name}")
+        return Notice(notice.level, line + more)
 
     def _check(self, frame: TiffSource) -> None:
         if (frame.axes, frame.shape) != (self._frame_axes, self.shape[1:]):
@@ -102,17 +137,19 @@ class FolderSource(Source):
             )
 
 
-def of_folder(notice: Notice, file: str, folder: str) -> Notice:
-    """Say of a folder what its first file stands for: a line a movie, not one a file."""
-    return Notice(notice.level, notice.line.replace(file, f"{file} in the folder {folder}", 1))
-
-
 def _list_files(folder: Path) -> list[Path]:
     try:
         entries = [f for f in folder.iterdir() if not f.name.startswith(".")]
     except PermissionError as error:
         raise BadInput(f"{folder} cannot be read", "read permission", "ask its owner") from error
-    files = [f for f in entries if f.suffix.lower() in _SUFFIXES and f.is_file()]
+    named = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES]
+    for dead in sorted(f for f in named if f.is_symlink() and not f.exists()):
+        raise BadInput(
+            f"{dead.name} in the folder {folder.name} is a link to a file that is gone",
+            "every frame in its place",
+            "bring the file back, or delete the link",
+        )
+    files = [f for f in named if f.is_file()]
     if not files:
         others = sorted({f.suffix for f in entries if f.is_file()} - {""})
         what = f"only {', '.join(others[:4])} files" if others else "no files"

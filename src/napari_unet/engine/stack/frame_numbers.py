@@ -10,17 +10,17 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from napari_unet.engine.errors import BadInput
 
 NUMBERS_KEY = "SourceFrameNumbers"
 """Key for ``encode_numbers`` in a MapAnnotation or our JSON; ``key=value`` in ImageJ's Info."""
 
+TIFF_SUFFIXES = (".tif", ".tiff", ".stk", ".lsm", ".btf", ".tf2", ".tf8")
+"""Names of files that hold TIFFs, in small letters."""
+
 _ENCODED = re.compile(r'\{\s*\\?"frames\\?"\s*:\s*(\[[\d\s,]*\])\s*\}')
-_DIGITS = re.compile(r"(\d+)")
 
 
 def encode_numbers(numbers: Sequence[int]) -> str:
@@ -54,47 +54,3 @@ def parse_frames(text: str, n: int) -> tuple[int, ...]:
             )
         positions.update(dict.fromkeys(range(first, last + 1)))
     return tuple(positions)
-
-
-def order_files(files: Sequence[Path]) -> tuple[list[Path], tuple[int, ...] | None]:
-    """Sort files by the number in their names, and give the numbers; None where there are none.
-
-    Names are alike but for one number (``man_seg031.tif``). Names that share no pattern are
-    sorted as people sort, without numbers.
-    """
-    patterns = Counter(_DIGITS.sub("#", f.stem) for f in files)
-    if len(patterns) > 1:
-        if len(files) > 2 and min(patterns.values()) > 1 and all("#" in p for p in patterns):
-            _refuse_kinds(files, patterns)
-        return sorted(files, key=_natural), None
-    runs = [tuple(int(d) for d in _DIGITS.findall(f.stem)) for f in files]
-    if not runs[0]:
-        return sorted(files, key=_natural), None
-    varying = [i for i in range(len(runs[0])) if len({r[i] for r in runs}) > 1]
-    unique = [i for i in varying if len({r[i] for r in runs}) == len(files)]
-    if len(files) > 1 and not unique:
-        what = "differ in several numbers" if len(varying) > 1 else "have the same number twice"
-        raise BadInput(
-            f"the folder {files[0].parent.name} has files whose names {what} "
-            f"(such as {files[0].name} and {files[-1].name})",
-            "one file for each frame, with its number in the name",
-            "keep one channel and position in a folder, or save the movie as one TIFF",
-        )
-    column = unique[-1] if unique else len(runs[0]) - 1
-    ordered = sorted(zip((r[column] for r in runs), files, strict=True))
-    return [f for _, f in ordered], tuple(n for n, _ in ordered)
-
-
-def _refuse_kinds(files: Sequence[Path], patterns: Counter[str]) -> None:
-    kinds = ", ".join(f"{n} like {p}" for p, n in patterns.most_common(3))
-    raise BadInput(
-        f"the folder {files[0].parent.name} holds several kinds of files: {kinds}",
-        "one file for each frame, all named alike",
-        "put each kind into its own folder",
-    )
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Key for sorting as people do: ``t2`` before ``t10``."""
-    parts = _DIGITS.split(path.stem.lower())
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]

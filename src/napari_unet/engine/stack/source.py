@@ -28,7 +28,7 @@ class Frames(Protocol):
 class Metadata:
     """What a source says about itself; None or empty where it says nothing."""
 
-    pixel_size: float | None = None  # µm
+    pixel_sizes: tuple[float, float] | None = None  # µm, (Y, X)
     frame_interval: float | None = None  # s
     times: tuple[float, ...] | None = None  # s, one a frame
     channel_names: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class Source(ABC):
     dtype: np.dtype[Any]
     inner: str = "YX"
     notices: tuple[Notice, ...] = ()
+    inverted: bool = False
 
     @property
     @abstractmethod

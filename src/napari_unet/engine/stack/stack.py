@@ -50,7 +50,12 @@ class Stack:
         selection = selection or Selection()
         path = Path(path).expanduser()
         kind = FolderSource if path.is_dir() else TiffSource
-        source = kind(path, axes=selection.axes, position=selection.position)
+        source = kind(
+            path,
+            axes=selection.axes,
+            position=selection.position,
+            chosen="position" in selection.model_fields_set,
+        )
         return cls._of(source, selection)
 
     @classmethod
@@ -69,7 +74,7 @@ class Stack:
         """Take any array-like: numpy, dask, zarr, h5py, memmap. ``axes`` such as ``"TCYX"``."""
         selection = selection or Selection()
         metadata = Metadata(
-            pixel_size=pixel_size,
+            pixel_sizes=(pixel_size, pixel_size) if pixel_size else None,
             frame_interval=frame_interval,
             channel_names=tuple(channel_names or ()),
             numbers=None if numbers is None else tuple(int(n) for n in numbers),
@@ -131,8 +136,21 @@ class Stack:
 
     @property
     def pixel_size(self) -> float | None:
-        """Edge of a pixel in µm: as selected, else as the source says."""
-        return self.selection.pixel_size or self._source.metadata.pixel_size
+        """Width of a pixel in µm: as selected, else as the source says."""
+        sizes = self.pixel_sizes
+        return sizes[1] if sizes else None
+
+    @property
+    def pixel_sizes(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in µm, which differ where pixels are oblong."""
+        if self.selection.pixel_size:
+            return (self.selection.pixel_size, self.selection.pixel_size)
+        return self._source.metadata.pixel_sizes
+
+    @property
+    def inverted(self) -> bool:
+        """Whether the file stores white as zero, so that frames are read inverted."""
+        return self._source.inverted
 
     @property
     def frame_interval(self) -> float | None:

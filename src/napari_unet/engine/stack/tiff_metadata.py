@@ -8,6 +8,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from napari_unet.engine.errors import Notice
 from napari_unet.engine.stack.frame_numbers import decode_numbers
 from napari_unet.engine.stack.source import Metadata
 
@@ -26,49 +27,92 @@ _SECONDS = {
 }  # fmt: skip
 _RESOLUTION_UNITS = {2: 25400.0, 3: 1e4}  # TIFF: inch, centimetre
 _PLAUSIBLE = (0.005, 20.0)  # µm: 72 or 300 dots per inch are a printer's, not a microscope's
+_LONGEST = 31 * 86400.0  # s from frame to frame
+_SQUARE = 1e-3  # pixels are square where height and width differ by less than this part
+
+Sizes = tuple[float | None, float | None]
+"""Height and width of a pixel in µm, each None where it is not said."""
 
 
 def read_metadata(
-    tif: tifffile.TiffFile, position: int, n_frames: int, n_channels: int
-) -> Metadata:
-    """Collect what the file says; ``position`` is the image series."""
+    tif: tifffile.TiffFile, image: int, n_frames: int, n_channels: int
+) -> tuple[Metadata, tuple[Notice, ...]]:
+    """Collect what the file says, and what of it is not believed; ``image`` is the series."""
     description = _first_description(tif)
     numbers = decode_numbers(description)
     if numbers is None and tif.imagej_metadata:
         numbers = decode_numbers(str(tif.imagej_metadata.get("Info", "")))
     if numbers is not None and len(numbers) != n_frames:
         numbers = None
-    names = tuple(s.name or f"series {i}" for i, s in enumerate(tif.series))
-    found: dict[str, Any] = {}
-    if tif.is_ome:
-        found = _from_ome(tif.ome_metadata or "", position, n_frames)
-    elif tif.is_imagej:
-        found = _from_imagej(tif)
-    pixel_size = found.get("pixel_size") or (None if tif.is_imagej else _from_tags(tif))
+    found = _found(tif, image, n_frames)
+    said: Sizes = found.get("sizes", (None, None))
+    sizes, notices = settle_sizes(said, tif.filename)
+    if said == (None, None) and not tif.is_imagej:
+        sizes, more = settle_sizes(_from_tags(tif), tif.filename, silent=True)
+        notices += more
+    interval = found.get("frame_interval")
     channel_names = found.get("channel_names", ())
-    return Metadata(
-        pixel_size=float(f"{pixel_size:.6g}") if pixel_size else None,
-        frame_interval=found.get("frame_interval"),
+    metadata = Metadata(
+        pixel_sizes=sizes,
+        frame_interval=interval if interval and interval <= _LONGEST else None,
         times=found.get("times"),
         channel_names=channel_names if len(channel_names) == n_channels else (),
-        position_names=names,
         numbers=numbers,
     )
+    return metadata, notices
+
+
+def settle_sizes(
+    sizes: Sizes, name: str, *, silent: bool = False
+) -> tuple[tuple[float, float] | None, tuple[Notice, ...]]:
+    """Believe in sizes that a microscope can have; one of the two stands for both.
+
+    ``silent`` about others, where they are no one's statement but a printer's default.
+    """
+    known = [size for size in sizes if size is not None]
+    if not known:
+        return None, ()
+    height, width = (float(f"{size or known[0]:.6g}") for size in sizes)
+    if not all(_PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] for size in (height, width)):
+        line = f"{name} says that a pixel is {width:.4g} µm wide, as no microscope's: not taken"
+        return None, () if silent else (Notice("noted", line),)
+    if abs(height / width - 1) < _SQUARE:
+        return (width, width), ()
+    line = (
+        f"{name} has oblong pixels, {width:.4g} µm wide and {height:.4g} µm high: "
+        "areas and places in µm take both"
+    )
+    return (height, width), (Notice("check", line),)
+
+
+def _found(tif: tifffile.TiffFile, image: int, n_frames: int) -> dict[str, Any]:
+    """Return what the file's own format says."""
+    if tif.is_lsm:
+        return _from_lsm(tif)
+    if tif.is_ome:
+        return _from_ome(tif.ome_metadata or "", image, len(tif.series), n_frames)
+    if tif.is_imagej:
+        return _from_imagej(tif)
+    if tif.is_stk:
+        return _from_stk(tif, n_frames)
+    if tif.is_micromanager:
+        return _from_micromanager(tif)
+    return {}
 
 
 def _first_description(tif: tifffile.TiffFile) -> str:
     return str(tif.pages.first.description or "")
 
 
-def _from_ome(xml: str, position: int, n_frames: int) -> dict[str, Any]:
+def _from_ome(xml: str, image: int, n_images: int, n_frames: int) -> dict[str, Any]:
     try:
         root = ET.fromstring(xml)  # noqa: S314
     except ET.ParseError:
         return {}
     images = [e for e in root if _tag(e) == "Image"]
-    if position >= len(images):
+    if image >= len(images) or len(images) != n_images:
         return {}
-    pixels = next((e for e in images[position] if _tag(e) == "Pixels"), None)
+    pixels = next((e for e in images[image] if _tag(e) == "Pixels"), None)
     if pixels is None:
         return {}
     channels = [e.get("Name") or "" for e in pixels if _tag(e) == "Channel"]
@@ -76,10 +120,14 @@ def _from_ome(xml: str, position: int, n_frames: int) -> dict[str, Any]:
     interval = _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS)
     if interval is None and times and len(times) > 1:
         interval = _positive(statistics.median(b - a for a, b in itertools.pairwise(times)))
+    height, width = (
+        _scaled(
+            pixels.get(f"PhysicalSize{a}"), pixels.get(f"PhysicalSize{a}Unit", "µm"), _MICROMETRES
+        )
+        for a in "YX"
+    )
     return {
-        "pixel_size": _scaled(
-            pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"), _MICROMETRES
-        ),
+        "sizes": (height, width),
         "frame_interval": interval,
         "times": times,
         "channel_names": tuple(n or f"channel {i}" for i, n in enumerate(channels)),
@@ -103,11 +151,14 @@ def _plane_times(pixels: ET.Element, n_frames: int) -> tuple[float, ...] | None:
 
 def _from_imagej(tif: tifffile.TiffFile) -> dict[str, Any]:
     meta = tif.imagej_metadata or {}
-    factor = _MICROMETRES.get(str(meta.get("unit", "")).lower())
-    per_unit = _resolution(tif)
+    width_unit = str(meta.get("unit", ""))
+    units = (str(meta.get("yunit") or width_unit), width_unit)
     labels = meta.get("Labels") or ()
     return {
-        "pixel_size": _positive(factor / per_unit) if factor and per_unit else None,
+        "sizes": tuple(
+            _scaled(1 / per_unit, unit, _MICROMETRES) if per_unit else None
+            for per_unit, unit in zip(_resolution(tif), units, strict=True)
+        ),
         "frame_interval": _scaled(
             meta.get("finterval"), str(meta.get("tunit", "s")) or "s", _SECONDS
         ),
@@ -115,22 +166,51 @@ def _from_imagej(tif: tifffile.TiffFile) -> dict[str, Any]:
     }
 
 
-def _from_tags(tif: tifffile.TiffFile) -> float | None:
-    """Pixel size from the resolution tags, where it is a microscope's."""
-    unit = tif.pages.first.tags.valueof("ResolutionUnit")
-    factor, per_unit = _RESOLUTION_UNITS.get(int(unit or 0)), _resolution(tif)
-    if not factor or not per_unit:
-        return None
-    size = factor / per_unit
-    return size if _PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] else None
+def _from_stk(tif: tifffile.TiffFile, n_frames: int) -> dict[str, Any]:
+    meta = tif.stk_metadata or {}
+    unit = str(meta.get("CalibrationUnits") or "")
+    sizes = tuple(_scaled(meta.get(f"{a}Calibration"), unit, _MICROMETRES) for a in "YX")
+    created = meta.get("TimeCreated")
+    seconds = [float(ms) / 1000 for ms in created] if created is not None else []
+    steps = [b - a for a, b in itertools.pairwise(seconds)]
+    even = len(seconds) == n_frames > 1 and all(step > 0 for step in steps)
+    return {"sizes": sizes, "frame_interval": statistics.median(steps) if even else None}
 
 
-def _resolution(tif: tifffile.TiffFile) -> float | None:
-    """Pixels per unit along X."""
-    value = tif.pages.first.tags.valueof("XResolution")
-    if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
-        return None
-    return _positive(value[0] / value[1])
+def _from_lsm(tif: tifffile.TiffFile) -> dict[str, Any]:
+    meta = tif.lsm_metadata or {}
+    return {
+        "sizes": tuple(_scaled(meta.get(f"VoxelSize{a}"), "m", _MICROMETRES) for a in "YX"),
+        "frame_interval": _scaled(meta.get("TimeIntervall"), "s", _SECONDS),
+    }
+
+
+def _from_micromanager(tif: tifffile.TiffFile) -> dict[str, Any]:
+    summary = (tif.micromanager_metadata or {}).get("Summary") or {}
+    size = _scaled(summary.get("PixelSize_um"), "µm", _MICROMETRES)
+    names = summary.get("ChNames") or ()
+    return {
+        "sizes": (size, size),
+        "frame_interval": _scaled(summary.get("Interval_ms"), "ms", _SECONDS),
+        "channel_names": tuple(map(str, names)) if isinstance(names, list) else (),
+    }
+
+
+def _from_tags(tif: tifffile.TiffFile) -> Sizes:
+    """Pixel sizes from the resolution tags."""
+    factor = _RESOLUTION_UNITS.get(int(tif.pages.first.tags.valueof("ResolutionUnit") or 0))
+    height, width = (factor / n if factor and n else None for n in _resolution(tif))
+    return height, width
+
+
+def _resolution(tif: tifffile.TiffFile) -> Sizes:
+    """Pixels per unit along Y and X."""
+    found: list[float | None] = []
+    for tag in ("YResolution", "XResolution"):
+        value = tif.pages.first.tags.valueof(tag)
+        whole = isinstance(value, tuple) and len(value) == 2 and value[1]
+        found.append(_positive(value[0] / value[1]) if whole else None)
+    return found[0], found[1]
 
 
 def _scaled(value: Any, unit: str, units: dict[str, float]) -> float | None:
@@ -140,9 +220,10 @@ def _scaled(value: Any, unit: str, units: dict[str, float]) -> float | None:
 
 def _number(value: Any) -> float | None:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _positive(value: float) -> float | None:

@@ -6,44 +6,65 @@ other frames than there are make it log a warning and return zeros. Both become 
 
 from __future__ import annotations
 
+import html
 import logging
 import math
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.tiff_series import PlainPages, Position, positions_of
 
 _SERIOUS = re.compile(
     r"missing data are zeroed|expected \d+ frames|index out of range|invalid TiffData"
-    r"|corrupt|does not match page shape|discontiguous",
+    r"|corrupt|does not match|do not match|discontiguous|missing files|is missing \d+ pages"
+    r"|not found|failed to read|incompletely written|not stitched|no keyframe|is empty",
     re.IGNORECASE,
 )
 _EXPORT = "export it as OME-TIFF first, for example with Fiji (File > Import > Bio-Formats)"
-_PLAIN: dict[str, Any] = {"is_ome": False, "is_imagej": False, "is_shaped": False}
+_AS_PAGES = ("ome", "imagej", "shaped", "mmstack", "ndtiff", "stk", "lsm", "fluoview")
+_PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in _AS_PAGES}
+_SUBSET = re.compile(r"Returning subset \(([\d, ]+)\) of \(([\d, ]+)\)")
 
 
-def open_tiff(
-    path: Path, position: int, axes: str | None
-) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
-    """Open a file and one of its image series; ``BadInput`` unless it is whole.
+@dataclass(frozen=True)
+class Opened:
+    """An open file, the position of it that is meant, the names of all, and what was guessed."""
 
-    With ``axes`` given, a file whose metadata are wrong is read as plain pages.
+    tif: tifffile.TiffFile
+    position: Position
+    names: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+
+def open_tiff(path: Path, position: int, axes: str | None, *, chosen: bool = False) -> Opened:
+    """Open a file and one of its positions; ``BadInput`` unless it is whole.
+
+    With ``axes`` given, a file whose metadata are wrong is read as plain pages. ``chosen`` is
+    whether a user asked for the position: only then may pages differ.
     """
     if not path.is_file():
+        if path.is_symlink():
+            raise BadInput(f"{path} is a link to a file that is gone", "a TIFF file", "mend it")
         raise BadInput(f"{path} does not exist", "a TIFF file or a folder", "check the path")
     try:
-        return _open_series(path, position, {})
+        return _open_series(path, position, {}, axes, chosen)
     except _WrongMetadata as error:
         if axes is None:
             raise damaged(path, str(error), remedy=_GIVE_AXES) from error
+    except PlainPages:
+        pass
     try:
-        return _open_series(path, position, _PLAIN)
+        return _open_series(path, position, _PLAIN, axes, chosen)
     except _WrongMetadata as error:
         raise damaged(path, str(error)) from error
 
@@ -61,14 +82,16 @@ class _WrongMetadata(Exception):
 
 
 def _open_series(
-    path: Path, position: int, flags: dict[str, Any]
-) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
+    path: Path, position: int, flags: dict[str, Any], axes: str | None, chosen: bool
+) -> Opened:
     tif = None
     with tifffile_complaints() as complaints:
         try:
             tif = tifffile.TiffFile(path, **flags)
+            if not flags:
+                tif = _whole_set(path, tif)
             n_pages = len(tif.pages)  # walks through the file: finds out where it is cut
-            series = tif.series
+            _ = tif.series
         except BadInput:
             raise
         except PermissionError as error:
@@ -77,19 +100,93 @@ def _open_series(
             if tif is not None:
                 tif.close()
             raise _refused(path, error, is_tiff=tif is not None) from error
-    try:
-        refuse_errors(path, complaints)
-        for _, message in complaints:
-            if _SERIOUS.search(message):
-                raise _WrongMetadata(message)
-        chosen = _choose(path, series, position)
-        _check_pages(path, series, n_pages)
-        if chosen.kind == "ome" and any(page is None for page in chosen.pages):
-            raise _WrongMetadata("planes that its metadata name are missing")
-    except BaseException:
-        tif.close()
-        raise
-    return tif, chosen
+        try:
+            return _chosen(path, tif, position, n_pages, complaints, axes, chosen)
+        except BaseException:
+            tif.close()
+            raise
+
+
+def _chosen(
+    path: Path,
+    tif: tifffile.TiffFile,
+    position: int,
+    n_pages: int,
+    complaints: list[tuple[int, str]],
+    axes: str | None,
+    chosen: bool,
+) -> Opened:
+    """Return the position asked for, once nothing speaks against the file."""
+    refuse_errors(path, complaints)
+    notices = _believed(path, tif, complaints)
+    if not tif.series:
+        raise damaged(path, "it has no images")
+    _check_pages(tif.series, n_pages)
+    found, said = positions_of(path, tif, axes, chosen or position > 0)
+    if position >= len(found):
+        raise BadInput(
+            f"there is no position {position} in {path.name}, which has {len(found)}",
+            f"a position from 0 to {len(found) - 1}",
+            "choose another position",
+        )
+    one = found[position]
+    if any(page is None for page in one.series.pages):
+        raise _WrongMetadata("planes that its metadata name are missing")
+    return Opened(tif, one, tuple(p.name for p in found), (*notices, *said))
+
+
+def _believed(
+    path: Path, tif: tifffile.TiffFile, complaints: list[tuple[int, str]]
+) -> tuple[Notice, ...]:
+    """Refuse what tifffile says of missing parts, and note what else it says."""
+    stopped: tuple[Notice, ...] = ()
+    left = [message for _, message in complaints]
+    for message in list(left):
+        if subset := _SUBSET.search(message):
+            stopped = (_stopped(path, tif, subset),)
+            left = [m for m in left if m is not message and "file name is invalid" not in m]
+        elif _SERIOUS.search(message):
+            raise _WrongMetadata(message)
+    if stopped or not left:
+        return stopped
+    return (Notice("noted", f"{path.name} is not quite as its format has it ({left[0]})"),)
+
+
+def _stopped(path: Path, tif: tifffile.TiffFile, subset: re.Match[str]) -> Notice:
+    """Say that a stopped acquisition is shorter than its summary; refuse a part of one."""
+    meta = tif.micromanager_metadata or {}
+    here, planned = (math.prod(int(n) for n in g.split(",") if n.strip()) for g in subset.groups())
+    first = np.asarray(meta["IndexMap"])[:, :4].min(axis=0)
+    prefix = meta["Summary"].get("Prefix") or path.name.split("_MMStack")[0]
+    what = f"{path.name} holds {here} of the {planned} planes that its summary names"
+    if first.any():
+        raise _WrongMetadata(
+            f"{what}, and not the first ones; the files {prefix}_MMStack*.tif are missing"
+        )
+    line = f"{what}: the acquisition was stopped, or other files {prefix}_MMStack*.tif are missing"
+    return Notice("check", line)
+
+
+def _whole_set(path: Path, tif: tifffile.TiffFile) -> tifffile.TiffFile:
+    """Follow a file whose OME metadata lie in another one; ``BadInput`` where that is missing."""
+    named = _BINARY_ONLY.search(tif.ome_metadata or "") if tif.is_ome else None
+    if named is None:
+        return tif
+    name = html.unescape(named[1])
+    other = path.parent / name
+    tif.close()
+    if not other.is_file():
+        raise BadInput(
+            f"{path.name} has its metadata in {name}, which is not in its folder",
+            "all files of the movie in one folder",
+            f"copy {name} beside it, or give the axes (for example TYX)",
+        )
+    if other.suffix.lower() in (".tif", ".tiff", ".tf8", ".btf"):
+        return tifffile.TiffFile(other)
+    return tifffile.TiffFile(path, omexml=other.read_text(encoding="utf-8"))
+
+
+_BINARY_ONLY = re.compile(r"<(?:\w+:)?BinaryOnly\b[^>]*\bMetadataFile=\"([^\"]+)\"")
 
 
 def _refused(path: Path, error: Exception, *, is_tiff: bool) -> BadInput:
@@ -97,7 +194,7 @@ def _refused(path: Path, error: Exception, *, is_tiff: bool) -> BadInput:
         return damaged(path, str(error) or type(error).__name__)
     if path.stat().st_size == 0:
         return BadInput(f"{path.name} is empty", "a TIFF file", "copy it again")
-    if path.suffix.lower() in (".tif", ".tiff", ".btf", ".tf8"):
+    if path.suffix.lower() in TIFF_SUFFIXES:
         return BadInput(
             f"{path.name} is not a TIFF file in spite of its name, or its beginning is damaged",
             "a TIFF file",
@@ -108,28 +205,7 @@ def _refused(path: Path, error: Exception, *, is_tiff: bool) -> BadInput:
     )
 
 
-def _choose(
-    path: Path, series: list[tifffile.TiffPageSeries], position: int
-) -> tifffile.TiffPageSeries:
-    if not series:
-        raise damaged(path, "it has no images")
-    if len(series) > 1 and series[0].kind in ("generic", "uniform"):
-        sizes = ", ".join(f"{len(s.pages)} of {s.keyframe.shape}" for s in series[:3])
-        raise BadInput(
-            f"{path.name} has pages of different sizes: {sizes}",
-            "frames of one size",
-            "save the movie alone in a file",
-        )
-    if position >= len(series):
-        raise BadInput(
-            f"there is no position {position} in {path.name}, which has {len(series)}",
-            f"a position from 0 to {len(series) - 1}",
-            "choose another position",
-        )
-    return series[position]
-
-
-def _check_pages(path: Path, series: list[tifffile.TiffPageSeries], n_pages: int) -> None:
+def _check_pages(series: list[tifffile.TiffPageSeries], n_pages: int) -> None:
     """Every page must belong to a series where one text describes them all."""
     kinds = {s.kind for s in series}
     if not kinds <= {"imagej", "shaped", "uniform", "generic"}:

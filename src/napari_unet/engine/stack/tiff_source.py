@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,11 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.stack.axes import NOTHING, check_axes, fit_axes, guess_axes
+from napari_unet.engine.stack.photometric import invert, inverted_channels
 from napari_unet.engine.stack.source import Metadata, Source, check_dtype
 from napari_unet.engine.stack.tiff_metadata import read_metadata
 from napari_unet.engine.stack.tiff_opening import (
+    Opened,
     damaged,
     open_tiff,
     refuse_errors,
@@ -41,24 +44,34 @@ _BLOCK = 32_000_000  # bytes read at once where a frame is strewn over the file
 
 
 class TiffSource(Source):
-    """One image series of a TIFF file.
+    """One position of a TIFF file.
 
-    ``axes`` replaces what the file says; ``taken="T"`` where the file is one frame of a folder.
+    ``axes`` replaces what the file says; ``taken="T"`` where the file is one frame of a folder;
+    ``chosen`` where a user asked for the position.
     """
 
     path: Path
 
     def __init__(
-        self, path: Path, *, axes: str | None = None, position: int = 0, taken: str = ""
+        self,
+        path: Path,
+        *,
+        axes: str | None = None,
+        position: int = 0,
+        taken: str = "",
+        chosen: bool = False,
     ) -> None:
-        self.path, self.name, self._position = path, path.name, position
+        self.path, self.name = path, path.name
         self._lock = threading.RLock()
         wanted = check_axes(axes) if axes else None
-        self._tif, series = open_tiff(path, position, wanted)
+        opened = open_tiff(path, position, wanted, chosen=chosen)
+        self._tif, self._image, self._names = opened.tif, opened.position.image, opened.names
+        self.note(*opened.notices)
         try:
             with self._suspicion("its header"):
-                self._describe(series, wanted, taken)
-                self._locate(series)
+                self._describe(opened, wanted, taken)
+                self._locate(opened.position.series)
+                self._find_inverted(opened.position.series.keyframe)
         except BaseException:
             self._tif.close()
             raise
@@ -68,15 +81,18 @@ class TiffSource(Source):
         """What OME-XML, ImageJ's description or the tags say."""
         with self._lock, self._suspicion("its metadata"):
             n_channels = self.length("C") if "C" in self.axes else self.length("S")
-            return read_metadata(self._tif, self._position, self.length("T"), n_channels)
+            found, notices = read_metadata(self._tif, self._image, self.length("T"), n_channels)
+        self.note(*notices)
+        return replace(found, position_names=self._names)
 
     def read(self, index: Mapping[str, int]) -> NDArray[Any]:
         """Read or decode the pixels in question, in native byte order."""
+        whole = {**index, **self._fixed}
         if self._pages is None:
-            piece = self._read_block(self._offset, self.axes, self.shape, index)
+            piece = self._read_block(self._offset, self._all_axes, self._all_shape, whole)
         else:
-            piece = self._read_pages(index)
-        return np.ascontiguousarray(piece, dtype=self.dtype)
+            piece = self._read_pages(whole)
+        return self._as_shown(np.ascontiguousarray(piece, dtype=self.dtype), index)
 
     def samples(self) -> Iterator[bytes]:
         """Return the file's size, its head and tail, and some bytes in between."""
@@ -96,15 +112,19 @@ class TiffSource(Source):
     @cached_property
     def _raw(self) -> RawFile:
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        return RawFile(os.open(self.path, flags), self.path)
+        path = Path(self._tif.filehandle.path)  # not ours where another file holds the metadata
+        return RawFile(os.open(path, flags), path)
 
-    def _describe(self, series: tifffile.TiffPageSeries, wanted: str | None, taken: str) -> None:
+    def _describe(self, opened: Opened, wanted: str | None, taken: str) -> None:
         """Settle axes, shape and dtype; unnamed axes of length 1 are dropped."""
+        position, series = opened.position, opened.position.series
         self.dtype = check_dtype(series.dtype, self.name)
-        axes, shape = series.axes, tuple(series.shape)
+        self._fixed = dict(position.fixed)
+        axes, shape = self._without_fixed(position.axes, position.shape)
         if wanted:
             full = series.get_axes(squeeze=False), tuple(series.get_shape(squeeze=False))
-            shape = fit_axes(wanted, [(axes, shape), full], self.name)
+            layouts = [(axes, shape), self._without_fixed(*full)]
+            shape = fit_axes(wanted, layouts, self.name)
             axes = wanted
         else:
             axes, notices = guess_axes(axes, shape, self.name, taken=taken)
@@ -112,8 +132,41 @@ class TiffSource(Source):
         kept = [(a, n) for a, n in zip(axes, shape, strict=True) if a != NOTHING]
         self.axes = "".join(a for a, _ in kept)
         self.shape = tuple(n for _, n in kept)
+        self._all_axes, self._all_shape = self.axes, self.shape
+        for letter in self._fixed:  # back in its place: positions lie between the others
+            lengths = dict(zip(position.axes, position.shape, strict=True))
+            before = position.axes[: position.axes.index(letter)]
+            at = sum(n for a, n in zip(before, [lengths[a] != 1 for a in before], strict=True))
+            self._all_axes = self._all_axes[:at] + letter + self._all_axes[at:]
+            self._all_shape = (*self._all_shape[:at], lengths[letter], *self._all_shape[at:])
         if 0 in self.shape:
             raise BadInput(f"{self.name} has no pixels", "at least one image", "save it again")
+
+    def _without_fixed(self, axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+        """Axes and shape of one position."""
+        kept = [(a, n) for a, n in zip(axes, shape, strict=True) if a not in self._fixed]
+        return "".join(a for a, _ in kept), tuple(n for _, n in kept)
+
+    def _find_inverted(self, page: Any) -> None:
+        """Find out which channels are stored with white as zero."""
+        self._bits = int(page.bitspersample or 8 * self.dtype.itemsize)
+        channels = self.length("C")
+        self._inverted, notices = inverted_channels(self._tif, page, channels, self.name)
+        self.inverted = any(self._inverted)
+        self.note(*notices)
+
+    def _as_shown(self, piece: NDArray[Any], index: Mapping[str, int]) -> NDArray[Any]:
+        """Invert what is stored with white as zero."""
+        if not self.inverted:
+            return piece
+        if "C" not in self.axes or "C" in index or all(self._inverted):
+            return invert(piece, self._bits) if self._inverted[index.get("C", 0)] else piece
+        at = [a for a in self.axes if a not in index].index("C")
+        parts = np.moveaxis(piece, at, 0)
+        for channel, inverted in enumerate(self._inverted):
+            if inverted:
+                parts[channel] = invert(parts[channel], self._bits)
+        return piece
 
     def _locate(self, series: tifffile.TiffPageSeries) -> None:
         """Find out where the pixels lie, and check that the file reaches that far."""
@@ -129,16 +182,19 @@ class TiffSource(Source):
         if offset is not None:
             self._offset, self._pages = offset, None
             self.inner = ""
-            end = offset + math.prod(self.shape) * self._stored.itemsize
+            end = offset + math.prod(self._all_shape) * self._stored.itemsize
         else:
             self._pages = series.pages
-            n_outer = len(self.shape)
-            while n_outer and math.prod(self.shape[n_outer:]) < page.size:
+            n_outer = len(self._all_shape)
+            while n_outer and math.prod(self._all_shape[n_outer:]) < page.size:
                 n_outer -= 1
-            self._n_outer, self._page_shape = n_outer, self.shape[n_outer:]
-            self.inner = self.axes[n_outer:]
+            self._n_outer, self._page_shape = n_outer, self._all_shape[n_outer:]
+            self.inner = self._all_axes[n_outer:]
             if math.prod(self._page_shape) != page.size:
                 raise damaged(self.path, "its pages are not of the size its metadata say")
+            planes = math.prod(self._all_shape[:n_outer])
+            if planes != len(series.pages):
+                raise damaged(self.path, f"it has {len(series.pages)} pages of {planes}")
             self._tif.filehandle.set_lock(True)
             end = _end(self._page_header(len(series.pages) - 1), self._tif)
         if end > self._tif.filehandle.size:
@@ -175,7 +231,8 @@ class TiffSource(Source):
 
     def _read_pages(self, index: Mapping[str, int]) -> NDArray[Any]:
         """Decode the pages in question and put them together."""
-        outer_axes, outer_shape = self.axes[: self._n_outer], self.shape[: self._n_outer]
+        outer_axes = self._all_axes[: self._n_outer]
+        outer_shape = self._all_shape[: self._n_outer]
         choices = [
             (index[a],) if a in index else range(n)
             for a, n in zip(outer_axes, outer_shape, strict=True)

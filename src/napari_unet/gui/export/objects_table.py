@@ -55,7 +55,7 @@ def measure(
         labels[position],
         np.asarray(stack[position]),
         (_CHANNEL,),
-        pixel_size=stack.pixel_size,
+        pixel_size=stack.pixel_sizes,
     )
     touched = list(corrected(position)) if corrected else []
     columns["hand_corrected"] = np.isin(columns["label"], touched).astype(np.int64)

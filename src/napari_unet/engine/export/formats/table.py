@@ -106,7 +106,7 @@ class _Measured:
             labels,
             np.asarray(self.raw[frame]),
             self.channels,
-            pixel_size=self.stack.pixel_size,
+            pixel_size=self.stack.pixel_sizes,
             settings=self.settings,
         )
         self.linker(labels, frame)

@@ -1,0 +1,129 @@
+"""Units: plausible or not taken, in every format; height and width of a pixel both count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_unet.engine.export.formats.table import write_table
+from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.settings import Selection, TableSettings
+from napari_unet.engine.stack.stack import Stack
+
+MOVIE = np.random.default_rng(0).integers(0, 4000, (2, 64, 80)).astype(np.uint16)
+
+
+def write(path, kind, sizes, unit):
+    """Write pixel sizes (Y, X) in a unit, as each format has them."""
+    metadata = {"axes": "TYX"}
+    options = {"photometric": "minisblack"}
+    if kind == "ome":
+        for axis, size in zip("YX", sizes, strict=True):
+            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": unit}
+    else:
+        options["resolution"] = (1 / sizes[1], 1 / sizes[0])
+    if kind == "imagej":
+        metadata["unit"] = unit
+        options["imagej"] = True
+    if kind == "tags":
+        options["resolutionunit"] = unit
+    tifffile.imwrite(path, MOVIE, metadata=metadata, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "unit", "said"),
+    [
+        ("imagej", 1 / 72, "inch", True),  # bioformats#3535
+        ("imagej", 1 / 28.3465, "cm", True),
+        ("imagej", 1 / 300, "inch", True),
+        ("imagej", 0.5, "pixel", False),
+        ("imagej", 0.001, "nm", True),
+        ("ome", 352.8, "µm", True),
+        ("ome", 1e-6, "µm", True),  # metres, most likely
+        ("ome", 0.2646, "mm", True),
+        ("tags", 1 / 72, "INCH", False),
+        ("tags", 1 / 118.11, "CENTIMETER", False),
+    ],
+)
+def test_a_printers_resolution_is_no_pixel_size(tmp_path, kind, size, unit, said):
+    path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
+    write(path, kind, (size, size), unit)
+    with Stack.open(path) as stack:
+        assert stack.pixel_size is None and stack.pixel_sizes is None
+        assert ["not taken" in n.line for n in stack.notices] == [True] * said
+        assert stack.select(pixel_size=0.5).pixel_sizes == (0.5, 0.5)
+
+
+OBLONG = [
+    ("ome", "µm", 1),
+    ("imagej", "um", 1),
+    ("imagej", "mm", 1e-3),
+    ("tags", "CENTIMETER", 1e-4),
+]
+
+
+@pytest.mark.parametrize(("kind", "unit", "factor"), OBLONG)
+def test_oblong_pixels_are_read_and_said(tmp_path, kind, unit, factor):
+    path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
+    write(path, kind, (1.0 * factor, 0.5 * factor), unit)
+    with Stack.open(path) as stack:
+        assert stack.pixel_sizes == pytest.approx((1.0, 0.5))
+        assert stack.pixel_size == pytest.approx(0.5)
+        (notice,) = stack.notices
+        assert "oblong pixels, 0.5 µm wide and 1 µm high" in notice.line
+        labels = np.zeros((64, 80), np.uint16)
+        labels[20:30, 30:50] = 1
+        table = tmp_path / "t.csv"
+        for _ in write_table(table, [labels] * 2, stack):
+            pass
+    header, row = (line.split(",") for line in table.read_text("utf-8").splitlines()[:2])
+    found = dict(zip(header, row, strict=True))
+    assert float(found["area_um2"]) == 100
+    assert (float(found["centroid_y_um"]), float(found["centroid_x_um"])) == (24.5, 19.75)
+    assert found["perimeter_um"] == "" and float(found["perimeter_px"]) > 0
+
+
+@pytest.mark.parametrize("axis", ["X", "Y"])
+def test_one_size_stands_for_both(tmp_path, axis):
+    metadata = {"axes": "TYX", f"PhysicalSize{axis}": 0.5, f"PhysicalSize{axis}Unit": "µm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", MOVIE, metadata=metadata)
+    with Stack.open(tmp_path / "a.ome.tif") as stack:
+        assert stack.pixel_sizes == (0.5, 0.5) and not stack.notices
+
+
+def test_a_pixel_that_is_square_but_for_rounding_is_square(tmp_path):
+    write(tmp_path / "a.ome.tif", "ome", (0.32501, 0.325), "µm")
+    with Stack.open(tmp_path / "a.ome.tif") as stack:
+        assert stack.pixel_sizes == (0.325, 0.325) and not stack.notices
+
+
+def test_shapes_of_oblong_pixels():
+    """A cell of 10 x 20 pixels, each twice as high as wide, is a square; its ring is round."""
+    labels = np.zeros((64, 80), int)
+    labels[20:30, 30:50] = 1
+    options = {"settings": TableSettings(ring=2.0)}
+    square = measure_frame(labels, np.ones((64, 80)), ["x"], pixel_size=(1.0, 0.5), **options)
+    assert square["eccentricity"][0] == pytest.approx(0, abs=0.1)
+    assert measure_frame(labels, labels, ["x"], pixel_size=0.5)["eccentricity"][0] > 0.8
+    around = np.zeros((64, 80))
+    around[18:32, 26:54] = 1  # 2 µm: 2 pixels high, 4 wide
+    ring = measure_frame(labels, around, ["x"], pixel_size=(1.0, 0.5), **options)
+    assert ring["x_ring_mean"][0] == 1
+
+
+@pytest.mark.parametrize(("interval", "taken"), [(300.0, 300.0), (0.0, None), (1e12, None)])
+def test_intervals_are_plausible(tmp_path, interval, taken):
+    metadata = {"axes": "TYX", "finterval": interval}
+    tifffile.imwrite(tmp_path / "a.tif", MOVIE, imagej=True, metadata=metadata)
+    with Stack.open(tmp_path / "a.tif") as stack:
+        assert stack.frame_interval == taken
+    with Stack.open(tmp_path / "a.tif", Selection(frame_interval=60.0)) as stack:
+        assert stack.frame_interval == 60
+
+
+def test_times_that_are_no_numbers_are_not_taken(tmp_path):
+    planes = {"Plane": {"DeltaT": ["NaN", 60.0], "DeltaTUnit": ["s", "s"]}}
+    tifffile.imwrite(tmp_path / "a.ome.tif", MOVIE, metadata={"axes": "TYX", **planes})
+    with Stack.open(tmp_path / "a.ome.tif") as stack:
+        assert (stack.times, stack.frame_interval) == (None, None)
