@@ -16,7 +16,7 @@ from napari_unet.engine.stack.axes import check_axes, say_shape
 from napari_unet.engine.stack.file_order import order_files
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.engine.stack.source import Metadata, Source
-from napari_unet.engine.stack.tiff_source import TiffSource
+from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
 

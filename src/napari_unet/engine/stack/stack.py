@@ -20,7 +20,7 @@ from napari_unet.engine.stack.channels import name_channels, resolve_channels, r
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.source import Metadata, Source, Users
-from napari_unet.engine.stack.tiff_source import TiffSource
+from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
 
 class Stack:

@@ -24,16 +24,16 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.stack.axes import NOTHING, check_axes, fit_axes, guess_axes
-from napari_unet.engine.stack.photometric import invert, inverted_channels
 from napari_unet.engine.stack.source import Metadata, Source, check_dtype
-from napari_unet.engine.stack.tiff_metadata import read_metadata
-from napari_unet.engine.stack.tiff_opening import (
+from napari_unet.engine.stack.tiff.metadata import read_metadata
+from napari_unet.engine.stack.tiff.opening import (
     Opened,
     damaged,
     open_tiff,
     refuse_errors,
     tifffile_complaints,
 )
+from napari_unet.engine.stack.tiff.photometric import invert, inverted_channels
 from napari_unet.engine.text import say_bytes
 
 if TYPE_CHECKING:

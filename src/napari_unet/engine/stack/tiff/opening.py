@@ -22,7 +22,7 @@ import tifffile
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.tiff_series import PlainPages, Position, positions_of
+from napari_unet.engine.stack.tiff.series import PlainPages, Position, positions_of
 
 _SERIOUS = re.compile(
     r"missing data are zeroed|expected \d+ frames|index out of range|invalid TiffData"
@@ -102,9 +102,11 @@ def _open_series(
             raise _refused(path, error, is_tiff=tif is not None) from error
         try:
             return _chosen(path, tif, position, n_pages, complaints, axes, chosen)
-        except BaseException:
+        except Exception as error:
             tif.close()
-            raise
+            if isinstance(error, (BadInput, PlainPages, _WrongMetadata)):
+                raise
+            raise _refused(path, error, is_tiff=True) from error  # tifffile raises anything
 
 
 def _chosen(
