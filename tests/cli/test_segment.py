@@ -265,3 +265,42 @@ def test_a_pixel_size_given_is_that_of_the_results(world, results, run, tmp_path
     with Stack.open(out / "labels.tif") as labels:
         assert (labels.pixel_size, labels.frame_interval) == (2.0, 7.0)
     assert run(*words, "--pixel-size", 0).code == 2
+
+
+def test_a_folder_that_grew_says_so_and_does_the_rest(world, run, tmp_path):
+    movie = tifffile.imread(world.movie)
+    frames = tmp_path / "exp"
+    frames.mkdir()
+    for t in range(4):
+        tifffile.imwrite(frames / f"t{t}.tif", movie[t])
+    options = ("segment", frames, "--out", tmp_path / "out", "--model", world.model, "--no-movie")
+    assert run(*options).code == 0
+    for t in range(4, 6):
+        tifffile.imwrite(frames / f"t{t}.tif", movie[t])
+    answer = run(*options)
+    assert answer.code == 0
+    assert "exp has 2 more frames than when it was segmented" in answer.stderr
+    assert "2 frames" in answer.stderr  # those that the network has not seen
+    with tifffile.TiffFile(tmp_path / "out" / "labels.tif") as tif:
+        assert len(tif.pages) == 6
+    assert "is done" in run(*options).stderr
+    fresh = (*options[:3], tmp_path / "fresh", *options[4:])
+    assert run(*fresh).code == 0
+    both = [tifffile.imread(tmp_path / name / "labels.tif") for name in ("out", "fresh")]
+    assert (both[0] == both[1]).all()
+
+
+def test_results_of_a_file_saved_again_are_not_taken_for_done(world, run, tmp_path):
+    movie = tifffile.imread(world.movie)
+    large = np.concatenate([movie] * 8)  # beyond the samples of the fingerprint
+    path = tmp_path / "movie.tif"
+    options = ("segment", path, "--out", tmp_path / "out", "--model", world.model, "--no-movie")
+    settings = {"photometric": "minisblack", "metadata": {"axes": "TYX"}}
+    tifffile.imwrite(path, large, **settings)
+    assert run(*options).code == 0
+    large[20, 40:60, 50:70] = 0
+    tifffile.imwrite(path, large, **settings)
+    answer = run(*options)
+    assert answer.code == 1
+    assert "made before movie.tif was saved again" in answer.stderr
+    assert run(*options, "--overwrite").code == 0

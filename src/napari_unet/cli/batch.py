@@ -50,6 +50,9 @@ class Run:
         with Stack.open(movie.path, movie.selection) as stack:
             say_notices(stack.notices)
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
+            if parts and (before := results.before(stack, self.job)) is not None:
+                more = counted(len(stack) - len(before), "more frame")
+                say(f"{movie.name} has {more} than when it was segmented.")
             prepare_folder(self.out, (), overwrite=True)
             if parts:
                 segment_stack(stack, results, self.job, parts, foresee=foresee, kept=kept)

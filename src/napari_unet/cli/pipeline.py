@@ -165,7 +165,26 @@ def _probabilities(stack: Stack, results: Results, job: Job) -> Probabilities:
     folder = prepare_folder(results.folder / f"{_name(stack)}.unet", (), overwrite=True)
     key = prediction_key(stack, job.model, job.predict)
     path = SessionFolder(folder, stack).probabilities_path(key)
-    return Probabilities.create(path, probabilities_shape(stack, job.model), key)
+    probabilities = Probabilities.create(path, probabilities_shape(stack, job.model), key)
+    before = results.before(stack, job)
+    if before is not None and job.model.normalisation.scope == "frame":
+        key = prediction_key(before, job.model, job.predict)
+        _take_over(SessionFolder(folder, before).probabilities_path(key), probabilities)
+    return probabilities
+
+
+def _take_over(path: Path, probabilities: Probabilities) -> None:
+    """Copy what was found in a movie before it grew, whose frames are the same."""
+    from napari_unet.engine.prediction.probabilities import Probabilities as Earlier
+
+    if not path.is_file():
+        return
+    with closing(Earlier.open(path)) as earlier:
+        for t in earlier.computed.nonzero()[0].tolist():
+            if not probabilities.computed[t]:
+                probabilities.write(t, earlier[t])
+    probabilities.flush()
+    path.unlink()
 
 
 class _Sizes:

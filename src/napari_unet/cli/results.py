@@ -70,17 +70,44 @@ class Results:
         """
         left = tuple(part for part in job.parts if not self._is_done(part, stack, job))
         foreign = [
-            self.path(part).name
+            part
             for part in left
             if self.path(part).exists() and UNFINISHED not in self._sidecar(part)
         ]
-        if foreign and not overwrite:
+        again = [part for part in foreign if _saved_again(self._sidecar(part), stack)]
+        if again and overwrite:
+            self._forget(stack)
+        if foreign and not overwrite and self.before(stack, job) is None:
+            names = ", ".join(self.path(part).name for part in foreign)
+            why = f"made before {stack.name} was saved again" if again else "made in another way"
             raise BadInput(
-                f"{self.folder} already holds {', '.join(foreign)}, made in another way",
+                f"{self.folder} already holds {names}, {why}",
                 "a new folder, or results of this movie, this model and these settings",
                 "choose another --out, or add --overwrite",
             )
         return left
+
+    def before(self, stack: Stack, job: Job) -> Stack | None:
+        """Return a folder's movie as it was when its results were made, where it grew since."""
+        found = None
+        for part in job.parts if job.frames is None else ():
+            sidecar = self._sidecar(part)
+            frames = sidecar.get("frames")
+            if not isinstance(frames, list) or UNFINISHED in sidecar:
+                continue
+            n = len(frames)
+            shorter = stack.first(n) if frames == list(range(n)) else None
+            if shorter is not None and self._is_done(part, shorter, job):
+                found = shorter
+        return found
+
+    def _forget(self, stack: Stack) -> None:
+        """Delete what the network found in a movie that was saved again since."""
+        from napari_unet.cli.movies import stem
+
+        name = stem(stack.path) if stack.path else stack.name
+        for path in (self.folder / f"{name}.unet").glob("probabilities-*.unetp"):
+            path.unlink(missing_ok=True)
 
     def announce(self, part: str, stack: Stack, made_by: Provenance) -> Path:
         """Say in the sidecar that a file is being written: after a kill it is known as ours."""
@@ -130,7 +157,18 @@ def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object
     wanted = (stack.fingerprint, stack.pixel_size, stack.frame_interval)
     return (
         by_model
+        and not _saved_again(sidecar, stack)
         and same == wanted
         and prediction_key(stack, job.model, settings)
         == prediction_key(stack, job.model, job.predict)
     )
+
+
+def _saved_again(sidecar: dict[str, Any], stack: Stack) -> bool:
+    """Whether the movie of a result was saved since with other content; a copy was not."""
+    source = sidecar.get("source")
+    if not isinstance(source, dict) or source.get("fingerprint") != stack.fingerprint:
+        return False
+    if source.get("content") is None or source.get("stamp") == stack.stamp:
+        return False
+    return bool(source["content"] != stack.content)

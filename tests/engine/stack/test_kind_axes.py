@@ -122,7 +122,7 @@ def test_positions_of_micromanager(tmp_path, channels):
             assert stack.position_names == ("left", "right")
             assert values(stack) == [1000 * p + 10 * t for t in range(4)]
             assert not stack.notices
-    with pytest.raises(BadInput, match=r"position 2 of a_MMStack\.ome\.tif, which has 2"):
+    with pytest.raises(BadInput, match=r"no position 2 in a_MMStack\.ome\.tif, which has 2"):
         Stack.open(path, Selection(position=2))
 
 

@@ -44,7 +44,9 @@ def prediction_key(stack: Stack, model: Model, settings: PredictSettings) -> dic
 
     Device, tiles and threads are not in it: they give the same labels.
     """
+    shown = {"inverted": True} if stack.inverted else {}  # read as stored before
     return {
+        **shown,
         "fingerprint": stack.fingerprint,
         "model": model.sha256,
         "outputs": list(model.config.outputs),

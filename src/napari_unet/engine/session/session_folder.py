@@ -18,7 +18,7 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError
 
 from napari_unet.engine.annotations.corrections import Corrections
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.atomic import atomic_path, make_folder
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.prediction.probabilities import Probabilities
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FORMAT = "napari-unet session 1"
+_MOST_NEW = 32  # frames that are looked for where a session does not say how many it had
 _SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
 
 
@@ -48,6 +49,9 @@ class SessionState(Settings):
     labels: LabelSettings = LabelSettings()
     diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
     frame: int = Field(0, ge=0, description="Frame on screen")
+    stamp: str | None = Field(None, description="When the movie's files were last saved")
+    content: str | None = Field(None, description="Digest of a closer look at the movie")
+    frames: int = Field(0, ge=0, description="How many frames the movie had")
 
 
 class SessionFolder:
@@ -64,6 +68,7 @@ class SessionFolder:
         self.state = self._read().get(self._view) or SessionState(
             movie=self._movie, selection=stack.selection
         )
+        self.notices: tuple[Notice, ...] = ()
 
     @classmethod
     def for_movie(cls, stack: Stack, place: str | Path | None = None) -> SessionFolder:
@@ -86,6 +91,7 @@ class SessionFolder:
         folder = cls(path, stack)
         if not folder._session.exists():
             folder.save()
+        folder._look_again(stack)
         return folder
 
     @classmethod
@@ -95,6 +101,32 @@ class SessionFolder:
         path = _folder_of(stack, home) if home is not None else None
         return cls(path, stack) if path is not None and path.is_dir() else None
 
+    def _look_again(self, stack: Stack) -> None:
+        """Notice a movie that grew or was saved again: its probabilities are made anew.
+
+        A copy has another time stamp, and the same content.
+        """
+        before = self.state
+        if stack.stamp is None or (before.stamp, before.movie) == (stack.stamp, self._movie):
+            return
+        grown = before.movie != self._movie
+        changed = not grown and before.content not in (None, stack.content)
+        if grown:
+            more = f"{len(stack) - before.frames} more frames" if before.frames else "more frames"
+            line = f"{stack.name} has {more} than when it was worked on; corrections are kept"
+            self.notices = (Notice("noted", line),)
+        if changed:
+            line = (
+                f"{stack.name} was saved again with other content since it was worked on; "
+                "corrections are kept, what was segmented is made anew"
+            )
+            self.notices = (Notice("check", line),)
+            for path in self.probability_files():
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        known = {"stamp": stack.stamp, "content": stack.content, "frames": len(stack)}
+        self.save(movie=self._movie, **known)
+
     @property
     def is_new(self) -> bool:
         """Whether no model was used and nothing corrected yet."""
@@ -103,7 +135,8 @@ class SessionFolder:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was kept since it was made: there is nothing to go on with."""
-        new = SessionState(movie=self.state.movie, selection=self.state.selection)
+        seen = self.state.model_dump(include={"movie", "stamp", "content", "frames"})
+        new = SessionState(selection=self.state.selection, **seen)
         return self.is_new and self.state == new
 
     @property
@@ -142,7 +175,8 @@ class SessionFolder:
                 found = Probabilities.open(path)
             except BadInput:  # damaged: made again when it is run
                 continue
-            same_movie = found.key["fingerprint"] == stack.fingerprint
+            as_shown = bool(found.key.get("inverted")) == stack.inverted
+            same_movie = as_shown and found.key["fingerprint"] == stack.fingerprint
             if (found.key.get("model"),) == wanted and same_movie:
                 return found
             found.close()
@@ -195,6 +229,18 @@ def _movie_of(stack: Stack) -> str:
         return plain.fingerprint
 
 
+def _grew(stack: Stack, known: SessionState) -> bool:
+    """Whether a folder of frames is the one that was worked on, with more at its end."""
+    fewer = [known.frames] if known.frames else range(len(stack) - 1, 0, -1)[:_MOST_NEW]
+    for n in fewer:
+        if (before := stack.first(n)) is None:
+            return False
+        with before:
+            if _movie_of(before) == known.movie:
+                return True
+    return False
+
+
 def _view_of(selection: Selection) -> str:
     """Part of a file name for what has corrections of its own; empty for most movies."""
     position = f"-position{selection.position}" if selection.position else ""
@@ -210,8 +256,8 @@ def _folder_of(stack: Stack, home: Path) -> Path:
     for path in (short, long):
         if not path.is_dir():
             return path
-        known = SessionFolder(path, stack).state.movie
-        if known == _movie_of(stack):
+        known = SessionFolder(path, stack).state
+        if known.movie == _movie_of(stack) or _grew(stack, known):
             return path
     raise BadInput(
         f"{short} and {long} belong to other movies of that name",

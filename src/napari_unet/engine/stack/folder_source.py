@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -16,8 +18,9 @@ from napari_unet.engine.stack.axes import check_axes, say_shape
 from napari_unet.engine.stack.file_order import order_files
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.engine.stack.source import Metadata, Source
-from napari_unet.engine.stack.tiff.tiff_source import TiffSource
+from napari_unet.engine.stack.tiff.tiff_source import TiffSource, look_closer, stamp_of
 
+_CLOSER = 64 << 20  # bytes of a closer look at all files
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
 
 
@@ -79,6 +82,30 @@ class FolderSource(Source):
             with self._frame(i) as frame:
                 found += frame.samples()
         return tuple(found)
+
+    @property
+    def stamp(self) -> str | None:
+        """When each file was last saved, as a digest."""
+        said = ";".join(f"{file.name}:{stamp_of(file)}" for file in self._files)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    @cached_property
+    def content(self) -> str | None:
+        """Digest of all files, or of pieces of each where they are large."""
+        digest = hashlib.sha256()
+        for file in self._files:
+            look_closer(file, max(_CLOSER // len(self._files), 1), digest)
+        return digest.hexdigest()
+
+    def first(self, n: int) -> FolderSource | None:
+        """Return the first ``n`` files as a folder: what it was before it grew."""
+        before = copy.copy(self)
+        for cached in ("_samples", "metadata", "content"):
+            before.__dict__.pop(cached, None)
+        numbers = self._numbers[:n] if self._numbers else None
+        changed = {"_files": self._files[:n], "_numbers": numbers, "shape": (n, *self.shape[1:])}
+        before.__dict__.update(changed)
+        return before
 
     def _read_frame(self, t: int, index: Mapping[str, int]) -> NDArray[Any]:
         with self._frame(t) as frame:

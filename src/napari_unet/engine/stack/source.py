@@ -67,6 +67,20 @@ class Source(ABC):
     def samples(self) -> Iterator[bytes]:
         """Return some of the content, the same wherever the source lies, for the fingerprint."""
 
+    @property
+    def stamp(self) -> str | None:
+        """When it was last saved, of all its files; None where it is no file."""
+        return None
+
+    @property
+    def content(self) -> str | None:
+        """Return a digest of far more of its content than the samples; None where it is no file."""
+        return None
+
+    def first(self, n: int) -> Source | None:
+        """Return the first ``n`` frames as they were before others came; None for one file."""
+        return None
+
     def note(self, *notices: Notice) -> None:
         """Keep what was guessed or left out; the same line once."""
         self.notices = tuple(dict.fromkeys((*self.notices, *notices)))

@@ -207,6 +207,24 @@ class Stack:
             digest.update(sample)
         return digest.hexdigest()
 
+    @property
+    def stamp(self) -> str | None:
+        """When its files were last saved; None where it is no file. A copy has another."""
+        return self._source.stamp
+
+    @property
+    def content(self) -> str | None:
+        """Hex digest of a closer look than the fingerprint's, for where the stamp has changed.
+
+        Up to 64 MB are read, once; None where it is no file.
+        """
+        return self._source.content
+
+    def first(self, n: int) -> Stack | None:
+        """Return the first ``n`` frames of a folder, as it was before it grew; None for others."""
+        source = self._source.first(n) if 0 < n < len(self) else None
+        return None if source is None else type(self)(source, self.selection)
+
     def __len__(self) -> int:
         return self._source.length("T")
 

@@ -155,6 +155,7 @@ def _opening(path: Path) -> Generator[None, None, list[Any]]:
     yield
     stack = Stack.open(path.expanduser())
     stack.fingerprint  # noqa: B018 - reads here the files that it samples
+    stack.content  # noqa: B018 - and what tells whether it was saved again
     made = layers.movie_layers(stack)
     for frames, _, _ in made:
         frames[(len(frames) - 1) // 2]  # to which napari goes; it is kept until it is drawn

@@ -286,6 +286,7 @@ def _reopen(image: weakref.ref[Image], shown: Stack, selection: Selection, frame
         frames = stack.lazy()
         frames[min(frame, len(stack) - 1)]  # which the layer draws first: it is kept
         stack.fingerprint  # noqa: B018 - reads here the files that it samples
+        stack.content  # noqa: B018 - and what tells whether it was saved again
     except BadInput as error:
         return _Reopened(image, selection, problem=str(error))
     return _Reopened(image, selection, frames, stack)

@@ -98,6 +98,8 @@ def _content(
             "name": stack.name,
             "path": None if stack.path is None else str(stack.path),
             "fingerprint": stack.fingerprint,
+            "stamp": stack.stamp,
+            "content": stack.content,
             "selection": stack.selection.model_dump(mode="json"),
             "pixel_size_um": stack.pixel_size,
             "frame_interval_s": stack.frame_interval,

@@ -7,6 +7,7 @@ in the reader's own thread, so several readers decode in parallel.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import os
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import tifffile
 
 _LARGEST_PAGE = 4e9  # bytes: beyond this a page's header is wrong, or no frame of a movie
+_CLOSER, _PIECE = 64 << 20, 64 << 10  # bytes of a closer look at a file, and of each piece
 _BLOCK = 32_000_000  # bytes read at once where a frame is strewn over the file
 
 
@@ -102,6 +104,18 @@ class TiffSource(Source):
         yield raw.read_at(65536, max(size - 65536, 0))
         for i in range(1, 16):
             yield raw.read_at(4096, size * i // 16)
+
+    @property
+    def stamp(self) -> str | None:
+        """Size of the file and when it was last saved."""
+        return stamp_of(self.path)
+
+    @cached_property
+    def content(self) -> str | None:
+        """Digest of the file, whole up to 64 MB, else of pieces all over it."""
+        digest = hashlib.sha256()
+        look_closer(self.path, _CLOSER, digest)
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Close the file."""
@@ -279,6 +293,23 @@ class TiffSource(Source):
                 why = str(error).split("\n")[0] or type(error).__name__
                 raise damaged(self.path, f"{what}: {why}") from error
         refuse_errors(self.path, complaints)
+
+
+def stamp_of(path: Path) -> str:
+    """Size of a file and when it was last saved."""
+    status = path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def look_closer(path: Path, n_bytes: int, digest: hashlib._Hash) -> None:
+    """Digest a file whole, or ``n_bytes`` of it in pieces at even distances."""
+    size = path.stat().st_size
+    n_pieces = -(-min(size, n_bytes) // _PIECE)
+    step = max(size // max(n_pieces, 1), _PIECE) if size > n_bytes else _PIECE
+    with path.open("rb") as file:
+        for i in range(n_pieces):
+            file.seek(i * step)
+            digest.update(file.read(_PIECE))
 
 
 def _end(page: Any, tif: tifffile.TiffFile) -> int:
