@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
@@ -66,10 +65,9 @@ def overlaps(first: NDArray[np.int32], second: NDArray[np.int32]) -> tuple[Ints,
     """Return which objects of two numbered images (Y, X) share pixels, from 0, and how many."""
     both = (first > 0) & (second > 0)
     rows, columns = first[both] - 1, second[both] - 1
-    shape = int(rows.max(initial=0)) + 1, int(columns.max(initial=0)) + 1
-    table = sparse.coo_array((np.ones(len(rows), np.int64), (rows, columns)), shape=shape)
-    table.sum_duplicates()
-    return table.row.astype(np.int64), table.col.astype(np.int64), table.data
+    width = int(columns.max(initial=0)) + 1
+    pairs, counts = np.unique(rows.astype(np.int64) * width + columns, return_counts=True)
+    return pairs // width, pairs % width, counts.astype(np.int64)
 
 
 def areas_of(labels: NDArray[np.integer]) -> NDArray[np.int64]:
