@@ -95,3 +95,10 @@ def test_skip_order_is_part_of_the_network():
 def test_what_is_no_unet_is_refused(bad):
     with pytest.raises(ValidationError):
         UNetConfig(**bad)
+
+
+def test_while_learning_it_gives_its_logits_alone() -> None:
+    network, frames = UNet(UNetConfig(filters=(2, 4))).eval(), torch.rand(1, 1, 7, 9)
+    outputs = network.training_outputs(frames)
+    assert outputs.weights == (1.0,) and outputs.extra is None
+    torch.testing.assert_close(outputs.logits, [network(frames)])

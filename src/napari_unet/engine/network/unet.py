@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.codes import encode_logits
+from napari_unet.engine.network.outputs import TrainingOutputs
 from napari_unet.engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ class UNet(nn.Module):
         padded, crop = pad_to_multiple(frames, self.config.multiple)
         logits = self._levels(padded)[:, :, *crop]
         return _class_logits(logits) if self.config.softmax else logits
+
+    def training_outputs(self, frames: Tensor) -> TrainingOutputs:
+        """Return what the losses compare with the targets: the logits of ``frames``."""
+        return TrainingOutputs([self(frames)])
 
     def _levels(self, x: Tensor) -> Tensor:
         pool = F.max_pool2d if self.config.dims == 2 else F.max_pool3d
