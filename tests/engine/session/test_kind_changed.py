@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.stack.stack import Stack
 
@@ -120,11 +121,12 @@ def test_a_folder_that_grew_keeps_its_corrections(tmp_path, old):
     assert not notices_of(frames)
 
 
-def test_a_frame_put_between_is_another_movie(tmp_path):
+def test_a_frame_put_between_is_refused(tmp_path):
+    """The frames that were corrected have other places now."""
     frames = tmp_path / "exp"
     add_frames(frames, (0, 1, 3, 4))
     with Stack.open(frames) as stack:
-        path = SessionFolder.for_movie(stack).path
+        SessionFolder.for_movie(stack)
     add_frames(frames, (2,))
-    with Stack.open(frames) as stack:
-        assert SessionFolder.find(stack) is None or SessionFolder.find(stack).path != path
+    with Stack.open(frames) as stack, pytest.raises(BadInput, match=r"exp\.unet belongs to another"):
+        SessionFolder.for_movie(stack)

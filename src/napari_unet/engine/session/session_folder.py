@@ -259,8 +259,9 @@ def _folder_of(stack: Stack, home: Path) -> Path:
         known = SessionFolder(path, stack).state
         if known.movie == _movie_of(stack) or _grew(stack, known):
             return path
+    one = f"{short} belongs to another movie of that name, or to other frames of it"
     raise BadInput(
-        f"{short} and {long} belong to other movies of that name",
+        one if short == long else f"{short} and {long} belong to other movies of that name",
         "a folder of this movie's own",
         "rename the movie or move those folders away",
     )

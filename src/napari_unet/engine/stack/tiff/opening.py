@@ -23,6 +23,7 @@ import tifffile
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.engine.stack.tiff.series import PlainPages, Position, positions_of
+from napari_unet.engine.text import say_bytes
 
 _SERIOUS = re.compile(
     r"missing data are zeroed|expected \d+ frames|index out of range|invalid TiffData"
@@ -33,6 +34,7 @@ _SERIOUS = re.compile(
 _EXPORT = "export it as OME-TIFF first, for example with Fiji (File > Import > Bio-Formats)"
 _AS_PAGES = ("ome", "imagej", "shaped", "mmstack", "ndtiff", "stk", "lsm", "fluoview")
 _PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in _AS_PAGES}
+_TRAILER = 2048  # bytes that may follow the last page
 _SUBSET = re.compile(r"Returning subset \(([\d, ]+)\) of \(([\d, ]+)\)")
 
 
@@ -134,6 +136,7 @@ def _chosen(
     one = found[position]
     if any(page is None for page in one.series.pages):
         raise _WrongMetadata("planes that its metadata name are missing")
+    notices += _unclaimed(path, tif, one.series)
     return Opened(tif, one, tuple(p.name for p in found), (*notices, *said))
 
 
@@ -215,6 +218,28 @@ def _check_pages(series: list[tifffile.TiffPageSeries], n_pages: int) -> None:
     planes = sum(math.prod(s.shape) // max(s.keyframe.size, 1) for s in series)
     if n_pages > planes:
         raise _WrongMetadata(f"it has {n_pages} pages and describes {planes}")
+
+
+def _unclaimed(
+    path: Path, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries
+) -> tuple[Notice, ...]:
+    """Doubt plain pages that are followed by room for more: a chain of pages may be broken."""
+    if series.kind not in ("generic", "uniform"):
+        return ()
+    ends = [0]
+    for page in (tif.pages.first, tif.pages[len(tif.pages) - 1]):
+        ends += [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        ends.append(page.offset)
+        tags = getattr(page, "tags", ())
+        ends += [tag.valueoffset + tag.valuebytecount for tag in tags]
+    left = tif.filehandle.size - max(ends)
+    if left < max(sum(series.keyframe.databytecounts), _TRAILER):
+        return ()
+    line = (
+        f"the last {say_bytes(left)} of {path.name} belong to no page: frames may be missing "
+        f"after the {len(tif.pages)} that are there"
+    )
+    return (Notice("check", line),)
 
 
 def refuse_errors(path: Path, complaints: list[tuple[int, str]]) -> None:
