@@ -14,6 +14,7 @@ import napari
 from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LabelFrames
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 
-_SUFFIXES = (".tif", ".tiff")
-
-
 def get_reader(
     path: str | list[str],
 ) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
@@ -36,9 +34,9 @@ def get_reader(
         return None
     place = Path(path)
     if place.is_dir():
-        found = any(p.suffix.lower() in _SUFFIXES for p in place.iterdir())
+        found = any(p.suffix.lower() in TIFF_SUFFIXES for p in place.iterdir())
     else:
-        found = place.name.lower().endswith(_SUFFIXES)
+        found = place.name.lower().endswith(TIFF_SUFFIXES)
     return read_movie if found else None
 
 

@@ -128,5 +128,8 @@ def test_a_frame_put_between_is_refused(tmp_path):
     with Stack.open(frames) as stack:
         SessionFolder.for_movie(stack)
     add_frames(frames, (2,))
-    with Stack.open(frames) as stack, pytest.raises(BadInput, match=r"exp\.unet belongs to another"):
+    with (
+        Stack.open(frames) as stack,
+        pytest.raises(BadInput, match=r"exp\.unet belongs to another"),
+    ):
         SessionFolder.for_movie(stack)

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from napari_unet.engine.export.formats.table import write_table
+from napari_unet.engine.export.formats.write_labels import write_labels
 from napari_unet.engine.labels.measurement import measure_frame
 from napari_unet.engine.settings import Selection, TableSettings
 from napari_unet.engine.stack.stack import Stack
@@ -82,6 +83,16 @@ def test_oblong_pixels_are_read_and_said(tmp_path, kind, unit, factor):
     assert float(found["area_um2"]) == 100
     assert (float(found["centroid_y_um"]), float(found["centroid_x_um"])) == (24.5, 19.75)
     assert found["perimeter_um"] == "" and float(found["perimeter_px"]) > 0
+
+
+@pytest.mark.parametrize(("format", "name"), [("ome-tiff", "l.ome.tif"), ("imagej", "l.tif")])
+def test_labels_of_oblong_pixels_say_both_sizes(tmp_path, format, name):
+    write(tmp_path / "a.ome.tif", "ome", (1.0, 0.5), "µm")
+    with Stack.open(tmp_path / "a.ome.tif") as stack:
+        for _ in write_labels(tmp_path / name, np.zeros((2, 64, 80), int), stack, format=format):
+            pass
+    with Stack.open(tmp_path / name) as labels:
+        assert labels.pixel_sizes == pytest.approx((1.0, 0.5))
 
 
 @pytest.mark.parametrize("axis", ["X", "Y"])

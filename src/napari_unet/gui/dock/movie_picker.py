@@ -103,7 +103,7 @@ class MoviePicker(QWidget):
         path = self.path.text().strip()
         if not path:
             path, _ = QFileDialog.getOpenFileName(
-                self, "Open movie", "", "Movies (*.tif *.tiff);;All files (*)"
+                self, "Open movie", "", "Movies (*.tif *.tiff *.stk *.lsm *.btf);;All files (*)"
             )
         self._open(path)
 

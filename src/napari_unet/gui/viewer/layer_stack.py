@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 logger = logging.getLogger(__name__)
-_SUFFIXES = (".tif", ".tiff")
 
 
 def stack_of(image: Image, selection: Selection) -> Stack:
@@ -39,7 +39,8 @@ def stack_of(image: Image, selection: Selection) -> Stack:
     opened = _behind(image, selection)
     if opened is not None:
         return opened.select(
-            pixel_size=selection.pixel_size or opened.pixel_size or pixel_size,
+            # its own stays its own: pixels may be oblong
+            pixel_size=selection.pixel_size or (None if opened.pixel_size else pixel_size),
             frame_interval=selection.frame_interval or opened.frame_interval or frame_interval,
         )
     return Stack.from_array(
@@ -60,7 +61,7 @@ def _behind(image: Image, selection: Selection) -> Stack | None:
     from napari_unet.engine.stack.stack import Stack
 
     path = image.source.path
-    if path is None or image.multiscale or not path.lower().endswith(_SUFFIXES):
+    if path is None or image.multiscale or not path.lower().endswith(TIFF_SUFFIXES):
         return None
     try:
         stack = Stack.open(Path(path), selection)

@@ -140,10 +140,10 @@ def place(layer: Layer) -> dict[str, Any]:
 def movie_place(stack: Stack) -> dict[str, Any]:
     """Scale, units and axis labels of a movie from what its file says."""
     time = (stack.frame_interval, "second") if stack.frame_interval else (1.0, "pixel")
-    space = (stack.pixel_size, "micrometer") if stack.pixel_size else (1.0, "pixel")
+    space = "micrometer" if stack.pixel_sizes else "pixel"
     return {
-        "scale": (time[0], space[0], space[0]),
-        "units": (time[1], space[1], space[1]),
+        "scale": (time[0], *(stack.pixel_sizes or (1.0, 1.0))),
+        "units": (time[1], space, space),
         "axis_labels": MOVIE_AXES,
     }
 

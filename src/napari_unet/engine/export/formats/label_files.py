@@ -227,9 +227,9 @@ def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
             "Namespace": _NAMESPACE,
             NUMBERS_KEY: encode_numbers(info.numbers),
         }
-    if info.pixel_size:
-        for axis in "XY":
-            metadata |= {f"PhysicalSize{axis}": info.pixel_size, f"PhysicalSize{axis}Unit": "µm"}
+    if info.scale:
+        for axis, size in zip("YX", info.scale, strict=True):
+            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     if info.frame_interval:
         metadata |= {"TimeIncrement": info.frame_interval, "TimeIncrementUnit": "s"}
     if info.times:
@@ -240,7 +240,7 @@ def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
 
 def _resolution(info: FrameInfo, per: str = "cm") -> tuple[float, float] | None:
     """Pixels per cm (or µm) as a TIFF resolution tag."""
-    if not info.pixel_size:
+    if not info.scale:
         return None
-    each = 1 / info.pixel_size * (1e4 if per == "cm" else 1)
-    return each, each
+    height, width = (1 / size * (1e4 if per == "cm" else 1) for size in info.scale)
+    return width, height

@@ -82,7 +82,8 @@ def _multiscale(name: str, axes: str, info: FrameInfo) -> dict[str, Any]:
     if info.pixel_size:
         units |= {"y": "micrometer", "x": "micrometer"}
     steps = {"t": info.frame_interval or 1.0, "c": 1.0}
-    scale = [float(steps.get(a, info.pixel_size or 1.0)) for a in axes]
+    steps |= dict(zip("yx", info.scale or (1.0, 1.0), strict=True))
+    scale = [float(steps[a]) for a in axes]
     kinds = {"t": "time", "c": "channel"}
     described = [{"name": a, "type": kinds.get(a, "space")} for a in axes]
     for axis in described:

@@ -33,7 +33,7 @@ class FrameInfo:
     ``frames`` are those in the movie and ``numbers`` those of the file names or metadata,
     worth keeping in a file where it is ``numbered``: they differ from its own count of frames;
     ``times`` are in s, one for each frame, where they do not simply follow from
-    ``frame_interval`` (s). ``pixel_size`` is in µm.
+    ``frame_interval`` (s). ``pixel_size`` is in µm, ``pixel_sizes`` are height and width.
     """
 
     name: str
@@ -41,12 +41,18 @@ class FrameInfo:
     frames: tuple[int, ...]
     numbers: tuple[int, ...]
     pixel_size: float | None = None
+    pixel_sizes: tuple[float, float] | None = None
     frame_interval: float | None = None
     times: tuple[float, ...] | None = None
     numbered: bool = False
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in µm; None where they are not known."""
+        return self.pixel_sizes or ((self.pixel_size,) * 2 if self.pixel_size else None)
 
     @classmethod
     def of(cls, stack: Stack, frames: Sequence[int] | None = None) -> FrameInfo:
@@ -59,6 +65,7 @@ class FrameInfo:
             frames=chosen,
             numbers=tuple(int(stack.numbers[t]) for t in chosen),
             pixel_size=stack.pixel_size,
+            pixel_sizes=stack.pixel_sizes,
             frame_interval=interval,
             times=times,
             numbered=stack.numbered or chosen != tuple(range(len(stack))),
