@@ -130,7 +130,8 @@ class FolderSource(Source):
             with self._frame(int(i)) as frame:
                 self.dtype = np.promote_types(self.dtype, frame.dtype)
                 self._check(frame)
-                _ = frame.metadata  # what it doubts is a notice, too
+                if i == 0:
+                    _ = frame.metadata  # what is doubted of it is a notice, too
                 looked_at += 1
                 types.setdefault(frame.dtype, []).append(frame.name)
                 for notice in frame.notices:
