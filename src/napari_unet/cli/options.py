@@ -116,6 +116,14 @@ Split = Annotated[bool | None, option(LabelSettings, "split", "--split/--no-spli
 MinSize = Annotated[int | None, option(LabelSettings, "min_size", "--min-size", metavar="N")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Offset = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Added to the frame numbers of the labels, to their positions where they have none: "
+        "where the first of them is of the movie's frame N, for example.",
+    ),
+]
 Frames = Annotated[
     str | None,
     typer.Option("--frames", metavar="0,3-5", help="Only these frames, counted from 0."),

@@ -49,6 +49,7 @@ def train(
             "guessed from the labels where left out."
         ),
     ] = None,
+    offset: o.Offset = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -91,14 +92,17 @@ def train(
     from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        say_notices((*stack.notices, *truth.notices))
+        say_notices(stack.notices)
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
         kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
-        annotations = Annotations.from_labels(stack, truth, chosen, partial=partial, kind=kind)
+        annotations = Annotations.from_labels(
+            stack, truth, chosen, partial=partial, kind=kind, offset=offset
+        )
+        say_notices(annotations.notices)
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(

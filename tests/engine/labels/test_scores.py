@@ -121,7 +121,7 @@ def test_border_drops_only_what_lies_wholly_in_it():
         (np.zeros((4, 5), int), np.zeros((4, 6), int), 0, "4 x 5 pixels; expected 4 x 6"),
         (np.zeros((4, 5, 3), int), np.zeros((4, 5), int), 0, "3 axes; expected 2"),
         (np.full((4, 5), 0.5), np.zeros((4, 5), int), 0, "fractions"),
-        (np.full((4, 5), np.nan), np.zeros((4, 5), int), 0, "fractions"),
+        (np.full((4, 5), np.nan), np.zeros((4, 5), int), 0, "NaN"),
         (np.full((4, 5), -1), np.zeros((4, 5), int), 0, "negative"),
         (np.zeros((4, 5), complex), np.zeros((4, 5), int), 0, "complex"),
         (np.zeros((4, 5), int), np.zeros((4, 5), int), -1, "border"),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.labels.label_frames import OFFSET, LabelFrames, listed
+from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import read_labels
-from napari_unet.engine.stack.frame_matching import match_frames
 from napari_unet.engine.stack.missing_pixels import missing_pixels
 from napari_unet.engine.text import counted
 
@@ -37,6 +38,7 @@ class Annotations:
     shape: tuple[int, int, int]
     frames: Mapping[int, FrameAnnotation]
     classes: tuple[int, ...] = ()
+    notices: tuple[Notice, ...] = ()  # what was guessed or left out of a label file, or is odd
 
     @property
     def frame_indices(self) -> tuple[int, ...]:
@@ -149,18 +151,20 @@ class Annotations:
     def from_labels(
         cls,
         movie: Stack,
-        labels: Stack,
+        labels: Stack | LabelStack,
         frames: Iterable[int] | None = None,
         *,
         partial: bool = False,
         kind: Kind = "auto",
+        offset: int | None = None,
+        remedy: str = OFFSET,
     ) -> Annotations:
-        """Read annotations from a label stack; frames are matched by number or place.
+        """Read annotations from labels; frames are matched by number or place.
 
         Parameters
         ----------
         movie, labels
-            Stacks of frames ``(Y, X)`` of the same size.
+            Frames ``(Y, X)`` of the same size.
         frames
             Counted from 0 in the movie; all frames that have labels where not given.
         partial
@@ -168,6 +172,8 @@ class Annotations:
         kind
             What the numbers are: ids (``instances``), a mask whose connected components are the
             objects (``binary``) or ``classes``; ``auto`` guesses it from the labels.
+        offset, remedy
+            Which frames the labels are of, and what to do where that is not clear: `LabelFrames`.
 
         Raises
         ------
@@ -175,33 +181,29 @@ class Annotations:
             Where sizes or frames do not match, or the labels are not of that kind.
 
         """
-        if movie.frame_shape != labels.frame_shape:
-            raise BadInput(
-                f"the labels {labels.name} are {_size(labels)} pixels",
-                f"{_size(movie)}, as in the movie {movie.name}",
-                "give labels made for this movie",
-            )
-        of_frame = dict(match_frames(movie, labels))
-        chosen = sorted(of_frame) if frames is None else sorted(set(frames))
-        _require_labels(labels, [t for t in chosen if t not in of_frame])
-        wanted = [of_frame[t] for t in chosen]
-        found, classes = read_labels(labels, wanted, kind, strokes=partial)
-        read = dict(zip(chosen, found, strict=True))
-        shape = (len(movie), *movie.frame_shape)
-        if frames is None:  # an empty frame among painted ones was not annotated, it is unpainted
-            read = {t: frame for t, frame in read.items() if frame.any()} or read
+        of = labels if isinstance(labels, LabelStack) else LabelStack.of(labels, movie)
+        chosen = None if frames is None else sorted(set(frames))
+        given = LabelFrames(of, movie, offset=offset, chosen=chosen, remedy=remedy)
+        wanted = given.frame_indices if chosen is None else chosen
+        given.require(wanted)
+        raw = [given[t] for t in wanted]
+        found, classes = read_labels(raw, kind, strokes=partial)
+        read = dict(zip(wanted, found, strict=True))
+        notices = (*given.notices, *of.doubts(kind, strokes=partial, frames=raw))
+        if chosen is None:  # an empty frame among painted ones was not annotated, it is unpainted
+            painted = {t: frame for t, frame in read.items() if frame.any()} or read
+            notices += _left_empty(of.name, [t for t in read if t not in painted], len(read))
+            read = painted
         teach = annotate_classes if classes else annotate
-        return cls(shape, {t: teach(f, complete=not partial) for t, f in read.items()}, classes)
+        annotated = {t: teach(frame, complete=not partial) for t, frame in read.items()}
+        return cls((len(movie), *movie.frame_shape), annotated, classes, notices)
 
 
-def _require_labels(labels: Stack, missing: list[int]) -> None:
-    if missing:
-        raise BadInput(
-            f"{labels.name} has no labels for frame {', '.join(map(str, missing[:5]))}",
-            "labels for each chosen frame",
-            "leave those frames out",
-        )
-
-
-def _size(stack: Stack) -> str:
-    return " x ".join(map(str, stack.frame_shape))
+def _left_empty(name: str, empty: list[int], n: int) -> tuple[Notice, ...]:
+    if not empty:
+        return ()
+    line = (
+        f"{len(empty)} of {counted(n, 'frame')} of the labels {name} are empty and left out "
+        f"({listed(empty)}): choose frames by number where no cell is to be seen"
+    )
+    return (Notice("check", line),)

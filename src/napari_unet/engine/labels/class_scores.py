@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.engine.labels.objects import overlap_of_classes
-from napari_unet.engine.labels.read_labels import class_numbers, whole_numbers
+from napari_unet.engine.labels.objects import overlap_of_classes, whole_labels
+from napari_unet.engine.labels.read_labels import class_numbers
 from napari_unet.engine.labels.scores import FrameScores, Scores, frame_scores
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def evaluate_classes(
     Classes are the numbers that either of them holds, 0 and 65535 aside.
     """
     for p, t in pairs:
-        mine, right = whole_numbers(predicted, p), whole_numbers(truth, t)
+        mine = whole_labels(np.asarray(predicted[p]), predicted.name)
+        right = whole_labels(np.asarray(truth[t]), truth.name)
         if mine.shape == right.shape:
             classes = class_numbers([mine, right])
             scores = class_scores(mine, right, classes)

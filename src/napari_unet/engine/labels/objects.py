@@ -19,25 +19,59 @@ if TYPE_CHECKING:
 
 
 def whole_labels(image: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return labels as whole numbers from 0; `BadInput` where an image holds anything else."""
-    if image.dtype.kind == "b":
+    """Return labels as whole numbers from 0, floats that are whole too.
+
+    Unsigned types stay, others become unsigned ones as wide, and floats 32 or 64 bits: 65535 marks
+    background in uint16 files alone. ``name`` is whose they are in an error.
+
+    Raises
+    ------
+    BadInput
+        Where an image holds anything else.
+
+    """
+    kind = image.dtype.kind
+    if kind == "b":
         return image.astype(np.uint8)
-    if image.dtype.kind == "f":
-        whole = np.nan_to_num(image, nan=-1, posinf=-1, neginf=-1).astype(np.int64)
-        if not np.array_equal(whole, image):
-            raise BadInput(
-                f"{name} holds fractions, as a probability does",
-                "labels: whole numbers, one for each cell, 0 as background",
-                "give labels instead",
-            )
-        image = whole
-    if image.dtype.kind not in "iu":
+    if kind == "f":
+        _refuse_fractions(image, name)
+    elif kind not in "iu":
         raise BadInput(f"{name} is of type {image.dtype}", "whole numbers", "give labels")
-    if image.dtype.kind == "i" and image.size and image.min() < 0:
+    if kind == "u" or not image.size:
+        return image if kind == "u" else image.astype(np.uint16)
+    if (low := image.min()) < 0:
         raise BadInput(
-            f"{name} holds negative labels, from {image.min()}", "0 or more", "renumber the labels"
+            f"{name} holds negative labels, from {int(low)}, on {_share(image < 0)}",
+            "a number from 1 for each cell, 0 as background",
+            "write 0 where background is meant",
         )
-    return image
+    if kind == "f":
+        return image.astype(np.uint32 if image.max() <= np.iinfo(np.uint32).max else np.uint64)
+    return image.astype(np.dtype(f"u{image.dtype.itemsize}"))
+
+
+def _refuse_fractions(image: NDArray[Any], name: str) -> None:
+    finite = np.isfinite(image)
+    if not finite.all():
+        what = "NaN" if np.isnan(image).any() else "infinity"
+        raise BadInput(
+            f"{name} holds {what}, which is no number of a cell, on {_share(~finite)}",
+            "whole numbers, one for each cell, 0 as background",
+            "write 0 where background is meant",
+        )
+    whole = image == np.rint(image)
+    if not whole.all():
+        found, within = float(image[~whole].flat[0]), 0 <= image.min() <= image.max() <= 1
+        raise BadInput(
+            f"{name} holds fractions such as {found:.3g}, as "
+            f"{'a probability' if within else 'an image'} does",
+            "labels: whole numbers, one for each cell, 0 as background",
+            "give labels instead",
+        )
+
+
+def _share(mask: NDArray[np.bool_]) -> str:
+    return f"{100 * float(mask.mean()):.3g} % of the pixels of a frame"
 
 
 def numbered(labels: NDArray[Any]) -> tuple[Ints, Ints, NDArray[np.int32]]:

@@ -12,14 +12,11 @@ from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.objects import whole_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from napari_unet.engine.stack.stack import Stack
 
     Frames = Sequence[NDArray[np.integer]]
 
@@ -27,19 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["auto", "instances", "binary", "classes"]
 
 
-def whole_numbers(labels: Stack, position: int) -> NDArray[np.int32]:
-    """Read a frame ``(Y, X)`` of labels; `BadInput` unless it holds whole numbers from 0 up."""
-    frame = whole_labels(np.asarray(labels[position]), labels.name)
-    if frame.size and frame.max() > np.iinfo(np.int32).max:
-        raise BadInput(
-            f"{labels.name} holds labels up to {frame.max()}",
-            f"labels from 0 to {np.iinfo(np.int32).max}",
-            "renumber the labels",
-        )
-    return frame.astype(np.int32)
-
-
-def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+def components(ids: NDArray[np.integer]) -> NDArray[np.int32]:
     """Return each piece of a mask ``(Y, X)`` an id; 65535 stays."""
     background = ids == BACKGROUND_ID
     found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
@@ -48,10 +33,10 @@ def components(ids: NDArray[np.int32]) -> NDArray[np.int32]:
     return found
 
 
-def renumbered(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+def renumbered(ids: NDArray[np.integer]) -> NDArray[np.int32]:
     """Return small ids in place of huge ones: memory is spent by id, and float32 holds 24 bits."""
     if not ids.size or ids.max() <= BACKGROUND_ID:
-        return ids
+        return ids.astype(np.int32)
     values, where = np.unique(ids, return_inverse=True)
     cells = (values != 0) & (values != BACKGROUND_ID)
     small = np.cumsum(cells)
@@ -68,9 +53,11 @@ _LOOKED_AT = 8  # frames
 
 
 def read_labels(
-    labels: Stack, positions: Iterable[int], kind: Kind = "auto", *, strokes: bool = False
+    frames: Frames, kind: Kind = "auto", *, strokes: bool = False
 ) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
-    """Labels ``(Y, X)`` of frames, and the classes that their numbers stand for; () for objects.
+    """Return frames ``(Y, X)`` of labels and the classes that their numbers stand for.
+
+    No classes where they are ids of objects.
 
     0 and 65535 are background, but a mask may hold 65535 alone, unless that marks background
     ``strokes``. ``binary`` parts a mask into connected components.
@@ -78,18 +65,18 @@ def read_labels(
     Raises
     ------
     BadInput
-        Where a frame holds anything but whole numbers from 0 up, or no classes where wanted.
+        Where a frame holds no classes where they are wanted.
 
     """
-    frames = [whole_numbers(labels, position) for position in positions]
     if kind == "auto":
         kind = guess_kind(frames, strokes=strokes)
     if kind == "classes":
-        return frames, class_numbers(frames)
+        numbers = class_numbers(frames)
+        return [frame.astype(np.int32) for frame in frames], numbers
     if kind == "instances":
         return [renumbered(ids) for ids in frames], ()
     if not strokes and _values(frames) == {BACKGROUND_ID}:
-        frames = [(ids > 0).astype(np.int32) for ids in frames]
+        frames = [(ids > 0).astype(np.uint8) for ids in frames]
     return [components(ids) for ids in frames], ()
 
 

@@ -1,0 +1,177 @@
+"""Labels of a file, a layer or an array, frame by frame: one reader for every command and dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.labels.label_doubts import label_doubts
+from napari_unet.engine.labels.objects import whole_labels
+from napari_unet.engine.labels.read_labels import guess_kind
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.stack.stack import Stack
+
+T = TypeVar("T")
+_LOOKED_AT = 8  # frames
+
+
+class LabelStack:
+    """Labels as whole numbers: ``labels[t]`` is ``(Y, X)``; each frame is checked when read.
+
+    ``notices`` say what was guessed of its axes; `doubts` what is odd about its numbers.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int], NDArray[Any]],
+        name: str,
+        shape: tuple[int, int, int],
+        numbers: tuple[int, ...] | None = None,
+        notices: Sequence[Notice] = (),
+    ) -> None:
+        self._read, self.name, self.shape = read, name, shape
+        self.numbered = numbers is not None
+        self.numbers = numbers or tuple(range(shape[0]))
+        self.notices = tuple(notices)
+
+    @classmethod
+    def of(cls, labels: Stack, movie: Stack | None = None) -> LabelStack:
+        """Read the labels of a stack; ``movie`` tells whether sections or channels are frames."""
+        labels, notices = _along_time(labels, movie)
+        numbers = labels.numbers if labels.numbered else None
+        shape = (len(labels), *labels.frame_shape)
+        return cls(_reader(labels), labels.name, shape, numbers, (*labels.notices, *notices))
+
+    @classmethod
+    def of_array(cls, data: Any, name: str) -> LabelStack:
+        """Read any array-like of frames; axes of length 1 in front of Y and X do not matter.
+
+        Raises
+        ------
+        BadInput
+            Where more than one axis in front is longer than 1.
+
+        """
+        shape = tuple(int(n) for n in data.shape)
+        long = [axis for axis, n in enumerate(shape[:-2]) if n != 1]
+        if len(shape) < 2 or len(long) > 1 or 0 in shape:
+            raise BadInput(
+                f"the labels {name} are {' x '.join(map(str, shape))}",
+                "frames of Y x X pixels",
+                "choose labels of one channel and section",
+            )
+        time = long[0] if long else None
+
+        def read(t: int) -> NDArray[Any]:
+            if len(shape) == 3:
+                return np.array(data[t])
+            return np.array(data[tuple(t if axis == time else 0 for axis in range(len(shape) - 2))])
+
+        n = 1 if time is None else shape[time]
+        flat = len(shape) == 2
+        return cls((lambda _: np.array(data)) if flat else read, name, (n, shape[-2], shape[-1]))
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)``."""
+        return self.shape[1:]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, t: int) -> NDArray[np.unsignedinteger[Any]]:
+        frame = np.asarray(self._read(t))
+        if frame.ndim != 2:
+            raise BadInput(
+                f"a frame of the labels {self.name} is {' x '.join(map(str, frame.shape))}",
+                "Y x X pixels",
+                "choose labels of one channel and section",
+            )
+        return whole_labels(frame, f"the labels {self.name}")
+
+    def __str__(self) -> str:
+        return f"{counted(len(self), 'frame')} of {self.shape[1]} x {self.shape[2]} pixels"
+
+    def kind(self, wanted: Sequence[int] | None = None) -> Kind:
+        """Guess from some frames what the numbers are."""
+        return guess_kind(self._looked_at(wanted))
+
+    def doubts(
+        self,
+        kind: Kind = "auto",
+        *,
+        strokes: bool = False,
+        wanted: Sequence[int] | None = None,
+        frames: Sequence[NDArray[Any]] | None = None,
+    ) -> tuple[Notice, ...]:
+        """Look at some ``frames``, or those ``wanted``, and say what is odd about them.
+
+        Nobody doubts ``classes`` that a user chose.
+        """
+        some = self._looked_at(wanted) if frames is None else _some(frames)
+        if kind == "auto":
+            kind = guess_kind(some, strokes=strokes)
+        elif kind == "classes":
+            return ()
+        return label_doubts(some, kind, self.name)
+
+    def _looked_at(self, wanted: Sequence[int] | None) -> list[NDArray[Any]]:
+        return [self[t] for t in _some(range(len(self)) if wanted is None else wanted)]
+
+
+def _some(frames: Sequence[T]) -> Sequence[T]:
+    return frames[:: max(1, -(-len(frames) // _LOOKED_AT))]
+
+
+def _along_time(labels: Stack, movie: Stack | None) -> tuple[Stack, list[Notice]]:
+    """Return labels with their frames along T, and what was taken for what."""
+    n_z = labels.n_z
+    n_c = len(labels.channel_names) if "C" in labels.source_axes else 1
+    if movie is not None and len(labels) == 1 < len(movie):
+        for letter, n, other, words in (("Z", n_z, n_c, "sections"), ("C", n_c, n_z, "channels")):
+            if n == len(movie) and other == 1:
+                axes = labels.source_axes.replace("T", "").replace(letter, "T")
+                line = f"the {n} {words} of the labels {labels.name} are taken for frames"
+                return labels.select(axes=axes), [Notice("noted", line)]
+    notices = []
+    if n_z > 1:
+        z = movie.selection.z if movie is not None and movie.n_z == n_z else "max"
+        if z != "max":
+            labels = labels.select(z=z)
+            notices.append(Notice("noted", f"section {z} of the labels {labels.name} is taken"))
+        else:
+            line = f"of the {n_z} sections of the labels {labels.name} the largest number is taken"
+            notices.append(Notice("check", line))
+    if n_c > 1 and labels.selection.channel is None:
+        line = f"of the {n_c} channels of the labels {labels.name} the first is taken"
+        notices.append(Notice("check", line))
+    return labels, notices
+
+
+def _reader(labels: Stack) -> Callable[[int], NDArray[Any]]:
+    """Return what reads a frame; colours must be greys, which are the same in each."""
+    colours = "S" in labels.source_axes and "C" not in labels.source_axes
+    if not colours or labels.selection.channel is not None or len(labels.channel_names) < 3:
+        return labels.__getitem__
+    all_three = labels.select(channel=(0, 1, 2))
+
+    def read(t: int) -> NDArray[Any]:
+        frame = np.asarray(all_three[t])
+        if not (frame == frame[:1]).all():
+            raise BadInput(
+                f"the labels {labels.name} are in colour (RGB)",
+                "an image of numbers, one for each cell, 0 as background",
+                "save the numbers themselves, as 8 or 16 bit",
+            )
+        return np.asarray(frame[0])
+
+    return read
