@@ -10,12 +10,16 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.progress import follow, say_notices
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from napari_unet.engine.errors import Notice
+    from napari_unet.engine.jobs.scoring import Labelled
+    from napari_unet.engine.labels.label_stack import LabelStack
+    from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.labels.scores import FrameScores, Scores
-    from napari_unet.engine.stack.stack import Stack
 
 Pairs = list[tuple[int, int]]
 SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
@@ -31,6 +35,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="0,3-5", help="Leave these frames out, counted from 0."),
     ] = None,
+    offset: o.Offset = None,
     border: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="Leave out objects wholly in the outer N pixels."),
@@ -51,15 +56,18 @@ def evaluate(
     pieces, and the IoU of each class over all frames is said, too.
     """
     from napari_unet.engine.jobs.scoring import holds_classes
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
     from napari_unet.engine.stack.stack import Stack
 
     with Stack.open(predicted) as labels, Stack.open(truth) as right:
-        say_notices((*labels.notices, *right.notices))
-        pairs = choose(match_frames(labels, right), len(labels), frames, exclude)
-        classes = labels_are == "classes" if labels_are else holds_classes(right, pairs)
-        scored = score(labels, right, pairs, border, classes=classes)
+        mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
+        matched = match_frames(mine, true, offset)
+        pairs = choose(matched, len(mine), frames, exclude)
+        classes = labels_are == "classes" if labels_are else holds_classes(true, pairs)
+        say_notices(odd(mine, true, matched, "classes" if classes else labels_are or "auto"))
+        scored = score(mine, true, pairs, border, classes=classes)
         chosen = [frame for frame, _ in pairs]
     if as_json:
         typer.echo(json.dumps(as_values(chosen, scored, pool(scored)), indent=2))
@@ -67,8 +75,24 @@ def evaluate(
     table(chosen, scored, pool(scored))
 
 
+def odd(mine: LabelStack, true: LabelStack, pairs: Pairs, kind: Kind) -> list[Notice]:
+    """Say what was guessed of labels and truth, what of the truth is left out, and what is odd."""
+    from napari_unet.engine.errors import Notice
+    from napari_unet.engine.labels.label_frames import left_out
+
+    found = [*mine.notices, *true.notices, *mine.doubts(kind), *true.doubts(kind)]
+    if line := left_out(true, {t for _, t in pairs}, mine.name):
+        found.append(Notice("check", line))
+    empty = [p for p, t in pairs if not true[t].any()]
+    if 0 < len(empty) < len(pairs):
+        frames = f"{len(empty)} of {counted(len(pairs), 'frame')}"
+        line = f"{frames} of the truth {true.name} are empty: what is found there is invented"
+        found.append(Notice("check", line))
+    return found
+
+
 def score(
-    labels: Stack, truth: Stack, pairs: Pairs, border: int = 0, *, classes: bool = False
+    labels: Labelled, truth: Labelled, pairs: Pairs, border: int = 0, *, classes: bool = False
 ) -> list[FrameScores]:
     """Score the matched frames with a progress bar."""
     from napari_unet.engine.jobs.scoring import score_frames

@@ -55,6 +55,7 @@ def export(
             help="How labels are written.", show_default="imagej; ome-tiff where ids have 32 bits"
         ),
     ] = None,
+    offset: o.Offset = None,
     values: Annotated[
         Literal["ids", "linked", "laptrack", "mask"],
         typer.Option(
@@ -139,8 +140,11 @@ def export(
     with ExitStack() as files:
         stack = files.enter_context(Stack.open(movie, wanted))
         say_notices(stack.notices)
-        given = files.enter_context(open_labels(stack, labels))
-        earlier = files.enter_context(open_same(before, stack)) if before else None
+        given = files.enter_context(open_labels(stack, labels, offset))
+        say_notices(given.notices)
+        earlier = open_same(before, stack, files, offset) if before else None
+        if earlier is not None:
+            earlier.require_all()
         job = _job(given, out, frames, done_only, values)
         chosen = format or ("ome-tiff" if given.wide else "imagej")
         steps = len(job.frames)
@@ -201,7 +205,10 @@ def _chosen(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ..
     from napari_unet.engine.stack.frame_numbers import parse_frames
 
     n = len(given.stack)
-    chosen = tuple(sorted(parse_frames(frames, n))) if frames else tuple(range(n))
+    known = tuple(range(n)) if given.known is None else given.known
+    chosen = tuple(sorted(parse_frames(frames, n))) if frames else known
+    if len(known) < n and not frames:
+        say(f"{n - len(known)} of {counted(n, 'frame')} have no labels: they are left out.")
     if not done_only:
         return chosen
     done = given.corrections.complete_frames if given.corrections is not None else ()

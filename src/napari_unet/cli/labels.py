@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.errors import Notice
     from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
     from napari_unet.engine.stack.stack import Stack
@@ -35,6 +37,8 @@ class Labels:
     corrections: Corrections | None = None
     probabilities: Probabilities | None = None
     classes: bool = False  # of pixels, not ids of cells
+    known: tuple[int, ...] | None = None  # frames that have labels, where not all may
+    notices: tuple[Notice, ...] = ()
 
     def unsegmented(self, frames: tuple[int, ...]) -> int:
         """Count the frames that nobody segmented or corrected."""
@@ -46,7 +50,7 @@ class Labels:
 
 
 @contextmanager
-def open_labels(movie: Stack, path: Path | None) -> Iterator[Labels]:
+def open_labels(movie: Stack, path: Path | None, offset: int | None = None) -> Iterator[Labels]:
     """Open labels of a movie: a file, a folder of TIFFs or of a session; else the session beside.
 
     Raises
@@ -72,39 +76,35 @@ def open_labels(movie: Stack, path: Path | None) -> Iterator[Labels]:
         if folder is not None:
             yield _of_session(folder, movie, open_files)
         elif path is not None:
-            yield _of_file(path, movie, open_files)
+            yield _of_file(path, movie, open_files, offset)
 
 
-def open_same(path: Path, movie: Stack) -> Stack:
-    """Open a label file of all frames of ``movie``."""
+def open_same(path: Path, movie: Stack, open_files: ExitStack, offset: int | None) -> LabelFrames:
+    """Open labels of frames of ``movie``, by the movie's frames."""
+    from napari_unet.engine.labels.label_frames import LabelFrames
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.stack.stack import Stack
 
-    labels = Stack.open(path)
-    if labels.shape != (len(movie), *movie.frame_shape):
-        labels.close()
-        raise BadInput(
-            f"the labels {labels.name} are {_size(labels)}",
-            f"{_size(movie)}, as in the movie {movie.name}",
-            "give labels of all frames of this movie",
-        )
-    return labels
+    labels = LabelStack.of(open_files.enter_context(Stack.open(path)), movie)
+    found = LabelFrames(labels, movie, offset=offset)
+    found.notices += labels.doubts()
+    return found
 
 
-def _size(stack: Stack) -> str:
-    return f"{len(stack)} frames of {stack.frame_shape[0]} x {stack.frame_shape[1]} pixels"
-
-
-def _of_file(path: Path, movie: Stack, open_files: ExitStack) -> Labels:
+def _of_file(path: Path, movie: Stack, open_files: ExitStack, offset: int | None) -> Labels:
     """Open labels of a file; what made them is in the sidecar, where there is one."""
     from napari_unet.engine.export.target.sidecar import read_provenance
     from napari_unet.engine.settings import LabelSettings
 
-    labels = open_files.enter_context(open_same(path, movie))
+    labels = open_same(path, movie, open_files, offset)
     made_by = read_provenance(path)
     settings = made_by.settings.get("labels")
     threshold = settings.threshold if isinstance(settings, LabelSettings) else None
-    wide = labels.dtype.itemsize > _LARGEST_16
-    return Labels(movie, labels, made_by, wide, threshold)
+    wide = labels[labels.frame_indices[0]].dtype.itemsize > _LARGEST_16
+    notices = tuple(labels.notices)
+    return Labels(
+        movie, labels, made_by, wide, threshold, known=labels.frame_indices, notices=notices
+    )
 
 
 def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> Labels:

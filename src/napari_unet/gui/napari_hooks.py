@@ -17,7 +17,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.viewer.label_frames import LabelFrames
+from napari_unet.gui.viewer.label_frames import LayerFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name:
     from napari_unet.engine.tracks.tracking import Linker, frozen_ids
 
     stack, provenance = _movie_of(data, name, attributes)
-    frames = LabelFrames(data, stack, name)
+    frames = LayerFrames(data, stack, name)
     linker = None
     if LABEL_FORMATS[format].links:  # the others write the ids as they are
         linker = Linker(frozen=frozen_ids(getattr(data, "corrections", None)))

@@ -65,7 +65,7 @@ def test_overlaps_are_counted_by_pairs():
     ("image", "said"),
     [
         ([[0.5, 1]], "x holds fractions"),
-        ([[np.nan, 1]], "x holds fractions"),
+        ([[np.nan, 1]], "x holds NaN"),
         ([[-3, 1]], "x holds negative labels, from -3"),
         ([["a", "b"]], "x is of type"),
     ],

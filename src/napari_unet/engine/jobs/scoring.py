@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
 from napari_unet.engine.labels.class_scores import evaluate_classes
+from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import guess_kind
 from napari_unet.engine.labels.scores import Scores, evaluate, pool
 from napari_unet.engine.stack.frame_matching import match_frames
@@ -17,9 +18,11 @@ from napari_unet.engine.stack.stack import Stack
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.scores import FrameScores
     from napari_unet.engine.stack.source import Frames
 
+Labelled: TypeAlias = "Stack | LabelStack"
 Pairs = list[tuple[int, int]]
 _LOOKED_AT = 8  # frames
 
@@ -70,7 +73,7 @@ def score(
 
 
 def score_frames(
-    labels: Stack, truth: Stack, pairs: Pairs, border: int = 0, *, classes: bool = False
+    labels: Labelled, truth: Labelled, pairs: Pairs, border: int = 0, *, classes: bool = False
 ) -> Iterator[FrameScores]:
     """Score matched frames one by one, of classes or of objects."""
     if classes:
@@ -78,13 +81,11 @@ def score_frames(
     return evaluate(labels, truth, pairs, border)
 
 
-def holds_classes(truth: Stack, pairs: Pairs) -> bool:
+def holds_classes(truth: Labelled, pairs: Pairs) -> bool:
     """Tell whether a truth looks like classes, from some of its frames."""
     some = pairs[:: -(-len(pairs) // _LOOKED_AT)]
     frames = [np.asarray(truth[t]) for _, t in some]
-    return all(f.dtype == np.uint8 or f.dtype == np.uint16 for f in frames) and (
-        guess_kind(frames) == "classes"
-    )
+    return guess_kind([whole_labels(frame, truth.name) for frame in frames]) == "classes"
 
 
 def as_stack(labels: Any, name: str) -> Stack:

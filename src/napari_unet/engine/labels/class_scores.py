@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -38,7 +39,7 @@ def class_scores(
 
 
 def evaluate_classes(
-    predicted: Stack, truth: Stack, pairs: Sequence[tuple[int, int]]
+    predicted: Stack | LabelStack, truth: Stack | LabelStack, pairs: Sequence[tuple[int, int]]
 ) -> Iterator[FrameScores]:
     """Score matched frames one by one, as `metrics.evaluate` does for objects.
 

@@ -57,8 +57,8 @@ def label_doubts(frames: Sequence[NDArray[Any]], kind: Kind, name: str) -> tuple
 
     ``name`` says whose they are. Lines that follow from another one are left out.
     """
-    pieces = [_Pieces.of(frame) for frame in frames if frame.any()]
-    if not pieces:
+    pieces = [found for found in map(_Pieces.of, frames) if len(found.sizes)]
+    if not pieces and kind != "binary":
         return ()
     if kind == "binary":
         line = _outlines(frames, name) or _inverted(frames, name)

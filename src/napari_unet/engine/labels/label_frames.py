@@ -98,13 +98,8 @@ class LabelFrames:
         self._refuse(_NUMBERED if known else self._remedy)
 
     def _note_left_out(self) -> None:
-        used = set(self._where.values())
-        left = [n for i, n in enumerate(self.labels.numbers) if i not in used]
-        if left:
-            line = (
-                f"{len(left)} of {counted(len(self.labels), 'frame')} of the labels {self.name} "
-                f"are left out: the movie {self._movie.name} has no frame {listed(left)}"
-            )
+        line = left_out(self.labels, set(self._where.values()), self._movie.name)
+        if line:
             self.notices.append(Notice("check", line))
 
     def _refuse(self, remedy: str) -> NoReturn:
@@ -116,6 +111,17 @@ class LabelFrames:
             "labels of the same frames",
             remedy,
         )
+
+
+def left_out(labels: LabelStack, used: set[int], movie: str) -> str:
+    """Say which labels show no frame of the movie; empty where all do."""
+    left = [n for i, n in enumerate(labels.numbers) if i not in used]
+    if not left:
+        return ""
+    return (
+        f"{len(left)} of {counted(len(labels), 'frame')} of the labels {labels.name} are left out: "
+        f"{movie} has no frame {listed(left)}"
+    )
 
 
 def listed(numbers: Sequence[int]) -> str:

@@ -20,6 +20,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.objects import numbered, overlaps, pooled_iou, whole_labels
 
 if TYPE_CHECKING:
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.objects import Overlap
     from napari_unet.engine.stack.stack import Stack
 
@@ -150,7 +151,10 @@ def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> Fra
 
 
 def evaluate(
-    predicted: Stack, truth: Stack, pairs: Sequence[tuple[int, int]], border: int = 0
+    predicted: Stack | LabelStack,
+    truth: Stack | LabelStack,
+    pairs: Sequence[tuple[int, int]],
+    border: int = 0,
 ) -> Iterator[FrameScores]:
     """Score matched frames of two label stacks one by one.
 

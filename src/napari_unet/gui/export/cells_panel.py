@@ -15,7 +15,7 @@ from napari_unet.engine.text import counted
 from napari_unet.gui.export.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
-from napari_unet.gui.viewer.label_frames import LabelFrames
+from napari_unet.gui.viewer.label_frames import LayerFrames
 from napari_unet.gui.viewer.tracks import make_tracks, show_tracks
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
 
@@ -82,7 +82,7 @@ class CellsPanel(QWidget):
             self._say("")
             return
         try:
-            frames = LabelFrames(layer.data, stack, layer.name)
+            frames = LayerFrames(layer.data, stack, layer.name)
         except BadInput as error:
             self._latest.forget()
             self._say(str(error))

@@ -30,7 +30,7 @@ from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.movie_form import Linking, MovieForm
 from napari_unet.gui.session.job import Task
-from napari_unet.gui.viewer.label_frames import LabelFrames, frozen_by_hand
+from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import (
@@ -240,7 +240,7 @@ class ExportDock(Dock):
         corrections = live.corrections if live else None
         return Export(
             stack,
-            LabelFrames(layer.data, stack, layer.name),
+            LayerFrames(layer.data, stack, layer.name),
             folder,
             WriteOptions(self.target.positions(), overwrite, labels.provenance(layer)),
             meaning=self.meaning.value(),

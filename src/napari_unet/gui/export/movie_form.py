@@ -14,7 +14,7 @@ from napari_unet.engine.settings import OverlaySettings
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.preview import KeptLinks, Preview, Scene
 from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
-from napari_unet.gui.viewer.label_frames import LabelFrames
+from napari_unet.gui.viewer.label_frames import LayerFrames
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import Column, Fold, add_field, allow, button, form_rows, narrow
@@ -120,12 +120,12 @@ class MovieForm(QWidget):
         """Return contrast and colours, as on screen or to be measured."""
         return look_on_screen(self._session, self._layer(), contrast=self.on_screen.isChecked())
 
-    def earlier(self) -> LabelFrames | None:
+    def earlier(self) -> LayerFrames | None:
         """Return the labels to compare with, where the style does."""
         layer = self.before.layer()
         if self.style_of_movie.value() != "before_after" or layer is None:
             return None
-        return LabelFrames(layer.data, self._session.movie.require_stack(), layer.name)
+        return LayerFrames(layer.data, self._session.movie.require_stack(), layer.name)
 
     def probabilities(self) -> Any:
         """Return the movie's probabilities, where the style shows them."""
@@ -149,7 +149,7 @@ class MovieForm(QWidget):
             return None
         return Scene(
             stack,
-            LabelFrames(layer.data, stack, layer.name),
+            LayerFrames(layer.data, stack, layer.name),
             self._session.movie.frame,
             self.overlay(),
             self.screen_look(),
@@ -166,7 +166,7 @@ class MovieForm(QWidget):
         wanted = self.overlay().tail or chosen.meaning in ("linked", "laptrack")
         if not wanted or self._session.movie.frame not in chosen.positions:
             return None
-        frames = LabelFrames(layer.data, stack, layer.name)
+        frames = LayerFrames(layer.data, stack, layer.name)
         height, width = stack.frame_shape
 
         def begin() -> Links:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from napari_unet.engine.stack.stack import Stack
-    from napari_unet.gui.viewer.label_frames import LabelFrames
+    from napari_unet.gui.viewer.label_frames import LayerFrames
 
 Columns = dict[str, Any]
 _CHANNEL = "intensity"
@@ -44,7 +44,7 @@ class Measured:
 
 def measure(
     stack: Stack,
-    labels: LabelFrames,
+    labels: LayerFrames,
     position: int,
     corrected: Callable[[int], Collection[int]] | None,
 ) -> Measured:

@@ -11,6 +11,7 @@ from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 from napari_unet.engine.annotations.holdout import hold_out
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import (
     FEW,
     class_numbers,
@@ -18,7 +19,6 @@ from napari_unet.engine.labels.read_labels import (
     guess_kind,
 )
 from napari_unet.engine.stack.frame_numbers import parse_frames
-from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.completeness import warning
 from napari_unet.gui.viewer.regions import Rectangle, limit
 
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.stack.stack import Stack
 
 
+WHICH_FRAMES = "write into Frames which ones they are of, as many as there are labels"
 NOT_WHOLE = "untick that every cell is outlined"
 
 
@@ -97,11 +99,13 @@ class AnnotationSource:
         stack, live = self.stack, self.live
         chosen, scope = self.scope.chosen(len(stack)), self.scope
         if live is None:
-            labels = Stack.from_array(
-                self.labels, axes="TYX"[3 - self.labels.ndim :], name=self.name
-            )
             return Annotations.from_labels(
-                stack, labels, chosen, partial=not scope.whole, kind=scope.kind
+                stack,
+                LabelStack.of_array(self.labels, self.name),
+                chosen,
+                partial=not scope.whole,
+                kind=scope.kind,
+                remedy=WHICH_FRAMES,
             )
         touched = live.corrections.frames()
         painted = touched if chosen is None else tuple(t for t in chosen if t in touched)
@@ -155,7 +159,14 @@ class AnnotationSource:
         where = "; inside the rectangle where there is one" if self.scope.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
-        return Described(words, warning(annotations, self._seen, NOT_WHOLE), annotations.classes)
+        noted = [f"{notice.line}." for notice in annotations.notices if notice.level == "noted"]
+        odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]
+        painted = warning(annotations, self._seen, NOT_WHOLE)
+        return Described(
+            " ".join((words, *noted)),
+            " ".join(filter(None, (painted, *odd))),
+            annotations.classes,
+        )
 
     def _seen(self, t: int) -> NDArray[np.uint16] | None:
         """Cells that the model on screen sees in a frame."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.label_frames import LabelFrames
+from napari_unet.engine.labels.label_stack import LabelStack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,29 +16,19 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.stack.stack import Stack
 
+NOT_ALL = "choose labels of all frames of this movie"
 
-class LabelFrames:
-    """Frames ``(Y, X)`` of labels by position, without the background brush."""
+
+class LayerFrames(LabelFrames):
+    """Labels ``(Y, X)`` of all frames of a movie, from a layer, without the background brush."""
 
     def __init__(self, data: Any, stack: Stack, name: str) -> None:
-        shape = tuple(int(n) for n in data.shape)
-        wanted = (len(stack), *stack.frame_shape)
-        if shape not in (wanted, wanted[1:] if wanted[0] == 1 else wanted):
-            raise BadInput(
-                f"the layer {name} has shape {shape}",
-                f"{wanted}, as in the movie {stack.name}",
-                "choose the labels of this movie",
-            )
-        self._data, self._flat, self.name = data, len(shape) == 2, name
-        self.shape = wanted
+        super().__init__(LabelStack.of_array(data, name), stack, remedy=NOT_ALL)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, position: int) -> NDArray[Any]:
-        frame = np.array(self._data if self._flat else self._data[position])
+    def __getitem__(self, t: int) -> NDArray[np.unsignedinteger[Any]]:
+        frame = super().__getitem__(t)
         if frame.dtype == np.uint16:  # in wider types it is an id like others
-            frame[frame == BACKGROUND_ID] = 0
+            frame = np.where(frame == BACKGROUND_ID, np.uint16(0), frame)
         return frame
 
 
