@@ -63,10 +63,13 @@ def evaluate(
 
     with Stack.open(predicted) as labels, Stack.open(truth) as right:
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
+        if not labels_are:
+            mine.part_mask()
+            true.part_mask()
         matched = match_frames(mine, true, offset)
         pairs = choose(matched, len(mine), frames, exclude)
         classes = labels_are == "classes" if labels_are else holds_classes(true, pairs)
-        say_notices(odd(mine, true, matched, "classes" if classes else labels_are or "auto"))
+        say_notices(odd(mine, true, matched, labels_are or "auto"))
         scored = score(mine, true, pairs, border, classes=classes)
         chosen = [frame for frame, _ in pairs]
     if as_json:

@@ -86,6 +86,7 @@ def open_same(path: Path, movie: Stack, open_files: ExitStack, offset: int | Non
     from napari_unet.engine.stack.stack import Stack
 
     labels = LabelStack.of(open_files.enter_context(Stack.open(path)), movie)
+    labels.part_mask()
     found = LabelFrames(labels, movie, offset=offset)
     found.notices += labels.doubts()
     return found

@@ -117,6 +117,25 @@ def test_the_largest_of_several_sections_is_said(world, movie):
     assert notice.level == "check" and "2 sections" in notice.line
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(1, np.uint8), (255, np.uint8), (65535, np.uint16), (1, bool), (255, "f4")]
+)
+def test_a_mask_is_read_as_its_pieces(world, value, dtype):
+    mask = (world[1] > 0).astype(dtype) * np.array(value, dtype)
+    stack = LabelStack.of_array(mask, "L")
+    stack.part_mask()
+    pieces, n = ndimage.label(world[1][1] > 0, np.ones((3, 3)))
+    np.testing.assert_array_equal(stack[1], pieces)
+    assert n > 1 and "is a mask" in stack.notices[0].line
+
+
+@pytest.mark.parametrize("one", [7, 1])
+def test_one_cell_keeps_its_number(world, one):
+    stack = LabelStack.of_array(np.where(world[1] == world[1][0].max(), one, 0), "L")
+    stack.part_mask()
+    assert stack.notices == () and set(np.unique(stack[0])) == {0, one}
+
+
 # --- which frames --------------------------------------------------------------------------------
 
 

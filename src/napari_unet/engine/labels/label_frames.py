@@ -94,6 +94,8 @@ class LabelFrames:
             line = f"the labels {self.name} are taken for those of frame {of}, in this order"
             self.notices.append(Notice("noted", line))
             return [(t, i) for i, t in enumerate(sorted(set(chosen)))]
+        if len(labels) > len(movie):
+            self._refuse("give labels made for this movie")
         known = labels.numbered and self._remedy == OFFSET
         self._refuse(_NUMBERED if known else self._remedy)
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.label_doubts import label_doubts
 from napari_unet.engine.labels.objects import whole_labels
-from napari_unet.engine.labels.read_labels import guess_kind
+from napari_unet.engine.labels.read_labels import components, guess_kind
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class LabelStack:
         self.numbered = numbers is not None
         self.numbers = numbers or tuple(range(shape[0]))
         self.notices = tuple(notices)
+        self._is_mask = False
 
     @classmethod
     def of(cls, labels: Stack, movie: Stack | None = None) -> LabelStack:
@@ -96,10 +97,25 @@ class LabelStack:
                 "Y x X pixels",
                 "choose labels of one channel and section",
             )
-        return whole_labels(frame, f"the labels {self.name}")
+        labels = whole_labels(frame, f"the labels {self.name}")
+        return components(labels > 0).astype(np.uint32) if self._is_mask else labels
 
     def __str__(self) -> str:
         return f"{counted(len(self), 'frame')} of {self.shape[1]} x {self.shape[2]} pixels"
+
+    def part_mask(self) -> None:
+        """Read a mask as its connected pieces from now on, as training does.
+
+        A mask is one number, 1 or the largest of its type, in several pieces.
+        """
+        some = self._looked_at(None)
+        numbers = np.unique(np.concatenate([np.unique(frame) for frame in some]))
+        largest = np.iinfo(some[0].dtype).max
+        if set(numbers.tolist()) - {0} in ({1}, {255}, {int(largest)}):
+            if any(components(frame > 0).max(initial=0) > 1 for frame in some):
+                self._is_mask = True
+                line = f"{self.name} is a mask: its connected pieces are taken for the cells"
+                self.notices += (Notice("noted", line),)
 
     def kind(self, wanted: Sequence[int] | None = None) -> Kind:
         """Guess from some frames what the numbers are."""

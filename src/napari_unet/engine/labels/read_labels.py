@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["auto", "instances", "binary", "classes"]
 
 
-def components(ids: NDArray[np.integer]) -> NDArray[np.int32]:
+def components(ids: NDArray[np.integer] | NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return each piece of a mask ``(Y, X)`` an id; 65535 stays."""
     background = ids == BACKGROUND_ID
     found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
