@@ -171,4 +171,4 @@ def _saved_again(sidecar: dict[str, Any], stack: Stack) -> bool:
         return False
     if source.get("content") is None or source.get("stamp") == stack.stamp:
         return False
-    return bool(source["content"] != stack.content)
+    return stack.content is not None and bool(source["content"] != stack.content)

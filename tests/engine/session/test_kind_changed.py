@@ -73,6 +73,13 @@ def test_a_copy_is_the_same_movie(movie, tmp_path):
         assert folder.probability_files()
 
 
+def test_a_movie_that_is_gone_is_not_asked(movie, tmp_path):
+    with Stack.open(movie) as stack:
+        movie.unlink()
+        assert (stack.stamp, stack.content) == (None, None)
+        assert SessionFolder(tmp_path / "movie.unet", stack).state.frame == 3
+
+
 def forget_what_is_new(folder):
     """Make a session folder as version 0.1.0 wrote it."""
     path = folder / "session.json"

@@ -110,7 +110,8 @@ class SessionFolder:
         if stack.stamp is None or (before.stamp, before.movie) == (stack.stamp, self._movie):
             return
         grown = before.movie != self._movie
-        changed = not grown and before.content not in (None, stack.content)
+        changed = not grown and None not in (before.content, stack.content)
+        changed = changed and before.content != stack.content
         if grown:
             more = f"{len(stack) - before.frames} more frames" if before.frames else "more frames"
             line = f"{stack.name} has {more} than when it was worked on; corrections are kept"

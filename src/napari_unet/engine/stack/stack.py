@@ -209,16 +209,22 @@ class Stack:
 
     @property
     def stamp(self) -> str | None:
-        """When its files were last saved; None where it is no file. A copy has another."""
-        return self._source.stamp
+        """When its files were last saved; None where they are gone. A copy has another."""
+        try:
+            return self._source.stamp
+        except OSError:
+            return None
 
     @property
     def content(self) -> str | None:
         """Hex digest of a closer look than the fingerprint's, for where the stamp has changed.
 
-        Up to 64 MB are read, once; None where it is no file.
+        Up to 64 MB are read, once; None where it is no file, or the files are gone.
         """
-        return self._source.content
+        try:
+            return self._source.content
+        except OSError:
+            return None
 
     def first(self, n: int) -> Stack | None:
         """Return the first ``n`` frames of a folder, as it was before it grew; None for others."""
