@@ -75,6 +75,7 @@ def test_a_copy_is_the_same_movie(movie, tmp_path):
 
 def test_a_movie_that_is_gone_is_not_asked(movie, tmp_path):
     with Stack.open(movie) as stack:
+        assert stack.fingerprint  # the file stays open from here on
         movie.unlink()
         assert (stack.stamp, stack.content) == (None, None)
         assert SessionFolder(tmp_path / "movie.unet", stack).state.frame == 3
