@@ -215,9 +215,9 @@ class ExportDock(Dock):
                 Task(
                     OWNER,
                     title,
-                    lambda: write(export),
+                    lambda: _with_doubts(write(export), export.labels),
                     total=total,
-                    on_done=lambda path: f"Saved {path}",
+                    on_done=lambda done: " ".join((f"Saved {done[0]}", *done[1])),
                     cancelled_line="Cancelled. Nothing was written.",
                 )
             )
@@ -287,6 +287,12 @@ class ExportDock(Dock):
         """Show the frame on screen in the preview and in the table."""
         self.movie.preview.update_scene()
         self.cells.update_cells()
+
+
+def _with_doubts(writing: Any, labels: Any) -> Any:
+    """Write, and return the path with what is odd about the labels, a line each."""
+    path = yield from writing
+    return path, [f"{notice}." for notice in labels.odd()]
 
 
 def _switch_off_missing(menu: QComboBox) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.errors import Notice
     from napari_unet.engine.stack.stack import Stack
 
 NOT_ALL = "choose labels of all frames of this movie"
@@ -24,6 +25,13 @@ class LayerFrames(LabelFrames):
 
     def __init__(self, data: Any, stack: Stack, name: str) -> None:
         super().__init__(LabelStack.of_array(data, name), stack, remedy=NOT_ALL)
+        self._data = data
+
+    def odd(self) -> tuple[Notice, ...]:
+        """Say what is odd about the labels, from some frames; ours are never doubted."""
+        from napari_unet.engine.session.live_labels import LiveLabels
+
+        return () if isinstance(self._data, LiveLabels) else self.labels.doubts()
 
     def __getitem__(self, t: int) -> NDArray[np.unsignedinteger[Any]]:
         frame = super().__getitem__(t)
