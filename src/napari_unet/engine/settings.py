@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 ADVANCED: dict[str, Any] = {"advanced": True}
@@ -110,6 +110,25 @@ class Augmentation(Settings):
         return cls.presets()[name]
 
 
+_TERMS = ("bce", "ce", "dice", "focal")
+
+
+def _in_order(loss: Any) -> Any:
+    """Return a sum of losses as it is saved: ``dice+bce`` is ``bce_dice``."""
+    terms = loss.replace("+", "_").split("_") if isinstance(loss, str) else ()
+    return "_".join(sorted(terms, key=_TERMS.index)) if terms and {*terms} <= {*_TERMS} else loss
+
+
+Loss = Annotated[
+    Literal[
+        "bce_dice", "bce", "focal", "dice", "dice_focal", "bce_focal", "bce_dice_focal",
+        "ce", "ce_dice", "ce_focal", "ce_dice_focal",
+    ],
+    BeforeValidator(_in_order),
+]
+ClassWeight = Annotated[float, Field(ge=0, le=1000)]
+
+
 _STRENGTHS: dict[str, dict[str, Any]] = {
     "none": {"flip": False, "rotate": 0, "zoom_low": 1, "zoom_high": 1, "elastic": 0, "brightness": 0, "contrast": 0, "gamma": 0, "noise": 0, "blur": 0},
     "light": {"rotate": 0, "zoom_low": 0.9, "zoom_high": 1.1, "elastic": 0, "brightness": 0.05, "contrast": 0.1, "gamma": 0.1, "noise": 0.02, "blur": 0},
@@ -134,8 +153,16 @@ class TrainSettings(Settings):
     border_weight: float = Field(5.0, ge=0, le=100, title="Border weight", description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells", json_schema_extra=ADVANCED)
     border_sigma: float = Field(5.0, gt=0, le=50, title="Border width", description="sigma of Ronneberger 2015", json_schema_extra={"unit": "px", **ADVANCED})
     edge: int = Field(0, ge=0, le=500, title="Leave out at the image edge", description="Band along the image edge that is not trained on", json_schema_extra={"unit": "px", **ADVANCED})
-    loss: Literal["bce_dice", "bce", "focal"] = Field("bce_dice", title="Loss", description="Of classes it is the cross-entropy of all of them, with Dice, alone, or focal", json_schema_extra=ADVANCED)
-    learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the one-cycle schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
+    loss: Loss = Field("bce_dice", title="Loss", description="One or a sum such as bce+dice; of classes bce and ce are the cross-entropy of all of them", json_schema_extra=ADVANCED)
+    dice_over: Literal["batch", "crop"] = Field("batch", title="Dice over", description="The overlap of the whole batch, or of each crop by itself", json_schema_extra=ADVANCED)
+    focal_gamma: float = Field(2.0, ge=0, le=10, title="Focal gamma", description="How little pixels count that are right already", json_schema_extra=ADVANCED)
+    class_weights: Literal["equal", "balanced"] | tuple[ClassWeight, ...] = Field("equal", title="Class weights", description="equal, balanced by how often each occurs, or numbers: of background and cells, or of background and each class", json_schema_extra=ADVANCED)
+    optimiser: Literal["adamw", "adam", "sgd", "rmsprop"] = Field("adamw", title="Optimiser", json_schema_extra=ADVANCED)
+    momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="Of SGD and RMSprop", json_schema_extra=ADVANCED)
+    schedule: Literal["warmup_cosine", "one_cycle", "constant"] = Field("warmup_cosine", title="Schedule", description="How the learning rate changes during a run", json_schema_extra=ADVANCED)
+    # AdamW's first steps know no variance yet and would be too large
+    warm_up: float = Field(0.08, ge=0, le=0.9, title="Warm-up", description="Share of the run in which the learning rate rises, before the cosine", json_schema_extra=ADVANCED)
+    learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
     freeze_norm: bool = Field(False, title="Freeze batch norm", description="Keep the statistics of the model it starts from; they then do not vary from batch to batch", json_schema_extra=ADVANCED)

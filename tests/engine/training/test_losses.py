@@ -1,17 +1,26 @@
 """Targets and losses: only what is supervised counts, gaps between cells count more."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy import ndimage
 
-from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.training.losses import border_weight, masked_loss, targets
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Loss, TrainSettings
+from napari_unet.engine.training.losses import (
+    border_weight,
+    check_class_weights,
+    masked_loss,
+    targets,
+)
 from napari_unet.sample.movie import sample_movie
 
-LOSSES = ("bce_dice", "bce", "focal")
+LOSSES = ("bce_dice", "bce", "focal", "dice", "dice_focal", "bce_focal", "ce_dice")
 
 
 def brute_force(labels, w0, sigma):
@@ -133,3 +142,134 @@ def test_a_heavier_pixel_pulls_harder():
     logits.requires_grad_()
     masked_loss(logits, target, supervised, weight, TrainSettings(loss="bce")).backward()
     torch.testing.assert_close(logits.grad[0, :, 0, 1], 5 * logits.grad[0, :, 0, 0])
+
+
+# --- each loss against its formula, written out in numpy ------------------------------------------
+
+
+def np_entropy(logits, target):
+    p = 1 / (1 + np.exp(-logits))
+    return -(target * np.log(p) + (1 - target) * np.log(1 - p))
+
+
+def np_softmax_entropy(raw, kinds):
+    p = np.exp(raw) / np.exp(raw).sum(1, keepdims=True)
+    return -np.log((p * kinds).sum(1, keepdims=True))
+
+
+def np_mean(pixels, share):
+    return (pixels * share).sum() / (share * np.ones_like(pixels)).sum()
+
+
+def np_dice(p, target, mask, axes):
+    overlap, both = (p * target * mask).sum(axes), ((p + target) * mask).sum(axes)
+    return (1 - (2 * overlap + 1) / (both + 1)).mean()
+
+
+def np_weights(kinds, mask, class_weights):
+    """Of background and each thing, (N, 1, Y, X)."""
+    if class_weights == "equal":
+        return np.ones_like(mask)
+    if class_weights == "balanced":
+        n = (kinds * mask).sum((0, 2, 3))
+        class_weights = mask.sum() / (n * len(n))
+    return (kinds * np.asarray(class_weights)[:, None, None]).sum(1, keepdims=True)
+
+
+def np_loss(terms, entropy, p, target, kinds, mask, weight, options):
+    share = mask * (1 + weight) * np_weights(kinds, mask, options.get("class_weights", "equal"))
+    value = 0.0
+    for term in terms.split("_"):
+        if term == "dice":
+            axes = (2, 3) if options.get("dice_over") == "crop" else (0, 2, 3)
+            value += np_dice(p, target, mask, axes)
+        elif term == "focal":
+            certain = np.exp(-entropy)
+            value += np_mean(entropy * (1 - certain) ** options.get("focal_gamma", 2), share)
+        else:
+            value += np_mean(entropy, share)
+    return value
+
+
+OPTIONS = [
+    {},
+    {"dice_over": "crop"},
+    {"focal_gamma": 0.5},
+    {"class_weights": "balanced"},
+    {"class_weights": (0.5, 3.0), "dice_over": "crop"},
+]
+EVERY_LOSS = get_args(get_args(Loss)[0])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("loss", EVERY_LOSS)
+def test_losses_of_objects(loss, options):
+    logits, target, supervised, weight = case(7)
+    found = masked_loss(logits, target, supervised, weight, TrainSettings(loss=loss, **options))
+    x, t, mask, w = (v.double().numpy() for v in (logits, target, supervised, weight))
+    kinds = np.concatenate((1 - t[:, :1], t[:, :1]), 1)
+    p = 1 / (1 + np.exp(-x))
+    wanted = np_loss(loss, np_entropy(x, t), p, t, kinds, mask, w, options)
+    assert float(found) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [*OPTIONS[:4], {"class_weights": (0, 1, 2, 3)}], ids=str)
+@pytest.mark.parametrize("loss", EVERY_LOSS)
+def test_losses_of_exclusive_classes(loss, options):
+    g = torch.Generator().manual_seed(1)
+    raw = torch.randn((2, 4, 9, 11), generator=g) * 3  # softmax scores, background first
+    labels = torch.randint(0, 4, (2, 1, 9, 11), generator=g)
+    target = targets(labels.float(), ("object", "class 1", "class 2", "class 3"))
+    mask = (torch.rand((2, 1, 9, 11), generator=g) > 0.4).float()
+    rest = [torch.logsumexp(raw[:, [i for i in range(4) if i != k]], 1) for k in range(4)]
+    each = torch.stack([raw[:, k] - rest[k] for k in range(4)], 1)  # of one against the others
+    logits = torch.cat((-each[:, :1], each[:, 1:]), 1)
+    found = masked_loss(
+        logits, target, mask, torch.zeros_like(mask), TrainSettings(loss=loss, **options),
+        exclusive=True,
+    )  # fmt: skip
+    x, m = raw.double().numpy(), mask.double().numpy()
+    kinds = (labels.numpy() == np.arange(4)[:, None, None]).astype(float)
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    wanted = np_loss(
+        loss, np_softmax_entropy(x, kinds), p[:, 1:], kinds[:, 1:], kinds, m, 0, options
+    )
+    assert float(found) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_balanced_is_the_mean_over_what_there_is():
+    logits, _, supervised, weight = case(5, outputs=1)
+    nothing = torch.zeros_like(logits)  # background alone: as if it were not asked for
+    values = [
+        masked_loss(logits, nothing, supervised, weight, TrainSettings(loss="bce", class_weights=w))
+        for w in ("equal", "balanced")
+    ]
+    torch.testing.assert_close(*values)
+
+
+@pytest.mark.parametrize("words", ["bce+dice", "dice+bce", "bce_dice", "dice_bce"])
+def test_sums_are_saved_in_one_way(words):
+    assert TrainSettings(loss=words).loss == "bce_dice"
+
+
+@pytest.mark.parametrize("words", ["", "bce+", "bce+ce", "bce+bce", "huber", 3])
+def test_other_sums_are_refused(words):
+    with pytest.raises(ValidationError):
+        TrainSettings(loss=words)
+
+
+@pytest.mark.parametrize(
+    ("weights", "classes", "said"),
+    [
+        ((1, 2, 3), (), "3 class weights; expected 2, of background and of cells"),
+        ((1, 2), (3, 7), "3, of background and of 2 classes"),
+        ((0, 0), (), "all class weights are 0"),
+    ],
+)
+def test_class_weights_that_do_not_fit(weights, classes, said):
+    with pytest.raises(BadInput) as caught:
+        check_class_weights(TrainSettings(class_weights=weights), classes)
+    assert said in str(caught.value)
+    check_class_weights(TrainSettings(class_weights=(1, 2)), ())
+    check_class_weights(TrainSettings(class_weights=(1, 2, 3)), (3, 7))
+    check_class_weights(TrainSettings(class_weights="balanced"), (3, 7))

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -81,7 +82,7 @@ def test_checks_and_previews_are_counted_beside(watch):
 
 
 def test_learning_rate_rises_and_falls():
-    rates = [learning_rate(k / 200, 2.0) for k in range(201)]
+    rates = [learning_rate(k / 200, 2.0, TrainSettings()) for k in range(201)]
     top = rates.index(max(rates))
     assert rates[top] == pytest.approx(2.0, rel=0.01)
     assert 0.05 < top / 200 < 0.12
@@ -89,9 +90,39 @@ def test_learning_rate_rises_and_falls():
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert 0 < rates[0] <= 0.05
     assert 0 < rates[-1] <= 0.005
-    assert learning_rate(1.3, 2.0) == rates[-1]
+    assert learning_rate(1.3, 2.0, TrainSettings()) == rates[-1]
     steepest = max(abs(a - b) for a, b in pairwise(rates))
     assert steepest < 0.2  # no jump
+
+
+@pytest.mark.parametrize("share", [0.0, 0.08, 0.5])
+def test_warm_up_is_linear_and_then_comes_half_a_cosine(share):
+    settings = TrainSettings(warm_up=share)
+    for done in np.linspace(0, 1, 101):
+        if done < share:
+            wanted = 2.0 * (0.02 + 0.98 * done / share)
+        else:
+            wanted = 0.002 + 1.998 * (1 + np.cos(np.pi * (done - share) / (1 - share))) / 2
+        assert learning_rate(done, 2.0, settings) == pytest.approx(wanted)
+
+
+def test_one_cycle_is_torch_s():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=1.0)
+    torchs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2.0, 1001, cycle_momentum=False)
+    settings = TrainSettings(schedule="one_cycle")
+    for step in range(1001):
+        # torch counts steps to the peak from 0, hence one less
+        assert learning_rate(step / 1000, 2.0, settings) == pytest.approx(
+            torchs.get_last_lr()[0], rel=0.02, abs=1e-4
+        )
+        optimiser.step()
+        torchs.step()
+
+
+def test_constant_is_constant():
+    settings = TrainSettings(schedule="constant")
+    assert {learning_rate(k / 9, 2.0, settings) for k in range(10)} == {2.0}
 
 
 def test_smaller_halves_the_batch_then_the_crop_then_gives_up():

@@ -164,6 +164,9 @@ CASES = {
     "frames kept aside": ((0, 1, 4), {"validation": (1,)}),
     "nothing kept aside": ((0, 1), {"validation": "none"}),
     "strong augmentation": ((0, 1), {"augmentation": Augmentation.preset("strong")}),
+    "SGD": ((0, 1), {"optimiser": "sgd", "momentum": 0.99, "schedule": "one_cycle"}),
+    "Adam": ((0, 1), {"optimiser": "adam", "schedule": "constant", "warm_up": 0.3}),
+    "RMSprop": ((0, 1), {"optimiser": "rmsprop", "class_weights": "balanced"}),
 }
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.training.losses import masked_loss, targets
+from napari_unet.engine.training.optimisers import make_optimiser
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.unet import UNet
@@ -34,12 +35,7 @@ class Learner:
         if network.config.dims == 2:
             self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=1e-3,
-            weight_decay=settings.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = make_optimiser(self.network, settings, device)
         # 16 bits where the hardware multiplies them faster; fp16 alone needs its loss scaled, since
         # its small gradients would be rounded to nothing
         self._half = _half_type(device) if settings.precision == "auto" else None

@@ -14,6 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_number
 
 if TYPE_CHECKING:
@@ -72,47 +73,84 @@ def masked_loss(
     *,
     exclusive: bool = False,
 ) -> Tensor:
-    """Loss of ``(N, K, Y, X)`` logits over supervised pixels.
+    """Loss of ``(N, K, Y, X)`` logits over supervised pixels: the sum of the terms chosen.
 
-    ``bce_dice``: weighted binary cross-entropy plus Dice (Milletari 2016); ``focal``: gamma 2
-    (Lin 2017). ``exclusive`` classes have the cross-entropy of all together in its place.
+    ``bce`` and ``ce``: cross-entropy of what the network tells apart, each output by itself, or
+    all ``exclusive`` classes together; ``focal``: the same where what is right counts less (Lin
+    2017); ``dice``: overlap (Milletari 2016). Pixels count with ``1 + weight`` and the weight of
+    their class.
     """
-    if exclusive:
-        return _class_loss(logits, target, supervised, settings)
-    pixels = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    if settings.loss == "focal":
-        pixels = pixels * (1 - torch.exp(-pixels)) ** 2
-    # by the pixels that count, not all of them: a batch with few strokes learns as fast
-    share = supervised * (1 + weight)
-    loss = (pixels * share).sum() / (share.sum() * logits.shape[1]).clamp(min=1)
-    if settings.loss != "bce_dice":
+    terms = settings.loss.split("_")
+    loss = logits.new_zeros(())
+    if entropies := [name for name in terms if name != "dice"]:
+        pixels = _class_entropy(logits, target) if exclusive else _entropy(logits, target)
+        # by the pixels that count, not all of them: a batch with few strokes learns as fast
+        share = supervised if exclusive else supervised * (1 + weight)
+        if settings.class_weights != "equal":
+            share = share * _class_weight(target, supervised, settings, exclusive=exclusive)
+        total = (share.sum() * pixels.shape[1]).clamp(min=1e-6)
+        for name in entropies:
+            some = pixels
+            if name == "focal":
+                some = pixels * (1 - torch.exp(-pixels)) ** settings.focal_gamma
+            loss = loss + (some * share).sum() / total
+    if "dice" not in terms:
         return loss
-    return loss + _dice(logits, target, supervised)
+    first = 1 if exclusive else 0  # of classes, *object* is but their sum
+    each = settings.dice_over == "crop"
+    return loss + _dice(logits[:, first:], target[:, first:], supervised, each=each)
 
 
-def _class_loss(
-    logits: Tensor, target: Tensor, supervised: Tensor, settings: TrainSettings
-) -> Tensor:
-    """Cross-entropy of exclusive classes, background among them, and Dice over the classes.
+def _entropy(logits: Tensor, target: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+def _class_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy ``(N, 1, Y, X)`` of exclusive classes, background among them.
 
     The logits are those of each class against all the rest, so ``softplus(-logit)`` is minus the
     logarithm of its softmax probability.
     """
     ground = (1 - target[:, :1]) * F.softplus(logits[:, :1])
     classes = (target[:, 1:] * F.softplus(-logits[:, 1:])).sum(1, keepdim=True)
-    pixels = ground + classes
-    if settings.loss == "focal":
-        pixels = pixels * (1 - torch.exp(-pixels)) ** 2
-    loss = (pixels * supervised).sum() / supervised.sum().clamp(min=1)
-    if settings.loss != "bce_dice":
-        return loss
-    return loss + _dice(logits[:, 1:], target[:, 1:], supervised)
+    return ground + classes
 
 
-def _dice(logits: Tensor, target: Tensor, supervised: Tensor) -> Tensor:
-    # over the batch, not crop by crop: a crop without cells has no overlap to speak of. The 1 keeps
-    # a batch without any from dividing by nothing.
+def _class_weight(
+    target: Tensor, supervised: Tensor, settings: TrainSettings, *, exclusive: bool
+) -> Tensor:
+    """Weight ``(N, 1, Y, X)`` of each pixel by what it is: background, a cell, or one of classes.
+
+    Balanced, each kind that the batch holds weighs the same in all.
+    """
+    things = target[:, 1:] if exclusive else target[:, :1]
+    kinds = torch.cat((1 - target[:, :1], things), 1)
+    if settings.class_weights == "balanced":
+        counts = (kinds * supervised).sum((0, 2, 3))
+        weights = counts.sum() / (counts.clamp(min=1) * (counts > 0).sum().clamp(min=1))
+    else:
+        weights = kinds.new_tensor(settings.class_weights)
+    return (kinds * weights[:, None, None]).sum(1, keepdim=True)
+
+
+def _dice(logits: Tensor, target: Tensor, supervised: Tensor, *, each: bool) -> Tensor:
+    # over the batch rather than crop by crop: a crop without cells has no overlap to speak of. The
+    # 1 keeps a batch, or crop, without any from dividing by nothing.
+    over = (2, 3) if each else (0, 2, 3)
     p = torch.sigmoid(logits) * supervised
-    overlap = (p * target).sum((0, 2, 3))
-    total = p.sum((0, 2, 3)) + (target * supervised).sum((0, 2, 3))
+    overlap = (p * target).sum(over)
+    total = p.sum(over) + (target * supervised).sum(over)
     return (1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+def check_class_weights(settings: TrainSettings, classes: tuple[int, ...]) -> None:
+    """Refuse weights that are not one for background and one for each thing told apart."""
+    given, wanted = settings.class_weights, 1 + max(1, len(classes))
+    if isinstance(given, str) or (len(given) == wanted and any(given)):
+        return
+    these = f"{len(classes)} classes" if classes else "cells"
+    raise BadInput(
+        f"there are {len(given)} class weights" if any(given) else "all class weights are 0",
+        f"{wanted}, of background and of {these}",
+        "give as many, or choose balanced",
+    )

@@ -21,7 +21,7 @@ _MEASURED = 12  # steps whose speed decides how many fit into the minutes
 _WARM = 2  # steps that are slower than the rest and not measured
 _SETTLED = 0.75  # share of a run after which its length is not touched any more
 _CHECKING_SHARE = 0.1  # of the minutes, kept free for checks
-_WARM_UP = 0.08  # share of a run: AdamW's first steps know no variance yet and would be too large
+_RISE = 0.3  # share of a run in which the rate of one cycle rises, as in torch's OneCycleLR
 
 
 class Plan(Settings):
@@ -136,15 +136,29 @@ def first_plan(
     return Plan(steps=steps, batch=batch, crop=crop, threads=threads)
 
 
-def learning_rate(done: float, peak: float) -> float:
-    """Return the rate at the share ``done`` of a run: linear warm-up, then a half cosine.
+def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:
+    """Return the rate at the share ``done`` of a run.
 
-    It ends at a thousandth: the last weights settle, so that stopping on time is no accident.
+    ``warmup_cosine``: linear warm-up, then a half cosine (Loshchilov and Hutter 2017) to a
+    thousandth: the last weights settle, so that stopping on time is no accident. ``one_cycle``: a
+    half cosine up from a 25th and one down to nearly nothing (Smith and Topin 2018).
     """
-    if done < _WARM_UP:
-        return peak * (0.02 + 0.98 * done / _WARM_UP)
-    along = (done - _WARM_UP) / (1 - _WARM_UP)
+    if settings.schedule == "constant":
+        return peak
+    if settings.schedule == "one_cycle":
+        if done < _RISE:
+            return _between(peak / 25, peak, done / _RISE)
+        return _between(peak, peak / 25e4, (done - _RISE) / (1 - _RISE))
+    warm_up = settings.warm_up
+    if done < warm_up:
+        return peak * (0.02 + 0.98 * done / warm_up)
+    along = (done - warm_up) / (1 - warm_up)
     return peak * (0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * min(1.0, along))))
+
+
+def _between(first: float, last: float, along: float) -> float:
+    """Return the value of a half cosine from ``first`` to ``last``."""
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, along)))
 
 
 def free_memory(device: torch.device) -> int:

@@ -27,6 +27,7 @@ from napari_unet.engine.training.checkpoint import (
 )
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.losses import check_class_weights
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
 from napari_unet.engine.training.training_data import TrainingData
 from napari_unet.engine.training.training_record import (
@@ -101,6 +102,7 @@ def train(
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
+    check_class_weights(settings, base.config.classes if base else annotations.classes)
     split = _split(annotations, settings, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     missing = missing_in_words(painted, annotations)
@@ -232,7 +234,7 @@ class Run:
         """Take a step; out of memory, with a smaller batch (recovered outside the except)."""
         note = ""
         while True:
-            rate = learning_rate(self.plan.done(self.step), self.peak)
+            rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
                 batch = self.data.batch(self.plan.batch, self.plan.crop, self.generator)
                 return self.learner.learn(batch, rate, self.step), note

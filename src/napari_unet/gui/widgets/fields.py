@@ -15,6 +15,7 @@ from magicgui.types import Undefined
 from magicgui.widgets import CheckBox, LineEdit
 from magicgui.widgets.bases import ValuedContainerWidget
 
+from napari_unet.engine.settings import Loss
 from napari_unet.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_unet.gui.widgets.number_boxes import LARGEST, TINY, DecimalBox, WholeBox
 
@@ -22,12 +23,24 @@ if TYPE_CHECKING:
     from magicgui.widgets.bases import BaseValueWidget
     from pydantic.fields import FieldInfo
 
+
+def _sum_in_words(loss: str) -> str:
+    """``bce_dice`` as ``BCE + Dice``."""
+    words = {"bce": "BCE", "ce": "CE", "dice": "Dice", "focal": "Focal"}
+    return " + ".join(words[term] for term in loss.split("_"))
+
+
 _WORDS = {
     "cpu": "CPU",
     "cuda": "CUDA (NVIDIA)",
     "mps": "MPS (Apple)",
-    "bce_dice": "BCE + Dice",
-    "bce": "BCE",
+    "adamw": "AdamW",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "warmup_cosine": "warm-up + cosine",
+    "one_cycle": "one-cycle",
+    **{loss: _sum_in_words(loss) for loss in get_args(get_args(Loss)[0])},
 }
 
 
