@@ -52,9 +52,9 @@ class EditMask:
         """Pixels closed to the machine's objects: edited, or claimed."""
         return (self.ids[box] > 0) | (self.flags[box] > 0)
 
-    def edited(self) -> NDArray[np.bool_]:
+    def edited(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
         """Pixels whose label is the user's: an object, background, or erased."""
-        return (self.ids > 0) | ((self.flags & ERASED) > 0)
+        return (self.ids[box] > 0) | ((self.flags[box] & ERASED) > 0)
 
     def painted(self) -> NDArray[np.uint16]:
         """Return the ids as a label file has them: what was erased is background (65535)."""

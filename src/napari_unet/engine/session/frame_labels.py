@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, frame_basins, object_codes
 from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedClasses
-from napari_unet.engine.session.predicted_objects import PredictedObjects
+from napari_unet.engine.session.predicted_objects import PredictedObjects, hull
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 
 BUDGET = 256 << 20  # bytes of basins and labels kept
 _BYTES_A_PIXEL = 4 + 1 + 2
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Ground of a machine's object: a box, which of it (Y, X), and the ids its pieces show."""
+
+    box: Box
+    mask: NDArray[np.bool_]
+    ids: NDArray[np.intp]
 
 
 class FrameLabels:
@@ -63,31 +73,47 @@ class FrameLabels:
             return np.zeros(self._shape, dtype=np.uint16)
         return self.machine.paint(settings)
 
-    def ground(self, label: int, settings: LabelSettings) -> tuple[Box, NDArray[np.bool_]] | None:
-        """Return a box and in it the ground, basins and all, of the machine's object of an id."""
+    def ground(self, label: int, settings: LabelSettings) -> Ground | None:
+        """Return the ground, basins and all, of the machine's object of which an id is a piece."""
         if not isinstance(self.machine, PredictedObjects):
             return None
         members = self.machine.members(label, settings)
-        return self.machine.footprint(members) if members.size else None
+        if not members.size:
+            return None
+        return Ground(*self.machine.footprint(members), self.machine.ids_of(members, settings))
 
-    def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the user's mask: in its box, elsewhere only where it must."""
+    @property
+    def of_classes(self) -> bool:
+        """Whether the numbers are classes: no pixel is of one object or another."""
+        return isinstance(self.machine, PredictedClasses)
+
+    @property
+    def highest(self) -> int:
+        """The highest id that the machine shows."""
+        return self.machine.highest if isinstance(self.machine, PredictedObjects) else 0
+
+    def update(self, change: Change, corrections: Corrections, *, after: bool) -> bool:
+        """Follow a change of the user's mask; tells whether labels changed outside of its box."""
         before, now = change.part(after=not after), change.part(after=after)
-        self._mask, self._edited = corrections.edits(change.frame), None
-        box, moved = change.box, False
+        mask = self._mask = corrections.edits(change.frame)
+        self._edited = None
+        box, anew = change.box, False
         if self.machine is not None:
-            turned = self.machine.cover(box, before, now)
-            boxes = self.machine.basins.boxes if isinstance(self.machine, PredictedObjects) else ()
-            moved = any(not _within(boxes[i - 1], box) for i in turned)
+            changed = self.machine.cover(box, before, now)
+            if isinstance(self.machine, PredictedObjects) and changed.size:
+                box = hull([box, self.machine.around(changed)])
+                anew = bool(len(self.machine.basins.joins))  # others may be joined otherwise
             if not np.array_equal(np.unique(before.ids), np.unique(now.ids)):
-                moved |= self.machine.name(corrections.ids(change.frame), corrections.reserved)
-        if self._labels is None or moved or self._settings is None:
+                anew |= self.machine.name(corrections.ids(change.frame), corrections.reserved)
+        if self._labels is None or anew or self._settings is None:
             self._labels = None
-            return
-        part = self._labels[box]
+            return True
+        part, was = self._labels[box], self._labels[box].copy()
         part[...] = 0 if self.machine is None else self.machine.paint(self._settings, box)
-        edited = now.edited()
-        part[edited] = now.ids[edited]
+        if mask is not None:
+            edited = mask.edited(box)
+            part[edited] = mask.ids[box][edited]
+        return box != change.box and _differ_outside(part, was, box, change.box)
 
 
 class Predictions(Protocol):
@@ -124,7 +150,7 @@ class FrameCache:
     """FrameLabels of the frames used last. Its owner locks."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.most_objects = 0
+        self._highest = 0
         self._keep = max(2, BUDGET // (_BYTES_A_PIXEL * shape[0] * shape[1]))
         self._frames: OrderedDict[int, FrameLabels] = OrderedDict()
         self._basins: OrderedDict[int, _Basins | None] = OrderedDict()
@@ -134,6 +160,7 @@ class FrameCache:
     def clear(self) -> None:
         """Forget everything."""
         self._age += 1
+        self._highest = self.highest_id()
         self._frames.clear()
         self._basins.clear()
         self._dropped.clear()
@@ -142,11 +169,11 @@ class FrameCache:
         """Forget one frame."""
         self._dropped[frame] = self._dropped.get(frame, 0) + 1
         self._basins.pop(frame, None)
-        self._frames.pop(frame, None)
+        self._forget(frame)
 
     def drop_labels(self, frame: int) -> None:
         """Forget the labels of a frame, not its basins."""
-        self._frames.pop(frame, None)
+        self._forget(frame)
 
     def has(self, frame: int) -> bool:
         """Tell whether the basins of a frame are here."""
@@ -171,18 +198,26 @@ class FrameCache:
         if version != self.version(frame):
             return
         self._basins[frame] = basins
-        self._frames.pop(frame, None)
+        self._forget(frame)
         if basins is not None:
-            self.most_objects = max(self.most_objects, basins.n)
+            self._highest = max(self._highest, basins.n)
         while len(self._basins) > self._keep:
             old, _ = self._basins.popitem(last=False)
-            self._frames.pop(old, None)
+            self._forget(old)
 
-    def update(self, change: Change, corrections: Corrections, *, after: bool) -> None:
-        """Follow a change of the user's mask of a frame."""
+    def highest_id(self) -> int:
+        """Return the highest id that the machine has shown on any frame."""
+        return max(self._highest, *(view.highest for view in self._frames.values()), 0)
+
+    def update(self, change: Change, corrections: Corrections, *, after: bool) -> bool:
+        """Follow a change of a frame's mask; tells whether labels changed outside of its box."""
         view = self._frames.get(change.frame)
-        if view is not None:
-            view.update(change, corrections, after=after)
+        return view is not None and view.update(change, corrections, after=after)
+
+    def _forget(self, frame: int) -> None:
+        view = self._frames.pop(frame, None)
+        if view is not None:  # what it showed stays given
+            self._highest = max(self._highest, view.highest)
 
     def _built(self, frame: int, corrections: Corrections) -> FrameLabels:
         basins, mask = self._basins[frame], corrections.edits(frame)
@@ -228,7 +263,11 @@ def draft_labels(
     return labels
 
 
-def _within(inner: Box | None, outer: Box) -> bool:
-    return inner is None or all(
-        o.start <= i.start and i.stop <= o.stop for i, o in zip(inner, outer, strict=True)
-    )
+def _differ_outside(
+    one: NDArray[np.uint16], other: NDArray[np.uint16], box: Box, inner: Box
+) -> bool:
+    """Tell whether two versions of a box differ outside of an inner one."""
+    differ = one != other
+    y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, box, strict=True))
+    differ[y, x] = False
+    return bool(differ.any())

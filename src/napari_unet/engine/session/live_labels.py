@@ -26,7 +26,7 @@ from napari_unet.engine.labels.labels import basins_key
 from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels, draft_labels, seen
 from napari_unet.engine.session.news import News, emit
 from napari_unet.engine.session.predicted_objects import PredictedObjects
-from napari_unet.engine.session.strokes import Strokes
+from napari_unet.engine.session.strokes import Kept, Strokes
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.lazy_array import (
     FrameView,
@@ -239,7 +239,7 @@ class LiveLabels(LazyArray):
     def end_stroke(self) -> None:
         """End a stroke; nothing happens where none was begun."""
         with self._changing():
-            self._tell_edited(self._strokes.end())
+            self._tell(self._strokes.end(self._settings))
 
     def cancel_stroke(self) -> None:
         """Take the writes since ``begin_stroke`` back, as if they had not been."""
@@ -255,7 +255,7 @@ class LiveLabels(LazyArray):
             if self.classes:
                 self._turn += 1
                 return self.classes[(self._turn - 1) % len(self.classes)]
-            return self.corrections.new_id(self._cache.most_objects)
+            return self.corrections.new_id(self._cache.highest_id())
 
     def confirm_cell(self, frame: int, y: int, x: int) -> int:
         """Vouch for the object at a pixel as it is; gives its id, 0 where there is none."""
@@ -345,7 +345,14 @@ class LiveLabels(LazyArray):
         )
 
     def _keep(self, changes: list[Change]) -> None:
-        self._tell_edited(self._strokes.keep(changes))
+        self._tell(self._strokes.keep(changes, self._settings))
+
+    def _tell(self, kept: Kept) -> None:
+        self._tell_edited(kept.frames)
+        if kept.redraw:
+            self._news.tell(self.changed, kept.redraw)
+        for line in kept.notices:
+            self._news.tell(self.noticed, line)
 
     def _travel(self, way: Callable[[], Step], *, after: bool) -> tuple[int, ...]:
         with self._changing():

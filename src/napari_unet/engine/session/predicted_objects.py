@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, object_ids
+from napari_unet.engine.session.leftovers import Leftover, leftover
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.lazy_array import Box
@@ -26,8 +29,10 @@ class PredictedObjects:
 
     A basin is taken when the user's ground (painted, erased, claimed) covers most of it,
     weighted by its levels: the same at every threshold, and with any model. On a complete frame
-    all are taken. An id is the basin's number, or the next free one from 65534 down where a
-    user's object has that number already.
+    all are taken. One that was robbed of less stays, without the pixels: its pieces are objects
+    of their own, its crumbs below the smallest size are left out.
+
+    An id is the basin's number, or the next free one where that is a user's already.
     """
 
     def __init__(self, basins: Basins, mask: EditMask | None, complete: bool) -> None:
@@ -35,10 +40,18 @@ class PredictedObjects:
         self._complete = complete
         self._total = basins.weights(_ALL, np.ones(basins.ids.shape, bool)) if mask else None
         self._covered = np.zeros(basins.n + 1)
-        self._taken_ids: frozenset[int] = frozenset()
+        self._robbed = np.zeros(basins.n + 1, np.intp)  # pixels of each that are the user's
+        self._edited = np.zeros(basins.ids.shape, bool) if mask is None else mask.edited()
+        self._taken_ids: tuple[frozenset[int], frozenset[int]] = frozenset(), frozenset()
+        self._numbers = np.arange(basins.n + 1)
         self._shown: tuple[LabelSettings, NDArray[np.uint16]] | None = None
+        self._leftovers: dict[int, tuple[Box, Leftover]] = {}
+        self._cut_at: LabelSettings | None = None
+        self._cut: tuple[NDArray[np.intp], NDArray[np.uint16]] | None = None
+        self._pieces: dict[int, int] = {}  # id of a piece: the object it is of
         if mask is not None:
             self._covered = basins.weights(_ALL, mask.blocked())
+            self._robbed += self._count(_ALL, self._edited)
         self._settle()
 
     def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
@@ -46,65 +59,106 @@ class PredictedObjects:
 
         Tells whether an id changed by it.
         """
-        taken = reserved.union(user.tolist())
+        taken = frozenset(user.tolist()), reserved
         if taken == self._taken_ids:
             return False
-        self._taken_ids, was = taken, self._names
+        was = self._names
+        if reserved != self._taken_ids[1]:
+            self._numbers = self._numbered(reserved)
+        self._taken_ids = taken
         self._settle()
-        return not np.array_equal(was[self.alive], self._names[self.alive])
+        alike = np.array_equal(was[self.alive], self._names[self.alive])
+        return not alike or not self._pieces.keys().isdisjoint(taken[0] | taken[1])
 
     def cover(self, box: Box, before: EditMask, after: EditMask) -> NDArray[np.intp]:
-        """Note what a user changed in a box; gives the basins taken or given back by it."""
+        """Note what a user changed in a box; gives the basins that look otherwise by it."""
         if self._total is None:
             self._total = self.basins.weights(_ALL, np.ones(self.basins.ids.shape, bool))
         gained, lost = after.blocked(), before.blocked()
         self._covered += self.basins.weights(box, gained & ~lost)
         self._covered -= self.basins.weights(box, lost & ~gained)
+        now, then = after.edited(), before.edited()
+        gone, back = self._count(box, now & ~then), self._count(box, then & ~now)
+        self._robbed += gone - back
+        self._edited[box] = now
         was = self.alive
         self._settle()
-        return np.flatnonzero(was != self.alive)
+        changed = np.flatnonzero((was != self.alive) | (self.alive & (gone + back > 0)))
+        if len(self.basins.joins):
+            self._leftovers.clear()
+        for basin in changed.tolist():
+            self._leftovers.pop(basin, None)
+        return changed
+
+    @property
+    def highest(self) -> int:
+        """The highest id that was given to an object here."""
+        return max(int(self._names.max(initial=0)), *self._pieces, 0)
 
     def shown(self, settings: LabelSettings) -> NDArray[np.uint16]:
         """Id that each basin shows, (n + 1,); 0 for those left out or taken."""
         if self._shown is None or self._shown[0] != settings:
             objects = object_ids(self.basins, settings, self.alive)
-            self._shown = settings, self._names[objects]
+            self._shown, self._cut = (settings, self._names[objects]), None
         return self._shown[1]
 
     def paint(self, settings: LabelSettings, box: Box = _ALL) -> NDArray[np.uint16]:
         """Label a box of the frame with the machine's objects."""
         code = threshold_code(settings.threshold)
         labels = np.take(self.shown(settings), self.basins.ids[box], mode="clip")
-        return np.multiply(labels, self.basins.levels[box] >= code, out=labels)
+        np.multiply(labels, self.basins.levels[box] >= code, out=labels)
+        places, ids = self._pieces_at(settings)
+        if places.size:
+            ys, xs = np.divmod(places, self.basins.ids.shape[1])
+            rows, columns = (s.indices(n) for s, n in zip(box, self.basins.ids.shape, strict=True))
+            here = (ys >= rows[0]) & (ys < rows[1]) & (xs >= columns[0]) & (xs < columns[1])
+            labels[ys[here] - rows[0], xs[here] - columns[0]] = ids[here]
+        return labels
 
     def count_curve(self, settings: LabelSettings, hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count the objects at each threshold a code can tell apart, (256,).
 
-        Those of which nothing is left to see beside the ``hidden`` pixels (Y, X) do not count.
+        Those of which too little is left to see beside the ``hidden`` pixels (Y, X) do not count;
+        one that is seen in pieces counts once.
         """
         seen = np.zeros_like(self.basins.sizes)
         part = replace(self.basins, ids=np.where(hidden, np.int32(0), self.basins.ids)).sizes
         seen[: len(part)] = part
+        robbed = self.alive & (self._robbed > 0)
         counts = np.zeros(256, dtype=np.int64)
         for below, threshold in enumerate(decode(np.arange(255))):
             at = settings.replace(threshold=float(threshold))
-            ids = object_ids(self.basins, at, self.alive)[seen[:, below + 1] > 0]
-            counts[below] = np.count_nonzero(np.unique(ids))
+            ids = object_ids(self.basins, at, self.alive)
+            left = np.bincount(ids, weights=seen[:, below + 1], minlength=len(ids))
+            least = np.ones(len(ids))
+            least[ids[robbed]] = max(settings.min_size, 1)
+            counts[below] = np.count_nonzero((left >= least)[1:])
         return counts
 
     def members(self, label: int, settings: LabelSettings) -> NDArray[np.intp]:
-        """Basins that make up the object shown with an id."""
-        return np.flatnonzero(self.shown(settings) == label)
+        """Basins that make up the object shown with an id, or of which that is a piece."""
+        self._pieces_at(settings)
+        return np.flatnonzero(self.shown(settings) == self._pieces.get(label, label))
+
+    def ids_of(self, members: NDArray[np.intp], settings: LabelSettings) -> NDArray[np.intp]:
+        """Ids that the pieces of an object show."""
+        main = int(self.shown(settings)[members[0]])
+        return np.array([main, *(i for i, of in self._pieces.items() if of == main)])
 
     def footprint(self, members: NDArray[np.intp]) -> tuple[Box, NDArray[np.bool_]]:
         """Bounding box of some basins, and their ground in it."""
-        boxes = [self.basins.boxes[i - 1] for i in members]
-        rows, columns = zip(*(box for box in boxes if box is not None), strict=True)
-        box = (
-            slice(min(s.start for s in rows), max(s.stop for s in rows)),
-            slice(min(s.start for s in columns), max(s.stop for s in columns)),
-        )
+        box = self.around(members)
         return box, np.isin(self.basins.ids[box], members)
+
+    def around(self, members: NDArray[np.intp]) -> Box:
+        """Return the bounding box of some basins."""
+        return hull([b for i in members if (b := self.basins.boxes[i - 1]) is not None])
+
+    def _count(self, box: Box, mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count the pixels of each basin in the ``mask`` of a box, (n + 1,)."""
+        counts = np.bincount(self.basins.ids[box][mask], minlength=self.basins.n + 1)
+        counts[0] = 0
+        return counts
 
     def _settle(self) -> None:
         self.alive = np.ones(self.basins.n + 1, dtype=bool)
@@ -114,15 +168,100 @@ class PredictedObjects:
             self.alive[:] = False
         self.alive[0] = False
         self._names = self._free_names()
-        self._shown = None
+        self._moved = set(self._names[self._names > self.basins.n].tolist())
+        self._shown = self._cut = None
+
+    def _numbered(self, reserved: frozenset[int]) -> NDArray[np.intp]:
+        """Return the number of each basin, or the next free number where one is reserved.
+
+        Whichever basins are alive: no number changes under the user.
+        """
+        numbers = np.arange(self.basins.n + 1)
+        moved = np.array(sorted(i for i in reserved if i <= self.basins.n), np.intp)
+        numbers[moved] = _free(self.basins.n, len(moved), reserved)
+        return numbers
 
     def _free_names(self) -> NDArray[np.uint16]:
-        names = np.arange(self.basins.n + 1)
-        clashes = [i for i in self._taken_ids if i <= self.basins.n and self.alive[i]]
-        step = max(self.basins.n, 1)
-        for basin in clashes:
-            spare = LAST_ID - basin
-            while spare in self._taken_ids or 0 < spare <= self.basins.n:
-                spare -= step
-            names[basin] = max(spare, 0)
+        """Return the id of each basin, (n + 1,); clear of the user's on this frame, too."""
+        user, reserved = self._taken_ids
+        names = self._numbers.copy()
+        if user:
+            clashes = np.flatnonzero(self.alive & np.isin(names, list(user)))
+            names[clashes] = _free(int(names.max()), len(clashes), user | reserved)
         return names.astype(np.uint16)
+
+    def _pieces_at(self, settings: LabelSettings) -> tuple[NDArray[np.intp], NDArray[np.uint16]]:
+        """Pixels of the frame that show not their basin's id, as flat indices, and what they do."""
+        names = self.shown(settings)
+        if self._cut is not None:
+            return self._cut
+        if self._cut_at != settings:
+            self._leftovers.clear()
+            self._cut_at = settings
+        self._pieces, done = {}, {0}
+        places = [np.empty(0, np.intp)]
+        ids = [0]
+        for basin in np.flatnonzero(self.alive & (self._robbed > 0)).tolist():
+            label = int(names[basin])
+            if label in done:
+                continue
+            done.add(label)
+            crumbs, others = self._left_of(basin, label, settings)
+            spare = self._spare_ids(basin)
+            given = [next(spare, label) for _ in others]
+            self._pieces.update(dict.fromkeys(given, label))
+            places += [crumbs, *others]
+            ids += [0, *given]
+        self._cut = (
+            np.concatenate(places),
+            np.repeat(np.array(ids, np.uint16), [len(place) for place in places]),
+        )
+        return self._cut
+
+    def _spare_ids(self, basin: int) -> Iterator[int]:
+        """Yield ids for the second, third, … piece of an object.
+
+        They depend on the basin alone, so that they stay whatever happens to other objects.
+        """
+        user, reserved = self._taken_ids
+        for spare in range(basin + self.basins.n, LAST_ID + 1, self.basins.n):
+            if spare not in user and spare not in reserved and spare not in self._moved:
+                yield spare
+
+    def _left_of(
+        self, basin: int, label: int, settings: LabelSettings
+    ) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+        """Crumbs and further pieces of a robbed object, as flat indices of the frame."""
+        if basin not in self._leftovers:
+            box, ground = self.footprint(np.flatnonzero(self.shown(settings) == label))
+            levels = self.basins.levels[box]
+            left = ground & (levels >= threshold_code(settings.threshold)) & ~self._edited[box]
+            self._leftovers[basin] = box, leftover(left, levels, settings.min_size)
+        box, found = self._leftovers[basin]
+        width = self.basins.ids.shape[1]
+
+        def on_frame(flat: NDArray[np.intp]) -> NDArray[np.intp]:
+            ys, xs = np.divmod(flat, box[1].stop - box[1].start)
+            return np.asarray((ys + box[0].start) * width + xs + box[1].start, np.intp)
+
+        return on_frame(found.crumbs), [on_frame(piece) for piece in found.others]
+
+
+def hull(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around some, of which there must be one."""
+    rows, columns = zip(*boxes, strict=True)
+    return (
+        slice(min(s.start for s in rows), max(s.stop for s in rows)),
+        slice(min(s.start for s in columns), max(s.stop for s in columns)),
+    )
+
+
+def _free(above: int, n: int, taken: frozenset[int]) -> NDArray[np.intp]:
+    """Return the next ``n`` ids above one that are not ``taken``; 0 where there are no more."""
+    found: list[int] = []
+    spare = above
+    while len(found) < n and spare < LAST_ID:
+        spare += 1
+        if spare not in taken:
+            found.append(spare)
+    return np.array(found + [0] * (n - len(found)), np.intp)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_unet.engine.annotations.edit_masks import CLAIMED, ERASED, EditMask
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.reconstruction import bounds
+from napari_unet.engine.session.leftovers import Fallen, fallen
+from napari_unet.engine.session.losses import Loss, Losses
+from napari_unet.engine.session.predicted_objects import hull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,25 +27,38 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.lazy_array import Box
 
 
+_GONE = "Nothing is left of cell {}, which was painted over: Ctrl+Z brings it back"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of a step: its frames, those to draw again, and lines for the user."""
+
+    frames: tuple[int, ...] = ()
+    redraw: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
 class Strokes:
     """Writes to the corrections and keeps what is cached of a frame up to date. Its owner locks.
 
-    Between ``begin`` and ``end`` all that is kept is one step of undo. What gives frames gives
-    those of a step that was made or taken back.
+    Between ``begin`` and ``end`` all that is kept is one step of undo.
     """
 
     def __init__(self, corrections: Corrections, cache: FrameCache) -> None:
         self._corrections, self._cache = corrections, cache
         self._stroke: list[Change] | None = None
+        self._losses = Losses()
+        self._redraw: set[int] = set()
 
     def begin(self) -> None:
         """Begin a stroke."""
         self._stroke = []
 
-    def end(self) -> tuple[int, ...]:
-        """End a stroke and give its frames; nothing happens where none was begun."""
+    def end(self, at: LabelSettings) -> Kept:
+        """End a stroke; nothing happens where none was begun."""
         stroke, self._stroke = self._stroke, None
-        return self.keep(stroke or [])
+        return self.keep(stroke or [], at)
 
     def cancel(self) -> tuple[int, ...]:
         """Take back what was written since ``begin`` and give its frames."""
@@ -48,35 +66,53 @@ class Strokes:
         for change in reversed(stroke):
             self._corrections.revert(change)
             self._refresh(change, after=False)
+        self._losses, self._redraw = Losses(), set()
         return _frames(stroke)
 
-    def keep(self, changes: list[Change]) -> tuple[int, ...]:
-        """Make changes a step and give its frames; in a stroke they wait for its end."""
+    def keep(self, changes: list[Change], at: LabelSettings) -> Kept:
+        """Make changes a step; in a stroke they wait for its end.
+
+        Cells that the step cut fall into cells of their own.
+        """
         if self._stroke is not None:
             self._stroke += changes
-            return ()
+            return Kept()
+        losses, self._losses = self._losses, Losses()
+        notices = []
+        for loss in losses:
+            cut, line = self._settle(loss, at, losses.highest)
+            changes = [*changes, *cut]
+            notices += [line] if line else []
         if changes:
             self._corrections.commit(changes)
-        return _frames(changes)
+        redraw, self._redraw = self._redraw, set()
+        return Kept(_frames(changes), tuple(sorted(redraw)), tuple(notices))
 
     def travel(self, way: Callable[[], Step], *, after: bool) -> tuple[int, ...]:
         """Go a step back or forth and give its frames."""
         step = way()
         for change in step:
             self._refresh(change, after=after)
+        self._redraw = set()
         return _frames(step)
 
     def paint(
         self, frame: int, view: FrameLabels, box: Box, new: NDArray[np.uint16], at: LabelSettings
     ) -> list[Change]:
-        """Take a block as painted: freeze what it touches, then put the changed pixels down."""
+        """Take a block as painted: freeze what it touches, then put the changed pixels down.
+
+        Touched are the objects that are painted on with their own id, or erased from. Painting
+        another id over an object robs it of the pixels alone: nobody vouched for the rest of it.
+        """
         shown = view.labels(at)[box].copy()
         changed = new != shown
         if not changed.any():
             return []
-        touched = np.union1d(shown[changed], new[changed])
+        touched = np.union1d(shown[changed & (new == 0)], new[changed])
         changes = self.freeze(frame, view, touched.tolist(), at)
         part = self.part(frame, box)
+        if not view.of_classes:
+            self._losses.note(frame, box, part.ids, np.where(changed, new, part.ids))
         part.ids[changed] = new[changed]
         part.flags[changed] &= ~np.uint8(ERASED)
         part.flags[changed & (new == 0)] |= ERASED
@@ -92,13 +128,16 @@ class Strokes:
         """
         changes = []
         for label in touched:
-            found = None if label in (0, BACKGROUND_ID) else view.ground(label, at)
-            if found is not None:
-                box, ground = found
-                part = self.part(frame, box)
-                part.ids[(view.labels(at)[box] == label) & ground] = label
-                part.flags[ground] |= CLAIMED
-                changes.append(self.write(frame, box, part))
+            ground = None if label in (0, BACKGROUND_ID) else view.ground(label, at)
+            if ground is not None:
+                part = self.part(frame, ground.box)
+                shown = view.labels(at)[ground.box]
+                free = (part.ids == 0) & (part.flags & ERASED == 0)
+                mine = ground.mask & free & np.isin(shown, ground.ids)
+                part.ids[mine] = shown[mine]
+                part.flags[ground.mask] |= CLAIMED
+                changes.append(self.write(frame, ground.box, part))
+                self._losses.frozen(frame, ground.ids.tolist())
         return changes
 
     def vouch(self, frame: int, ys: NDArray[np.intp], xs: NDArray[np.intp], value: int) -> Change:
@@ -135,11 +174,48 @@ class Strokes:
             return mask.cut(box)
         return EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
 
+    def _settle(self, loss: Loss, at: LabelSettings, painted: int) -> tuple[list[Change], str]:
+        """Make cells of the pieces of one that lost pixels, and say where too little is left."""
+        mask = self._corrections.edits(loss.frame)
+        assert mask is not None
+        box = bounds(mask.ids == loss.label)
+        if box is None:
+            return [], _GONE.format(loss.label) if loss.painted_over else ""
+        box = hull([box, *(lost for lost, _ in loss.parts)])
+        part = mask.cut(box)
+        now, lost = part.ids == loss.label, loss.within(box)
+        found, changes = fallen(now, lost, at.min_size), []
+        try:
+            for piece in found.cells:
+                above = max(self._cache.highest_id(), painted)
+                part.ids[piece] = self._corrections.new_id(above)
+        except BadInput as error:  # all ids are used: the pieces keep theirs
+            return [], str(error)
+        if loss.was_machines:  # nobody vouched for them; a user's own stay what they were
+            part.ids[found.crumbs] = 0
+        if not np.array_equal(part.ids, mask.ids[box]):
+            changes.append(self.write(loss.frame, box, part))
+            self._redraw.add(loss.frame)
+        return changes, _too_small(loss.label, found, int(lost.sum()), at.min_size)
+
     def _refresh(self, change: Change, *, after: bool) -> None:
         if change.complete[0] != change.complete[1]:
             self._cache.drop_labels(change.frame)
-        else:
-            self._cache.update(change, self._corrections, after=after)
+        elif self._cache.update(change, self._corrections, after=after):
+            self._redraw.add(change.frame)
+
+
+def _too_small(label: int, found: Fallen, lost: int, min_size: int) -> str:
+    """Say where a cell falls below the smallest size, or a piece of it is below it."""
+    small = [int(piece.sum()) for piece in found.cells if piece.sum() < min_size]
+    before = found.kept + lost + int(found.crumbs.sum()) + sum(int(p.sum()) for p in found.cells)
+    if found.kept < min_size <= before:
+        what = f"Cell {label} has {found.kept} px left"
+    elif small:
+        what = f"A piece of cell {label} has {small[0]} px"
+    else:
+        return ""
+    return f"{what}, below the smallest cell of {min_size} px: Ctrl+Z takes that back"
 
 
 def _frames(changes: Iterable[Change]) -> tuple[int, ...]:
