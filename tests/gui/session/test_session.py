@@ -93,6 +93,8 @@ def test_opening_the_docks_imports_nothing_slow():
     slow = [
         "torch",
         "napari_unet.engine.labels.basins",
+        "napari_unet.engine.labels.label_doubts",
+        "scipy.ndimage",
         "napari_unet.engine.annotations.annotations",
     ]
     code = (

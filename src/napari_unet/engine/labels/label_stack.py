@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_unet.engine.errors import BadInput, Notice
-from napari_unet.engine.labels.label_doubts import label_doubts
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import components, guess_kind
 from napari_unet.engine.text import counted
@@ -138,6 +137,8 @@ class LabelStack:
             kind = guess_kind(some, strokes=strokes)
         elif kind == "classes":
             return ()
+        from napari_unet.engine.labels.label_doubts import label_doubts  # half a second
+
         return label_doubts(some, kind, self.name)
 
     def _looked_at(self, wanted: Sequence[int] | None) -> list[NDArray[Any]]:

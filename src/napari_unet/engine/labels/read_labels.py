@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
@@ -26,6 +25,8 @@ Kind = Literal["auto", "instances", "binary", "classes"]
 
 def components(ids: NDArray[np.integer] | NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return each piece of a mask ``(Y, X)`` an id; 65535 stays."""
+    from scipy import ndimage  # a fifth of a second, which no dock waits for
+
     background = ids == BACKGROUND_ID
     found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
     found = np.asarray(found, np.int32)
@@ -125,5 +126,7 @@ def _values(frames: Frames) -> set[int]:
 
 
 def _pieces(mask: NDArray[np.bool_]) -> int:
+    from scipy import ndimage
+
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
     return int(np.count_nonzero(np.bincount(pieces.ravel())[1:] >= _PIECE))
