@@ -49,11 +49,11 @@ class Selection(Settings):
 class Normalisation(Settings):
     """How raw intensities become the network's input. Belongs to the model."""
 
-    kind: Literal["percentile", "minmax", "zscore", "none"] = Field("percentile", title="Normalisation")
+    kind: Literal["percentile", "minmax", "zscore", "none", "zscore_foreground", "robust", "robust_zscore"] = Field("percentile", title="Normalisation", description="Between percentiles; between the ends; z-score, of all pixels or of those that are not 0; by median and quartiles, with a z-score after it or without")
     low: float = Field(1.0, ge=0, le=50, title="Low percentile", description="Percentile that becomes 0", json_schema_extra={"unit": "%"})
     high: float = Field(99.8, ge=50, le=100, title="High percentile", description="Percentile that becomes 1", json_schema_extra={"unit": "%"})
     peak: float | None = Field(None, ge=1, le=100, title="Peak", description="What the 99.9th percentile becomes at most: where cells are few, the high percentile is one of the ground", json_schema_extra={"none": "any"})
-    clip: bool = Field(False, title="Clip", description="Cut values outside 0 to 1")
+    clip: bool = Field(False, title="Clip", description="Cut values outside 0 to 1; outside the percentiles where scaling is robust or by the foreground")
     scope: Literal["frame", "movie"] = Field("frame", title="Measured on", description="Each frame by itself, or the whole movie once")
 
 

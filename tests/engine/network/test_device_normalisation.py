@@ -17,6 +17,8 @@ KINDS = [
     Normalisation(high=99, peak=3),
     Normalisation(kind="minmax"),
     Normalisation(kind="none"),
+    Normalisation(kind="robust"),
+    Normalisation(kind="robust", low=10, high=60, clip=True),
 ]
 
 
@@ -34,9 +36,10 @@ def test_does_what_the_normaliser_does(normalisation, frames):
     np.testing.assert_array_equal(normalise_raw(torch.from_numpy(bits), normalisation), expected)
 
 
-def test_takes_what_was_measured_on_the_movie():
+@pytest.mark.parametrize("kind", ["percentile", "robust"])
+def test_takes_what_was_measured_on_the_movie(kind):
     movie = np.random.default_rng(0).integers(0, 60000, (20, 30, 40)).astype(np.uint16)
-    normaliser = Normaliser(Normalisation(scope="movie"), movie)
+    normaliser = Normaliser(Normalisation(kind=kind, clip=True, scope="movie"), movie)
     raw = torch.from_numpy(movie[3:5, None].view(np.int16))
     found = normalise_raw(raw, normaliser.settings, normaliser.fixed)
     np.testing.assert_array_equal(found, np.stack([normaliser(f) for f in movie[3:5]]))
@@ -44,7 +47,14 @@ def test_takes_what_was_measured_on_the_movie():
 
 @pytest.mark.parametrize(
     ("dtype", "kind", "can"),
-    [("u1", "percentile", 1), ("u2", "minmax", 1), ("u2", "zscore", 0), ("f4", "minmax", 0)],
+    [
+        ("u1", "percentile", 1),
+        ("u2", "minmax", 1),
+        ("u2", "zscore", 0),
+        ("u1", "robust", 1),
+        ("u1", "robust_zscore", 0),
+        ("f4", "minmax", 0),
+    ],
 )
 def test_leaves_other_frames_to_the_normaliser(dtype, kind, can):
     assert can_normalise(np.dtype(dtype), Normalisation(kind=kind)) == bool(can)

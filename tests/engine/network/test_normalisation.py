@@ -9,7 +9,7 @@ from napari_unet.engine.settings import Normalisation
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL
 
-KINDS = ("percentile", "minmax", "zscore", "none")
+KINDS = ("percentile", "minmax", "zscore", "none", "zscore_foreground", "robust", "robust_zscore")
 counts = st.sampled_from((np.uint8, np.uint16)).flatmap(
     lambda dtype: arrays(dtype, st.integers(1, 300))
 )
@@ -88,6 +88,41 @@ def test_zscore():
     assert out.std() == pytest.approx(1, abs=1e-3)
 
 
+def test_zscore_within_the_foreground_leaves_the_ground_at_zero():
+    frame = sample_movie(SMALL)[0][0].copy()
+    frame[:, :40] = 0
+    out = Normaliser(Normalisation(kind="zscore_foreground"))(frame)[0]
+    assert not out[:, :40].any()
+    inside = frame[:, 40:].astype(float)
+    wanted = (inside - inside.mean()) / inside.std()
+    np.testing.assert_allclose(out[:, 40:], wanted, atol=1e-3)
+
+
+def test_robust_scaling_is_by_median_and_quartiles():
+    frame = sample_movie(SMALL)[0][0]
+    below, middle, above = np.percentile(frame, (25, 50, 75))
+    out = Normaliser(Normalisation(kind="robust"))(frame)[0]
+    np.testing.assert_allclose(out, (frame - middle) / (above - below), rtol=1e-4, atol=1e-4)
+
+
+def test_cut_at_percentiles_then_scaled_robustly_then_zscore():
+    frame = sample_movie(SMALL)[0][0]
+    cut = np.clip(frame, *np.percentile(frame, (2, 97)))
+    below, middle, above = np.percentile(cut, (25, 50, 75))
+    robust = (cut - middle) / (above - below)
+    cases = {"robust": robust, "robust_zscore": (robust - robust.mean()) / robust.std()}
+    for kind, wanted in cases.items():
+        out = Normaliser(Normalisation(kind=kind, low=2, high=97, clip=True))(frame)[0]
+        np.testing.assert_allclose(out, wanted, atol=1e-3)
+
+
+def test_a_frame_of_two_values_has_no_quartiles_but_a_range():
+    frame = np.full((20, 30), 7, np.uint16)
+    frame[3, 4] = 107
+    out = Normaliser(Normalisation(kind="robust"))(frame)[0]
+    assert (out[3, 4], np.count_nonzero(out)) == (1, 1)
+
+
 def test_clipped_only_where_asked():
     frame = sample_movie(SMALL)[0][0]
     free = Normaliser(Normalisation())(frame)
@@ -110,7 +145,7 @@ def test_broken_pixels_become_dark_and_leave_the_others_alone(kind, bad):
     np.testing.assert_allclose(out.ravel()[3:], good(rest).ravel(), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["percentile", "minmax", "zscore"])
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"none"}))
 @pytest.mark.parametrize("value", [0, 7, np.nan, np.inf])
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_constant_frame_becomes_zero(kind, value, broken):

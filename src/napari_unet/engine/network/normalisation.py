@@ -5,7 +5,7 @@ The same for crops and whole frames: training normalises the whole frame, then c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +17,31 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.source import Frames
 
 PEAK = 99.9  # percentile that `Normalisation.peak` speaks of
+QUARTILES = (25.0, 50.0, 75.0)
+CUT = ("zscore_foreground", "robust", "robust_zscore")  # kinds that `clip` cuts at percentiles
 _SAMPLED_FRAMES = 16
+
+
+class Scaling(NamedTuple):
+    """Of each channel ``(C,)``: ``(value - shift) * scale``, of values cut at ``low``, ``high``."""
+
+    shift: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    low: NDArray[np.float32] | None = None
+    high: NDArray[np.float32] | None = None
 
 
 class Normaliser:
     """Maps a raw frame ``(Y, X)`` or ``(C, Y, X)`` of any dtype to float32 ``(C, Y, X)``.
 
     With ``scope="movie"`` up to 16 frames of ``movie`` are measured once, evenly spread; ``fixed``
-    is the shift and scale of each channel that they give, None where each frame has its own. NaN
-    and infinite pixels become the darkest value; a constant frame becomes 0.
+    is the scaling that they give, None where each frame has its own. NaN and infinite pixels become
+    the darkest value; a constant frame becomes 0.
     """
 
     def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
         self.settings = settings
-        self.fixed: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self.fixed: Scaling | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:
             picks = np.unique(
                 np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
@@ -41,31 +52,57 @@ class Normaliser:
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise one frame."""
         raw = _channels(frame)
-        shift, scale = self.fixed or self.measure(raw)
+        shift, scale, least, most = self.fixed or self.measure(raw)
         out = raw.astype(np.float32)
+        ground = out == 0 if self.settings.kind == "zscore_foreground" else None
         bad = ~np.isfinite(out) if out.size and raw.dtype.kind == "f" else None
         if bad is not None and bad.any():
             out = np.where(bad, shift[:, None, None], out)
+        if least is not None and most is not None:
+            np.clip(out, least[:, None, None], most[:, None, None], out=out)
         out -= shift[:, None, None]
         out *= scale[:, None, None]
-        return np.clip(out, 0, 1, out=out) if self.settings.clip else out
+        if ground is not None:
+            out[ground] = 0
+        clipped = self.settings.clip and self.settings.kind not in CUT
+        return np.clip(out, 0, 1, out=out) if clipped else out
 
-    def measure(self, raw: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Shift and scale of each channel of ``(C, Y, X)``: ``(raw - shift) * scale``."""
+    def measure(self, raw: NDArray[Any]) -> Scaling:
+        """Return the scaling of each channel of ``(C, Y, X)``."""
         shift = np.zeros(len(raw), np.float32)
         scale = np.ones(len(raw), np.float32)
         if self.settings.kind == "none":
-            return shift, scale
+            return Scaling(shift, scale)
+        ends = np.zeros((2, len(raw)), np.float32)
         for channel, plane in enumerate(raw):
-            low, span = self._range(plane)
+            values = measured_values(plane)
+            if self.settings.kind == "zscore_foreground":
+                values = values[values != 0]
+            if not values.size:
+                scale[channel] = 0.0
+                continue
+            if self.settings.kind in CUT:
+                low, span, ends[:, channel] = self._cut_range(values)
+            else:
+                low, span = self._range(values)
             shift[channel] = low
             scale[channel] = 1.0 / span if span > 0 else 0.0
-        return shift, scale
+        cut = self.settings.clip and self.settings.kind in CUT
+        return Scaling(shift, scale, *ends) if cut else Scaling(shift, scale)
 
-    def _range(self, plane: NDArray[Any]) -> tuple[float, float]:
-        values = measured_values(plane)
-        if not values.size:
-            return 0.0, 0.0
+    def _cut_range(self, values: NDArray[Any]) -> tuple[float, float, tuple[float, float]]:
+        """Return shift, span and the ends at which values are cut before, where it is asked for."""
+        low, high = float(values.min()), float(values.max())
+        if self.settings.clip:
+            low, high = percentiles(values, self.settings.low, self.settings.high)
+        if self.settings.kind == "robust":
+            below, middle, above = np.clip(percentiles(values, *QUARTILES), low, high)
+            return float(middle), float(above - below) or high - low, (low, high)
+        # a z-score of what was scaled robustly is that of the values: neither shift nor scale stays
+        cut = np.clip(values.astype(np.float64), low, high) if self.settings.clip else values
+        return float(cut.mean()), float(cut.std()), (low, high)
+
+    def _range(self, values: NDArray[Any]) -> tuple[float, float]:
         if self.settings.kind == "zscore":
             return float(values.mean()), float(values.std())
         if self.settings.kind == "minmax":
