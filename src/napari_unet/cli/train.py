@@ -89,6 +89,7 @@ def train(
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
+    from napari_unet.engine.training.history import write_history
     from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
@@ -118,6 +119,7 @@ def train(
             say(warning)
         model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
     model.save(out)
+    write_history(model.record["history"], out)
     checkpoint.unlink(missing_ok=True)
     for line in in_words(model.record):
         typer.echo(line)

@@ -35,6 +35,11 @@ def decode(code: ArrayLike) -> NDArray[np.float32]:
     return _PROBABILITY_OF_CODE[np.asarray(code, dtype=np.uint8)]
 
 
+def decode_logits(code: ArrayLike) -> NDArray[np.float32]:
+    """Logits (float32) for uint8 codes of any shape."""
+    return _LOGIT_OF_CODE.astype(np.float32)[np.asarray(code, dtype=np.uint8)]
+
+
 def threshold_code(threshold: float) -> int:
     """Return the smallest code whose probability is above ``threshold``; 256 where none is.
 

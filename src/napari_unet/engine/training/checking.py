@@ -14,6 +14,9 @@ from napari_unet.engine.labels.labels import frame_basins, label_frame, object_c
 from napari_unet.engine.labels.scores import FrameScores, Scores, frame_scores, pool
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import network_codes
+from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.training.history import validation_figures
+from napari_unet.engine.training.losses import border_weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,13 +35,24 @@ _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)  # few and round: a finer one would suit
 _CLEARLY = 0.003  # a gain below is noise
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
+Coded = tuple["NDArray[np.uint8]", "FrameAnnotation"]
 
 
 class Checker:
     """Checks the mean weights at even intervals of a run and remembers the best."""
 
-    def __init__(self, clock: Clock, settings: LabelSettings, *, keep_best: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        settings: LabelSettings,
+        training: TrainSettings | None = None,
+        *,
+        keep_best: bool,
+    ) -> None:
         self.settings, self.keep_best = settings, keep_best
+        self.figures: dict[str, float] = {}  # of pixels, at the last check
+        self._training = training or TrainSettings()
+        self._weights: list[NDArray[np.float32]] = []  # of borders, of each frame
         self.best: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
         self.kept: Scores | None = None
@@ -52,14 +66,19 @@ class Checker:
 
     def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
         """Whether to check after ``step``: where the clock decides, only while time allows."""
-        if plan.steps is None or (step % math.ceil(plan.steps / _CHECKS) and step != plan.steps):
+        if plan.steps is None:
+            return False
+        every = plan.check_every or math.ceil(plan.steps / _CHECKS)
+        if step % every and step != plan.steps:
             return False
         return not by_clock or self._clock.check_share < _CHECK_SHARE or step == plan.steps
 
     def check(self, network: UNet, frames: list[Checked], step: int) -> Scores:
         """Check now, at the threshold that suits best; keep the weights where none were better."""
         with self._clock.aside():
-            found = scores_at(_THRESHOLDS, network, frames, self.settings)
+            coded = [(network_codes(network, image), annotation) for image, annotation in frames]
+            found = coded_scores_at(_THRESHOLDS, coded, network.config.outputs, self.settings)
+            self.figures = self._pixel_figures(network, coded)
         threshold = best_threshold(found, self.settings.threshold)
         scores = found[threshold]
         value = object_score(scores)
@@ -73,6 +92,14 @@ class Checker:
             self.best = {"score": value, "step": step, "weights": weights}
             self.kept, self.threshold = scores, threshold
         return scores
+
+    def _pixel_figures(self, network: UNet, coded: list[Coded]) -> dict[str, float]:
+        settings, config = self._training, network.config
+        if not self._weights:
+            w0 = 0.0 if config.classes else settings.border_weight
+            self._weights = [border_weight(a.labels, w0, settings.border_sigma) for _, a in coded]
+        frames = ((*one, weight) for one, weight in zip(coded, self._weights, strict=True))
+        return validation_figures(frames, config.outputs, settings, exclusive=config.softmax)
 
     def fails_to_improve(self, patience: int | None) -> bool:
         """Whether the last ``patience`` checks brought nothing better."""
@@ -93,17 +120,6 @@ def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> 
         )
         for image, annotation in frames
     )
-
-
-def scores_at(
-    thresholds: Iterable[float],
-    network: UNet,
-    frames: Iterable[Checked],
-    settings: LabelSettings,
-) -> dict[float, Scores]:
-    """Score a network's labels at several thresholds; each frame is predicted and split once."""
-    coded = ((network_codes(network, image), annotation) for image, annotation in frames)
-    return coded_scores_at(thresholds, coded, network.config.outputs, settings)
 
 
 def coded_scores_at(

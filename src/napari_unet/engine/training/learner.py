@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
 from napari_unet.engine.training.optimisers import make_optimiser
 
@@ -35,6 +36,7 @@ class Learner:
         if network.config.dims == 2:
             self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
+        self.seen = torch.zeros((2, 2), dtype=torch.int64)  # pixels of the last step, as counted
         self.optimizer = make_optimiser(self.network, settings, device)
         # 16 bits where the hardware multiplies them faster; fp16 alone needs its loss scaled, since
         # its small gradients would be rounded to nothing
@@ -58,6 +60,9 @@ class Learner:
             batch.weight,
             self.settings,
             exclusive=config.softmax,
+        )
+        self.seen = pixel_counts(
+            logits.detach(), wanted, batch.supervised, exclusive=config.softmax
         )
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

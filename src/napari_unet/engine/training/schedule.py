@@ -21,6 +21,7 @@ _MEASURED = 12  # steps whose speed decides how many fit into the minutes
 _WARM = 2  # steps that are slower than the rest and not measured
 _SETTLED = 0.75  # share of a run after which its length is not touched any more
 _CHECKING_SHARE = 0.1  # of the minutes, kept free for checks
+_MOST_CHECKS = 100  # of a run of so many epochs or more, after every epoch of a shorter one
 _RISE = 0.3  # share of a run in which the rate of one cycle rises, as in torch's OneCycleLR
 
 
@@ -31,6 +32,10 @@ class Plan(Settings):
     batch: int = Field(ge=1)
     crop: int = Field(ge=16)
     threads: int = Field(ge=1)
+    epoch: int | None = Field(None, ge=1)
+    """Steps of one pass over the annotated area."""
+    check_every: int | None = Field(None, ge=1)
+    """Steps from check to check, where epochs are counted."""
 
     def done(self, step: int) -> float:
         """Share of the run after ``step`` steps; 0 while its length is unknown."""
@@ -131,9 +136,13 @@ def first_plan(
     wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / crop**2))
     batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
     steps = settings.steps
+    epoch, every = max(1, math.ceil(pixels / (batch * crop**2))), None
     if steps is None and settings.epochs is not None:
-        steps = settings.epochs * max(1, math.ceil(pixels / (batch * crop**2)))
-    return Plan(steps=steps, batch=batch, crop=crop, threads=threads)
+        steps = settings.epochs * epoch
+        every = epoch * math.ceil(settings.epochs / _MOST_CHECKS)
+    return Plan(
+        steps=steps, batch=batch, crop=crop, threads=threads, epoch=epoch, check_every=every
+    )
 
 
 def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:

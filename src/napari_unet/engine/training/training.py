@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,10 +25,12 @@ from napari_unet.engine.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.losses import check_class_weights
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.training.train_step import TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
 from napari_unet.engine.training.training_record import (
     model_card,
@@ -208,7 +210,10 @@ class Run:
         )
         self.diameter = typical_diameter(annotations)
         self.label_settings = recommended_labels(self.base, self.diameter)
-        self.checker = Checker(self.clock, self.label_settings, keep_best=not self.split.joins)
+        self.checker = Checker(
+            self.clock, self.label_settings, self.settings, keep_best=not self.split.joins
+        )
+        self.history = History()
         self.learner = Learner(
             initial_network(self.stack, self.settings, self.base, annotations.classes),
             self.settings,
@@ -237,7 +242,9 @@ class Run:
             rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
                 batch = self.data.batch(self.plan.batch, self.plan.crop, self.generator)
-                return self.learner.learn(batch, rate, self.step), note
+                loss = self.learner.learn(batch, rate, self.step)
+                self.history.add(loss, self.learner.seen)
+                return loss, note
             except torch.OutOfMemoryError:
                 smaller = self.plan.smaller()
                 if smaller is None:
@@ -249,11 +256,21 @@ class Run:
             )
 
     def _check(self) -> Scores | None:
-        if self.data.joined or self.split.validation is None:
-            return None
         if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
             return None
-        return self.checker.check(self.learner.mean, self.data.validation, self.step)
+        scores, figures = None, {}
+        if not self.data.joined and self.split.validation is not None:
+            scores = self.checker.check(self.learner.mean, self.data.validation, self.step)
+            figures = self.checker.figures
+        self.history.close_row(
+            validation=figures,
+            scores=scores,
+            step=self.step,
+            epoch=self.step / self.plan.epoch if self.plan.epoch else None,
+            seconds=round(self.clock.elapsed, 1),
+            learning_rate=self.learner.optimizer.param_groups[0]["lr"],
+        )
+        return scores
 
     def _join(self) -> str:
         """Let the frame that was held out join, once it has said what there is to say."""
@@ -309,6 +326,7 @@ class Run:
             replay=self._replay(network),
             steps=self.step,
             seconds=self.clock.elapsed,
+            history=self.history.rows,
         )
         card = model_card(
             self.base,
@@ -339,6 +357,7 @@ class Run:
             "best": self.checker.best,
             "threshold": self.checker.threshold,
             "history": self.checker.history,
+            "rows": self.history.state(),
             **self.clock.state(),
             "begun_from": self._begun_from,
             "generator": self.generator.get_state(),
@@ -358,6 +377,7 @@ class Run:
         self.clock.restore(state)
         self.checker.best, self.checker.history = state["best"], state["history"]
         self.checker.threshold = state["threshold"]
+        self.history.restore(state.get("rows", {}))
         self.checker.kept = Scores(**state["after"]) if state["after"] else None
         self.before = Scores(**state["before"]) if state["before"] else None
         self.data.left_out.update(state.get("left_out", ()))
@@ -370,28 +390,3 @@ class Run:
         """What a run must share with the one that it resumes."""
         config = self.learner.network.config.model_dump(mode="json")
         return {"config": config, "parent": self.base.sha256 if self.base else None}
-
-
-@dataclass(frozen=True)
-class TrainStep:
-    """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
-
-    title: ClassVar[str] = "Train"
-
-    step: int
-    steps: int | None
-    seconds: float
-    seconds_left: float | None
-    loss: float
-    validation: Scores | None = None
-    preview: tuple[int, NDArray[np.uint8]] | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class TrainInput:
-    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
-
-    annotations: Annotations | None = None
-    preview: int | None = None
-    stop: bool = False

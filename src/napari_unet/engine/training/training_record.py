@@ -16,7 +16,7 @@ from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_di
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
@@ -103,6 +103,7 @@ def training_record(
     replay: tuple[Scores | None, Scores | None],
     steps: int,
     seconds: float,
+    history: Sequence[Mapping[str, float | None]] = (),
 ) -> dict[str, Any]:
     """Return the record of one training, plain numbers and strings throughout."""
     made_with = versions()
@@ -123,6 +124,7 @@ def training_record(
         "plan": plan,
         "steps": steps,
         "seconds": round(seconds, 1),
+        "history": [{k: v for k, v in row.items() if v is not None} for row in history],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"napari-unet": made_with.pop(PROGRAM, "unknown"), **made_with},
     }

@@ -144,7 +144,7 @@ class OutcomePanel(QWidget):
                     "a folder that is there",
                     "correct the path",
                 )
-            return saving(model, path)
+            return saving(model, path, history=not into_library)
 
         def done(written: Path) -> str:
             if into_library:

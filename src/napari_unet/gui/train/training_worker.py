@@ -121,8 +121,10 @@ def both_labels(
     return frame, found[0], found[1]
 
 
-def saving(model: Model, path: Path) -> Generator[None, None, Path]:
-    """Write a model file."""
+def saving(model: Model, path: Path, *, history: bool) -> Generator[None, None, Path]:
+    """Write a model file, and beside it how it was trained where ``history`` is asked for."""
+    from napari_unet.engine.training.history import write_history
+
     yield
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +134,10 @@ def saving(model: Model, path: Path) -> Generator[None, None, Path]:
             "a place you may write to",
             "choose another path",
         ) from error
-    return model.save(path)
+    written = model.save(path)
+    if history:
+        write_history(model.record.get("history", ()), written)
+    return written
 
 
 def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:

@@ -1,0 +1,38 @@
+"""What a training yields, and what may be sent to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.labels.scores import Scores
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What one step did; ``steps`` is unknown until the speed of the first steps is measured."""
+
+    title: ClassVar[str] = "Train"
+
+    step: int
+    steps: int | None
+    seconds: float
+    seconds_left: float | None
+    loss: float
+    validation: Scores | None = None
+    preview: tuple[int, NDArray[np.uint8]] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainInput:
+    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
+
+    annotations: Annotations | None = None
+    preview: int | None = None
+    stop: bool = False
