@@ -10,10 +10,10 @@ import typer
 from typer.core import TyperGroup
 
 from napari_unet.cli import demo, evaluate, export, info, models, segment, train
-from napari_unet.cli.progress import Stopped
+from napari_unet.cli.interrupt import INTERRUPTED, NOTHING, Stopped, end, keep
 from napari_unet.cli.words import in_words
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE = 1, 2
 
 
 class PlainGroup(TyperGroup):
@@ -29,12 +29,13 @@ class PlainGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Read the command line and run the command; words that make no sense end with 2."""
+        keep(NOTHING)
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:
             _usage(error)
         except typer.Abort:
-            _end("Stopped.", INTERRUPTED)
+            end(f"Stopped. {NOTHING}", INTERRUPTED)
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)
         return code
@@ -46,11 +47,11 @@ class PlainGroup(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise  # a pipe that is not read to its end, by head, is the last one
         except Stopped as stopped:
-            _end(str(stopped), INTERRUPTED)
+            end(str(stopped), INTERRUPTED)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            _end(f"Error: {in_words(error)}", FAILED)
+            end(f"Error: {in_words(error)}", FAILED)
 
 
 app = typer.Typer(
@@ -96,11 +97,6 @@ app.command()(models.models)
 app.command()(info.info)
 
 
-def _end(line: str, code: int) -> Never:
-    typer.echo(line, err=True)
-    sys.exit(code)
-
-
 def _usage(error: typer.TyperException) -> Never:
     """Say what is wrong with the words on the command line, and where the right ones are."""
     context = getattr(error, "ctx", None)
@@ -110,4 +106,4 @@ def _usage(error: typer.TyperException) -> Never:
         sys.exit(USAGE)
     line = " ".join(message.split()).rstrip(".")
     stop = "" if line.endswith("?") else "."
-    _end(f"Error: {line}{stop} See: {command} --help", getattr(error, "exit_code", USAGE))
+    end(f"Error: {line}{stop} See: {command} --help", getattr(error, "exit_code", USAGE))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from napari_unet.cli.interrupt import Stopped
 from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
-from napari_unet.cli.progress import Stopped, say, say_notices
+from napari_unet.cli.progress import say, say_notices
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
 from napari_unet.engine.errors import BadInput

@@ -9,6 +9,7 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.evaluate import score, table
+from napari_unet.cli.interrupt import STAYS, keep
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.progress import say
@@ -28,7 +29,7 @@ LEARN_FROM = (8, 32)
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")
+        Path, o.path_option("--out", metavar="DIR", help="Folder for the results.")
     ] = Path("demo-out"),
     minutes: Annotated[float, typer.Option(metavar="M", min=0.01, help="Time to learn.")] = 1.0,
     overwrite: o.Overwrite = False,
@@ -45,6 +46,7 @@ def demo(
     from napari_unet.engine.training.training import train
     from napari_unet.sample.movie import sample_movie
 
+    keep(STAYS)
     say("Making the sample movie: nuclei that move, touch and divide.")
     movie, cells = sample_movie()
     write_sample(out / SAMPLE, movie)
@@ -54,7 +56,8 @@ def demo(
         base = Model.load(DEFAULT_MODEL) if DEFAULT_MODEL in bundled_models() else None
         say(f"Learning from {annotations.describe()}")
         model = learn(
-            train(stack, annotations, TrainSettings(minutes=minutes), base=base, name="demo-model")
+            train(stack, annotations, TrainSettings(minutes=minutes), base=base, name="demo-model"),
+            kept=STAYS,
         )
         written = [out / SAMPLE, out / TRUTH, model.save(out / MODEL)]
         written += segment_stack(

@@ -28,8 +28,8 @@ TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "
 
 
 def evaluate(
-    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Labels to score.")],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Labels that are right.")],
+    predicted: Annotated[Path, o.path_argument(metavar="PREDICTED", help="Labels to score.")],
+    truth: Annotated[Path, o.path_argument(metavar="TRUTH", help="Labels that are right.")],
     frames: o.Frames = None,
     exclude: Annotated[
         str | None,

@@ -40,10 +40,10 @@ _MOVIES = {"mp4": ".mp4", "avi": ".avi", "pngs": ""}
 
 def export(
     movie: o.Movie,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    out: Annotated[Path, o.path_option("--out", metavar="DIR", help="Folder for the results.")],
     labels: Annotated[
         Path | None,
-        typer.Argument(
+        o.path_argument(
             metavar="LABELS",
             help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
             show_default="the session beside the movie",
@@ -88,7 +88,7 @@ def export(
     ] = None,
     before: Annotated[
         Path | None,
-        typer.Option(metavar="LABELS", help="The labels that before_after compares with."),
+        o.path_option(metavar="LABELS", help="The labels that before_after compares with."),
     ] = None,
     fps: Annotated[float | None, o.option(OverlaySettings, "fps", metavar="F")] = None,
     length: Annotated[float | None, o.option(OverlaySettings, "length", metavar="S")] = None,

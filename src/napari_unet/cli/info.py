@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.text import say_ranges
@@ -50,7 +50,7 @@ def _about(file: str, wanted: Selection) -> dict[str, Any]:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
 
-    named = file in bundled_models() or (file in own_models() and not Path(file).exists())
+    named = file in bundled_models() or (file in own_models() and not user_path(file).exists())
     if named or file.endswith(MODEL_SUFFIXES):
         return about_model(Model.load(file))
     with Stack.open(file, wanted) as stack:

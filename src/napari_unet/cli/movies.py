@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import itertools
 import json
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -11,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from napari_unet.engine.settings import Selection
+
+_MOST_READINGS = 64
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,16 @@ def _paths(words: Iterable[str]) -> list[Path]:
 
 
 def _expand(word: str) -> Iterator[Path]:
-    literal = Path(word).expanduser()
-    if literal.exists() or not glob.has_magic(word):
+    literal = user_path(word)
+    if not glob.has_magic(word) or os.path.lexists(literal):
         yield literal
         return
-    matches = glob.glob(str(literal), recursive=True)  # noqa: PTH207 - absolute ones, too
-    movies = [path for path in map(Path, sorted(matches)) if _may_be_movie(path)]
+    movies: list[Path] = []
+    for pattern in _readings(literal):
+        matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute ones, too
+        movies = [path for path in map(Path, sorted(matches)) if _may_be_movie(path)]
+        if movies:
+            break
     if not movies:
         raise BadInput(
             f"no movie matches {word}",
@@ -107,11 +117,25 @@ def _expand(word: str) -> Iterator[Path]:
     yield from movies
 
 
+def _readings(word: Path) -> Iterator[str]:
+    """Return the patterns that ``word`` may mean: ``[1]`` in it is a 1, or else these letters.
+
+    What is there as it is written is meant so: ``exp [1]/*.tif`` names the movies in ``exp [1]``.
+    """
+    there, names = Path(word.anchor), list(word.relative_to(word.anchor).parts)
+    while names and os.path.lexists(there / names[0]):
+        there /= names.pop(0)
+    each = [(name, name.replace("[", "[[]")) if "[" in name else (name,) for name in names]
+    for reading in itertools.islice(itertools.product(*each), _MOST_READINGS):
+        yield str(Path(glob.escape(str(there)), *reading))
+
+
 def _may_be_movie(path: Path) -> bool:
     """Leave out what a wide pattern catches beside the movies."""
     if path.is_dir():
-        return any(child.suffix.lower() in TIFF_SUFFIXES for child in path.iterdir())
-    return path.suffix.lower() in TIFF_SUFFIXES
+        with contextlib.suppress(OSError):  # opening it says why it cannot be read
+            return any(child.suffix.lower() in TIFF_SUFFIXES for child in path.iterdir())
+    return path.is_dir() or path.suffix.lower() in TIFF_SUFFIXES
 
 
 def is_result(path: Path) -> bool:

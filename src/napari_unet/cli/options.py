@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from napari_unet.cli.words import first_problem
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import (
     Device,
@@ -31,6 +32,16 @@ def option(settings: type[Settings], field: str, *names: str, **extra: Any) -> A
     if default is not None:
         extra.setdefault("show_default", str(default))
     return typer.Option(*names, help=f"{text} ({unit})." if unit else f"{text}.", **extra)
+
+
+def path_option(*names: str, **extra: Any) -> Any:
+    """Make an option that is a path: ``~`` is the home also in ``--out=~/res`` and in quotes."""
+    return typer.Option(*names, parser=user_path, **extra)
+
+
+def path_argument(**extra: Any) -> Any:
+    """Make an argument that is a path, as `path_option`."""
+    return typer.Argument(parser=user_path, **extra)
 
 
 def build(base: S, **options: Any) -> S:
@@ -82,7 +93,7 @@ def _channel(text: str | None) -> int | str | tuple[int, ...] | None:
 
 Movie = Annotated[
     Path,
-    typer.Argument(metavar="MOVIE", help="A TIFF file, or a folder with one TIFF a frame."),
+    path_argument(metavar="MOVIE", help="A TIFF file, or a folder with one TIFF a frame."),
 ]
 Model = Annotated[
     str | None,

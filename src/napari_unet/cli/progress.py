@@ -1,49 +1,22 @@
-"""What is said on stderr, and Ctrl-C that stops between two steps."""
+"""What is said on stderr, and generators run to their end with a bar."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 
+from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
+from napari_unet.engine.files.names import printable
 from napari_unet.engine.jobs.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from types import FrameType
 
     from napari_unet.engine.errors import Notice
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Stopped(Exception):
-    """A user pressed Ctrl-C; the text says what is kept."""
-
-
-class Interrupt:
-    """While it is entered, the first Ctrl-C only sets ``asked``; the second one stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
 
 
 def follow(
@@ -52,7 +25,7 @@ def follow(
     total: int,
     *,
     done: int = 0,
-    kept: str = "Nothing was written.",
+    kept: str = NOTHING,
 ) -> R:
     """Run a generator to its end with a progress bar and give its value.
 
@@ -62,7 +35,21 @@ def follow(
         After Ctrl-C, between two steps; ``kept`` is what it says.
 
     """
-    with Interrupt() as interrupt, progress_bar(what, total, done=done) as advance:
+    keep(kept)
+    with Interrupt() as interrupt:
+        try:
+            result = _run(steps, what, total, done, interrupt)
+        except (Exception, KeyboardInterrupt) as error:
+            if not interrupt.asked:
+                raise
+            steps.close()
+            raise Stopped(f"Stopped. {kept}") from error  # whatever the signal made of a step
+    keep(STAYS)
+    return result
+
+
+def _run(steps: Generator[T, None, R], what: str, total: int, done: int, interrupt: Interrupt) -> R:
+    with progress_bar(what, total, done=done) as advance:
         while True:
             try:
                 next(steps)
@@ -71,13 +58,12 @@ def follow(
                 return result
             advance()
             if interrupt.asked:
-                steps.close()
-                raise Stopped(f"Stopped. {kept}")
+                raise KeyboardInterrupt
 
 
 def say(line: str) -> None:
     """Say something that is not a result: on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(line), markup=False)
 
 
 def say_notices(notices: Iterable[Notice]) -> None:

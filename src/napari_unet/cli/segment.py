@@ -15,6 +15,7 @@ from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.text import counted
@@ -34,11 +35,11 @@ def segment(
             help="TIFF files, folders with one TIFF a frame, or patterns such as 'day1/*.tif'.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    out: Annotated[Path, o.path_option("--out", metavar="DIR", help="Folder for the results.")],
     model: o.Model = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Do as this recipe says; other options go before it."),
+        o.path_option(metavar="FILE", help="Do as this recipe says; other options go before it."),
     ] = None,
     threshold: o.Threshold = None,
     axes: o.Axes = None,
@@ -133,7 +134,7 @@ def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = No
     from napari_unet.engine.network.model import Model
 
     wanted = name or (recipe.model if recipe else DEFAULT_MODEL)
-    if recipe and not name and beside and not Path(wanted).is_file():
+    if recipe and not name and beside and not user_path(wanted).is_file():
         near = beside.parent / re.split(r"[\\/]", wanted)[-1]
         wanted = str(near) if near.is_file() else wanted
     model = Model.load(wanted)

@@ -9,14 +9,15 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
+from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
 from napari_unet.cli.outputs import prepare_file
-from napari_unet.cli.progress import Interrupt, Stopped, say, say_notices
+from napari_unet.cli.progress import say, say_notices
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import Device, TrainSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
@@ -29,9 +30,9 @@ def train(
     movie: o.Movie,
     labels: Annotated[
         Path,
-        typer.Argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
+        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The model to write.")],
+    out: Annotated[Path, o.path_option("--out", metavar="FILE", help="The model to write.")],
     base: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Start from this model.")
     ] = None,
@@ -117,8 +118,9 @@ def train(
         )
         if warning := warning_of(parent, stack, annotations, "add --partial"):
             say(warning)
-        model = learn(steps_, kept=f"{checkpoint} is kept: add --resume to go on.")
+        model = learn(steps_, checkpoint=checkpoint)
     model.save(out)
+    keep(STAYS)
     write_history(model.record["history"], out)
     checkpoint.unlink(missing_ok=True)
     for line in in_words(model.record):
@@ -140,39 +142,60 @@ def train_settings(minutes: float | None, **options: Any) -> TrainSettings:
 
 
 def learn(
-    steps: Generator[TrainStep, TrainInput | None, Model], *, kept: str = "Nothing was written."
+    steps: Generator[TrainStep, TrainInput | None, Model],
+    *,
+    checkpoint: Path | None = None,
+    kept: str = NOTHING,
 ) -> Model:
     """Run a training to its end; the first Ctrl-C keeps the best model so far.
 
     Raises
     ------
     Stopped
-        After the second Ctrl-C; ``kept`` is what it says.
+        After the second Ctrl-C: it says that the ``checkpoint`` is kept where there is one, else
+        what is ``kept``.
 
     """
+
+    def stays() -> str:
+        there = checkpoint is not None and checkpoint.exists()
+        return f"{checkpoint} is kept: add --resume to go on." if there else kept
+
+    with Interrupt() as interrupt:
+        try:
+            return _learn(steps, interrupt, stays)
+        except (Exception, KeyboardInterrupt) as error:
+            if not interrupt.at_once:
+                raise
+            raise Stopped(f"Stopped. {stays()}") from error
+
+
+def _learn(
+    steps: Generator[TrainStep, TrainInput | None, Model],
+    interrupt: Interrupt,
+    stays: Callable[[], str],
+) -> Model:
     from napari_unet.engine.training.training import TrainInput
 
-    with Interrupt() as interrupt, progress_bar("Train", None) as advance:
-        message: TrainInput | None = None
-        score = ""
-        try:
-            while True:
-                try:
-                    step = steps.send(message)
-                except StopIteration as end:
-                    model: Model = end.value
-                    return model
-                if step.note:
-                    say(step.note)
-                if step.validation:
-                    score = _score(step.validation)
-                note = f"loss {step.loss:.3f}{score}"
-                advance(step.step, total=step.steps, note=note, left=step.seconds_left)
-                if interrupt.asked and message is None:
-                    say("Stopping: the best model so far is kept. Ctrl-C again stops at once.")
-                    message = TrainInput(stop=True)
-        except KeyboardInterrupt:
-            raise Stopped(f"Stopped. {kept}") from None
+    message: TrainInput | None = None
+    score = ""
+    with progress_bar("Train", None) as advance:
+        while True:
+            try:
+                step = steps.send(message)
+            except StopIteration as end:
+                model: Model = end.value
+                return model
+            keep(stays())
+            if step.note:
+                say(step.note)
+            if step.validation:
+                score = _score(step.validation)
+            note = f"loss {step.loss:.3f}{score}"
+            advance(step.step, total=step.steps, note=note, left=step.seconds_left)
+            if interrupt.asked and message is None:
+                say("Stopping: the best model so far is kept. Ctrl-C again stops at once.")
+                message = TrainInput(stop=True)
 
 
 def _score(scores: Scores) -> str:

@@ -29,6 +29,7 @@ from napari_unet.engine.text import say_bytes
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
+_in_use: set[Path] = set()  # temporary files and folders of this process
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -49,6 +50,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise _not_writable(final, error) from error
+    _in_use.add(temporary)
     try:
         yield temporary
         _sync(temporary)
@@ -62,6 +64,7 @@ def atomic_path(final: str | Path) -> Iterator[Path]:
         # gone after the rename; on an error this leaves no half-written file behind
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _in_use.discard(temporary)
 
 
 @contextmanager
@@ -81,6 +84,7 @@ def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]
         temporary.mkdir()
     except OSError as error:
         raise _not_writable(final, error) from error
+    _in_use.add(temporary)
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -98,6 +102,16 @@ def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        _in_use.discard(temporary)
+
+
+def clear_own() -> None:
+    """Remove what this process is writing: it ends at once, without leaving its blocks."""
+    for path in tuple(_in_use):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _change_places(new: Path, old: Path) -> None:

@@ -15,6 +15,7 @@ from napari_unet.engine.export.overlay.write_movie import Beside, movie_writer
 from napari_unet.engine.export.target.formats import LABEL_FORMATS, PROBABILITIES
 from napari_unet.engine.export.target.sidecar import Provenance
 from napari_unet.engine.export.target.writing import WriteOptions
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
 from napari_unet.engine.settings import OverlaySettings, TableSettings
@@ -66,7 +67,7 @@ def write_labels(
         Only these frames; in place of an earlier export.
 
     """
-    path = Path(path)
+    path = user_path(path)
     export = _export(path, labels, movie, values, frames, overwrite)
     chosen = format or _BY_SUFFIX.get(path.suffix.lower(), path.suffix)
     if chosen not in (*LABEL_FORMATS, *PROBABILITIES):
@@ -93,7 +94,7 @@ def write_table(
 
     Arguments as of `write_labels`.
     """
-    path = Path(path)
+    path = user_path(path)
     export = _export(path, labels, movie, values, frames, overwrite)
     _check_paths(export)
     export.table_writer(settings, path)
@@ -117,7 +118,7 @@ def write_movie(
     ``before`` are the labels that the style ``before_after`` compares with. Arguments as of
     `write_labels`.
     """
-    path, settings = Path(path), settings or OverlaySettings()
+    path, settings = user_path(path), settings or OverlaySettings()
     export = _export(path, labels, movie, values, frames, overwrite)
     _check_paths(export, settings.tail > 0)
     export.check_movie(settings, before)

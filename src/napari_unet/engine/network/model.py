@@ -21,6 +21,7 @@ from safetensors.torch import save as to_safetensors
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.files.names import readable_name, user_path
 from napari_unet.engine.network.import_pth import read_state_dict
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.network.self_check import TOLERANCE, difference
@@ -76,7 +77,7 @@ class Model:
 
     def save(self, path: Path | str) -> Path:
         """Write the model; an older file stays until the new one is whole on disk."""
-        path = Path(path)
+        path = user_path(path)
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
         description, tensors = self._description(), self._tensors()
@@ -130,7 +131,7 @@ class Model:
 
 def _load(cls: type[Model], path: Path) -> Model:
     try:
-        with safe_open(path, framework="pt") as file:
+        with readable_name(path) as text, safe_open(text, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:

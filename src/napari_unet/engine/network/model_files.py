@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 
 SUFFIX = ".safetensors"
 
@@ -36,7 +37,7 @@ def find_model(source: Path | str) -> Path:
         Where none of them is called so.
 
     """
-    bundled, path = bundled_models(), Path(source).expanduser()
+    bundled, path = bundled_models(), user_path(source)
     if str(source) in bundled:
         return bundled[str(source)]
     if path.is_file():

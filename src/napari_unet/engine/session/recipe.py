@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.files.names import ANY_NAME, user_path
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
 FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
@@ -37,15 +38,17 @@ class Recipe(Settings):
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON."""
+        path = user_path(path)
+        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
         with atomic_path(path) as temporary:
-            temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        return Path(path)
+            temporary.write_text(text + "\n", encoding="utf-8", errors=ANY_NAME)
+        return path
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
         """Read a recipe; ``BadInput`` where the file is none."""
         try:
-            return cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.model_validate(json.loads(user_path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise _no_recipe(path, error.strerror or str(error)) from error
         except ValidationError as error:

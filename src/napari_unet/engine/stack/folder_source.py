@@ -22,6 +22,7 @@ from napari_unet.engine.stack.tiff.tiff_source import TiffSource, look_closer, s
 
 _CLOSER = 64 << 20  # bytes of a closer look at all files
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
+_ANY: dict[str, Any] = {"errors": "surrogateescape"}  # a name may hold bytes that are no UTF-8
 
 
 class FolderSource(Source):
@@ -77,7 +78,7 @@ class FolderSource(Source):
     def _samples(self) -> tuple[bytes, ...]:
         """Read once: other selections of the movie are asked for theirs where files are slow."""
         n = len(self._files)
-        found = [f"{file.name}:{file.stat().st_size};".encode() for file in self._files]
+        found = [f"{file.name}:{file.stat().st_size};".encode(**_ANY) for file in self._files]
         for i in sorted({0, n // 4, n // 2, n * 3 // 4, n - 1}):
             with self._frame(i) as frame:
                 found += frame.samples()
@@ -87,7 +88,7 @@ class FolderSource(Source):
     def stamp(self) -> str | None:
         """When each file was last saved, as a digest."""
         said = ";".join(f"{file.name}:{stamp_of(file)}" for file in self._files)
-        return hashlib.sha256(said.encode()).hexdigest()
+        return hashlib.sha256(said.encode(**_ANY)).hexdigest()
 
     @cached_property
     def content(self) -> str | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
 from napari_unet.engine.stack.channels import name_channels, resolve_channels, resolve_z, to_grey
@@ -48,7 +49,7 @@ class Stack:
         selection asks for what it does not have.
         """
         selection = selection or Selection()
-        path = Path(path).expanduser()
+        path = user_path(path)
         kind = FolderSource if path.is_dir() else TiffSource
         source = kind(
             path,

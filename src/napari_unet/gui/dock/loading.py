@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.models import ModelChoice
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def load_model(session: Session, owner: str, path: str) -> bool:
     """Open the model file at ``path`` and put it into the menus."""
-    file = Path(path).expanduser()
+    file = user_path(path)
 
     def work() -> Generator[None, None, Model]:
         if not file.is_file():

@@ -144,16 +144,16 @@ def open_movie(session: Session, path: str | Path) -> bool:
         return session.movie.view.summary
 
     return session.job.start(
-        Task(OWNER, "Opening the movie", lambda: _opening(Path(path)), on_done=opened)
+        Task(OWNER, "Opening the movie", lambda: _opening(path), on_done=opened)
     )
 
 
-def _opening(path: Path) -> Generator[None, None, list[Any]]:
+def _opening(path: str | Path) -> Generator[None, None, list[Any]]:
     """Open a movie and make its layers as far as that reads files; the rest is the GUI thread's."""
     from napari_unet.engine.stack.stack import Stack
 
     yield
-    stack = Stack.open(path.expanduser())
+    stack = Stack.open(path)
     stack.fingerprint  # noqa: B018 - reads here the files that it samples
     stack.content  # noqa: B018 - and what tells whether it was saved again
     made = layers.movie_layers(stack)

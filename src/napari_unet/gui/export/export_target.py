@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.widgets.parts import Column, add_field, allow, button, form_rows, row
 
@@ -113,7 +114,7 @@ def checked_folder(text: str) -> Path:
         raise BadInput(
             "no folder is given", "a folder to write to", "type or choose one under Folder"
         )
-    folder = Path(text.strip()).expanduser()
+    folder = user_path(text.strip())
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file", "a folder", "choose another one")
     try:

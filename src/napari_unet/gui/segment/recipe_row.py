@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
+from napari_unet.engine.files.names import user_path
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.widgets.parts import Column, allow, button, row
 
@@ -63,7 +64,7 @@ class RecipeRow(QWidget):
             )
         choice = self._session.models.chosen
         if text and choice is not None:
-            path = Path(text).expanduser()
+            path = user_path(text)
             path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
             self._open_model(choice, path)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
@@ -77,7 +78,7 @@ class Place:
         from napari_unet.engine.files.journal import Journal
         from napari_unet.engine.session.session_folder import SessionFolder
 
-        stack, place = self._movie.require_stack(), Path(text).expanduser()
+        stack, place = self._movie.require_stack(), user_path(text.strip())
         if not text.strip() or not place.is_dir():
             found = f"there is no folder {text.strip()}" if text.strip() else "no folder is given"
             raise BadInput(found, "one you may write to", "type its path")

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.network.model_files import SUFFIX, library
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.models import ModelChoice
@@ -125,7 +126,7 @@ class OutcomePanel(QWidget):
                 self, "Save the model", proposed, f"Models (*{SUFFIX})"
             )
         if text:
-            path = Path(text).expanduser()
+            path = user_path(text)
             path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
             self._write(path, f"Saved {path}", into_library=False)
 

@@ -23,6 +23,7 @@ from napari_unet.engine.export.target.outputs import (
 )
 from napari_unet.engine.export.target.sidecar import sidecar_beside
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
+from napari_unet.engine.files.names import printable
 from napari_unet.engine.labels.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.tracks.tracking import Linker
@@ -98,7 +99,7 @@ class _Measured:
         several = len(names) > 1
         self.raw = stack.select(channel=tuple(range(len(names)))) if several else stack
         self.channels = _distinct(names) if several else ("intensity",)
-        self.file = stack.name if stack.path is None else stack.path.name
+        self.file = printable(stack.name if stack.path is None else stack.path.name)
 
     def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], list[list[Any]]]:
         """Return header and rows of one frame."""

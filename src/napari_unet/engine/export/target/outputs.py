@@ -19,6 +19,7 @@ from napari_unet.engine.files.atomic import (
     clear_leftovers,
     require_space,
 )
+from napari_unet.engine.files.names import printable
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import whole_labels
 
@@ -60,7 +61,7 @@ class FrameInfo:
         chosen = check_frames(frames, len(stack))
         interval, times = _time_scale(stack, chosen)
         return cls(
-            name=stack.name,
+            name=printable(stack.name),
             shape=(int(stack.frame_shape[0]), int(stack.frame_shape[1])),
             frames=chosen,
             numbers=tuple(int(stack.numbers[t]) for t in chosen),

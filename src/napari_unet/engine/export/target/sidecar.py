@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.files.atomic import atomic_path
+from napari_unet.engine.files.names import ANY_NAME
 from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
@@ -81,7 +82,7 @@ def sidecar_beside(
         def note(written: Path) -> None:
             content = _content(path, written, stack, provenance or Provenance(), kind)
             text = json.dumps({**content, **details}, indent=2, ensure_ascii=False, default=str)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8", errors=ANY_NAME)
 
         yield note
 
