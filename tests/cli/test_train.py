@@ -31,8 +31,12 @@ def test_model_says_how_it_was_trained(trained):
     assert record["settings"]["minutes"] is None
 
 
-def test_nothing_but_the_model_is_left(trained):
-    assert list(trained.parent.iterdir()) == [trained]
+def test_nothing_but_the_model_and_its_history_is_left(trained):
+    left = sorted(path.name for path in trained.parent.iterdir())
+    assert left == ["new.history.csv", "new.history.png", "new.safetensors"]
+    table = trained.with_suffix(".history.csv").read_text().splitlines()
+    assert table[0].startswith("step,epoch,seconds,learning_rate,loss,accuracy,iou,dice,mean_iou")
+    assert [line.split(",")[0] for line in table[1:]] == ["1", "2", "3", "4"]
 
 
 def test_base_is_the_parent_and_stays_as_it_was(world, trained, tmp_path, run):
@@ -102,3 +106,36 @@ def test_a_model_is_not_overwritten_unasked(world, trained, run):
     assert answer.code == 1
     assert "add --overwrite" in answer.error
     assert trained.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("--recipe", "unet-notebook"), {"epochs": 30, "minutes": None, "loss": "bce"}),
+        (("--recipe", "unet-notebook", "--minutes", 2), {"epochs": None, "minutes": 2}),
+        (
+            ("--recipe", "nnunet", "--set", "loss=focal+dice"),
+            {"loss": "dice_focal", "warm_up": 0.1},
+        ),
+        (("--recipe", "none"), {"loss": "bce_dice", "minutes": None}),
+    ],
+)
+def test_a_recipe_and_what_changes_it(world, tmp_path, run, words, wanted):
+    out = tmp_path / "m.safetensors"
+    steps = () if "--minutes" in words else ("--steps", 1)
+    if not steps:
+        words = (*words[:3], 0.001, "--set", "filters=4,8")
+        wanted = {**wanted, "minutes": 0.001}
+    answer = run(
+        "train", world.movie, world.truth, "--out", out, "--frames", "0,3", "--threads", 1,
+        "--set", "filters=4,8", *steps, *words,
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    settings = Model.load(out).record["settings"]
+    assert {name: settings[name] for name in wanted} == wanted
+
+
+def test_an_unknown_recipe_is_refused_by_name(world, tmp_path, run):
+    answer = run("train", world.movie, world.truth, "--out", tmp_path / "m", "--recipe", "resnet")
+    assert answer.code != 0
+    assert "--recipe resnet: it is one of none, unet, unet-2015" in " ".join(answer.stderr.split())

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from napari_unet.engine.settings import (
+    RECIPES,
     Augmentation,
     LabelSettings,
     Normalisation,
@@ -112,3 +113,25 @@ def test_a_subclass_with_an_infinite_number_is_refused():
 
     with pytest.raises(ValidationError):
         Length(metres=math.inf)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_changes_what_it_says_and_nothing_else(name):
+    own = TrainSettings(seed=7, filters=(8, 16), device="cpu", minutes=None, steps=9)
+    settings = own.with_recipe(name)
+    for field, value in RECIPES[name].items():
+        assert getattr(settings, field) == value
+    assert (settings.seed, settings.filters, settings.steps) == (7, (8, 16), 9)
+    assert TrainSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert settings.with_recipe(name) == settings
+    assert settings.replace(learning_rate=0.5).learning_rate == 0.5
+
+
+def test_one_recipe_leaves_nothing_of_another():
+    for name in RECIPES:
+        assert TrainSettings().with_recipe(name).with_recipe("unet") == TrainSettings()
+    ten = TrainSettings(minutes=10)
+    assert ten.with_recipe("nnunet").minutes == 10
+    assert ten.with_recipe("unet-notebook").minutes is None
+    with pytest.raises(KeyError):
+        ten.with_recipe("unknown")

@@ -14,7 +14,7 @@ from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import say, say_notices
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
-from napari_unet.engine.settings import Device, TrainSettings
+from napari_unet.engine.settings import RECIPES, Device, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -51,6 +51,14 @@ def train(
         ),
     ] = None,
     offset: o.Offset = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|none",
+            help=f"Settings that go with a network, one of {', '.join(RECIPES)}; other options "
+            "change them.",
+        ),
+    ] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -79,8 +87,8 @@ def train(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
     settings = train_settings(
-        minutes, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge, device=device,
-        stain=stain,
+        minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
+        device=device, stain=stain,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
@@ -134,11 +142,27 @@ def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:
     return words if words in (None, "auto", "none") else parse_frames(words, n)
 
 
-def train_settings(minutes: float | None, **options: Any) -> TrainSettings:
-    """Return settings where steps or epochs, if given, take the place of the minutes."""
+def train_settings(
+    minutes: float | None, recipe: str | None = None, **options: Any
+) -> TrainSettings:
+    """Return settings where steps or epochs, if given, take the place of the minutes.
+
+    The options change those of a ``recipe``: minutes take the place of its epochs.
+    """
     counted = options.get("steps") or options.get("epochs")
-    settings = o.build(TrainSettings(), minutes=minutes, **options)
+    start = _with_recipe(TrainSettings(), recipe)
+    if minutes is not None and start.epochs is not None:
+        start = start.replace(epochs=None)
+    settings = o.build(start, minutes=minutes, **options)
     return settings.replace(minutes=None) if counted and minutes is None else settings
+
+
+def _with_recipe(settings: TrainSettings, recipe: str | None) -> TrainSettings:
+    if recipe in (None, "none"):
+        return settings
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"--recipe {recipe}: it is one of none, {', '.join(RECIPES)}")
+    return settings.with_recipe(recipe)
 
 
 def learn(

@@ -149,6 +149,8 @@ class TrainSettings(Settings):
     stain: str = Field("", max_length=200, title="Stain", description="Stain and imaging, such as H2B-GFP, widefield: goes into the model's card", json_schema_extra={"none": "such as H2B-GFP, widefield"})
     precision: Literal["auto", "fp32"] = Field("auto", title="Precision", description="auto multiplies in 16 bits where the processor is faster with them", json_schema_extra=ADVANCED)
     filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new", json_schema_extra=ADVANCED)
+    initialisation: Literal["own", "kaiming"] = Field("own", title="Initialisation", description="Of a new network: its own, or normal after Kaiming He 2015 in all convolutions", json_schema_extra=ADVANCED)
+    recompute: bool = Field(False, title="Gradient checkpointing", description="Keep less in memory for the gradients and compute it again: about a third slower", json_schema_extra=ADVANCED)
     border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")
     border_weight: float = Field(5.0, ge=0, le=100, title="Border weight", description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells", json_schema_extra=ADVANCED)
     border_sigma: float = Field(5.0, gt=0, le=50, title="Border width", description="sigma of Ronneberger 2015", json_schema_extra={"unit": "px", **ADVANCED})
@@ -167,11 +169,56 @@ class TrainSettings(Settings):
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
     freeze_norm: bool = Field(False, title="Freeze batch norm", description="Keep the statistics of the model it starts from; they then do not vary from batch to batch", json_schema_extra=ADVANCED)
     crop: int | None = Field(None, ge=32, le=2048, multiple_of=16, title="Crop", description="Edge of a training crop; empty for automatic", json_schema_extra={"unit": "px", **ADVANCED})
+    whole_frames: bool = Field(False, title="Whole frames", description="Learn from whole frames, each once an epoch, in place of crops", json_schema_extra=ADVANCED)
     batch: int | None = Field(None, ge=1, le=512, title="Batch", description="Crops per step; empty for automatic", json_schema_extra=ADVANCED)
     augmentation: Augmentation = Field(Augmentation(), title="Augmentation", json_schema_extra=ADVANCED)
     normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
     validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
     patience: int | None = Field(None, ge=1, title="Patience", description="Stop after so many checks without a better score; empty to use all the time", json_schema_extra=ADVANCED)
+
+
+    def with_recipe(self, name: str) -> Self:
+        """Return these settings with the recipe that goes with a network; KeyError without one.
+
+        What any recipe says and this one does not is as usual again; the rest stays.
+        """
+        fields = type(self).model_fields
+        said = {field for recipe in RECIPES.values() for field in recipe}
+        if self.minutes is not None:  # what a user gave; a recipe of epochs takes them away
+            said -= {"minutes"}
+        usual = {field: fields[field].default for field in said}
+        return self.replace(**usual | RECIPES[name])
+
+
+_NOTEBOOK: dict[str, Any] = {
+    "loss": "bce", "border": False, "border_weight": 0.0, "optimiser": "adam", "learning_rate": 1e-3,
+    "weight_decay": 0.0, "schedule": "constant", "ema": 0.0, "whole_frames": True, "minutes": None,
+    "augmentation": Augmentation.preset("none"), "normalisation": Normalisation(kind="minmax"),
+}  # fmt: skip
+_TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-4, "weight_decay": 1e-5, "warm_up": 0.1}
+_NNUNET: dict[str, Any] = {"optimiser": "adam", "learning_rate": 7e-4, "weight_decay": 1e-4, "warm_up": 0.1}
+RECIPES: dict[str, dict[str, Any]] = {
+    "unet": {},
+    "unet-2015": {
+        "loss": "ce", "class_weights": "balanced", "border": False, "border_weight": 10.0,
+        "optimiser": "sgd", "momentum": 0.99, "learning_rate": 1e-3, "weight_decay": 0.0,
+        "schedule": "constant", "augmentation": Augmentation(elastic=10.0),
+    },
+    "unet-notebook": {**_NOTEBOOK, "epochs": 30},
+    "unet++": {"loss": "bce", "optimiser": "adam", "learning_rate": 1e-4, "weight_decay": 0.0, "schedule": "constant"},
+    "resunet": {"loss": "bce", "optimiser": "adam", "learning_rate": 1e-4, "weight_decay": 0.0, "schedule": "constant"},
+    "resnet18-unet": {**_NOTEBOOK, "epochs": 10},
+    "efficientnet-b2-unet": {
+        "loss": "ce", "learning_rate": 1e-3, "weight_decay": 1e-4, "schedule": "one_cycle", "patience": 5,
+        "normalisation": Normalisation(kind="robust_zscore", low=1, high=99, clip=True),
+    },
+    "attention-unet": {"learning_rate": 1e-3},
+    "unetr": _TRANSFORMER,
+    "segresnet-vae": _TRANSFORMER,
+    "nnunet": _NNUNET,
+    "nnunet-optimised": _NNUNET,
+}  # fmt: skip
+"""What goes with each network, by its name: changes of `TrainSettings`, each open to others."""
 
 
 class OverlaySettings(Settings):

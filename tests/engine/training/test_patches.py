@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.settings import Augmentation
 from napari_unet.engine.training.losses import border_weight
-from napari_unet.engine.training.patches import PatchSampler, change_intensities, prepare_frame
+from napari_unet.engine.training.patches import (
+    FrameSampler,
+    PatchSampler,
+    change_intensities,
+    prepare_frame,
+)
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL
 
@@ -52,6 +57,40 @@ def test_the_same_state_draws_the_same_batch(labels, preset):
     for name in ("image", "labels", "supervised", "weight"):
         assert torch.equal(getattr(first, name), getattr(again, name)), name
     assert not torch.equal(first.image, second.image)
+
+
+@pytest.mark.parametrize("shape", [(96, 128), (95, 71), (60, 127)])
+def test_whole_frames_are_the_frames(labels, shape):
+    cut = labels[: shape[0], : shape[1]]
+    image = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    drawer = FrameSampler([frame(cut, image)], NONE, torch.Generator().manual_seed(0))
+    batch = drawer.batch(2)
+    assert batch.image.shape[-2:] == tuple(edge + edge % 2 for edge in shape)
+    for n in range(2):
+        inside = np.s_[n, :, : shape[0], : shape[1]]
+        np.testing.assert_allclose(batch.image[inside], image, atol=1e-4)
+        np.testing.assert_array_equal(batch.labels[inside][0], cut)
+        assert batch.supervised[inside].all()
+        assert batch.supervised[n].sum() == cut.size
+
+
+@pytest.mark.parametrize("geometry", GEOMETRY.values(), ids=GEOMETRY)
+def test_whole_frames_stay_with_their_labels(labels, geometry):
+    drawer = FrameSampler([frame(labels)], NONE.replace(**geometry), torch.Generator())
+    batch = drawer.batch(8)
+    inside = batch.supervised > 0
+    wrong = ((batch.image > 0.5) != (batch.labels > 0)) & inside
+    assert wrong.sum() < 0.02 * inside.sum()
+    assert inside.float().mean() > 0.3
+
+
+def test_every_frame_comes_once_before_any_again(labels):
+    frames = [frame(np.full((32, 32), n, np.int32) * (np.arange(32) > 9)) for n in range(1, 6)]
+    drawer = FrameSampler(frames, NONE, torch.Generator().manual_seed(3))
+    seen = [int(value) for _ in range(5) for value in drawer.batch(3).labels.amax((1, 2, 3))]
+    assert [sorted(seen[i : i + 5]) for i in (0, 5, 10)] == [[1, 2, 3, 4, 5]] * 3
+    later = FrameSampler(frames, NONE, torch.Generator().manual_seed(3), drawn=5)
+    assert [int(value) for value in later.batch(10).labels.amax((1, 2, 3))] == seen[5:]
 
 
 @pytest.mark.parametrize("geometry", GEOMETRY.values(), ids=GEOMETRY)

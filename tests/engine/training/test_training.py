@@ -166,6 +166,8 @@ CASES = {
     "strong augmentation": ((0, 1), {"augmentation": Augmentation.preset("strong")}),
     "SGD": ((0, 1), {"optimiser": "sgd", "momentum": 0.99, "schedule": "one_cycle"}),
     "Adam": ((0, 1), {"optimiser": "adam", "schedule": "constant", "warm_up": 0.3}),
+    "whole frames": ((0, 1, 2, 5), {"whole_frames": True, "augmentation": Augmentation(rotate=0)}),
+    "gradient checkpointing": ((0, 1), {"recompute": True, "initialisation": "kaiming"}),
     "RMSprop": ((0, 1), {"optimiser": "rmsprop", "class_weights": "balanced"}),
 }
 
@@ -470,6 +472,52 @@ def test_minutes_are_kept(stack, annotated):
     steps, model = finish(train(stack, annotated(0, 1), settings))
     assert steps[0].steps is None
     assert steps[-1].step == steps[-1].steps == model.record["plan"]["steps"]
+
+
+def test_gradient_checkpointing_learns_the_same(stack, annotated):
+    losses = []
+    for recompute in (False, True):
+        settings = TINY.replace(recompute=recompute, steps=3)
+        losses.append([s.loss for s in finish(train(stack, annotated(0, 1), settings))[0]])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_epochs_of_whole_frames_are_checked_after_each(stack, annotated, monkeypatch):
+    seen = []
+    learn = Learner.learn
+
+    def watch(self, batch, rate, step):
+        seen.append((tuple(batch.image.shape[-2:]), batch.labels.amax().item()))
+        return learn(self, batch, rate, step)
+
+    monkeypatch.setattr(Learner, "learn", watch)
+    first = annotated(0, 2, 4, 6)
+    for t, frame in first.frames.items():
+        frame.labels[frame.labels > 0] += 1000 * (t + 1)
+    settings = TINY.replace(
+        steps=None, epochs=3, minutes=None, whole_frames=True, validation=(6,), batch=1,
+        augmentation=Augmentation.preset("none"), edge=0,
+    )  # fmt: skip
+    steps, model = finish(train(stack, first, settings))
+    assert {shape for shape, _ in seen} == {(96, 128)}
+    frames = [label // 1000 for _, label in seen]
+    assert [sorted(frames[i : i + 3]) for i in (0, 3, 6)] == [[1, 3, 5]] * 3
+    assert len({tuple(frames[i : i + 3]) for i in (0, 3, 6)}) > 1  # in another order each
+    assert [s.step for s in steps if s.validation] == [3, 6, 9]
+    rows = model.record["history"]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(0 <= row["validation_mean_iou"] <= 1 for row in rows)
+
+
+def test_kaiming_gives_other_weights_to_begin_with(stack, annotated):
+    settings = TINY.replace(steps=1, learning_rate=1e-9, filters=(32, 32))
+    own, kaiming = (
+        finish(train(stack, annotated(0, 1), settings.replace(initialisation=name)))[1].network
+        for name in ("own", "kaiming")
+    )
+    heads = [float(network.head.weight.detach().std()) for network in (own, kaiming)]
+    assert heads[1] == pytest.approx((2 / 32) ** 0.5, rel=0.3)
+    assert heads[0] < 0.6 * heads[1]
 
 
 @pytest.mark.parametrize("loss", ["bce_dice", "bce", "focal"])

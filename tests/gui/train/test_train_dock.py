@@ -9,6 +9,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.model_files import library
 from napari_unet.gui.train.resume import checkpoint_of
 from napari_unet.gui.train.training_worker import verdict
+from napari_unet.gui.widgets.editors import ChoiceEditor
 
 
 @pytest.fixture
@@ -77,6 +78,25 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     assert "after training" not in [x.name for x in viewer.layers]
 
 
+def test_a_recipe_fills_the_fields_and_each_can_be_changed(train):
+    form = train.form
+    form.advanced.build()
+    (recipe,) = train.findChildren(ChoiceEditor, "train.recipe")
+    begun = form.value()
+    assert recipe.value() == "unet"
+    form.editor("seed").setValue(7)
+    assert recipe.value() == "unet"  # a seed is of no recipe
+    recipe.setValue("unet-notebook")
+    assert form.value() == begun.replace(seed=7).with_recipe("unet-notebook")
+    assert form.editor("epochs").value() == 30
+    form.editor("momentum").setValue(0.5)
+    assert recipe.value() == "custom"
+    assert form.value().momentum == 0.5
+    recipe.setValue("unet")
+    again = form.value()
+    assert again.replace(minutes=begun.minutes) == begun.replace(seed=7)
+
+
 def test_stop_and_keep_puts_the_model_into_the_library(hand, train, small, viewer):
     viewer.add_labels(small[1], name="truth")
     hand.find(train, "train.frames").setText("0,3")
@@ -120,6 +140,8 @@ def test_save_model_writes_the_file(hand, train, small, viewer, tmp_path):
     hand.click(train, "train.save_model")
     assert "Saved" in hand.done()
     assert Model.load(tmp_path / "mine.safetensors").record["steps"] == 3
+    left = sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("mine"))
+    assert left == ["mine.history.csv", "mine.history.png", "mine.safetensors"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
 from napari_unet.engine.network.unet import UNet, UNetConfig
@@ -28,7 +30,17 @@ def initial_network(
         filters=settings.filters,
         softmax=bool(classes),
     )
-    return UNet(config)
+    network = UNet(config)
+    if settings.initialisation == "kaiming":
+        network.apply(_kaiming)
+    return network
+
+
+def _kaiming(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # He 2015
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def network_outputs(

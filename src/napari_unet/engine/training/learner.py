@@ -12,6 +12,7 @@ from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
 from napari_unet.engine.training.optimisers import make_optimiser
+from napari_unet.engine.training.recompute import recompute_blocks
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.unet import UNet
@@ -36,6 +37,8 @@ class Learner:
         if network.config.dims == 2:
             self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
+        if settings.recompute:
+            recompute_blocks(self.network)
         self.seen = torch.zeros((2, 2), dtype=torch.int64)  # pixels of the last step, as counted
         self.optimizer = make_optimiser(self.network, settings, device)
         # 16 bits where the hardware multiplies them faster; fp16 alone needs its loss scaled, since

@@ -111,6 +111,7 @@ class PatchSampler:
     ) -> None:
         self.frames = [frame for frame in frames if frame.n_supervised]
         self.size = size
+        self._shape = (size, size)
         self.augmentation = augmentation
         self.generator = generator
         # the root: a frame that counts whole does not crowd out one with three painted cells
@@ -120,16 +121,15 @@ class PatchSampler:
     def batch(self, n: int) -> Batch:
         """Draw ``n`` crops."""
         a, g, device = self.augmentation, self.generator, self.frames[0].image.device
-        picks = torch.multinomial(self._share, n, replacement=True, generator=g)
         window = self._window()
         images, truths = [], []
-        for pick in picks.tolist():
+        for pick in self._picks(n):
             frame = self.frames[pick]
             y, x = self._centre(frame)
             # beyond the edge the image goes on in the mirror; nobody vouches for what is there
             images.append(_cut(frame.image, y, x, window, reflect=True))
             truths.append(_cut(frame.truth, y, x, window, reflect=False))
-        grid = _grid(n, self.size, window, a, g).to(device)
+        grid = _grid(n, self._shape, window, a, g).to(device)
         image = F.grid_sample(
             torch.stack(images),
             grid,
@@ -145,6 +145,11 @@ class PatchSampler:
         image = change_intensities(image, a, g)
         return Batch(image, truth[:, :1], truth[:, 1:2], truth[:, 2:])
 
+    def _picks(self, n: int) -> list[int]:
+        """Return which frames the crops are of."""
+        picks = torch.multinomial(self._share, n, replacement=True, generator=self.generator)
+        return [int(pick) for pick in picks]
+
     def _window(self) -> int:
         """Edge of the raw window that holds a crop however it is turned and zoomed."""
         a = self.augmentation
@@ -159,6 +164,37 @@ class PatchSampler:
         # away from the centre, so that cells are seen in every part of a crop
         dy, dx = torch.randint(-self.size // 3, self.size // 3 + 1, (2,), generator=self.generator)
         return y + int(dy), x + int(dx)
+
+
+class FrameSampler(PatchSampler):
+    """Draws whole frames, each once before any comes again; ``drawn`` so many until now.
+
+    Odd edges get a pixel more, for which nobody vouches: a network fills up to its own stride.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[TrainingFrame],
+        augmentation: Augmentation,
+        generator: torch.Generator,
+        drawn: int = 0,
+    ) -> None:
+        height, width = frames[0].image.shape[-2:]
+        shape = (height + height % 2, width + width % 2)
+        super().__init__(frames, max(shape), augmentation, generator)
+        self._shape, self.drawn = shape, drawn
+
+    def _picks(self, n: int) -> list[int]:
+        picks = []
+        for place in range(self.drawn, self.drawn + n):
+            epoch, index = divmod(place, len(self.frames))
+            shuffled = torch.Generator().manual_seed(self.generator.initial_seed() + epoch)
+            picks.append(int(torch.randperm(len(self.frames), generator=shuffled)[index]))
+        self.drawn += n
+        return picks
+
+    def _centre(self, frame: TrainingFrame) -> tuple[int, int]:
+        return self._shape[0] // 2, self._shape[1] // 2
 
 
 def _cut(planes: Tensor, y: int, x: int, window: int, *, reflect: bool) -> Tensor:
@@ -187,24 +223,30 @@ def _uniform(n: int, low: float, high: float, g: torch.Generator) -> Tensor:
     return torch.rand(n, generator=g) * (high - low) + low
 
 
-def _grid(n: int, size: int, window: int, a: Augmentation, g: torch.Generator) -> Tensor:
-    """Return sampling positions ``(n, size, size, 2)`` in a window: turned, zoomed, warped."""
+def _grid(
+    n: int, shape: tuple[int, int], window: int, a: Augmentation, g: torch.Generator
+) -> Tensor:
+    """Return sampling positions ``(n, *shape, 2)`` in a window: turned, zoomed, warped."""
     # drawn on the CPU whatever the device: the same seed draws the same crops on all of them
     angle = _uniform(n, -a.rotate, a.rotate, g) * (math.pi / 180)
     zoom = torch.exp(_uniform(n, math.log(a.zoom_low), math.log(a.zoom_high), g))
     if a.flip:
         angle = angle + torch.randint(0, 4, (n,), generator=g) * (math.pi / 2)
     flip = torch.randint(0, 2, (n,), generator=g) * 2.0 - 1 if a.flip else torch.ones(n)
-    reach = size / window / zoom
-    cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
-    zero = torch.zeros(n)
+    down, along = (size / window / zoom for size in shape)
+    cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros(n)
     affine = torch.stack(
-        (torch.stack((cos * flip, -sin, zero), -1), torch.stack((sin * flip, cos, zero), -1)), 1
+        (
+            torch.stack((cos * along * flip, -(sin * down), zero), -1),
+            torch.stack((sin * along * flip, cos * down, zero), -1),
+        ),
+        1,
     )
-    grid = F.affine_grid(affine, [n, 1, size, size], align_corners=False)
+    grid = F.affine_grid(affine, [n, 1, *shape], align_corners=False)
     if a.elastic:  # a knot every 32 px: cells bend as a whole and do not fray
-        coarse = torch.randn((n, 2, max(2, size // 32), max(2, size // 32)), generator=g)
-        warp = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
+        knots = [max(2, size // 32) for size in shape]
+        coarse = torch.randn((n, 2, *knots), generator=g)
+        warp = F.interpolate(coarse, size=shape, mode="bicubic", align_corners=True)
         grid = grid + warp.permute(0, 2, 3, 1) * (2 * a.elastic / window)
     return grid
 

@@ -36,6 +36,8 @@ class Plan(Settings):
     """Steps of one pass over the annotated area."""
     check_every: int | None = Field(None, ge=1)
     """Steps from check to check, where epochs are counted."""
+    whole: bool = False
+    """Whether crops are whole frames; ``crop`` is then the longer edge."""
 
     def done(self, step: int) -> float:
         """Share of the run after ``step`` steps; 0 while its length is unknown."""
@@ -45,7 +47,7 @@ class Plan(Settings):
         """Return half the batch, then half the crop; none where nothing is left to shrink."""
         if self.batch > 1:
             return self.replace(batch=self.batch // 2)
-        if self.crop >= 64:
+        if self.crop >= 64 and not self.whole:
             return self.replace(crop=self.crop // 32 * 16)
         return None
 
@@ -120,28 +122,46 @@ class Clock:
 
 
 def first_plan(
-    settings: TrainSettings, *, device: str, threads: int, diameter: float, pixels: int, free: int
+    settings: TrainSettings,
+    *,
+    device: str,
+    threads: int,
+    diameter: float,
+    pixels: int,
+    free: int,
+    frames: tuple[int, int, int] = (1, 0, 0),
 ) -> Plan:
     """Choose crop and batch: a crop holds a few objects, a batch fits the memory.
 
-    ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device. Steps
-    are set where they follow without a clock.
+    ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device,
+    ``frames`` how many there are to learn from and their height and width, where they are learned
+    from whole. Steps are set where they follow without a clock.
     """
     # A crop holds a few cells with their surroundings, so that the network sees what is between
     # them; a larger one buys less than a further step does on a CPU, where steps are dear.
     wide = 256 if device == "cuda" else 128
     crop = settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
+    area = crop**2
+    if settings.whole_frames:
+        n, height, width = frames
+        crop, area, pixels = max(height, width), height * width, n * height * width
     filters = settings.filters
-    per_crop = crop**2 * sum(12 * 4 * width / 4**level for level, width in enumerate(filters))
-    wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / crop**2))
+    per_crop = area * sum(12 * 4 * width / 4**level for level, width in enumerate(filters))
+    wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / area))
     batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
     steps = settings.steps
-    epoch, every = max(1, math.ceil(pixels / (batch * crop**2))), None
+    epoch, every = max(1, math.ceil(pixels / (batch * area))), None
     if steps is None and settings.epochs is not None:
         steps = settings.epochs * epoch
         every = epoch * math.ceil(settings.epochs / _MOST_CHECKS)
     return Plan(
-        steps=steps, batch=batch, crop=crop, threads=threads, epoch=epoch, check_every=every
+        steps=steps,
+        batch=batch,
+        crop=crop,
+        threads=threads,
+        epoch=epoch,
+        check_every=every,
+        whole=settings.whole_frames,
     )
 
 

@@ -227,6 +227,7 @@ class Run:
             diameter=self.diameter,
             pixels=self.data.pixels,
             free=free_memory(device),
+            frames=(self.data.n_frames, *self.stack.frame_shape),
         )
         if state:
             self.restore(state)
@@ -251,9 +252,8 @@ class Run:
                     raise
             self.learner.forget_gradients()
             self.plan = smaller
-            note = (
-                f"memory ran out: going on with {smaller.batch} crops of {smaller.crop} px a step"
-            )
+            crops = "frames" if smaller.whole else f"crops of {smaller.crop} px"
+            note = f"memory ran out: going on with {smaller.batch} {crops} a step"
 
     def _check(self) -> Scores | None:
         if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
@@ -350,6 +350,7 @@ class Run:
             "plan": self.plan.model_dump(),
             "step": self.step,
             "joined": self.data.joined,
+            "drawn": self.data.drawn,
             "left_out": sorted(self.data.left_out),
             "held_out": self.split.hold_out.to_record(),
             "before": asdict(self.before) if self.before else None,
@@ -380,6 +381,7 @@ class Run:
         self.history.restore(state.get("rows", {}))
         self.checker.kept = Scores(**state["after"]) if state["after"] else None
         self.before = Scores(**state["before"]) if state["before"] else None
+        self.data.drawn = state.get("drawn", 0)
         self.data.left_out.update(state.get("left_out", ()))
         self.generator.set_state(state["generator"])
         if state["joined"]:

@@ -12,7 +12,13 @@ from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
-from napari_unet.engine.training.patches import Batch, PatchSampler, TrainingFrame, prepare_frame
+from napari_unet.engine.training.patches import (
+    Batch,
+    FrameSampler,
+    PatchSampler,
+    TrainingFrame,
+    prepare_frame,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +50,7 @@ class TrainingData:
     ) -> None:
         _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
+        self.drawn = 0  # of whole frames, where crops are those
         self.left_out: set[int] = set()  # frames that cannot teach, painted on meanwhile
         self._stack, self._settings = stack, settings
         self._normaliser, self._device, self._base = normaliser, device, base
@@ -67,6 +74,11 @@ class TrainingData:
         return [(self.image(t), validation.frames[t]) for t in frames[::every]]
 
     @property
+    def n_frames(self) -> int:
+        """Frames to learn from."""
+        return len(self._frames)
+
+    @property
     def pixels(self) -> int:
         """Supervised pixels to learn from."""
         return sum(frame.n_supervised for frame in self._frames.values())
@@ -85,9 +97,14 @@ class TrainingData:
 
     def batch(self, n: int, crop: int, generator: torch.Generator) -> Batch:
         """Draw ``n`` crops of ``crop`` px."""
+        frames = [self._frames[t] for t in sorted(self._frames)]
+        augmentation = self._settings.augmentation
+        if self._settings.whole_frames:
+            sampler = FrameSampler(frames, augmentation, generator, self.drawn)
+            batch, self.drawn = sampler.batch(n), sampler.drawn
+            return batch
         if self._sampler is None or self._sampler.size != crop:
-            frames = [self._frames[t] for t in sorted(self._frames)]
-            self._sampler = PatchSampler(frames, crop, self._settings.augmentation, generator)
+            self._sampler = PatchSampler(frames, crop, augmentation, generator)
         return self._sampler.batch(n)
 
     def join(self) -> None:

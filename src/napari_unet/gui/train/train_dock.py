@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QLineEdit
+from superqt.utils import signals_blocked
 
-from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.settings import RECIPES, TrainSettings
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.loading import opening
@@ -18,7 +19,8 @@ from napari_unet.gui.train.annotation_panel import AnnotationPanel
 from napari_unet.gui.train.outcome import OutcomePanel
 from napari_unet.gui.train.resume import Begun, base_of, forget, recall
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.widgets.forms import SettingsForm
+from napari_unet.gui.widgets.editors import ChoiceEditor
+from napari_unet.gui.widgets.forms import CUSTOM, SettingsForm
 from napari_unet.gui.widgets.parts import Hint, add_field, allow, button, form_rows, row
 from napari_unet.gui.widgets.plots import CurveView
 
@@ -55,12 +57,33 @@ class TrainDock(Dock):
         self.name_of_model = QLineEdit(objectName="train.name")
         self.name_of_model.setPlaceholderText("named after the movie")
         self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes", "stain"))
+        self.form.unfolded.connect(self._add_recipes)
         rows = form_rows()
         add_field(rows, "Start from", self.start_from)
         add_field(rows, "Name", self.name_of_model)
         self.annotations = AnnotationPanel(self.session, self.form.value)
         self.column.section("Cells to learn from", self.annotations)
         self.column.section("Training", rows, self.form)
+
+    def _add_recipes(self) -> None:
+        """Put a menu on top of *Advanced*: what goes with a network, in all fields below."""
+        words = {name: name for name in (*RECIPES, CUSTOM)}
+        self.recipe = ChoiceEditor(words)
+        self.recipe.setObjectName("train.recipe")
+        self.recipe.setToolTip("Settings that go with a network; each can be changed below")
+        self.form.insert("Recipe", self.recipe)
+        self._show_recipe(self.form.value())
+        self.form.valueChanged.connect(self._show_recipe)
+        self.recipe.valueChanged.connect(self._on_recipe)
+
+    def _on_recipe(self, name: str) -> None:
+        if name in RECIPES:
+            self.form.setValue(self.form.value().with_recipe(name))
+
+    def _show_recipe(self, settings: TrainSettings) -> None:
+        names = (name for name in RECIPES if settings.with_recipe(name) == settings)
+        with signals_blocked(self.recipe):
+            self.recipe.setValue(next(names, CUSTOM))
 
     def _build_run(self) -> None:
         self.start = button("Start training", "train.start")

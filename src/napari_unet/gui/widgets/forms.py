@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from magicgui.widgets.bases import BaseValueWidget
     from qtpy.QtGui import QShowEvent
 
-_CUSTOM = "custom"  # what is none of the presets
+CUSTOM = "custom"  # what is none of the presets
 _WIDEST_TITLE = 130  # longer ones wrap: the fields need the room
 
 
@@ -124,8 +124,8 @@ class SettingsForm(QWidget):
             self.valueChanged.emit(settings)
 
     def insert(self, title: str, editor: Any) -> None:
-        """Put an editor that is of no field on top."""
-        self._containers[0].insert(0, FieldEdit(editor, label=title))
+        """Put an editor that is of no field on top of the fields built last."""
+        self._containers[-1].insert(0, FieldEdit(editor, label=title))
 
     def _build(self, fields: list[str]) -> QWidget:
         """Return a magicgui container with these fields."""
@@ -191,7 +191,7 @@ class GroupEditor(Fold):
         self._form.valueChanged.connect(self._on_form)
         if not self._presets:
             return self._form
-        self._preset = ChoiceEditor({name: name for name in (*self._presets, _CUSTOM)})
+        self._preset = ChoiceEditor({name: name for name in (*self._presets, CUSTOM)})
         self._preset.setObjectName("preset")
         self._preset.setToolTip("Sets all fields below")
         self._show_preset(self._value)
@@ -210,7 +210,7 @@ class GroupEditor(Fold):
 
     def _show_preset(self, value: Settings) -> None:
         if self._preset is not None:
-            name = next((n for n, preset in self._presets.items() if preset == value), _CUSTOM)
+            name = next((n for n, preset in self._presets.items() if preset == value), CUSTOM)
             with signals_blocked(self._preset):
                 self._preset.setValue(name)
 
