@@ -98,7 +98,6 @@ def train(
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
-    from napari_unet.engine.training.history import write_history
     from napari_unet.engine.training.training import train as run
 
     with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
@@ -127,13 +126,19 @@ def train(
         if warning := warning_of(parent, stack, annotations, "add --partial"):
             say(warning)
         model = learn(steps_, checkpoint=checkpoint)
-    model.save(out)
-    keep(STAYS)
-    write_history(model.record["history"], out)
+    _write(model, out)
     checkpoint.unlink(missing_ok=True)
     for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
+
+
+def _write(model: Model, out: Path) -> None:
+    from napari_unet.engine.training.history import write_history
+
+    model.save(out)
+    keep(STAYS)
+    write_history(model.record["history"], out)
 
 
 def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:

@@ -9,6 +9,7 @@ from torch import nn
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
 from napari_unet.engine.network.unet import UNet, UNetConfig
+from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
@@ -87,6 +88,7 @@ def check_base(
             "choose a model, or turn freeze_norm off",
         )
     _check_classes(base, classes)
+    check_class_weights(settings, base.config.classes if base else classes)
     if base and base.config.in_channels != _channels(stack):
         raise BadInput(
             f"the model {base.name} takes {base.config.in_channels} channels, "

@@ -11,7 +11,6 @@ from torch import nn
 from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
-from napari_unet.engine.training.optimisers import make_optimiser
 from napari_unet.engine.training.recompute import recompute_blocks
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.training.patches import Batch
 
+_ANY = 1e-3  # learning rate; the schedule sets it before each step
 _CLIP = 1.0  # norm of the gradients: a crop with one odd cell must not undo the steps before
 
 
@@ -40,7 +40,7 @@ class Learner:
         if settings.recompute:
             recompute_blocks(self.network)
         self.seen = torch.zeros((2, 2), dtype=torch.int64)  # pixels of the last step, as counted
-        self.optimizer = make_optimiser(self.network, settings, device)
+        self.optimizer = _optimiser(self.network, settings, device)
         # 16 bits where the hardware multiplies them faster; fp16 alone needs its loss scaled, since
         # its small gradients would be rounded to nothing
         self._half = _half_type(device) if settings.precision == "auto" else None
@@ -116,6 +116,29 @@ class Learner:
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+
+
+def _optimiser(
+    network: nn.Module, settings: TrainSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    """Return the optimiser chosen, over all weights of ``network``.
+
+    AdamW takes the decay off the weights themselves, the others add it to the gradients.
+    """
+    weights, decay = network.parameters(), settings.weight_decay
+    fused = device.type in ("cpu", "cuda")
+    match settings.optimiser:
+        case "adam":
+            return torch.optim.Adam(weights, lr=_ANY, weight_decay=decay, fused=fused)
+        case "sgd":
+            return torch.optim.SGD(
+                weights, lr=_ANY, momentum=settings.momentum, weight_decay=decay, fused=fused
+            )
+        case "rmsprop":
+            return torch.optim.RMSprop(
+                weights, lr=_ANY, momentum=settings.momentum, weight_decay=decay
+            )
+    return torch.optim.AdamW(weights, lr=_ANY, weight_decay=decay, fused=fused)
 
 
 def _half_type(device: torch.device) -> torch.dtype | None:

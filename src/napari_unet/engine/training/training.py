@@ -28,7 +28,6 @@ from napari_unet.engine.training.checkpoint import (
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
-from napari_unet.engine.training.losses import check_class_weights
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
 from napari_unet.engine.training.train_step import TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
@@ -104,7 +103,6 @@ def train(
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
-    check_class_weights(settings, base.config.classes if base else annotations.classes)
     split = _split(annotations, settings, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     missing = missing_in_words(painted, annotations)

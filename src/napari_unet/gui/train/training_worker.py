@@ -89,8 +89,7 @@ def training(
         if step.preview is not None:
             frame, codes = step.preview
             preview = frame, labels_of(codes, outputs, label_settings)
-        note = " ".join(filter(None, (warning, step.note))) or None
-        warning = ""
+        note, warning = " ".join(filter(None, (warning, step.note))) or None, ""
         message = yield WorkerStep(replace(step, preview=None, note=note), preview)
         told = None
         if message is not None:
