@@ -229,6 +229,14 @@ def test_a_checkpoint_of_another_network_is_refused(stack, annotated, learned, t
         next(run)
 
 
+def test_a_checkpoint_of_another_optimiser_is_refused(stack, annotated, tmp_path):
+    file = tmp_path / "run.ckpt"
+    finish(train(stack, annotated(0, 1), TINY, checkpoint=file), {1: TrainInput(stop=True)})
+    settings = TINY.replace(optimiser="sgd")
+    with pytest.raises(BadInput, match="made by adamw, chosen is sgd"):
+        next(train(stack, annotated(0, 1), settings, checkpoint=file, resume=True))
+
+
 def test_without_a_checkpoint_there_is_nothing_to_resume(stack, annotated, tmp_path):
     with pytest.raises(BadInput, match="there is no checkpoint"):
         train(stack, annotated(0, 1), TINY, checkpoint=tmp_path / "none", resume=True)
@@ -552,6 +560,8 @@ def test_nothing_to_learn(stack, annotated):
     assert "labels are empty" in refused(stack, Annotations(shape, {3: empty}), TINY)
     full = annotate(np.ones(shape[1:], np.int32), complete=True)
     assert "no background" in refused(stack, Annotations(shape, {3: full}), TINY)
+    weighted = TINY.replace(class_weights=(1, 2, 3))
+    assert "3 class weights" in refused(stack, annotated(0, 1), weighted)
     assert "frames to check on" in refused(stack, annotated(0, 1), TINY.replace(validation=(7,)))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
@@ -107,11 +108,19 @@ class Learner:
             "network": self.network.state_dict(),
             "mean": self.mean.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "optimiser": self.settings.optimiser,
             "scaler": self._scaler.state_dict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a checkpoint's state."""
+        """Continue from a checkpoint's state; `BadInput` where another optimiser made it."""
+        begun = state.get("optimiser", "adamw")  # version 0.1.0 had no other
+        if begun != self.settings.optimiser:
+            raise BadInput(
+                f"the checkpoint was made by {begun}, chosen is {self.settings.optimiser}",
+                "the optimiser it was begun with",
+                "choose that one, or start a new training",
+            )
         self.network.load_state_dict(state["network"])
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
