@@ -136,6 +136,12 @@ class Hand:
 
 
 @pytest.fixture
+def hand_at(qtbot: Any) -> Callable[[Any], Hand]:
+    """Make a user at a viewer; for tests that close it, or have several."""
+    return lambda viewer: Hand(viewer, qtbot)
+
+
+@pytest.fixture
 def hand(viewer: Any, qtbot: Any) -> Hand:
     """Open docks and press buttons as a user would."""
     return Hand(viewer, qtbot)

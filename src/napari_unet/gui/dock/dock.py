@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
@@ -58,15 +58,15 @@ class Dock(QWidget):
 
     def watch(self) -> None:
         """Follow the session; called once the dock's parts are there."""
-        session = self.session
-        for signal in (
+        session, life = self.session, self.session.lifetime
+        news = (
             session.movie.changed,
             session.movie.layers_changed,
             session.models.changed,
             session.labels.changed,
-        ):
-            signal.connect(self.update_state)
-        session.job.changed.connect(self._on_job)
+        )
+        life.connect_all(news, self.update_state, self)
+        life.connect(session.job.changed, self._on_job, self)
         self.update_state()
 
     def update_state(self) -> None:
@@ -92,6 +92,16 @@ class Dock(QWidget):
         if state.running != self._was_running:
             self._was_running = state.running
             self.update_state()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Go for good where napari took the dock out: its next opening makes another one."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self._settled:
+            QTimer.singleShot(0, self._go_if_alone)
+        return super().event(event)
+
+    def _go_if_alone(self) -> None:
+        if self.parentWidget() is None:
+            self.deleteLater()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Join the other docks of the plugin as a tab, once, when first shown."""

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
-from napari_unet.gui.session.job import Job, JobState
+from napari_unet.gui.session.job import JobState
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet.gui.session.session import Session
+
 
 class JobPanel(QWidget):
     """Progress, time left in words, *Cancel*, and the line in which a job ended."""
 
-    def __init__(self, job: Job, owner: str, prefix: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, owner: str, prefix: str) -> None:
+        super().__init__()
+        job = session.job
         self._owner, self._running = owner, False
         self.bar = QProgressBar()
         self.bar.setObjectName(f"{prefix}.progress")
@@ -30,7 +33,7 @@ class JobPanel(QWidget):
         column = Column(self)
         column.add(row(self.bar, self.cancel, stretch=0), self.line)
         self.cancel.clicked.connect(job.cancel)
-        job.changed.connect(self._on_job)
+        session.lifetime.connect(job.changed, self._on_job, self)
         self._on_job(job.state)
 
     def _on_job(self, state: JobState) -> None:

@@ -96,8 +96,8 @@ class LabelsMenu(LayerMenu):
         self._picked: weakref.ref[Labels] | None = None
         kind, empty = "napari.layers.Labels", "no labels yet"
         super().__init__(session, kind, layers.label_layers, name, tooltip, empty)
-        for signal in (session.movie.layers_changed, session.labels.changed, session.movie.changed):
-            signal.connect(self.reset_choices)
+        news = (session.movie.layers_changed, session.labels.changed, session.movie.changed)
+        session.lifetime.connect_all(news, self.reset_choices, self.native)
 
     def _choose(self, before: Labels | None) -> Any:
         picked = self._picked() if self._picked is not None else None

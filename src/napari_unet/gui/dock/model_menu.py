@@ -22,7 +22,7 @@ class ModelMenu(QComboBox):
         self.setObjectName(name)
         narrow(self)
         self._session, self._new, self._chooses = session, new, chooses
-        session.models.changed.connect(self.show_models)
+        session.lifetime.connect(session.models.changed, self.show_models, self)
         self.show_models()
         if chooses:
             self.currentIndexChanged.connect(lambda _: session.models.choose(self.choice()))

@@ -61,8 +61,8 @@ class MoviePicker(QWidget):
             (self.position, lambda i: session.movie.select(position=i)),
         ):
             combo.currentIndexChanged.connect(act)  # a script sets the index; blocked while showing
-        session.movie.view_changed.connect(self.show_view)
-        session.job.changed.connect(self._on_job)
+        session.lifetime.connect(session.movie.view_changed, self.show_view, self)
+        session.lifetime.connect(session.job.changed, self._on_job, self)
         self.show_view(session.movie.view)
 
     def _build(self) -> QFormLayout:
@@ -192,7 +192,7 @@ class KeptPanel(QWidget):
         Column(self).add(self.line, self._asking)
         self.keep.clicked.connect(self._on_keep)
         self.place.returnPressed.connect(self._on_keep)
-        session.place.changed.connect(self.show_state)
+        session.lifetime.connect(session.place.changed, self.show_state, self)
         self.show_state()
 
     def show_state(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QGuiApplication
@@ -161,13 +162,14 @@ class CellsPanel(QWidget):
         if before is not None:
             before.events.selected_label.disconnect(self._on_label)
             before.events.paint.disconnect(self.update_cells)
-            if self._on_click in before.mouse_drag_callbacks:
-                before.mouse_drag_callbacks.remove(self._on_click)
+            _take_out(before.mouse_drag_callbacks, self._on_click)
         self._linked = weakref.ref(layer) if layer is not None else None
         if layer is not None:
-            layer.events.selected_label.connect(self._on_label)
-            layer.events.paint.connect(self.update_cells)
-            layer.mouse_drag_callbacks.append(self._on_click)
+            life, callbacks = self._session.lifetime, layer.mouse_drag_callbacks
+            life.connect(layer.events.selected_label, self._on_label, self)
+            life.connect(layer.events.paint, self.update_cells, self)
+            callbacks.append(self._on_click)
+            life.at_end(partial(_take_out, callbacks, self._on_click), self)
 
     def _on_row(self, label: int) -> None:
         layer, centre = self._chosen(), self.table.cells.centre(label)
@@ -198,3 +200,8 @@ class CellsPanel(QWidget):
         )
         if value and int(value) != BACKGROUND_ID:
             layer.selected_label = int(value)
+
+
+def _take_out(callbacks: list[Any], callback: Any) -> None:
+    if callback in callbacks:
+        callbacks.remove(callback)

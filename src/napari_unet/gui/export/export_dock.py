@@ -120,7 +120,8 @@ class ExportDock(Dock):
 
     def _build_progress(self) -> None:
         """Below the scrolled column, so that it is in sight whichever button was pressed."""
-        self.panel = JobPanel(self.session.job, OWNER, OWNER)
+        self.panel = JobPanel(self.session, OWNER, OWNER)
+        self.panel.cancel.setProperty("tip", "Stop; nothing is written")
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
         self.keep = button("Keep the old one", "export.keep_old")
         foot = QWidget()
@@ -153,7 +154,8 @@ class ExportDock(Dock):
             signal.connect(lambda *_: self.update_state())
         for signal in (self.format.currentIndexChanged, self.target.folder_changed):
             signal.connect(lambda *_: self._forget_question())
-        self.session.movie.frame_changed.connect(self._show_frame)
+        session = self.session
+        session.lifetime.connect(session.movie.frame_changed, self._show_frame, self)
 
     # ---- a user acts ----------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class ExportTarget(QWidget):
         self.labels.chosen.connect(self.chosen.emit)
         self.folder.textChanged.connect(lambda _: self.folder_changed.emit())
         browse.clicked.connect(self._on_browse)
-        session.movie.changed.connect(self._propose_folder)
+        session.lifetime.connect(session.movie.changed, self._propose_folder, self)
         self._propose_folder()
 
     def live(self) -> LiveLabels | None:

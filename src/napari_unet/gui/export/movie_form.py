@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,8 @@ class MovieForm(QWidget):
         narrow(self.format)
         self._build_look(owner)
         self.preview = Preview(self.scene)
-        self._kept_links = KeptLinks(self.preview.update_scene)
+        connect = partial(session.lifetime.connect, owner=self)
+        self._kept_links = KeptLinks(self.preview.update_scene, connect)
         self._rows = form_rows()
         add_field(self._rows, "Style", self.style_of_movie)
         add_field(self._rows, "Before", self.before.native)

@@ -203,8 +203,10 @@ def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class KeptLinks:
     """Keeps the links of one layer and one choice of frames; forgets them when a frame changes."""
 
-    def __init__(self, changed: Callable[[], object]) -> None:
-        self._changed = changed
+    def __init__(
+        self, changed: Callable[[], object], connect: Callable[[Any, Callable[..., Any]], None]
+    ) -> None:
+        self._changed, self._connect = changed, connect  # the latter until the dock is gone
         self._key: tuple[Any, ...] = ()
         self._links: Links | None = None
         self._segmented: NDArray[np.bool_] = np.zeros(0, bool)
@@ -239,7 +241,7 @@ class KeptLinks:
             for event in _edits(before) if before is not None else ():
                 event.disconnect(self._on_edit)
             for event in _edits(layer):
-                event.connect(self._on_edit)
+                self._connect(event, self._on_edit)
         if (edited := getattr(layer.data, "edited", None)) is not None:
             edited.connect(self.forget, unique=True)  # held weakly; called in any thread
 

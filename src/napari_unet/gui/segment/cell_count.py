@@ -32,9 +32,9 @@ class CellCount(QWidget):
         Column(self).add(self.words, self.size_hint)
         self._timer = QTimer(self, interval=80, singleShot=True)
         self._timer.timeout.connect(self._count)
-        session.labels.settings_changed.connect(self.soon)
-        session.movie.frame_changed.connect(self.soon)
-        session.labels.changed.connect(self.soon)
+        labels, movie = session.labels, session.movie
+        news = (labels.settings_changed, movie.frame_changed, labels.changed)
+        session.lifetime.connect_all(news, self.soon, self)
 
     def soon(self, *_: Any) -> None:
         """Count again, once for all that changes now."""

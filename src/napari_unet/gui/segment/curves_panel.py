@@ -49,14 +49,14 @@ class CurvesPanel(QWidget):
         self.threshold.clicked.connect(self._on_threshold)
         self._worker.answered.connect(self.show_curves)
         self._worker.failed.connect(lambda line: self.line.say(line, warn=True))
-        for signal in (
+        news = (
             session.labels.changed,
             session.labels.settings_changed,
             session.movie.frame_changed,
             session.movie.changed,
-        ):
-            signal.connect(self.show_curves)
-        session.labels.painted.connect(self._on_painted)
+        )
+        session.lifetime.connect_all(news, self.show_curves, self)
+        session.lifetime.connect(session.labels.painted, self._on_painted, self)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to count."""

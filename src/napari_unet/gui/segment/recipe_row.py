@@ -37,9 +37,8 @@ class RecipeRow(QWidget):
         Column(self).add(row(self.path, self.save, stretch=0))
         self.save.clicked.connect(self._on_save)
         self.path.returnPressed.connect(self.save.click)
-        session.movie.changed.connect(self.update_state)
-        session.models.changed.connect(self.update_state)
-        session.job.changed.connect(self.update_state)
+        news = (session.movie.changed, session.models.changed, session.job.changed)
+        session.lifetime.connect_all(news, self.update_state, self)
         self.update_state()
 
     def update_state(self, *_: Any) -> None:

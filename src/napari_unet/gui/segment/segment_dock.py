@@ -50,8 +50,8 @@ class SegmentDock(Dock):
         self._build_run()
         self._build_labels()
         self.column.addStretch(1)
-        session.labels.settings_changed.connect(self._show_settings)
-        session.movie.changed.connect(self._show_areas)
+        session.lifetime.connect(session.labels.settings_changed, self._show_settings, self)
+        session.lifetime.connect(session.movie.changed, self._show_areas, self)
         self._show_settings()
         self.watch()
 
@@ -80,7 +80,7 @@ class SegmentDock(Dock):
         )
         self.why_not = Hint(name="segment.hint")
         self.run_form = SettingsForm(session.models.settings, _RUN_FIELDS, OWNER)
-        self.panel = JobPanel(session.job, OWNER, OWNER)
+        self.panel = JobPanel(session, OWNER, OWNER)
         self.column.section(
             "Model",
             self.model,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.session.lifetime import Lifetime
     from napari_unet.gui.session.models import ModelList
     from napari_unet.gui.session.movie_choice import MovieChoice
     from napari_unet.gui.session.movie_labels import MovieLabels
@@ -74,24 +75,26 @@ class SessionAutosave:
     """What is kept of the movie that is chosen now; one per viewer."""
 
     def __init__(
-        self, movie: MovieChoice, place: Place, labels: MovieLabels, models: ModelList
+        self,
+        movie: MovieChoice,
+        place: Place,
+        labels: MovieLabels,
+        models: ModelList,
+        lifetime: Lifetime,
     ) -> None:
         self._movie, self._place, self._labels, self._models = movie, place, labels, models
         self._went_on: dict[Path, weakref.ref[Image]] = {}
-        self._reader, self._opener = Latest(wait_ms=0), Latest(wait_ms=200)
-        self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS), _Unwritten()
-        weakref.finalize(self, self._unwritten.write_or_log)  # closed, or the program ends
+        self._reader = Latest(wait_ms=0, lifetime=lifetime)
+        self._opener = Latest(wait_ms=200, lifetime=lifetime)
+        self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS, lifetime=lifetime), _Unwritten()
+        lifetime.at_end(self._unwritten.write_or_log)
+        weakref.finalize(self, self._unwritten.write_or_log)  # or the program ends before
         self._reader.answered.connect(self._go_on)
         self._opener.answered.connect(labels.know_model)
         for worker in (self._reader, self._writer):
             worker.failed.connect(place.say)
-        for signal in (
-            labels.changed,
-            labels.settings_changed,
-            models.changed,
-            movie.frame_changed,
-        ):
-            signal.connect(self._save_soon)
+        news = (labels.changed, labels.settings_changed, models.changed, movie.frame_changed)
+        lifetime.connect_all(news, self._save_soon)
         movie.changed.connect(self._on_movie)
         movie.layers_changed.connect(self._forget_closed)
 

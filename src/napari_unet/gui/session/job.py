@@ -146,6 +146,7 @@ class Job(QObject):
         self._task: Task | None = None
         self._control = _Control()
         self._worker: GeneratorWorker[Any, Any, Any] | None = None
+        self._ended = False
         self._started = self._first = 0.0
         self._quiet = QTimer(self, interval=_SHOW_EVERY_MS, singleShot=True)
         self._quiet.timeout.connect(lambda: self.changed.emit(self.state))
@@ -169,6 +170,8 @@ class Job(QObject):
 
     def start(self, task: Task) -> bool:
         """Start ``task``; give False, with a line saying why, where it cannot start."""
+        if self._ended:
+            return False
         if self.running:
             self.say(
                 task.owner, f"{self.state.title} is still running. Wait for it, or cancel it.", True
@@ -204,6 +207,13 @@ class Job(QObject):
         if self.running and not self.state.cancelling:
             self._control.cancelled.set()
             self._show(replace(self.state, cancelling=True, line="Cancelling…"))
+
+    def end(self) -> None:
+        """Cancel what runs and hear no more of it: the viewer is closed, for good."""
+        self._ended, self._task = True, None
+        self._control.cancelled.set()
+        self._quiet.stop()
+        self.state = replace(self.state, running=False, cancelling=False)
 
     def send(self, message: Any, merge: Callable[[Any, Any], Any] | None = None) -> None:
         """Hand ``message`` to the generator at its next yield; the newest wins.

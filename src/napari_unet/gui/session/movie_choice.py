@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.stack.lazy_frames import LazyFrames
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.session.lifetime import Lifetime
 
 
 @dataclass(frozen=True)
@@ -79,21 +80,22 @@ class MovieChoice:
     frame_changed = Signal(int)
     layers_changed = Signal()
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, lifetime: Lifetime) -> None:
         self._viewer = weakref.ref(viewer)
         self.view = MovieView()
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
         self._announced: Stack | None = None
         self._shown: tuple[int, Any] = (0, None)
-        self._reopening = Latest(wait_ms=0)
+        self._lifetime = lifetime
+        self._reopening = Latest(wait_ms=0, lifetime=lifetime)
         self._reopening.answered.connect(self._on_reopened)
         self._reopening.failed.connect(self._on_failed)
         events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.connect(self._on_layers)
-        events.inserted.connect(self._on_inserted)
-        viewer.dims.events.point.connect(self._on_dims)
+        changes = (events.inserted, events.removed, events.reordered)
+        lifetime.connect_all(changes, self._on_layers)
+        lifetime.connect(events.inserted, self._on_inserted)
+        lifetime.connect(viewer.dims.events.point, self._on_dims)
         for layer in layers.images(viewer):
             layer.events.name.connect(self._on_layers)
 
@@ -101,8 +103,8 @@ class MovieChoice:
 
     @property
     def is_open(self) -> bool:
-        """Whether the viewer is there still."""
-        return self._viewer() is not None
+        """Whether the viewer is there still, and its window open."""
+        return self._viewer() is not None and not self._lifetime.ended
 
     @property
     def viewer(self) -> Viewer:
@@ -119,7 +121,7 @@ class MovieChoice:
 
     def _on_inserted(self, event: Any) -> None:
         layer = layers.raw(event.value)
-        layer.events.name.connect(self._on_layers)
+        layer.events.name.connect(self._on_layers)  # held weakly: it asks whether all is open
         if layer in layers.images(self.viewer) and self.image is None:
             self.choose_image(layer)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.gui.session.lifetime import Lifetime
     from napari_unet.gui.session.movie_choice import MovieChoice
     from napari_unet.gui.session.place import Place
 
@@ -43,14 +44,15 @@ class MovieLabels:
     painted = Signal(tuple)  # a user changed something: the frames
     settings_changed = Signal()
 
-    def __init__(self, movie: MovieChoice, place: Place) -> None:
+    def __init__(self, movie: MovieChoice, place: Place, lifetime: Lifetime) -> None:
         self._movie, self._place = movie, place
         self.settings = LabelSettings()
         self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
-        self._ahead = Ahead(self.redraw)
+        self._ahead = Ahead(self.redraw, lifetime)
         self._threshold_preview = ThresholdPreview(movie, self._settle)
+        lifetime.at_end(self._end)
         movie.frame_changed.connect(self._go_along)
         movie.changed.connect(self._go_along)
 
@@ -126,6 +128,14 @@ class MovieLabels:
         if live is self.live:
             self.prepare(frame)
         return live is self.live
+
+    def _end(self) -> None:
+        """Leave layers that nobody shows any more: news of their labels may still come."""
+        self._threshold_preview.end()
+        for shown in [x for each in self._all.values() for x in each.values()]:
+            layer = shown.layer()
+            if layer is not None and (actions := actions_of(layer)):
+                actions.end()
 
     # ---- what changes them ------------------------------------------------------------------
 

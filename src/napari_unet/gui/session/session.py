@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.gui.session.autosave import SessionAutosave
 from napari_unet.gui.session.job import Job
+from napari_unet.gui.session.lifetime import Lifetime
 from napari_unet.gui.session.models import ModelList
 from napari_unet.gui.session.movie_choice import MovieChoice
 from napari_unet.gui.session.movie_labels import MovieLabels
@@ -23,16 +24,28 @@ _sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionar
 
 
 class Session:
-    """The state that the docks of one viewer share, part by part."""
+    """The state that the docks of one viewer share, part by part.
+
+    What was started here belongs to its `lifetime` and ends when the viewer's window is closed.
+    """
 
     def __init__(self, viewer: Viewer) -> None:
+        self.lifetime = life = Lifetime()
         self.job = Job()
+        life.at_end(self.job.end)
         self.models = ModelList()
-        self.movie = MovieChoice(viewer)
+        self.movie = MovieChoice(viewer, life)
         self.place = Place(self.movie)
-        self.labels = MovieLabels(self.movie, self.place)  # the first to hear of another frame
-        self.autosave = SessionAutosave(self.movie, self.place, self.labels, self.models)
+        # the first to hear of another frame
+        self.labels = MovieLabels(self.movie, self.place, life)
+        self.autosave = SessionAutosave(self.movie, self.place, self.labels, self.models, life)
+        closed = weakref.WeakMethod(self.close)
+        layers.when_closed(viewer, lambda: (close := closed()) and close())
         self.movie.refresh()
+
+    def close(self) -> None:
+        """End the session: the job is cancelled, what is not written yet is, nothing is heard."""
+        self.lifetime.end()
 
     @classmethod
     def of(cls, viewer: Viewer) -> Session:

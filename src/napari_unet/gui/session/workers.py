@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.gui.session.lifetime import Lifetime
 
 
 _WAIT_MS = 60
@@ -35,15 +36,24 @@ class Latest(QObject):
     answered = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None, wait_ms: int = _WAIT_MS) -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        wait_ms: int = _WAIT_MS,
+        lifetime: Lifetime | None = None,
+    ) -> None:
         super().__init__(parent)
         self._next: Callable[[], Any] | None = None
-        self._running = False
+        self._running = self._ended = False
+        if lifetime is not None:
+            lifetime.at_end(self.end)
         self._timer = QTimer(self, interval=wait_ms, singleShot=True)
         self._timer.timeout.connect(self._start)
 
     def ask(self, question: Callable[[], Any]) -> None:
         """Ask; an older question that has not begun is forgotten."""
+        if self._ended:
+            return
         self._next = question
         if not self._running:
             self._timer.start()
@@ -52,6 +62,11 @@ class Latest(QObject):
         """Drop the question that has not begun."""
         self._next = None
         self._timer.stop()
+
+    def end(self) -> None:
+        """Ask nothing more; an answer that is under way is not given."""
+        self._ended = True
+        self.forget()
 
     def _start(self) -> None:
         question, self._next = self._next, None
@@ -64,6 +79,8 @@ class Latest(QObject):
 
     def _on_answer(self, answer: tuple[Any, Exception | None]) -> None:
         self._running = False
+        if self._ended:
+            return
         value, error = answer
         if self._next is not None:
             self._timer.start()
@@ -86,9 +103,10 @@ _AROUND = (1, -1, 2)
 class Ahead:
     """Draws what changed: at once where no watershed is due, else when a worker has made it."""
 
-    def __init__(self, redraw: Callable[[], None]) -> None:
+    def __init__(self, redraw: Callable[[], None], lifetime: Lifetime) -> None:
         self._redraw = redraw
-        self._shown, self._around = Latest(wait_ms=0), Latest()
+        self._shown = Latest(wait_ms=0, lifetime=lifetime)
+        self._around = Latest(lifetime=lifetime)
         self._shown.answered.connect(lambda _: redraw())
 
     def show(self, live: LiveLabels, frame: int) -> None:

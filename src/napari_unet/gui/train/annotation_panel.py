@@ -70,8 +70,8 @@ class AnnotationPanel(QWidget):
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
-        session.movie.changed.connect(self.ask)
-        session.movie.layers_changed.connect(self._watch_shapes)
+        session.lifetime.connect(session.movie.changed, self.ask, self)
+        session.lifetime.connect(session.movie.layers_changed, self._watch_shapes, self)
         self._watch_shapes()
 
     def _build(self) -> None:
@@ -203,7 +203,7 @@ class AnnotationPanel(QWidget):
         for layer in shapes_layers(self._session.viewer):
             if layer not in self._watched:
                 self._watched.add(layer)
-                layer.events.data.connect(self.ask)
+                self._session.lifetime.connect(layer.events.data, self.ask, self)
         if len(self._watched):
             self.ask()
 

@@ -89,7 +89,7 @@ class TrainDock(Dock):
         self.start = button("Start training", "train.start")
         self.resume = button("Resume", "train.resume", "Go on with the training that was cut off")
         self.why_not = Hint(name="train.hint")
-        self.panel = JobPanel(self.session.job, OWNER, OWNER)
+        self.panel = JobPanel(self.session, OWNER, OWNER)
         self.curve = CurveView()
         self.curve.setObjectName("train.curve")
         self.panel.cancel.setProperty("tip", "Stop; no model is made")

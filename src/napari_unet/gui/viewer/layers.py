@@ -17,7 +17,7 @@ from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -34,6 +34,13 @@ MOVIE_AXES = ("t", "y", "x")
 def raw(proxied: Any) -> Any:
     """Return the object behind napari's plugin proxy: every dock gets a different one."""
     return getattr(proxied, "__wrapped__", proxied)
+
+
+def when_closed(viewer: Viewer, act: Callable[[], object]) -> None:
+    """Call ``act`` once the viewer's window is closed; never for a viewer without a window."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    if window is not None:  # it is deleted as it closes, before its docks are
+        window.destroyed.connect(lambda *_: act())
 
 
 def images(viewer: Viewer) -> list[Image]:

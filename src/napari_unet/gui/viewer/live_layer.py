@@ -87,7 +87,7 @@ class LiveLayer(QObject):
         self.layer = layer
         self.live: LiveLabels = layer.data
         self.draft: Callable[[int], bool] | None = None
-        self._painted = False
+        self._painted = self._ended = False
         self._changed.connect(self._redraw)
         self._noticed.connect(show_info)
         self._still = False
@@ -239,7 +239,7 @@ class LiveLayer(QObject):
 
     def _redraw(self, frames: tuple[int, ...] | None) -> None:
         viewer = self._viewer()
-        if viewer is None or self.layer not in viewer.layers:
+        if self._ended or viewer is None or self.layer not in viewer.layers:
             return
         if frames is None or viewer.dims.ndisplay == 3 or self.frame in frames:
             self.layer.refresh(extent=False)
@@ -252,8 +252,14 @@ class LiveLayer(QObject):
             LiveLayer(self.viewer, layer)
 
     def _on_removed(self, event: Any) -> None:
-        if event.value is not self.layer:
+        if event.value is self.layer:
+            self.end()
+
+    def end(self) -> None:
+        """Hear nothing more: the layer was removed, or its viewer is closed."""
+        if self._ended:
             return
+        self._ended = True
         self.live.end_stroke()
         self.draft = None
         self.live.changed.disconnect(self._on_live_changed)
@@ -261,8 +267,10 @@ class LiveLayer(QObject):
         self.layer.events.paint.disconnect(self._on_paint)
         if self._encircle is not None:
             self._encircle.events.active.disconnect(self._on_encircle)
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.removed.disconnect(self._on_removed)
+            viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     # ---- inside -----------------------------------------------------------------------------
 

@@ -1,0 +1,99 @@
+"""What ends with a viewer or with a widget: connections, workers, timers, the job.
+
+Signals outlive the widgets that they are connected to, and workers answer when they are done, not
+when somebody still waits. So whatever the docks start or listen to belongs to the `Lifetime` of
+their session: after its end nothing is heard, drawn or written any more, whatever was under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
+
+
+class Lifetime:
+    """Ends once; what joined it last ends first."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._ends: dict[_Once, None] = {}  # in order, and quick to leave
+
+    def at_end(self, act: Callable[[], object], owner: QObject | None = None) -> None:
+        """Call ``act`` when this ends, or before where Qt deletes the ``owner``; once."""
+        end = _Once(act)
+        if self.ended:
+            end()
+            return
+        self._ends[end] = None
+        if owner is not None:
+            this = weakref.ref(self)  # whoever lives longer does not keep the other
+            owner.destroyed.connect(lambda *_: _leave(this(), end))
+
+    def connect(self, signal: Any, slot: Callable[..., Any], owner: QObject | None = None) -> None:
+        """Call ``slot`` at a signal (of Qt, psygnal or napari) until this or its owner ends.
+
+        A bound method is held weakly.
+        """
+        if self.ended:
+            return
+        signal.connect(slot)
+        bound = hasattr(slot, "__self__")
+        held: Callable[[], Any] = weakref.WeakMethod(slot) if bound else lambda: slot
+        self.at_end(lambda: _disconnect(signal, held()), owner)
+
+    def connect_all(
+        self, signals: Iterable[Any], slot: Callable[..., Any], owner: QObject | None = None
+    ) -> None:
+        """Connect several signals to one slot."""
+        for signal in signals:
+            self.connect(signal, slot, owner)
+
+    def end(self) -> None:
+        """End all that joined; what fails to end does not keep the rest from it."""
+        self.ended = True
+        while self._ends:
+            end, _ = self._ends.popitem()
+            try:
+                end()
+            except Exception:  # one that is broken must not leave the others running
+                logger.exception("something of a closed viewer did not end well")
+
+    def leave(self, end: _Once) -> None:
+        """Let go of what has ended by itself."""
+        self._ends.pop(end, None)
+
+
+class _Once:
+    """An act that is done once, whichever end comes first."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
+
+    def __call__(self) -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+
+
+def _leave(lifetime: Lifetime | None, end: _Once) -> None:
+    end()
+    if lifetime is not None:
+        lifetime.leave(end)
+
+
+def _disconnect(signal: Any, slot: Callable[..., Any] | None) -> None:
+    if slot is None:
+        return
+    try:
+        signal.disconnect(slot)
+    except (TypeError, ValueError, RuntimeError):  # the other side let go of it already
+        return
