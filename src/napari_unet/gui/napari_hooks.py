@@ -34,18 +34,25 @@ def get_reader(
         return None
     place = Path(path)
     if place.is_dir():
-        found = any(p.suffix.lower() in TIFF_SUFFIXES for p in place.iterdir())
+        try:
+            found = any(p.suffix.lower() in TIFF_SUFFIXES for p in place.iterdir())
+        except OSError:  # a folder that may not be read is nobody's
+            return None
     else:
         found = place.name.lower().endswith(TIFF_SUFFIXES)
     return read_movie if found else None
 
 
 def read_movie(path: str) -> list[tuple[Any, dict[str, Any], str]]:
-    """Layers of a movie, one a channel: lazy, with axis labels, scale and units."""
-    from napari_unet.engine.stack.stack import Stack
-    from napari_unet.gui.viewer.layers import movie_layers
+    """Layers of a movie, one a channel: lazy, with axis labels, scale and units.
 
-    return movie_layers(Stack.open(path))
+    Labels that were exported come back as a Labels layer: the note beside them says what they are.
+    """
+    from napari_unet.engine.export.target.sidecar import is_labels
+    from napari_unet.engine.stack.stack import Stack
+
+    stack = Stack.open(path)
+    return layers.labels_layers(stack) if is_labels(Path(path)) else layers.movie_layers(stack)
 
 
 def open_segment(viewer: napari.Viewer) -> None:

@@ -95,9 +95,19 @@ class Clock:
         self.earlier, self.side = state["seconds"], state["side_seconds"]
         self.shown = state.get("shown_seconds", 0.0)
 
-    def left(self, plan: Plan, step: int) -> float | None:
-        """Seconds until the last step, at the pace so far."""
-        return self.elapsed * (plan.steps - step) / step if plan.steps and step else None
+    def left(self, plan: Plan, step: int, minutes: float | None = None) -> float | None:
+        """Seconds until the last step, at the pace so far.
+
+        Where the steps follow the ``minutes`` that were asked for, no pace of the first slow ones
+        says more than a tenth above what is left of them.
+        """
+        if not plan.steps or not step:
+            return None
+        left = self.elapsed * (plan.steps - step) / step
+        if minutes is None:
+            return left
+        asked = 60 * minutes
+        return min(left, max(1.1 * asked - self.elapsed, 0.1 * asked))
 
     def resolve(self, plan: Plan, step: int, minutes: float) -> Plan:
         """Set the steps that fit into the minutes, from the speed of the first ones.

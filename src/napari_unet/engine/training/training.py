@@ -164,8 +164,8 @@ class Run:
             use_threads(self.plan.threads)
             loss, smaller = self._learn()
             self.step += 1
-            if self._by_clock:
-                self.plan = self.clock.resolve(self.plan, self.step, self.settings.minutes or 5.0)
+            if self._minutes is not None:
+                self.plan = self.clock.resolve(self.plan, self.step, self._minutes)
             validation = self._check()
             joined = self._join()
             if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
@@ -175,7 +175,7 @@ class Run:
                 self.step,
                 self.plan.steps,
                 self.clock.elapsed,
-                self.clock.left(self.plan, self.step),
+                self.clock.left(self.plan, self.step, self._minutes),
                 loss,
                 validation,
                 self._preview(),
@@ -192,8 +192,10 @@ class Run:
         return self._finish()
 
     @property
-    def _by_clock(self) -> bool:
-        return self.settings.steps is None and self.settings.epochs is None
+    def _minutes(self) -> float | None:
+        """Minutes that the steps follow; None where they are set otherwise."""
+        given = self.settings.steps is not None or self.settings.epochs is not None
+        return None if given else self.settings.minutes or 5.0
 
     def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
         self.clock = Clock()
@@ -254,7 +256,7 @@ class Run:
             note = f"memory ran out: going on with {smaller.batch} {crops} a step"
 
     def _check(self) -> Scores | None:
-        if not self.checker.due(self.plan, self.step, by_clock=self._by_clock):
+        if not self.checker.due(self.plan, self.step, by_clock=self._minutes is not None):
             return None
         scores, figures = None, {}
         if not self.data.joined and self.split.validation is not None:

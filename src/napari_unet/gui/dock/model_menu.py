@@ -17,26 +17,31 @@ if TYPE_CHECKING:
 class ModelMenu(QComboBox):
     """Models of the session. The menu of Segment chooses the session's model."""
 
-    def __init__(self, session: Session, name: str, new: str = "", chooses: bool = True) -> None:
+    def __init__(self, session: Session, name: str, new: str = "") -> None:
         super().__init__()
         self.setObjectName(name)
         narrow(self)
-        self._session, self._new, self._chooses = session, new, chooses
+        self._session, self._new = session, new
         session.lifetime.connect(session.models.changed, self.show_models, self)
         self.show_models()
-        if chooses:
-            self.currentIndexChanged.connect(lambda _: session.models.choose(self.choice()))
+        self.currentIndexChanged.connect(lambda _: self.take(self.choice()))
 
     def choice(self) -> ModelChoice | None:
         """Return the model chosen; None for a new network, or where there is none."""
         found: ModelChoice | None = self.currentData()
         return found
 
+    def chosen(self) -> ModelChoice | None:
+        """Return what the session has chosen for this."""
+        return self._session.models.chosen
+
+    def take(self, choice: ModelChoice | None) -> None:
+        """Tell the session what a user chose."""
+        self._session.models.choose(choice)
+
     def show_models(self) -> None:
-        """Show what the session has, and keep what was chosen here."""
-        session = self._session
-        kept = session.models.chosen if self._chooses else self.choice()
-        began = self.count() == 0
+        """Show what the session has, and which of it is chosen."""
+        session, chosen = self._session, self.chosen()
         with signals_blocked(self):
             self.clear()
             for model in session.models.all:
@@ -45,11 +50,25 @@ class ModelMenu(QComboBox):
                 self.addItem(self._new, None)
             if not self.count():
                 self.addItem("no model yet", None)
-            self.setCurrentIndex(self._index_of(kept, began))
+            self.setCurrentIndex(self._index_of(chosen))
         self.setEnabled(bool(session.models.all) or bool(self._new))
 
-    def _index_of(self, kept: ModelChoice | None, began: bool) -> int:
-        for index in range(self.count()):
-            if self.itemData(index) is kept and not (began and kept is None):
-                return index
-        return 0
+    def _index_of(self, chosen: ModelChoice | None) -> int:
+        places = (i for i in range(self.count()) if self.itemData(i) is chosen)
+        return next(places, 0)
+
+
+class BaseMenu(ModelMenu):
+    """Models that a training may start from, or a new network; the session's training knows."""
+
+    def __init__(self, session: Session, name: str, new: str) -> None:
+        super().__init__(session, name, new)
+        session.lifetime.connect(session.training.changed, self.show_models, self)
+
+    def chosen(self) -> ModelChoice | None:
+        """Return what the session's training starts from."""
+        return self._session.training.start_from
+
+    def take(self, choice: ModelChoice | None) -> None:
+        """Tell the session's training what to start from."""
+        self._session.training.start_from = choice

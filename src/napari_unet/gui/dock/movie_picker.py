@@ -14,7 +14,7 @@ from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.dock.layer_menu import ImageMenu
-from napari_unet.gui.session.job import Task
+from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_rows, narrow, row
 
@@ -205,5 +205,5 @@ class KeptPanel(QWidget):
     def _on_keep(self) -> None:
         try:
             self._autosave.keep_at(self.place.text())
-        except BadInput as error:
-            self.line.say(str(error), warn=True)
+        except (BadInput, OSError) as error:
+            self.line.say(describe_error(error), warn=True)

@@ -166,9 +166,10 @@ class SessionAutosave:
     # ---- writing ----------------------------------------------------------------------------
 
     def _save_soon(self, *_: Any) -> None:
-        folder, stack = self._place.folder, self._movie.stack
-        if folder is None or stack is None or self._labels.live is None:
+        folder, stack, image = self._place.folder, self._movie.stack, self._movie.image
+        if folder is None or stack is None or image is None or self._labels.live is None:
             return
+        self._went_on.setdefault(folder.journal_path, weakref.ref(image))  # it is ours by now
         state = {
             "selection": stack.selection,
             "model": reference(self._models.chosen),

@@ -8,6 +8,7 @@ aborted generator open and loses a ``RuntimeError``, which is what torch raises.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _SHOW_EVERY_MS = 50
+_REMEDY = "Check that the place is there and may be used, then try again"
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on this disk, then try again",
+    errno.EDQUOT: "Free some of your space on this disk, then try again",
+    errno.EACCES: "Ask for the right to use this place, or take another one",
+    errno.EPERM: "Ask for the right to use this place, or take another one",
+    errno.EROFS: "Take another place: this one cannot be written to",
+    errno.ENOENT: "It may have been moved or removed: check the path",
+}
 _NICE = 5  # of 19: how far a job stands back from the window
 
 
@@ -65,6 +75,7 @@ class Task:
 
     ``on_item`` gets each yield and may return a `Progress`; ``on_done`` gets the return value
     and may return the line to show; ``on_end`` is called last, however the task ended.
+    ``cancelled_line`` says what is kept: it is asked when that is known.
     """
 
     owner: str
@@ -74,7 +85,7 @@ class Task:
     on_item: Callable[[Any], Progress | None] = lambda _: None
     on_done: Callable[[Any], str | None] = lambda _: None
     on_end: Callable[[], None] = lambda: None
-    cancelled_line: str = "Cancelled."
+    cancelled_line: str | Callable[[], str] = "Cancelled."
 
 
 @dataclass(frozen=True)
@@ -162,11 +173,14 @@ class Job(QObject):
 
     @contextmanager
     def refusing(self, owner: str) -> Iterator[None]:
-        """Say what is refused in the block (`BadInput`) in the owner's dock; nothing is raised."""
+        """Say in the owner's dock what is refused in the block (`BadInput`), or by the disk.
+
+        Nothing of it is raised: a folder that is gone or a full disk is a line, too.
+        """
         try:
             yield
-        except BadInput as error:
-            self.say(owner, str(error), failed=True)
+        except (BadInput, OSError) as error:
+            self.say(owner, describe_error(error), failed=True)
 
     def start(self, task: Task) -> bool:
         """Start ``task``; give False, with a line saying why, where it cannot start."""
@@ -251,13 +265,17 @@ class Job(QObject):
             return
         ended = replace(self.state, running=False, cancelling=False, seconds_left=None, note="")
         self.state = ended  # before on_done: it may start the next job
-        error, line = outcome.error, task.cancelled_line
+        error = outcome.error
+        line = "" if not outcome.cancelled else _said(task.cancelled_line)
         if error is None and not outcome.cancelled:
             try:
                 line = task.on_done(outcome.value) or f"{task.title}: done."
             except Exception as found:  # noqa: BLE001 - or the dock would show it as running
                 error = found
-        task.on_end()
+        try:
+            task.on_end()
+        except OSError as found:  # a checkpoint that cannot be removed, say
+            error = error or found
         if self.state is ended:
             line = line if error is None else describe_error(error)
             self._show(replace(ended, line=line, failed=error is not None))
@@ -268,10 +286,17 @@ class Job(QObject):
         self.changed.emit(state)
 
 
+def _said(line: str | Callable[[], str]) -> str:
+    return line if isinstance(line, str) else line()
+
+
 def describe_error(error: Exception) -> str:
     """One plain line for any error; what is not a `BadInput` is a bug and is logged whole."""
     if isinstance(error, BadInput):
         return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}{error.strerror}. {_REMEDIES.get(error.errno or 0, _REMEDY)}."
     logger.error("a job failed", exc_info=error)
     text = " ".join(str(error).split()) or type(error).__name__
     return f"This should not happen: {text[:200]}. Please report it; the log has the details."

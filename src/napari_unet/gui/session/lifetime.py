@@ -64,6 +64,8 @@ class Lifetime:
             end, _ = self._ends.popitem()
             try:
                 end()
+            except RuntimeError:  # Qt deleted it before: the program ends
+                logger.debug("gone already", exc_info=True)
             except Exception:  # one that is broken must not leave the others running
                 logger.exception("something of a closed viewer did not end well")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,12 +16,31 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
 
 
+_lists: weakref.WeakSet[ModelList] = weakref.WeakSet()
+
+
+def tell_kept(choice: ModelChoice) -> None:
+    """Let a model that was put into the library appear in the menus of all viewers."""
+    for models in tuple(_lists):
+        models.offer(choice)
+
+
+def free_file(folder: Path, stem: str, suffix: str) -> Path:
+    """Return the path of a file that is not there yet: ``stem``, or ``stem 2``, ``stem 3`` …."""
+    there = {path.stem.lower() for path in folder.glob(f"*{suffix}")}
+    name, number = stem, 2
+    while name.lower() in there:  # some file systems do not tell a from A
+        name, number = f"{stem} {number}", number + 1
+    return folder / f"{name}{suffix}"
+
+
 class ModelList:
     """Models by name; ``chosen`` is the one that Segment runs, with ``settings``."""
 
     changed = Signal()
 
     def __init__(self) -> None:
+        _lists.add(self)
         self.all: tuple[ModelChoice, ...] = tuple(known_models())
         self.chosen: ModelChoice | None = self.all[0] if self.all else None
         self.settings = PredictSettings()
@@ -52,6 +72,13 @@ class ModelList:
         self.chosen = same
         self.changed.emit()
         return same
+
+    def offer(self, choice: ModelChoice) -> None:
+        """Put a model into the menus that another viewer made; what is chosen stays chosen."""
+        if all(m.path != choice.path for m in self.all):
+            name = free_name(choice.name, {m.name for m in self.all})
+            self.all = (*self.all, replace(choice, name=name))
+            self.changed.emit()
 
     def replace(self, old: ModelChoice, new: ModelChoice | None) -> None:
         """Put ``new`` in the place of ``old``, or take ``old`` away."""

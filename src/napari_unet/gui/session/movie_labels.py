@@ -202,8 +202,8 @@ class MovieLabels:
     def _go_along(self) -> None:
         """Follow to another frame or movie: prepare what comes next, hide what is not of it."""
         self._threshold_preview.end()
-        now, image = self._now(), self._movie.image
-        for shown in self._all.get(image, {}).values() if image is not None else ():
+        now = self._now()
+        for shown in self._of_this_file():
             layer = shown.layer()
             if layer is not None and (shown is now) == shown.hidden:
                 shown.hidden = layer.visible and shown is not now
@@ -211,6 +211,22 @@ class MovieLabels:
         if now is not None:
             self._catch_up(now.live)
             self._ahead.around(now.live, self._movie.frame)
+
+    def _of_this_file(self) -> list[_Shown]:
+        """Return all labels of the file: its channels may be layers of their own."""
+        image = self._movie.image
+        if image is None:
+            return []
+        source = layers.source_of(image)
+
+        def is_of_it(other: Image) -> bool:
+            found = layers.source_of(other)
+            same = source is not None and found is not None and found[0] == source[0]
+            return other is image or same
+
+        return [
+            shown for x, all_of in self._all.items() if is_of_it(x) for shown in all_of.values()
+        ]
 
     def _catch_up(self, live: LiveLabels) -> None:
         """Derive labels at the settings that hold now."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 
+_IS_KEPT = "What is done is kept"
+
+
 def segment(
     session: Session, owner: str, frames: Sequence[int] | None, region: Box | None = None
 ) -> bool:
@@ -33,6 +36,14 @@ def segment(
 
     Or on a ``region`` of one frame, to look at.
     """
+    with session.job.refusing(owner):
+        return _segment(session, owner, frames, region)
+    return False
+
+
+def _segment(
+    session: Session, owner: str, frames: Sequence[int] | None, region: Box | None
+) -> bool:
     choice = session.models.chosen
     assert choice is not None
     session.movie.require_layer()  # unfolds an array with more axes before anything starts
@@ -56,7 +67,7 @@ def segment(
             on_item=run.on_item,
             on_done=run.on_done,
             on_end=session.labels.changed.emit,
-            cancelled_line="Cancelled. What is done is kept; Whole movie goes on from there.",
+            cancelled_line=lambda: run.kept(folder),
         )
     )
 
@@ -90,6 +101,16 @@ class _Run:
             return "Nothing to do: this model has already segmented these frames."
         what = self._region or counted(self._done, "frame")
         return f"{what} segmented on {self._device}.{notice}"
+
+    def kept(self, folder: SessionFolder | None) -> str:
+        """Say what of a job that was cancelled is kept, and until when."""
+        if not self._done:
+            return "Cancelled."
+        if folder is not None:
+            return f"Cancelled. {_IS_KEPT}; Whole movie goes on from there."
+        if self._session.movie.image is self._image:
+            return f"Cancelled. {_IS_KEPT} until napari closes; Whole movie goes on from there."
+        return "Cancelled. Nothing is kept: the layer of the movie was removed, and has no file."
 
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice

@@ -15,6 +15,7 @@ from napari_unet.gui.session.models import ModelList
 from napari_unet.gui.session.movie_choice import MovieChoice
 from napari_unet.gui.session.movie_labels import MovieLabels
 from napari_unet.gui.session.place import Place
+from napari_unet.gui.session.training import Training
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Session:
         self.job = Job()
         life.at_end(self.job.end)
         self.models = ModelList()
+        self.training = Training(self.job, self.models)
         self.movie = MovieChoice(viewer, life)
         self.place = Place(self.movie)
         # the first to hear of another frame

@@ -57,7 +57,7 @@ class AnnotationPanel(QWidget):
         super().__init__()
         self._session, self._settings = session, settings
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._of_classes = self._whole_of_live = False
+        self._of_classes = False
         self._describe = Latest(self)
         self._build()
         self.annotate.clicked.connect(self._on_annotate)
@@ -93,14 +93,16 @@ class AnnotationPanel(QWidget):
         )
         self.whole = QCheckBox(objectName="train.complete")
         self.kind = QComboBox(objectName="train.labels_are")
+        set_up = self._session.training.form
         for kind, words in _KINDS.items():
             self.kind.addItem(words, kind)
+        self.kind.setCurrentIndex(self.kind.findData(set_up.kind))
         narrow(self.kind)
         self.kind.setToolTip(
             "What the numbers in the labels are. Classes tell kinds of pixels apart: "
             "the network learns which is which, not which cell"
         )
-        self.frames = QLineEdit(objectName="train.frames")
+        self.frames = QLineEdit(set_up.frames, objectName="train.frames")
         self.frames.setPlaceholderText("all with labels, or 0,3-5")
         self.frames.setToolTip(
             "Frames to learn from, counted from 0; empty for all that have labels"
@@ -138,14 +140,18 @@ class AnnotationPanel(QWidget):
 
     def _on_whole(self, on: bool) -> None:
         live = self._session.labels.live
-        if live is not None and self.labels.layer() is self._session.labels.layer:
+        if live is not None and self._live_is_chosen():
             live.confirm_frame(self._session.movie.frame, on)
+        else:
+            self._session.training.set_form(whole=on)
         self.ask()
 
     # ---- what it will train on --------------------------------------------------------------
 
     def ask(self, *_: Any) -> None:
         """Find out in the background what there is to learn from, and say it."""
+        self._show_whole()  # first: the words are about what the box says
+        self._session.training.set_form(frames=self.frames.text(), kind=self.kind.currentData())
         layer, stack = self.labels.layer(), self._session.movie.stack
         if layer is None or stack is None:
             self._describe.forget()
@@ -239,10 +245,9 @@ class AnnotationPanel(QWidget):
             if live_chosen and live is not None:
                 self.whole.setToolTip("Then all of the frame counts, empty ground too (Shift+C)")
                 self.whole.setChecked(live.corrections.is_complete(self._session.movie.frame))
-            elif self._whole_of_live or not self.whole.toolTip():
+            else:
                 self.whole.setToolTip(
                     "Untick where some cells are not painted: only painted ones count then"
                 )
-                self.whole.setChecked(True)
-            self._whole_of_live = live_chosen
+                self.whole.setChecked(self._session.training.form.whole)
         self.whole.setVisible(self.labels.layer() is not None)

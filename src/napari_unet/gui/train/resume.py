@@ -67,9 +67,9 @@ def remember(stack: Stack, begun: Begun, base: Model | None) -> None:
 def recall(stack: Stack) -> Begun | None:
     """Return how the unfinished training of this movie was begun; None where there is none."""
     path = checkpoint_of(stack)
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         text = json.loads(_beside(path).read_text(encoding="utf-8"))
         settings = TrainSettings.model_validate(text["settings"])
         return Begun(settings, str(text["name"]), text["base"], text.get("unsaved_base"))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QLineEdit
 from superqt.utils import signals_blocked
 
-from napari_unet.engine.settings import RECIPES, TrainSettings
+from napari_unet.engine.settings import RECIPES
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.loading import opening
-from napari_unet.gui.dock.model_menu import ModelMenu
-from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.dock.model_menu import BaseMenu
+from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.models import ModelChoice, reference
 from napari_unet.gui.train.annotation_panel import AnnotationPanel
 from napari_unet.gui.train.outcome import OutcomePanel
-from napari_unet.gui.train.resume import Begun, base_of, forget, recall
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.train.resume import Begun, base_of, recall
+from napari_unet.gui.train.training_run import OWNER, start_training
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import CUSTOM, SettingsForm
 from napari_unet.gui.widgets.parts import Hint, add_field, allow, button, form_rows, row
@@ -28,12 +27,8 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
-    from napari_unet.gui.train.annotation_source import AnnotationSource
-    from napari_unet.gui.train.training_worker import WorkerStep
-
-OWNER = "train"
-_PREVIEW_EVERY = 1.5  # s
 
 
 class TrainDock(Dock):
@@ -41,7 +36,6 @@ class TrainDock(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
-        self._asked, self._discarded = 0.0, False
         self._build_settings()
         self._build_run()
         self.column.addStretch(1)
@@ -51,12 +45,11 @@ class TrainDock(Dock):
     # ---- parts ------------------------------------------------------------------------------
 
     def _build_settings(self) -> None:
-        self.start_from = ModelMenu(
-            self.session, "train.start_from", new="a new network", chooses=False
-        )
-        self.name_of_model = QLineEdit(objectName="train.name")
+        set_up = self.session.training.form
+        self.start_from = BaseMenu(self.session, "train.start_from", "a new network")
+        self.name_of_model = QLineEdit(set_up.name, objectName="train.name")
         self.name_of_model.setPlaceholderText("named after the movie")
-        self.form = SettingsForm(TrainSettings(), name=OWNER, plain=("minutes", "stain"))
+        self.form = SettingsForm(set_up.settings, name=OWNER, plain=("minutes", "stain"))
         self.form.unfolded.connect(self._add_recipes)
         rows = form_rows()
         add_field(rows, "Start from", self.start_from)
@@ -99,22 +92,30 @@ class TrainDock(Dock):
         )
 
     def _connect(self) -> None:
+        session, life = self.session, self.session.lifetime
         self.annotations.changed.connect(self.update_state)
-        self.form.valueChanged.connect(self.annotations.ask)
+        self.form.valueChanged.connect(self._on_form)
+        self.name_of_model.textChanged.connect(lambda text: session.training.set_form(name=text))
         self.start.clicked.connect(self._on_start)
         self.resume.clicked.connect(self._on_resume)
         self.panel.cancel.clicked.connect(self._on_discard)
-        self.session.labels.painted.connect(self._on_strokes)
-        self.session.movie.frame_changed.connect(lambda _: self.update_state())
+        life.connect(session.labels.painted, self._on_strokes, self)
+        life.connect(session.movie.frame_changed, self._on_frame, self)
+        life.connect(session.training.stepped, self._show_training, self)
+        life.connect(session.training.changed, self.update_state, self)
+        self._show_training()
         self.annotations.ask()
 
-    def _on_strokes(self, frames: tuple[int, ...]) -> None:
-        from napari_unet.gui.train.training_worker import Message
-
-        if self.outcome.training:
-            self.session.job.send(Message(touched=frozenset(frames)), Message.then)
+    def _on_strokes(self, _: tuple[int, ...]) -> None:
         self.annotations.ask()
         self.update_state()
+
+    def _on_frame(self, _: int) -> None:
+        self.update_state()
+
+    def _on_form(self, settings: TrainSettings) -> None:
+        self.session.training.set_form(settings=settings)
+        self.annotations.ask()
 
     # ---- training ---------------------------------------------------------------------------
 
@@ -130,9 +131,9 @@ class TrainDock(Dock):
     def _on_resume(self) -> None:
         """Go on as it was begun, whatever the form shows now."""
         session = self.session
-        stack = session.movie.require_stack()
-        begun = recall(stack)
-        if begun is None:
+        stack = session.movie.stack
+        begun = recall(stack) if stack is not None else None
+        if stack is None or begun is None:
             session.job.say(OWNER, "It cannot go on: start a new training.", failed=True)
         elif begun.unsaved_base:
             self._resume_from_unsaved(begun, begun.unsaved_base, stack)
@@ -166,73 +167,13 @@ class TrainDock(Dock):
         self.session.job.say(OWNER, line, failed=True)
 
     def _on_discard(self) -> None:
-        self._discarded = self.outcome.training
+        self.session.training.discarded = self.session.training.running
 
     def _train(self, begun: Begun, base: ModelChoice | None, *, resume: bool) -> None:
-        session = self.session
         self.outcome.forget()
-        with session.job.refusing(OWNER):
-            self._train_on(self.annotations.source(), begun, base, resume)
-
-    def _train_on(
-        self, source: AnnotationSource, begun: Begun, base: ModelChoice | None, resume: bool
-    ) -> None:
-        session = self.session
-        self.curve.clear()
-        self._asked, self._discarded = 0.0, False
-
-        def work() -> Any:
-            from napari_unet.gui.train.training_worker import training
-
-            return training(source, begun, base, session.labels.settings, resume)
-
-        task = Task(
-            OWNER,
-            "Training",
-            work,
-            on_item=self._on_step,
-            on_done=lambda model: self._on_model(model, base),
-            on_end=lambda: self._on_end(source.stack),
-            cancelled_line="Discarded. No model was made.",
-        )
-        self.outcome.begin(source.stack, task)
-        session.job.start(task)
-
-    def _on_end(self, stack: Stack) -> None:
-        layers.remove_preview(self.session.viewer)
-        if self._discarded:
-            forget(stack)
-
-    def _on_step(self, done: WorkerStep) -> Progress:
-        from napari_unet.gui.train.training_worker import Message
-
-        step = done.step
-        self.curve.add_loss(step.step, step.steps or step.step, step.loss)
-        if step.validation is not None:
-            scores = step.validation
-            kind = "mean IoU of classes" if scores.classes else None
-            share = scores.class_iou if scores.classes else scores.right / 100
-            self.curve.add_score(step.step, share, kind)
-        if done.preview is not None:
-            self._show_preview(*done.preview)
-        now = time.monotonic()
-        if now - self._asked > _PREVIEW_EVERY:
-            self._asked = now
-            self.session.job.send(Message(preview=self.session.movie.frame), Message.then)
-        if step.note:
-            self.why_not.say(f"{step.note[:1].upper()}{step.note[1:]}.")
-        return Progress(step.step, step.steps or 0, step.seconds_left)
-
-    def _show_preview(self, frame: int, labels: Any) -> None:
-        image, stack = self.session.movie.image, self.session.movie.stack
-        if image is not None and stack is not None and layers.is_movie_shaped(image, stack):
-            frames = layers.OneFrame((len(stack), *stack.frame_shape), frame, labels)
-            layers.show_preview(self.session.viewer, image, frames, "what it has learned so far")
-
-    def _on_model(self, model: Model, base: ModelChoice | None) -> str:
-        former = self.session.models.chosen
-        choice = self.session.models.add(ModelChoice(model.name, "mine", model=model))
-        return self.outcome.show_model(choice, base, former)
+        with self.session.job.refusing(OWNER):
+            source = self.annotations.source()
+            start_training(self.session, source, begun, base, resume=resume)
 
     # ---- what is shown ----------------------------------------------------------------------
 
@@ -243,11 +184,19 @@ class TrainDock(Dock):
         allow(self.start, why_not)
         self.annotations.update_state(no_movie)
         self._show_resume(why_not)
-        if not self.outcome.training:
+        self._show_training()
+        if not self.session.training.running:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
         self.outcome.update_state()
+
+    def _show_training(self) -> None:
+        """Show the curve of the session's training, and what it notes while it runs."""
+        training = self.session.training
+        self.curve.show_curve(training.curve)
+        if training.running and training.note:
+            self.why_not.say(training.note)
 
     def _show_resume(self, why_not: str) -> None:
         stack = self.session.movie.stack
         begun = recall(stack) if stack is not None and not why_not else None
-        self.resume.setVisible(begun is not None and not self.outcome.undecided)
+        self.resume.setVisible(begun is not None and not self.session.training.undecided)

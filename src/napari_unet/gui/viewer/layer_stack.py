@@ -54,24 +54,26 @@ def stack_of(image: Image, selection: Selection) -> Stack:
 
 
 def _behind(image: Image, selection: Selection) -> Stack | None:
-    """Open the TIFF that another reader made the layer from, where it is frame for frame the same.
+    """Open the TIFF or folder that another reader made the layer from, where it shows the same.
 
     Then corrections are kept beside it; an array is kept nowhere.
     """
     from napari_unet.engine.stack.stack import Stack
 
     path = image.source.path
-    if path is None or image.multiscale or not path.lower().endswith(TIFF_SUFFIXES):
+    if path is None or image.multiscale:
+        return None
+    if not (path.lower().endswith(TIFF_SUFFIXES) or Path(path).is_dir()):
         return None
     try:
         stack = Stack.open(Path(path), selection)
     except BadInput as error:
         logger.info("%s is taken from its layer: %s", path, error)
         return None
-    middle = len(stack) // 2
     missing_too = stack.dtype.kind == "f"  # NaN is no other NaN's equal, unless one asks for it
-    if stack.shape == image.data.shape and np.array_equal(
-        stack[middle], image.data[middle], equal_nan=missing_too
+    looked_at = {0, len(stack) // 2, len(stack) - 1}  # files may have another order there
+    if stack.shape == image.data.shape and all(
+        np.array_equal(stack[t], image.data[t], equal_nan=missing_too) for t in looked_at
     ):
         return stack
     stack.close()

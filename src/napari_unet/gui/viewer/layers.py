@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 OURS = "napari_unet"  # key in a layer's metadata
 PREVIEW = "preview"
+_MOST_LABELS = 1 << 30  # bytes that are read into memory
 MOVIE_AXES = ("t", "y", "x")
 
 
@@ -175,6 +176,14 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
         }
         found.append((frames, kwargs, "image"))
     return found
+
+
+def labels_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
+    """Return the layer tuple of labels from a file; in memory, to be painted on, unless huge."""
+    frames = stack.lazy()
+    huge = int(np.prod(frames.shape)) * frames.dtype.itemsize > _MOST_LABELS
+    labels = frames if huge else np.stack([stack[t] for t in range(len(stack))])
+    return [(labels, {"name": stack.name, **movie_place(stack)}, "labels")]
 
 
 def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> list[Image]:

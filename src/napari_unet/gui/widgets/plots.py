@@ -46,6 +46,28 @@ class Series:
             self.points = self.points[:-1:2] + self.points[-1:]
 
 
+class Curve:
+    """Loss (smoothed) and score against the steps of a run; a view shows it."""
+
+    def __init__(self) -> None:
+        self.loss, self.score = Series(), Series()
+        self.scored: str | None = None
+        self.steps = 1
+        self._smooth: float | None = None
+
+    def add_loss(self, step: int, steps: int, loss: float) -> None:
+        """Add the loss of one step."""
+        before = self._smooth
+        self._smooth = loss if before is None else _SMOOTH * before + (1 - _SMOOTH) * loss
+        self.steps = max(steps, step, 1)
+        self.loss.add(step, self._smooth)
+
+    def add_score(self, step: int, score: float, of: str | None = None) -> None:
+        """Add the share (0 to 1) of the cells kept aside that are right, or the score ``of``."""
+        self.score.add(step, score)
+        self.scored = of
+
+
 class CurveView(QWidget):
     """Loss (smoothed, own scale) and score (0 to 1) against the steps of a run."""
 
@@ -56,30 +78,22 @@ class CurveView(QWidget):
         self.setToolTip(
             "Loss on the crops it trains on, and the score of the cells on the frames kept aside"
         )
-        self.clear()
+        self._curve = Curve()
 
-    def clear(self) -> None:
-        """Begin a new run."""
-        self.loss, self.score = Series(), Series()
-        self._smooth: float | None = None
-        self._scored: str | None = None
-        self._steps = 1
+    def show_curve(self, curve: Curve) -> None:
+        """Show the curve of a run as it is by now."""
+        self._curve = curve
         self.update()
 
-    def add_loss(self, step: int, steps: int, loss: float) -> None:
-        """Add the loss of one step."""
-        self._smooth = (
-            loss if self._smooth is None else _SMOOTH * self._smooth + (1 - _SMOOTH) * loss
-        )
-        self._steps = max(steps, step, 1)
-        self.loss.add(step, self._smooth)
-        self.update()
+    @property
+    def loss(self) -> Series:
+        """The losses that are shown."""
+        return self._curve.loss
 
-    def add_score(self, step: int, score: float, of: str | None = None) -> None:
-        """Add the share (0 to 1) of the cells kept aside that are right, or the score ``of``."""
-        self.score.add(step, score)
-        self._scored = of
-        self.update()
+    @property
+    def score(self) -> Series:
+        """The scores that are shown."""
+        return self._curve.score
 
     def sizeHint(self) -> QSize:
         """Wide and low."""
@@ -109,7 +123,7 @@ class CurveView(QWidget):
     ) -> None:
         spots = [
             QPointF(
-                area.left() + area.width() * x / self._steps,
+                area.left() + area.width() * x / self._curve.steps,
                 area.bottom() - area.height() * min(y / top, 1),
             )
             for x, y in series.points
@@ -125,7 +139,7 @@ class CurveView(QWidget):
         words = [(f"loss {self.loss.points[-1][1]:.3f}", LOSS)]
         if self.score.points:
             last = self.score.points[-1][1]
-            said = f"{self._scored} {last:.2f}" if self._scored else None
+            said = f"{self._curve.scored} {last:.2f}" if self._curve.scored else None
             words.append((said or f"{100 * last:.0f} of 100 cells right", SCORE))
         x = _MARGIN
         for text, color in words:

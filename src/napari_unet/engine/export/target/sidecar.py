@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unet.engine.export.target.formats import LABEL_FORMATS
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME
 from napari_unet.engine.files.versions import PROGRAM, versions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 _SETTINGS: dict[str, type[Settings]] = {"labels": LabelSettings, "prediction": PredictSettings}
+_LABEL_KINDS = {kind.title for kind in LABEL_FORMATS.values()}
 _UNET = "Ronneberger O, Fischer P, Brox T (2015), doi:10.1007/978-3-319-24574-4_28"
 _NAPARI = "napari contributors (2019), doi:10.5281/zenodo.3555620"
 
@@ -132,6 +134,15 @@ def read_provenance(path: Path) -> Provenance:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return Provenance()
+
+
+def is_labels(path: Path) -> bool:
+    """Whether the sidecar of a file or folder says that it holds labels that we wrote."""
+    try:
+        said = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        return said["file"] == path.name and said["kind"] in _LABEL_KINDS
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def methods_text(provenance: Provenance) -> str:
