@@ -56,6 +56,21 @@ def test_the_steps_fit_into_the_minutes(watch, minutes, seconds_a_step):
     assert 0.8 <= clock.elapsed / (60 * minutes) <= 1.05
 
 
+@pytest.mark.parametrize(
+    "seconds_a_step", [lambda step: 5.0 if step < 2 else 0.02, lambda step: 9.0]
+)
+def test_the_time_left_is_never_far_above_the_minutes(watch, seconds_a_step):
+    clock, plan, step = Clock(), PLAN.replace(steps=None), 0
+    while plan.steps is None or step < plan.steps:
+        watch.now += seconds_a_step(step)
+        step += 1
+        plan = clock.resolve(plan, step, 0.5)
+        left = clock.left(plan, step, 0.5)
+        assert left is None or left <= 33
+    assert left == 0
+    assert clock.left(PLAN, 1) == clock.elapsed * 99  # steps that were asked for have no such end
+
+
 def test_steps_longer_than_the_minutes_still_end(watch):
     clock = Clock()
     assert run(watch, clock, PLAN.replace(steps=None), 0.1, lambda step: 30.0) == 13

@@ -95,6 +95,7 @@ def test_a_job_of_a_program_that_stands_back_already_stays_there():
     [
         (BadInput("a is b", "c", "do d"), "a is b; expected c. Do d."),
         (ValueError("what"), "This should not happen: what."),
+        (OSError(28, "No space left on device", "a.tif"), "a.tif: No space left on device. Free"),
     ],
 )
 def test_what_fails_after_the_work_ends_it_with_a_line(qtbot, job, error, said):
@@ -222,3 +223,25 @@ def test_which_task_runs(qtbot, job):
     assert (job.runs(first), job.runs(alike), job.runs(None)) == (True, False, False)
     qtbot.waitUntil(lambda: not job.running, timeout=5000)
     assert not job.runs(first)
+
+
+def test_what_the_disk_refuses_on_the_window_s_thread_is_a_line(job):
+    with job.refusing("a"):
+        raise FileNotFoundError(2, "No such file or directory", "gone")
+    assert job.state.failed
+    assert job.state.line.startswith("gone: No such file or directory. It may have been moved")
+
+
+def test_what_is_kept_is_said_when_that_is_known(qtbot, job):
+    kept = []
+
+    def work():
+        while True:
+            yield
+
+    task = Task("a", "Working", work, on_item=kept.append, cancelled_line=lambda: f"{len(kept)}")
+    assert job.start(task)
+    qtbot.waitUntil(lambda: len(kept) > 2)
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.running)
+    assert int(job.state.line) > 2

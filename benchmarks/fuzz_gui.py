@@ -1,0 +1,101 @@
+"""Users who do anything at any moment, each in a process of its own: what raises, dies, is lost?
+
+Opens, paints, renames, deletes, hides and transposes layers, changes frame, threshold, model,
+order of axes and theme, starts and stops jobs, closes docks and at last the window, whatever runs;
+then opens the movie again and looks for every stroke. Prints a table; ends with 1 where a process
+died, something was raised or a stroke was lost.
+
+    xvfb-run -a python -m benchmarks.fuzz_gui --sequences 500 --seed 0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks._page import ROOT, markdown, write_between_markers
+
+_HANG = 300  # s
+
+
+def small_model(place: Path) -> Path:
+    """Train a small model, so that a movie is segmented in a moment."""
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.training import train
+    from napari_unet.sample.movie import sample_movie
+    from napari_unet.sample.world import SMALL
+
+    stack, truth = (Stack.from_array(part, axes="TYX") for part in sample_movie(SMALL))
+    settings = TrainSettings(minutes=None, steps=60, filters=(8, 16), crop=64, batch=4, threads=1)
+    steps = train(stack, Annotations.from_labels(stack, truth, (0, 3)), settings, name="tiny")
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value.save(place / "tiny.safetensors")
+
+
+def run_one(seed: int, steps: int, model: Path) -> dict[str, Any]:
+    """Do one sequence in a process of its own."""
+    command = [sys.executable, "-m", "tests.gui.sequence", str(seed), str(steps), str(model)]
+    try:
+        ran = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=_HANG, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return {"hang": True, "died": str(error.stderr or "")[-2000:]}
+    if ran.returncode:
+        return {"died": f"{ran.returncode}\n{ran.stderr[-4000:]}"}
+    return dict(json.loads(ran.stdout.strip().splitlines()[-1]))
+
+
+def main() -> int:
+    """Run the sequences and say what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sequences", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=None, help="begin none after so long")
+    parser.add_argument("--write", action="store_true", help="write the table into the page")
+    chosen = parser.parse_args()
+    found: Counter[str] = Counter()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        model = small_model(Path(place))
+        for seed in range(chosen.seed, chosen.seed + chosen.sequences):
+            if chosen.minutes and time.monotonic() - began > 60 * chosen.minutes:
+                break
+            told = run_one(seed, chosen.steps, model)
+            found["sequences"] += 1
+            found["actions"] += len(told.get("done", ()))
+            found["strokes"] += told.get("strokes", 0)
+            found["closed in a job"] += bool(told.get("closed in"))
+            found["hangs"] += bool(told.get("hang"))
+            found["aborts"] += bool(told.get("died")) and not told.get("hang")
+            found["exceptions"] += len(told.get("raised", ()))
+            found["lost strokes"] += len(told.get("lost", ()))
+            for what in ("died", "raised", "lost"):
+                if told.get(what):
+                    print(f"seed {seed}, {what}:", told[what], told.get("done"), sep="\n")
+            print(seed, dict(found), flush=True)
+    columns = ("sequences", "actions", "strokes", "closed in a job")
+    faults = ("hangs", "aborts", "exceptions", "lost strokes")
+    head = (*columns, *faults)
+    table = markdown(head, [tuple(str(found[name]) for name in head)])
+    print(table)
+    if chosen.write:
+        write_between_markers("bench:fuzz-gui", table)
+    return int(any(found[name] for name in faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
