@@ -123,6 +123,8 @@ def _drive(
     """Run ``generator`` to its end or to a cancel, and close it in the same thread."""
     _stand_back()
     with closing(generator):
+        if control.cancelled.is_set():  # the window was closed before it could begin
+            return _Outcome(cancelled=True)
         try:
             item = next(generator)
             while not control.cancelled.is_set():

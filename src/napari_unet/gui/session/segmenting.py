@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _IS_KEPT = "What is done is kept"
+_IS_GONE = "Nothing is kept: the layer of the movie was removed, and has no file."
 
 
 def segment(
@@ -54,7 +56,7 @@ def _segment(
         session.job.say(owner, session.place.needed, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
-    run = _Run(session, "Visible region" if region else "")
+    run = _Run(session, "Visible region" if region else "", has_file=folder is not None)
     what = "movie" if frames is None else "frame" if one else "frames"
     title = f"Segmenting the {'visible region' if region else what}"
     return session.job.start(
@@ -67,7 +69,7 @@ def _segment(
             on_item=run.on_item,
             on_done=run.on_done,
             on_end=session.labels.changed.emit,
-            cancelled_line=lambda: run.kept(folder),
+            cancelled_line=run.kept,
         )
     )
 
@@ -75,7 +77,8 @@ def _segment(
 class _Run:
     """What the main thread does while frames are segmented."""
 
-    def __init__(self, session: Session, region: str = "") -> None:
+    def __init__(self, session: Session, region: str, *, has_file: bool) -> None:
+        self._has_file = has_file
         self._session, self._image, self._region = session, session.movie.image, region
         self._total = self._done = 0
         self._device = ""
@@ -99,18 +102,26 @@ class _Run:
         notice = f" {self._notice}." if self._notice else ""
         if not self._total:
             return "Nothing to do: this model has already segmented these frames."
+        if self._is_gone:
+            return _IS_GONE
         what = self._region or counted(self._done, "frame")
         return f"{what} segmented on {self._device}.{notice}"
 
-    def kept(self, folder: SessionFolder | None) -> str:
+    def kept(self) -> str:
         """Say what of a job that was cancelled is kept, and until when."""
         if not self._done:
             return "Cancelled."
-        if folder is not None:
+        if self._has_file:
             return f"Cancelled. {_IS_KEPT}; Whole movie goes on from there."
-        if self._session.movie.image is self._image:
-            return f"Cancelled. {_IS_KEPT} until napari closes; Whole movie goes on from there."
-        return "Cancelled. Nothing is kept: the layer of the movie was removed, and has no file."
+        if self._is_gone:
+            return f"Cancelled. {_IS_GONE}"
+        return f"Cancelled. {_IS_KEPT} until napari closes; Whole movie goes on from there."
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether the labels went with a layer that has no file."""
+        gone = self._image is None or self._image not in layers.images(self._session.viewer)
+        return gone and not self._has_file
 
     def _begin(self, ready: Ready) -> None:
         self._total, self._device, self._notice = ready.total, ready.device, ready.notice

@@ -61,7 +61,9 @@ def start_training(
     session.training.begin(source.stack, task)
     session.labels.painted.connect(run.on_strokes)
     started = session.job.start(task)
-    if not started:
+    if started:
+        session.training.changed.emit()
+    else:
         run.on_end()
     return started
 

@@ -73,7 +73,8 @@ def _behind(image: Image, selection: Selection) -> Stack | None:
     missing_too = stack.dtype.kind == "f"  # NaN is no other NaN's equal, unless one asks for it
     looked_at = {0, len(stack) // 2, len(stack) - 1}  # files may have another order there
     if stack.shape == image.data.shape and all(
-        np.array_equal(stack[t], image.data[t], equal_nan=missing_too) for t in looked_at
+        np.array_equal(stack[t], np.asarray(image.data[t]), equal_nan=missing_too)
+        for t in looked_at
     ):
         return stack
     stack.close()
