@@ -55,7 +55,7 @@ class User:
         self.painted: list[tuple[int, int, int]] = []
 
     def _raise(self, kind: Any, error: BaseException, trace: Any) -> None:
-        self.raised.append("".join(traceback.format_exception(kind, error, trace))[-3000:])
+        self.raised.append("".join(traceback.format_exception(kind, error, trace))[-6000:])
 
     # ---- what there is ----------------------------------------------------------------------
 
@@ -173,6 +173,8 @@ class User:
 
     def three_d(self) -> None:
         self.viewer.dims.ndisplay = 5 - self.viewer.dims.ndisplay
+        # napari 0.9.2 raises where a labels layer becomes active in 3D before the mouse was moved
+        self.viewer.cursor._view_direction = (1.0, 0.0, 0.0)
 
     def frame(self) -> None:
         if self.viewer.dims.ndim > 2:
