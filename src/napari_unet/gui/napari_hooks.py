@@ -15,6 +15,7 @@ from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LayerFrames
@@ -96,8 +97,8 @@ def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> lis
     name = str(attributes.get("name") or "labels")
     try:
         _stream(path, data, attributes, format, name)
-    except BadInput as error:  # napari takes a ValueError for "this writer cannot write that"
-        raise RuntimeError(str(error)) from error
+    except (BadInput, OSError) as error:  # napari takes ValueError for "cannot write that"
+        raise RuntimeError(describe_error(error)) from error
     return [path]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
+from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.models import reference
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
@@ -136,6 +137,12 @@ class SessionAutosave:
         return _Found(stack, folder, corrections, folder.probabilities(stack))
 
     def _go_on(self, found: _Found) -> None:
+        try:
+            self._restore(found)
+        except (BadInput, OSError) as error:  # the movie opens all the same
+            self._place.say(describe_error(error))
+
+    def _restore(self, found: _Found) -> None:
         movie, labels, models = self._movie, self._labels, self._models
         image, folder = movie.image, found.folder
         if image is None or found.stack is not movie.stack or folder is None:
