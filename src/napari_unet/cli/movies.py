@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import itertools
-import json
 import os
 import re
 from collections import Counter
@@ -141,9 +140,10 @@ def _may_be_movie(path: Path) -> bool:
 def is_result(path: Path) -> bool:
     """Whether a file was written by an export: its sidecar says so."""
     from napari_unet.engine.export.target.sidecar import sidecar_path
+    from napari_unet.engine.files.read_json import read_json
 
     try:
-        content = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        content = read_json(sidecar_path(path))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("file") == path.name and "kind" in content

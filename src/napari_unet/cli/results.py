@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +118,10 @@ class Results:
 
     def _sidecar(self, part: str) -> dict[str, Any]:
         from napari_unet.engine.export.target.sidecar import sidecar_path
+        from napari_unet.engine.files.read_json import read_json
 
         try:
-            content = json.loads(sidecar_path(self.path(part)).read_text(encoding="utf-8"))
+            content = read_json(sidecar_path(self.path(part)))
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}

@@ -63,9 +63,18 @@ class Corrections:
         """Replay what ``journal`` holds, then write every later step to it."""
         records = journal.read()
         if records:
-            self._check_header(records[0], journal)
-            for record in records[1:]:
-                self._replay(record)
+            try:
+                self._check_header(records[0], journal)
+                for record in records[1:]:
+                    self._replay(record)
+            except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+                if isinstance(error, BadInput):
+                    raise
+                raise BadInput(
+                    f"{journal.path} holds a record that is no correction",
+                    "the corrections of this movie",
+                    "move the file away, or take an older copy of it",
+                ) from error
         else:
             journal.append({"format": FORMAT, "shape": list(self.shape)})
             for step in self._done:
@@ -259,6 +268,8 @@ class Corrections:
     def _replay(self, record: dict[str, Any]) -> None:
         if "do" in record:
             step = tuple(Change.from_record(change) for change in record["do"])
+            for change in step:
+                change.check(self.shape)
             self._apply(step, after=True)
             self._push(step)
         elif "undo" in record:
@@ -266,7 +277,10 @@ class Corrections:
         elif "redo" in record:
             self.redo()
         elif "reserve" in record:
-            self._reserve(int(record["reserve"]))
+            given = int(record["reserve"])
+            if not 0 < given <= LAST_ID:
+                raise ValueError(f"id {given}")
+            self._reserve(given)
 
     def _check_header(self, header: dict[str, Any], journal: Journal) -> None:
         if header.get("format") != FORMAT:

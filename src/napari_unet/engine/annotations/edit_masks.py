@@ -68,12 +68,13 @@ class EditMask:
     @classmethod
     def unpack(cls, packed: bytes, shape: tuple[int, int]) -> EditMask:
         """Undo ``pack``; ValueError where the bytes are not planes of this shape."""
+        n = shape[0] * shape[1]
         try:
-            raw = zlib.decompress(packed)
+            opened = zlib.decompressobj()
+            raw = opened.decompress(packed, 3 * n + 1)  # no more than that, whatever it holds
         except zlib.error as error:
             raise ValueError(str(error)) from error
-        n = shape[0] * shape[1]
-        if len(raw) != 3 * n:
+        if len(raw) != 3 * n or not opened.eof:
             raise ValueError(f"{len(raw)} bytes for planes of {shape}")
         ids = np.frombuffer(raw, "<u2", n).astype(np.uint16).reshape(shape)
         return cls(ids, np.frombuffer(raw, np.uint8, n, 2 * n).copy().reshape(shape))
@@ -104,6 +105,15 @@ class Change:
     def part(self, *, after: bool) -> EditMask:
         """Return the box as it was before, or after."""
         return EditMask.unpack(self.after if after else self.before, self.shape)
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Raise ValueError where it is no change of a movie of ``shape`` (T, Y, X)."""
+        bounds = zip(self.box, shape[1:], strict=True)
+        inside = all(0 <= side.start < side.stop <= n for side, n in bounds)
+        if not inside or not 0 <= self.frame < shape[0]:
+            raise ValueError(f"frame {self.frame}, box {self.box} of a movie of {shape}")
+        self.part(after=False)
+        self.part(after=True)
 
     def to_record(self) -> dict[str, Any]:
         """Return plain values for a line of the journal."""

@@ -12,6 +12,7 @@ import errno
 import json
 import logging
 import os
+import stat
 import threading
 import zlib
 from pathlib import Path
@@ -20,8 +21,10 @@ from typing import Any
 from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.read_json import parse_json
 
 logger = logging.getLogger(__name__)
+_LARGEST = 2 << 30  # bytes: a stroke has some hundred
 
 
 class Journal:
@@ -44,6 +47,9 @@ class Journal:
     def read(self) -> list[dict[str, Any]]:
         """Read the whole records and cut off a torn end."""
         try:
+            status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                raise OSError(errno.EINVAL, "it is no journal")
             data = self.path.read_bytes()
         except FileNotFoundError:
             self._end = 0
@@ -147,7 +153,7 @@ def _checked(line: bytes) -> dict[str, Any] | None:
     try:
         if int(checksum, 16) != zlib.crc32(text):
             return None
-        record = json.loads(text)
+        record = parse_json(text)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -34,6 +35,8 @@ class RawFile:
         """Open an existing file to read and write, or only to read where it is read-only."""
         binary = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+                raise OSError(errno.EINVAL, "it is no file")
             try:
                 return cls(os.open(path, os.O_RDWR | binary), path)
             except PermissionError:

@@ -11,11 +11,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
+from napari_unet.engine.network.model_checks import check_weights
 from napari_unet.engine.network.unet import UNet, UNetConfig
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
         return convert(_unwrap(read_plain(path)))
     except (_NotPlain, Unreadable) as found:
         raise BadInput(f"{path.name} {found}", _EXPECTED, _REMEDY) from None
-    except (RuntimeError, ValidationError):  # of UNet and its config, which know their limits
+    except (RuntimeError, ValueError):  # of UNet and its config, which know their limits
         found_in = f"{path.name} has parts that do not fit together, or is too large"
         raise BadInput(found_in, _EXPECTED, _REMEDY) from None
 
@@ -106,7 +106,9 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
         softmax=raw > 2,
     )
     tensors = _named(config, down, up, rise, _one_logit(head) if raw == 2 else head)
-    UNet(config).load_state_dict(tensors)
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise _NotPlain("holds weights that are NaN or infinite")
+    check_weights(config, tensors)
     return _with_skip_order(config, tensors), tensors
 
 

@@ -22,7 +22,9 @@ from safetensors.torch import save as to_safetensors
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import readable_name, user_path
+from napari_unet.engine.files.read_json import parse_json
 from napari_unet.engine.network.import_pth import read_state_dict
+from napari_unet.engine.network.model_checks import check_arrays, check_card, check_weights
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.network.self_check import TOLERANCE, difference
 from napari_unet.engine.network.unet import UNet, UNetConfig
@@ -145,7 +147,7 @@ def _load(cls: type[Model], path: Path) -> Model:
             _WANTED,
         )
     try:
-        description = json.loads(header[_KEY])
+        description = parse_json(header[_KEY])
         if _digest(description, tensors) != header.get("sha256"):
             raise BadInput(
                 f"{path.name} is damaged: its content does not match its sha256",
@@ -172,9 +174,14 @@ def _build(
     for key, kind in (("name", str), ("record", dict), ("card", dict)):
         if not isinstance(description[key], kind):
             raise TypeError(f"{key}: not a {kind.__name__}")
-    network = UNet(UNetConfig.model_validate(description["config"]))
-    network.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(_ARRAY)})
+    config = UNetConfig.model_validate(description["config"])
+    weights = {k: v for k, v in tensors.items() if not k.startswith(_ARRAY)}
+    check_weights(config, weights)
+    check_card(description["card"], description["record"])
+    network = UNet(config)
+    network.load_state_dict(weights)
     arrays = {k.removeprefix(_ARRAY): v.numpy() for k, v in tensors.items() if k.startswith(_ARRAY)}
+    check_arrays(config, arrays)
     model = cls(
         network.eval(),
         Normalisation.model_validate(description["normalisation"]),

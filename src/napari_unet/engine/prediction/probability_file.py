@@ -9,6 +9,7 @@ A mark is a byte, not a bit: two processes that write the same file never undo e
 from __future__ import annotations
 
 import json
+import math
 import struct
 import threading
 import time
@@ -22,11 +23,13 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.raw_file import RawFile
+from napari_unet.engine.files.read_json import parse_json
 
 MAGIC = b"NUNETPRB"
 VERSION = 1
 _HEAD = struct.Struct("<8sIIQQQ")  # magic, version, crc32 and length of the JSON, marks, frames
 _PAGE = 4096
+_MOST, _MOST_OUTPUTS = 1 << 24, 64  # frames or pixels along an axis; planes of a frame
 _LONGEST_JSON = 16 << 20
 _SECONDS_BETWEEN_FLUSHES = 0.5
 _REMEDY = "delete it: it is computed again from the movie, corrections are kept elsewhere"
@@ -42,7 +45,7 @@ class Header:
         text = json.dumps({"shape": shape, "key": key}, sort_keys=True).encode()
         self.marks = _round_up(_HEAD.size + len(text))
         self.frames = self.marks + _round_up(shape[0])
-        self.frame_bytes = int(np.prod(shape[1:], dtype=np.int64))
+        self.frame_bytes = math.prod(shape[1:])
         self.size = self.frames + shape[0] * self.frame_bytes
         head = _HEAD.pack(MAGIC, VERSION, zlib.crc32(text), len(text), self.marks, self.frames)
         self.bytes = head + text
@@ -149,13 +152,30 @@ def _read_header(file: RawFile, path: Path) -> Header:
     text = file.read_at(min(length, _LONGEST_JSON, size), _HEAD.size)
     if len(text) != length or zlib.crc32(text) != checksum:
         raise BadInput(f"{path.name} has a damaged header", "an intact file", _REMEDY)
-    content = json.loads(text)
-    header = Header(tuple(content["shape"]), content["key"])
+    header = _understood(text, path)
     if (header.marks, header.frames, header.size) != (marks, frames, size):
         raise BadInput(
             f"{path.name} has {size} bytes", f"{header.size} for shape {header.shape}", _REMEDY
         )
     return header
+
+
+def _understood(text: bytes, path: Path) -> Header:
+    """Return what the JSON of a header says; it may be whole and yet not of this program."""
+    try:
+        content = parse_json(text)
+        shape, key = tuple(content["shape"]), content["key"]
+        t, c, y, x = shape
+        if not all(isinstance(n, int) and 0 < n < _MOST for n in shape) or c > _MOST_OUTPUTS:
+            raise ValueError
+        names = key.get("outputs")
+        if names is not None and not (len(names) == c and all(isinstance(n, str) for n in names)):
+            raise ValueError
+        return Header((t, c, y, x), key)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(
+            f"{path.name} does not say what it holds", "a file of this program", _REMEDY
+        ) from None
 
 
 def _round_up(n: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME, user_path
+from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
 FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
@@ -48,7 +48,7 @@ class Recipe(Settings):
     def load(cls, path: str | Path) -> Recipe:
         """Read a recipe; ``BadInput`` where the file is none."""
         try:
-            return cls.model_validate(json.loads(user_path(path).read_text(encoding="utf-8")))
+            return cls.model_validate(read_json(user_path(path)))
         except OSError as error:
             raise _no_recipe(path, error.strerror or str(error)) from error
         except ValidationError as error:

@@ -21,6 +21,7 @@ from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.atomic import atomic_path, make_folder
 from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, Selection, Settings
 
@@ -195,7 +196,7 @@ class SessionFolder:
     def _read(self) -> dict[str, SessionState]:
         """Read the states by view; a damaged file is set aside, corrections are kept elsewhere."""
         try:
-            text = json.loads(self._session.read_text(encoding="utf-8"))
+            text = read_json(self._session)
             views = text["views"] if text["format"] == FORMAT else None
             if views is None:
                 raise _newer(self._session, text["format"])
@@ -299,7 +300,7 @@ def _places_file() -> Path:
 
 def _places() -> dict[str, Path]:
     try:
-        places = json.loads(_places_file().read_text(encoding="utf-8"))
+        places = read_json(_places_file())
         return {str(movies): Path(place) for movies, place in places.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}

@@ -31,7 +31,10 @@ def encode_numbers(numbers: Sequence[int]) -> str:
 def decode_numbers(text: str) -> tuple[int, ...] | None:
     """Find frame numbers in any text that contains them (XML or JSON escaped too), else None."""
     found = _ENCODED.search(html.unescape(text))
-    return tuple(json.loads(found[1])) if found else None
+    try:
+        return tuple(json.loads(found[1])) if found else None
+    except ValueError:  # not as we write it
+        return None
 
 
 def parse_frames(text: str, n: int) -> tuple[int, ...]:

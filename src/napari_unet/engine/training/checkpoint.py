@@ -6,6 +6,7 @@ What is in it is the run's own matter (``Run.state``).
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECONDS_BETWEEN = 45.0
@@ -50,10 +52,31 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise BadInput(
             f"{path.name} {found}", "one left by a stopped training", "start a new training"
         ) from None
-    if not isinstance(state, dict) or state.get("format") != _FORMAT:
+    if not isinstance(state, dict) or str(state.get("format")) != _FORMAT:
         raise BadInput(
             f"{path.name} is no checkpoint",
             "one left by a stopped training",
             "start a new training",
         )
     return state
+
+
+@contextmanager
+def understood(path: Path | None) -> Iterator[None]:
+    """Refuse a checkpoint whose state turns out to be none while it is put in place."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise _no_state(path) from error
+    except ValueError as error:
+        if isinstance(error, BadInput):
+            raise
+        raise _no_state(path) from error
+
+
+def _no_state(path: Path | None) -> BadInput:
+    return BadInput(
+        f"{path.name if path else 'the checkpoint'} holds no state of a training",
+        "one left by a stopped training",
+        "start a new training",
+    )

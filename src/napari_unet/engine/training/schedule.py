@@ -29,9 +29,9 @@ class Plan(Settings):
     """What a run does, recorded with the model and reused on resume."""
 
     steps: int | None = Field(None, ge=1)
-    batch: int = Field(ge=1)
-    crop: int = Field(ge=16)
-    threads: int = Field(ge=1)
+    batch: int = Field(ge=1, le=4096)
+    crop: int = Field(ge=16, le=16384)
+    threads: int = Field(ge=1, le=4096)
     epoch: int | None = Field(None, ge=1)
     """Steps of one pass over the annotated area."""
     check_every: int | None = Field(None, ge=1)

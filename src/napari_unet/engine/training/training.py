@@ -24,10 +24,12 @@ from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
     load_checkpoint,
     save_checkpoint,
+    understood,
 )
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.run_checks import check_run
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
 from napari_unet.engine.training.train_step import TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.holdout import Split
     from napari_unet.engine.network.unet import UNet
     from napari_unet.engine.stack.stack import Stack
-
 
 __all__ = ["TrainInput", "TrainStep", "train"]
 _JOIN = 0.6  # share of a run after which the frame held out joins: late enough to say how good
@@ -230,7 +231,8 @@ class Run:
             frames=(self.data.n_frames, *self.stack.frame_shape),
         )
         if state:
-            self.restore(state)
+            with understood(self.checkpoint):
+                self.restore(state)
         elif self.base and self.data.validation:
             self.before = self.checker.scores(
                 self.learner.mean, self.data.validation, self.base.label_settings
@@ -372,6 +374,7 @@ class Run:
                 "one of the same shape, begun from the same model",
                 "choose the model and settings it was begun with, or start a new training",
             )
+        check_run(state, self.learner.network)
         self.learner.restore(state["learner"])
         self.plan = Plan.model_validate(state["plan"])
         self.step = state["step"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from napari_unet.engine.files.atomic import atomic_path, make_folder
+from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def recall(stack: Stack) -> Begun | None:
     try:
         if not path.is_file():
             return None
-        text = json.loads(_beside(path).read_text(encoding="utf-8"))
+        text = read_json(_beside(path))
         settings = TrainSettings.model_validate(text["settings"])
         return Begun(settings, str(text["name"]), text["base"], text.get("unsaved_base"))
     except (OSError, ValueError, KeyError, TypeError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_unet.engine.export.target.formats import LABEL_FORMATS
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME
+from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
 
@@ -121,7 +122,7 @@ def _content(
 def read_provenance(path: Path) -> Provenance:
     """Return what the sidecar of labels at ``path`` says of their making; None where missing."""
     try:
-        said = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        said = read_json(sidecar_path(path))
         model, settings = said["model"], said["settings"]
         known: dict[str, Settings] = {
             name: kind.model_validate(settings[name])
@@ -132,7 +133,7 @@ def read_provenance(path: Path) -> Provenance:
         return Provenance(
             model["name"], model["sha256"], dict(model.get("training") or {}), known, corrected
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Provenance()
 
 
