@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
-import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -95,7 +93,7 @@ def read_model(path: Path) -> str:
 
 def training(checkpoint: Path, **how: Any) -> Any:
     """The training that a checkpoint is of."""
-    labels = {t: LABELS[t] for t in range(len(LABELS))}
+    labels = Stack.from_array(LABELS, axes="TYX", name="labels")
     annotations = Annotations.from_labels(movie(), labels, range(len(LABELS)))
     return train(movie(), annotations, SETTINGS, checkpoint=checkpoint, **how)
 
@@ -127,7 +125,7 @@ def read_checkpoint(path: Path) -> str:
 def movie_file(folder: Path) -> Path:
     path = folder / "movie.tif"
     if not path.is_file():
-        tifffile.imwrite(path, PIXELS, metadata={"axes": "TYX"})
+        tifffile.imwrite(path, PIXELS, photometric="minisblack", metadata={"axes": "TYX"})
     return path
 
 
@@ -213,7 +211,9 @@ def read_sidecar(path: Path) -> Any:
 
 def write_labels(folder: Path) -> Path:
     path = folder / "labels.tif"
-    tifffile.imwrite(path, LABELS, metadata={"axes": "TYX"}, compression="zlib")
+    tifffile.imwrite(
+        path, LABELS, photometric="minisblack", metadata={"axes": "TYX"}, compression="zlib"
+    )
     return path
 
 
@@ -227,10 +227,11 @@ def write_label_folder(folder: Path) -> Path:
 
 def read_labels(path: Path) -> Any:
     with Stack.open(path) as stack:
-        labels = LabelFrames(LabelStack.of(stack, movie()), movie())
-        for notice in (*labels.notices, *labels.labels.doubts()):
+        found = LabelStack.of(stack, movie())
+        labels = LabelFrames(found, movie())
+        for notice in (*labels.notices, *found.doubts()):
             logging.getLogger("labels").warning(notice.line)
-        Annotations.from_labels(movie(), labels, labels.frame_indices)
+        Annotations.from_labels(movie(), found, labels.frame_indices)
         return [labels[t].tolist() for t in labels.frame_indices]
 
 
@@ -309,7 +310,11 @@ def _opened(kept: Kept, path: Path, whole: Any, said: list[str]) -> str:
 
 @contextlib.contextmanager
 def _watched() -> Iterator[Callable[[], int]]:
-    """Bound the memory and time of what happens inside; gives the bytes that it took."""
+    """Bound the memory and time of what happens inside, on Linux; gives the bytes that it took."""
+    if sys.platform != "linux":
+        yield lambda: 0
+        return
+    import resource
 
     def give_up(*_: Any) -> None:
         raise _Hangs
@@ -317,29 +322,20 @@ def _watched() -> Iterator[Callable[[], int]]:
     before, largest = _memory(), [0]
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     old = signal.signal(signal.SIGALRM, give_up)
+    resource.setrlimit(resource.RLIMIT_AS, (before["VmSize"] + ROOM, hard))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     signal.alarm(HANG)
-    if before:
-        resource.setrlimit(resource.RLIMIT_AS, (before["VmSize"] + ROOM, hard))
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     try:
         yield lambda: largest[0]
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, old)
-        if before:
-            largest[0] = _memory()["VmHWM"] - before["VmRSS"]
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        largest[0] = _memory()["VmHWM"] - before["VmRSS"]
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _memory() -> dict[str, int]:
-    """Bytes by name, as Linux counts them; empty elsewhere."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return {}
-    return {k: 1024 * int(v.split()[0]) for k, _, v in (x.partition(":") for x in lines) if "kB" in v}
-
-
-def digest(values: Any) -> str:
-    """Short name of anything, for messages."""
-    return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:8]
+    """Bytes by name."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    pairs = (line.partition(":")[::2] for line in lines if line.endswith("kB"))
+    return {name: 1024 * int(value.split()[0]) for name, value in pairs}

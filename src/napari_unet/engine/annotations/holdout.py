@@ -60,8 +60,13 @@ class HoldOut:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> HoldOut:
-        """Read plain values back, those of version 0.1.0 (with ``words``) too."""
+        """Read plain values back, those of version 0.1.0 (with ``words``) too.
+
+        What they are not is a ValueError, KeyError or TypeError.
+        """
         cut, gap = record.get("cut"), record.get("gap")
+        if cut and cut[0] not in (0, 1):
+            raise ValueError(f"a cut along axis {cut[0]}")
         return cls(
             frames=tuple(int(t) for t in record.get("frames", ())),
             cut=(int(cut[0]), int(cut[1])) if cut else None,
