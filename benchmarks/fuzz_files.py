@@ -2,8 +2,8 @@
 
 Models, checkpoints, sessions, probabilities, recipes, sidecars and labels are cut, flipped, zeroed
 and inserted into, and opened as a user would; then those made to do harm (code in pickles, zips
-that climb, sizes beyond memory, JSON without end, NaN weights, pipes …). Ends with 1 where one was taken
-for another without a word, ran code, crashed, took longer than 5 s or more than 400 MB.
+that climb, sizes beyond memory, JSON without end, NaN weights, pipes …). Ends with 1 where one was
+taken for another without a word, ran code, crashed, took longer than 5 s or more than 400 MB.
 
     python -m benchmarks.fuzz_files --files 4000 --seed 1 --write
 """

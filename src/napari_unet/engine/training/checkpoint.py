@@ -6,11 +6,13 @@ What is in it is the run's own matter (``Run.state``).
 from __future__ import annotations
 
 import io
+import operator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
@@ -52,12 +54,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise BadInput(
             f"{path.name} {found}", "one left by a stopped training", "start a new training"
         ) from None
-    if not isinstance(state, dict) or str(state.get("format")) != _FORMAT:
+    if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise BadInput(
             f"{path.name} is no checkpoint",
             "one left by a stopped training",
             "start a new training",
         )
+    with understood(path):  # what is looked at before a run is made
+        HoldOut.from_record(state.get("held_out") or state.get("aside") or {})
+        frozenset(map(operator.index, state.get("left_out", ())))
     return state
 
 

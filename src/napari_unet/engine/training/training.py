@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.unet import UNet
     from napari_unet.engine.stack.stack import Stack
 
+
 __all__ = ["TrainInput", "TrainStep", "train"]
 _JOIN = 0.6  # share of a run after which the frame held out joins: late enough to say how good
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
