@@ -184,3 +184,10 @@ def test_the_frame_given_is_not_changed():
     before = frame.copy()
     Normaliser(Normalisation(clip=True))(frame)
     np.testing.assert_array_equal(frame, before)
+
+
+def test_values_that_float32_cannot_hold_stay_the_brightest():
+    frame = np.zeros((8, 8))
+    frame[2:5, 2:5], frame[6, 6] = np.finfo(np.float64).max, np.nan
+    out = Normaliser(Normalisation(kind="minmax"))(frame)[0]
+    assert out[3, 3] == out.max() > 0 and out[6, 6] == out[0, 0] == 0

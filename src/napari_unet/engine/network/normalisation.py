@@ -20,6 +20,7 @@ PEAK = 99.9  # percentile that `Normalisation.peak` speaks of
 QUARTILES = (25.0, 50.0, 75.0)
 CUT = ("zscore_foreground", "robust", "robust_zscore")  # kinds that `clip` cuts at percentiles
 _SAMPLED_FRAMES = 16
+_MOST = 1e38  # a difference of two such values is still a float32
 
 
 class Scaling(NamedTuple):
@@ -140,4 +141,8 @@ def _channels(frame: NDArray[Any]) -> NDArray[Any]:
     frame = np.asarray(frame)
     if frame.dtype.kind == "b" or frame.dtype == np.float16:  # numpy cannot add these up
         frame = frame.astype(np.float32)
+    if frame.dtype.kind == "f" and frame.dtype.itemsize > 4:  # float32 holds less
+        huge = np.abs(frame) > _MOST
+        if huge.any():
+            frame = np.where(huge & np.isfinite(frame), np.clip(frame, -_MOST, _MOST), frame)
     return frame[None] if frame.ndim == 2 else frame
