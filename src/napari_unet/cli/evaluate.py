@@ -10,15 +10,11 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.progress import follow, say_notices
-from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from napari_unet.engine.errors import Notice
     from napari_unet.engine.jobs.scoring import Labelled
-    from napari_unet.engine.labels.label_stack import LabelStack
-    from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.labels.scores import FrameScores, Scores
 
 Pairs = list[tuple[int, int]]
@@ -55,7 +51,7 @@ def evaluate(
     merged and split are per 100 cells of the truth. Of classes the cells are the connected
     pieces, and the IoU of each class over all frames is said, too.
     """
-    from napari_unet.engine.jobs.scoring import holds_classes
+    from napari_unet.engine.jobs.scoring import holds_classes, odd_labels
     from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
@@ -69,29 +65,14 @@ def evaluate(
         matched = match_frames(mine, true, offset)
         pairs = choose(matched, len(mine), frames, exclude)
         classes = labels_are == "classes" if labels_are else holds_classes(true, pairs)
-        say_notices(odd(mine, true, matched, labels_are or "auto"))
+        said = odd_labels(mine, true, matched, labels_are or "auto")
+        say_notices([*mine.notices, *true.notices, *said])
         scored = score(mine, true, pairs, border, classes=classes)
         chosen = [frame for frame, _ in pairs]
     if as_json:
         typer.echo(json.dumps(as_values(chosen, scored, pool(scored)), indent=2))
         return
     table(chosen, scored, pool(scored))
-
-
-def odd(mine: LabelStack, true: LabelStack, pairs: Pairs, kind: Kind) -> list[Notice]:
-    """Say what was guessed of labels and truth, what of the truth is left out, and what is odd."""
-    from napari_unet.engine.errors import Notice
-    from napari_unet.engine.labels.label_frames import left_out
-
-    found = [*mine.notices, *true.notices, *mine.doubts(kind), *true.doubts(kind)]
-    if line := left_out(true, {t for _, t in pairs}, mine.name):
-        found.append(Notice("check", line))
-    empty = [p for p, t in pairs if not true[t].any()]
-    if 0 < len(empty) < len(pairs):
-        frames = f"{len(empty)} of {counted(len(pairs), 'frame')}"
-        line = f"{frames} of the truth {true.name} are empty: what is found there is invented"
-        found.append(Notice("check", line))
-    return found
 
 
 def score(

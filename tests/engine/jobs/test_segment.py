@@ -195,6 +195,22 @@ def test_labels_are_written_and_scored(model, toy, movie, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_mask_is_parted_to_be_scored_and_what_is_odd_is_said(toy):
+    mask = (toy.labels > 0).astype(np.uint8)
+    whole = score(mask, mask)
+    assert whole.n_truth > 10 and whole.seg == 1
+    assert {str(n.level) for n in whole.notices} == {"noted"}
+    assert "connected pieces" in str(whole)
+    specks = mask.copy()
+    specks[:, ::4, ::4] = 1
+    assert "1-3 px" in str(score(mask, specks))
+    empty = toy.labels.copy()
+    empty[2] = 0
+    assert "1 of 6 frames of the truth truth are empty" in str(score(toy.labels, empty))
+    with pytest.raises(BadInput, match="NaN"):
+        score(toy.labels, np.full(mask.shape, np.nan))
+
+
 @pytest.mark.parametrize(
     ("begin", "message"),
     [

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
 from napari_unet.engine.labels.class_scores import evaluate_classes
+from napari_unet.engine.labels.label_frames import left_out
+from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import guess_kind
 from napari_unet.engine.labels.scores import Scores, evaluate, pool
 from napari_unet.engine.stack.frame_matching import match_frames
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_unet.engine.labels.label_stack import LabelStack
+    from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.labels.scores import FrameScores
     from napari_unet.engine.stack.source import Frames
 
 Labelled: TypeAlias = "Stack | LabelStack"
 Pairs = list[tuple[int, int]]
 _LOOKED_AT = 8  # frames
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores(Scores):
+    """Scores, and in ``notices`` what was guessed of labels and truth, and what is odd of them."""
+
+    notices: tuple[Notice, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join((Scores.__str__(self), *map(str, self.notices)))
 
 
 def score(
@@ -34,8 +48,11 @@ def score(
     frames: Sequence[int] | None = None,
     border: int = 0,
     classes: bool | None = None,
-) -> Scores:
-    """Score labels against a truth; frames are matched by number, or by their place.
+) -> LabelScores:
+    """Return how well labels agree with a truth; frames are matched by number, or by place.
+
+    Both are read as `evaluate` on the command line reads files: a mask is parted in its connected
+    pieces, unless ``classes`` are given, and what is odd stands in the ``notices`` of the scores.
 
     Parameters
     ----------
@@ -57,19 +74,51 @@ def score(
     if classes is None and isinstance(labels, Segmentation):
         classes = bool(labels.classes)
     wanted = chosen_frames(labels, frames)
-    mine, right = as_stack(labels, "labels"), as_stack(truth, "truth")
-    pairs = match_frames(mine, right)
-    if wanted is not None:
-        pairs = [pair for pair in pairs if pair[0] in set(wanted)]
+    mine, right = _read(labels, truth, part=classes is None)
+    matched = match_frames(mine, right)
+    pairs = [pair for pair in matched if wanted is None or pair[0] in set(wanted)]
     if not pairs:
         raise BadInput(
             "none of the chosen frames has a truth",
             f"frames of {right.name}",
             "choose other frames, or give a truth for them",
         )
+    kind: Kind = "auto" if classes is None else "classes" if classes else "instances"
     if classes is None:
         classes = holds_classes(right, pairs)
-    return pool(score_frames(mine, right, pairs, border, classes=classes))
+    found = pool(score_frames(mine, right, pairs, border, classes=classes))
+    said = odd_labels(None if isinstance(labels, Segmentation) else mine, right, matched, kind)
+    values = {field.name: getattr(found, field.name) for field in fields(found)}
+    return LabelScores(**values, notices=(*mine.notices, *right.notices, *said))
+
+
+def _read(labels: Frames, truth: Frames, *, part: bool) -> tuple[LabelStack, LabelStack]:
+    """Read both as label files are; ``part`` masks, of which a `Segmentation` is none."""
+    stack = as_stack(labels, "labels")
+    mine, right = LabelStack.of(stack), LabelStack.of(as_stack(truth, "truth"), stack)
+    if part:
+        right.part_mask()
+        if not isinstance(labels, Segmentation):
+            mine.part_mask()
+    return mine, right
+
+
+def odd_labels(
+    labels: LabelStack | None, truth: LabelStack, pairs: Pairs, kind: Kind = "auto"
+) -> list[Notice]:
+    """Return what is odd about labels and their truth, and what of the truth is left out.
+
+    Labels that need no doubt are None.
+    """
+    found = [*(labels.doubts(kind) if labels else ()), *truth.doubts(kind)]
+    if line := left_out(truth, {t for _, t in pairs}, labels.name if labels else "the movie"):
+        found.append(Notice("check", line))
+    empty = [p for p, t in pairs if not truth[t].any()]
+    if 0 < len(empty) < len(pairs):
+        frames = f"{len(empty)} of {counted(len(pairs), 'frame')}"
+        line = f"{frames} of the truth {truth.name} are empty: what is found there is invented"
+        found.append(Notice("check", line))
+    return found
 
 
 def score_frames(
