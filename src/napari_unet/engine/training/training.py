@@ -22,6 +22,7 @@ from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.checking import Checker, replay_scores
 from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
+    check_run,
     load_checkpoint,
     save_checkpoint,
     understood,
@@ -29,7 +30,6 @@ from napari_unet.engine.training.checkpoint import (
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
-from napari_unet.engine.training.run_checks import check_run
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
 from napari_unet.engine.training.train_step import TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
