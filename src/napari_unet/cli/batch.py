@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from napari_unet.cli.interrupt import Stopped
+from napari_unet.cli.notices import Noticed
 from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
-from napari_unet.cli.progress import say, say_notices
+from napari_unet.cli.progress import say
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Run:
     out: Path
     overwrite: bool = False
     debug: bool = False
+    noticed: Noticed = field(default_factory=Noticed)
 
     def one(
         self,
@@ -49,14 +51,16 @@ class Run:
         from napari_unet.engine.stack.stack import Stack
 
         with Stack.open(movie.path, movie.selection) as stack:
-            say_notices(stack.notices)
+            found = self.noticed.of(stack.name, stack.notices, at_once=True)
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
             if parts and (before := results.before(stack, self.job)) is not None:
                 more = counted(len(stack) - len(before), "more frame")
-                say(f"{movie.name} has {more} than when it was segmented.")
+                line = f"{movie.name} has {more} than when it was segmented"
+                say(f"{line}: those are done.")
+                found.append(Notice("noted", line))
             prepare_folder(self.out, (), overwrite=True)
             if parts:
-                segment_stack(stack, results, self.job, parts, foresee=foresee, kept=kept)
+                segment_stack(stack, results, self.job, parts, found, foresee=foresee, kept=kept)
             else:
                 say(f"{movie.name} is done: nothing to do.")
         for part in self.job.parts:

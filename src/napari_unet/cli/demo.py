@@ -10,6 +10,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.evaluate import score, table
 from napari_unet.cli.interrupt import STAYS, keep
+from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.progress import say
@@ -60,9 +61,9 @@ def demo(
             kept=STAYS,
         )
         written = [out / SAMPLE, out / TRUTH, model.save(out / MODEL)]
-        written += segment_stack(
-            stack, Results(out), Job(model, PredictSettings(), model.label_settings)
-        )
+        job = Job(model, PredictSettings(), model.label_settings)
+        with Noticed() as noticed:
+            written += segment_stack(stack, Results(out), job, found=noticed.of(stack.name))
         with Stack.open(out / LABELS) as labels:
             pairs = [pair for pair in match_frames(labels, truth) if pair[0] not in LEARN_FROM]
             scored = score(labels, truth, pairs)

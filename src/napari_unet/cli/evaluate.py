@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.progress import follow, say_notices
+from napari_unet.cli.notices import Noticed
+from napari_unet.cli.progress import follow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -57,7 +58,7 @@ def evaluate(
     from napari_unet.engine.stack.frame_matching import match_frames
     from napari_unet.engine.stack.stack import Stack
 
-    with Stack.open(predicted) as labels, Stack.open(truth) as right:
+    with Noticed() as noticed, Stack.open(predicted) as labels, Stack.open(truth) as right:
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
         if not labels_are:
             mine.part_mask()
@@ -66,11 +67,12 @@ def evaluate(
         pairs = choose(matched, len(mine), frames, exclude)
         classes = labels_are == "classes" if labels_are else holds_classes(true, pairs)
         said = odd_labels(mine, true, matched, labels_are or "auto")
-        say_notices([*mine.notices, *true.notices, *said])
+        noticed.of("", [*mine.notices, *true.notices, *said])
         scored = score(mine, true, pairs, border, classes=classes)
         chosen = [frame for frame, _ in pairs]
     if as_json:
-        typer.echo(json.dumps(as_values(chosen, scored, pool(scored)), indent=2))
+        values = {**as_values(chosen, scored, pool(scored)), **noticed.as_values()}
+        typer.echo(json.dumps(values, indent=2))
         return
     table(chosen, scored, pool(scored))
 

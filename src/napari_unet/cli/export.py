@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,9 +13,10 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.labels import Labels, open_labels, open_same
+from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
-from napari_unet.cli.progress import follow, say, say_notices
-from napari_unet.engine.errors import BadInput
+from napari_unet.cli.progress import follow
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.export.target.formats import TABLE, labels_name, movie_name, still_name
 from napari_unet.engine.settings import OverlaySettings, TableSettings
 from napari_unet.engine.text import counted
@@ -22,6 +24,7 @@ from napari_unet.engine.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
 
 Format = Literal[
@@ -138,14 +141,17 @@ def export(
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
+        noticed = files.enter_context(Noticed())
         stack = files.enter_context(Stack.open(movie, wanted))
-        say_notices(stack.notices)
+        found = noticed.of(stack.name, stack.notices)
         given = files.enter_context(open_labels(stack, labels, offset))
-        say_notices(given.notices)
+        noticed.of(stack.name, given.notices)
         earlier = open_same(before, stack, files, offset) if before else None
         if earlier is not None:
+            noticed.of(stack.name, earlier.notices)
             earlier.require_all()
-        job = _job(given, out, frames, done_only, values)
+        options = _options(given, frames, done_only, overwrite, found)
+        job = _job(given, out, options, values)
         chosen = format or ("ome-tiff" if given.wide else "imagej")
         steps = len(job.frames)
         parts: dict[str, tuple[Callable[[], Generator[int, None, Path]], int]] = {}
@@ -177,21 +183,31 @@ def _plain_look() -> Any:
     return PlainLook()
 
 
-def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: Any) -> Export:
+def _options(
+    given: Labels, frames: str | None, done_only: bool, overwrite: bool, found: list[Notice]
+) -> WriteOptions:
+    """Choose the frames; what is odd about them joins the notices ``found``."""
     from napari_unet.engine.export.target.writing import WriteOptions
+
+    chosen = _chosen(given, frames, done_only, found)
+    if missing := given.unsegmented(chosen):
+        line = f"{missing} of {counted(len(chosen), 'frame')} are not segmented yet"
+        found.append(Notice("check", line))
+    provenance = given.provenance
+    notices = tuple(dict.fromkeys((*provenance.notices, *found)))
+    return WriteOptions(chosen, overwrite, replace(provenance, notices=notices))
+
+
+def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export:
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.tracks.tracking import frozen_ids
 
-    chosen = _chosen(given, frames, done_only)
-    missing = given.unsegmented(chosen)
-    if missing:
-        say(f"{missing} of {counted(len(chosen), 'frame')} are not segmented yet.")
     corrections = given.corrections
     return Export(
         given.stack,
         given.frames,
         out,
-        WriteOptions(chosen, overwrite=True, provenance=given.provenance),  # looked at before
+        options,
         meaning=values,
         threshold=given.threshold,
         corrected=corrections.ids if corrections is not None else None,
@@ -201,22 +217,25 @@ def _job(given: Labels, out: Path, frames: str | None, done_only: bool, values: 
     )
 
 
-def _chosen(given: Labels, frames: str | None, done_only: bool) -> tuple[int, ...]:
+def _chosen(
+    given: Labels, frames: str | None, done_only: bool, found: list[Notice]
+) -> tuple[int, ...]:
     from napari_unet.engine.stack.frame_numbers import parse_frames
 
     n = len(given.stack)
     known = tuple(range(n)) if given.known is None else given.known
     chosen = tuple(sorted(parse_frames(frames, n))) if frames else known
     if len(known) < n and not frames:
-        say(f"{n - len(known)} of {counted(n, 'frame')} have no labels: they are left out.")
+        line = f"{n - len(known)} of {counted(n, 'frame')} have no labels: they are left out"
+        found.append(Notice("check", line))
     if not done_only:
         return chosen
     done = given.corrections.complete_frames if given.corrections is not None else ()
-    found = tuple(t for t in chosen if t in done)
-    if not found:
+    marked = tuple(t for t in chosen if t in done)
+    if not marked:
         raise BadInput(
             "none of these frames is marked done",
             "frames marked done in napari, in the session of this movie",
             "mark some there, or leave --done-only out",
         )
-    return found
+    return marked

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.notices import by_level
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
@@ -72,7 +73,7 @@ def about_stack(stack: Stack) -> dict[str, Any]:
         "pixel_size_um": stack.pixel_size,
         **_heights(stack),
         "frame_interval_s": stack.frame_interval,
-        **_notices(stack),
+        **by_level(stack.notices),
     }
 
 
@@ -80,12 +81,6 @@ def _heights(stack: Stack) -> dict[str, float]:
     """Return the height of pixels that are not as high as wide."""
     sizes = stack.pixel_sizes
     return {"pixel_height_um": sizes[0]} if sizes and sizes[0] != sizes[1] else {}
-
-
-def _notices(stack: Stack) -> dict[str, list[str]]:
-    """Return what was guessed or left out, by how much it matters."""
-    levels = zip(_LINE_EACH, ("check", "noted"), strict=True)
-    return {name: [n.line for n in stack.notices if n.level == level] for name, level in levels}
 
 
 def about_model(model: Model) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING
 
+from napari_unet.cli.progress import say
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import make_folder
 
@@ -48,3 +49,14 @@ def prepare_file(path: Path, suffix: str, *, overwrite: bool) -> Path:
         path = path.with_name(path.name + suffix)
     prepare_folder(path.parent, [path.name], overwrite=overwrite)
     return path
+
+
+def unused(path: Path) -> Path:
+    """Return ``path``, or ``NAME-2`` and so on where another program wrote it meanwhile."""
+    free, n = path, 1
+    while free.exists():
+        n += 1
+        free = path.with_name(f"{path.stem}-{n}{path.suffix}")
+    if n > 1:
+        say(f"{path} was written by another program meanwhile: this goes into {free.name}.")
+    return free

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_unet.cli.movies import stem
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.engine.errors import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,6 +69,7 @@ def segment_stack(
     results: Results,
     job: Job,
     parts: Sequence[str] | None = None,
+    found: list[Notice] | None = None,
     *,
     foresee: Foresee = say_cost,
     kept: KeptPredictor | None = None,
@@ -73,13 +77,15 @@ def segment_stack(
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
     All parts are made in one pass over the frames. Labels that an earlier run wrote are read
-    instead of made again. A predictor that is ``kept`` is left open.
+    instead of made again. A predictor that is ``kept`` is left open. What is odd about the cells
+    joins the notices ``found``.
     """
     parts = job.parts if parts is None else parts
+    found = [] if found is None else found
     if LABELS in parts:
-        _from_the_movie(stack, results, job, parts, foresee, kept)
+        _from_the_movie(stack, results, job, parts, found, foresee, kept)
     elif parts:
-        _from_the_labels(stack, results, job, parts)
+        _from_the_labels(stack, results, job, parts, found)
     return [results.path(part) for part in parts]
 
 
@@ -88,6 +94,7 @@ def _from_the_movie(
     results: Results,
     job: Job,
     parts: Sequence[str],
+    found: list[Notice],
     foresee: Foresee,
     kept: KeptPredictor | None,
 ) -> None:
@@ -105,42 +112,48 @@ def _from_the_movie(
             )  # fmt: skip
             say(f"{job.model.name} on {predictor.device}")
             if predictor.notice:
-                say(predictor.notice)
+                found.append(Notice("noted", predictor.notice.rstrip(".")))
             if doubt := pixel_doubt(job.model, stack, job.predict):
-                say(f"{doubt}; --diameter brings them to its size.")
+                found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
+                say(f"{found[-1]}.")
             foresee(stack, predictor, probabilities, frames)
-            sizes = _Sizes(len(frames))
+            sizes = _Sizes(job, len(frames), found)
             with closing(steps):
-                writing = write_all(_writers(stack, results, job, parts), sizes.passing(steps))
+                writing = write_all(
+                    _writers(stack, results, job, parts, found), sizes.passing(steps)
+                )
                 place = results.folder / f"{_name(stack)}.unet"
                 stays = f"Frames done so far are kept in {place}; the same command goes on there."
                 follow(writing, "Segment", len(frames), kept=stays)
-            sizes.say_doubt(job)
     finally:
         if kept is None:
             predictor.close()
 
 
-def _from_the_labels(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> None:
+def _from_the_labels(
+    stack: Stack, results: Results, job: Job, parts: Sequence[str], found: list[Notice]
+) -> None:
     from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.stack.stack import Stack
 
     with Stack.open(results.path(LABELS)) as labels:
         frames = job.chosen(len(stack))
         labelled = ((t, labels[i]) for i, t in enumerate(frames))
-        writing = write_all(_writers(stack, results, job, parts), labelled)
+        writing = write_all(_writers(stack, results, job, parts, found), labelled)
         what = ", ".join(results.path(part).name for part in parts)
         stays = "What is written stays; the same command goes on there."
         follow(writing, what, len(frames), kept=stays)
 
 
-def _writers(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> list[Writer]:
+def _writers(
+    stack: Stack, results: Results, job: Job, parts: Sequence[str], found: list[Notice]
+) -> list[Writer]:
     """Return a writer for each part, each announced in its sidecar."""
     from napari_unet.engine.export.overlay.look import PlainLook
     from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
 
-    made_by = job.provenance
+    made_by = replace(job.provenance, notices=found)
     options = WriteOptions(job.chosen(len(stack)), overwrite=True, provenance=made_by)
     # The labels come frame by frame: the export holds none of its own.
     export = Export(stack, (), results.folder, options, threshold=job.labels.threshold)
@@ -149,7 +162,29 @@ def _writers(stack: Stack, results: Results, job: Job, parts: Sequence[str]) -> 
         TABLE: lambda path: export.table_writer(path=path),
         MOVIE: lambda path: export.movie_writer(job.overlay, PlainLook(), path=path),
     }
-    return [make[part](results.announce(part, stack, made_by)) for part in parts]
+    results.announce(parts, stack, job)
+    return [
+        _looked_at_again(
+            make[part](results.path(part)),
+            partial(results.require_free, part, stack, job, done=True),
+        )
+        for part in parts
+    ]
+
+
+def _looked_at_again(writer: Writer, look: Callable[[], None]) -> Writer:
+    """Look once more whether a file is still this program's before it gets its name."""
+    with closing(writer):
+        next(writer)
+        while (given := (yield)) is not None:
+            writer.send(given)
+        look()
+        try:
+            writer.send(None)
+        except StopIteration as end:
+            path: Path = end.value
+            return path
+    raise AssertionError("a writer ends when it is told that there are no more frames")
 
 
 def _name(stack: Stack) -> str:
@@ -190,25 +225,28 @@ def _take_over(path: Path, probabilities: Probabilities) -> None:
 class _Sizes:
     """How large the cells are in a few of the ``n`` frames, taken as the frames pass by."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, job: Job, n: int, found: list[Notice]) -> None:
+        self._job, self._found = job, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
 
     def passing(self, steps: Iterable[SegmentedFrame]) -> Iterator[Labelled]:
-        """Return each frame with its labels."""
+        """Return each frame with its labels; at the end what is odd joins the notices."""
         from napari_unet.engine.labels.objects import areas_of
 
         for i, step in enumerate(steps):
             if i in self._looked_at:
                 self._areas.append(areas_of(step.labels))
             yield step.frame, step.labels
+        self._doubt()
 
-    def say_doubt(self, job: Job) -> None:
-        """Say where the cells that were found are not of the size that the model knows."""
+    def _doubt(self) -> None:
+        """Notice where the cells that were found are not of the size that the model knows."""
         import numpy as np
 
         from napari_unet.engine.network.cell_size import found_doubt, scale_of
 
-        areas = np.concatenate(self._areas)
+        job, areas = self._job, np.concatenate(self._areas)
         if doubt := found_doubt(job.model, scale_of(job.model, job.predict), areas):
-            say(f"{doubt}: where they are not outlined well, try --diameter {doubt.found}.")
+            line = f"{doubt}: where they are not outlined well, try --diameter {doubt.found}"
+            self._found.append(Notice("check", line))

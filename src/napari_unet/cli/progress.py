@@ -11,9 +11,8 @@ from napari_unet.engine.files.names import printable
 from napari_unet.engine.jobs.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator
 
-    from napari_unet.engine.errors import Notice
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,9 +63,3 @@ def _run(steps: Generator[T, None, R], what: str, total: int, done: int, interru
 def say(line: str) -> None:
     """Say something that is not a result: on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(printable(line), markup=False)
-
-
-def say_notices(notices: Iterable[Notice]) -> None:
-    """Say what was guessed or left out, what asks for a look first; each line once."""
-    for notice in sorted(dict.fromkeys(notices), key=lambda notice: notice.level != "check"):
-        say(f"{notice}.")

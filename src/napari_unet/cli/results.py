@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.atomic import alone, process_mark, runs_elsewhere
 from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_unet.engine.export.target.sidecar import Provenance
@@ -73,6 +75,8 @@ class Results:
             for part in left
             if self.path(part).exists() and UNFINISHED not in self._sidecar(part)
         ]
+        for part in left:
+            self.require_free(part, stack, job)
         again = [part for part in foreign if _saved_again(self._sidecar(part), stack)]
         if again and overwrite:
             self._forget(stack)
@@ -108,13 +112,42 @@ class Results:
         for path in (self.folder / f"{name}.unet").glob("probabilities-*.unetp"):
             path.unlink(missing_ok=True)
 
-    def announce(self, part: str, stack: Stack, made_by: Provenance) -> Path:
-        """Say in the sidecar that a file is being written: after a kill it is known as ours."""
+    def announce(self, parts: Sequence[str], stack: Stack, job: Job) -> None:
+        """Say in sidecars that files are being written: after a kill they are known as ours.
+
+        Raises
+        ------
+        BadInput
+            Where another program is writing something else there.
+
+        """
         from napari_unet.engine.export.target.sidecar import write_sidecar
 
-        path = self.path(part)
-        write_sidecar(path, stack, made_by, kind=part, **{UNFINISHED: True})
-        return path
+        details = {UNFINISHED: process_mark(), "frames": list(job.chosen(len(stack)))}
+        stack.content  # noqa: B018 - reads the movie: others are not kept waiting for that
+        with alone(self.path(parts[0])):
+            for part in parts:
+                self.require_free(part, stack, job)
+            for part in parts:
+                write_sidecar(self.path(part), stack, job.provenance, kind=part, **details)
+
+    def require_free(self, part: str, stack: Stack, job: Job, *, done: bool = False) -> None:
+        """Refuse a file that another program is writing, or ``done``, has written meanwhile.
+
+        The same command twice at once writes the same: that is no harm.
+        """
+        sidecar = self._sidecar(part)
+        mark = sidecar.get(UNFINISHED)
+        other = mark != process_mark() if done else runs_elsewhere(mark)
+        if not other or _same_work(sidecar, stack, job):
+            return
+        source = sidecar.get("source")
+        of = source.get("path") or source.get("name") if isinstance(source, dict) else "another"
+        raise BadInput(
+            f"{self.path(part)} is being written by another program, of {of}",
+            "a folder of its own for each run",
+            "choose another --out, or wait for the other one",
+        )
 
     def _sidecar(self, part: str) -> dict[str, Any]:
         from napari_unet.engine.export.target.sidecar import sidecar_path
@@ -161,6 +194,16 @@ def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object
         and same == wanted
         and prediction_key(stack, job.model, settings)
         == prediction_key(stack, job.model, job.predict)
+    )
+
+
+def _same_work(sidecar: dict[str, Any], stack: Stack, job: Job) -> bool:
+    """Whether somebody who writes a file makes the same of the same movie."""
+    settings = sidecar.get("settings") or {}
+    return (
+        sidecar.get("frames") == list(job.chosen(len(stack)))
+        and settings.get("labels") == job.labels.model_dump(mode="json")
+        and _made_by(sidecar, stack, job, settings.get("prediction"))
     )
 
 

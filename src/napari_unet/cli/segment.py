@@ -110,11 +110,12 @@ def segment(
     mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
-    if len(found) == 1:
-        for movie in mine:
-            run.one(movie, Results(out))
-    elif run.many(mine):
-        raise typer.Exit(1)
+    with run.noticed:
+        if len(found) == 1:
+            for movie in mine:
+                run.one(movie, Results(out))
+        elif run.many(mine):
+            raise typer.Exit(1)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

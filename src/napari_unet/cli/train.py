@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,8 +11,10 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
-from napari_unet.cli.outputs import prepare_file
-from napari_unet.cli.progress import say, say_notices
+from napari_unet.cli.notices import Noticed
+from napari_unet.cli.outputs import prepare_file, unused
+from napari_unet.cli.progress import say
+from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import RECIPES, Device, TrainSettings
@@ -100,8 +103,8 @@ def train(
     from napari_unet.engine.training.completeness import warning_of
     from napari_unet.engine.training.training import train as run
 
-    with Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        say_notices(stack.notices)
+    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
+        found = noticed.of(stack.name, stack.notices, at_once=True)
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
@@ -111,7 +114,7 @@ def train(
         annotations = Annotations.from_labels(
             stack, truth, chosen, partial=partial, kind=kind, offset=offset
         )
-        say_notices(annotations.notices)
+        noticed.of(stack.name, annotations.notices, at_once=True)
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
@@ -124,21 +127,23 @@ def train(
             resume=resume,
         )
         if warning := warning_of(parent, stack, annotations, "add --partial"):
-            say(warning)
+            noticed.of(stack.name, [Notice("check", warning.rstrip("."))], at_once=True)
         model = learn(steps_, checkpoint=checkpoint)
-    _write(model, out)
+    model.record["notices"] = [asdict(notice) for notice in found]
+    out = _write(model, out if overwrite else unused(out))
     checkpoint.unlink(missing_ok=True)
     for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
 
 
-def _write(model: Model, out: Path) -> None:
+def _write(model: Model, out: Path) -> Path:
     from napari_unet.engine.training.history import write_history
 
-    model.save(out)
+    written = model.save(out)
     keep(STAYS)
-    write_history(model.record["history"], out)
+    write_history(model.record["history"], written)
+    return written
 
 
 def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:

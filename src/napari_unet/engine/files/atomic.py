@@ -20,6 +20,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from napari_unet.engine.text import say_bytes
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
 _in_use: set[Path] = set()  # temporary files and folders of this process
+_TURN, _TURNS = 0.01, 500  # s, and how often
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -93,7 +95,7 @@ def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]
             _change_places(temporary, final)
         else:
             if final.exists():
-                final.rmdir()
+                _remove_empty(final)
             temporary.replace(final)
         _sync(final.parent)
     except OSError as error:
@@ -103,6 +105,17 @@ def atomic_folder(final: str | Path, *, replace: bool = False) -> Iterator[Path]
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         _in_use.discard(temporary)
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        raise BadInput(
+            f"{folder} was written by another program meanwhile",
+            "a folder that is new or empty",
+            "choose another",
+        ) from error
 
 
 def clear_own() -> None:
@@ -141,6 +154,36 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     here = -100  # AT_FDCWD: the paths are absolute
     return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), _EXCHANGE) == 0)
+
+
+@contextmanager
+def alone(final: Path) -> Iterator[None]:
+    """Keep other programs out of a short block, such as asking whether ``final`` may be written.
+
+    They wait; what a dead one left does not count, and nobody is waited for longer than a block
+    can take, for who holds it may be on a machine that cannot be asked.
+    """
+    claim = final.with_name(f".{final.name}.claim")
+    _in_use.add(claim)
+    for _ in range(_TURNS):
+        try:
+            with claim.open("x", encoding="ascii") as file:
+                file.write(process_mark())
+            break
+        except FileExistsError:
+            time.sleep(_TURN)
+            with contextlib.suppress(OSError):
+                mark = claim.read_text("ascii")
+                if mark.startswith(_machine()) and not runs_elsewhere(mark):
+                    claim.unlink()
+        except OSError as error:
+            raise _not_writable(claim, error) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            claim.unlink()
+        _in_use.discard(claim)
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -228,8 +271,7 @@ def temporary_path(final: Path, word: str = "partial") -> Path:
     """Return a hidden name beside ``final``, with the suffix that writers look at."""
     suffixes = final.suffixes[-2:]
     keep = "".join(suffixes if suffixes[:-1] == [".ome"] else suffixes[-1:])
-    process = f"{_machine()}p{os.getpid():x}"
-    name = f".{final.name[:_LONGEST]}-{process}-{secrets.token_hex(4)}.{word}"
+    name = f".{final.name[:_LONGEST]}-{process_mark()}-{secrets.token_hex(4)}.{word}"
     return final.with_name(name + (keep if word == "partial" else ""))
 
 
@@ -267,6 +309,22 @@ def _clear(path: Path) -> None:
 def _is_left_over(name: str) -> bool:
     match = _OURS.fullmatch(name)
     return match is not None and match[1] == _machine() and not _runs(int(match[2], 16))
+
+
+def process_mark() -> str:
+    """Return what tells this process from others, on this machine and on those of a shared disk."""
+    return f"{_machine()}p{os.getpid():x}"
+
+
+def runs_elsewhere(mark: object) -> bool:
+    """Tell whether a `process_mark` is of another process of this machine that still runs."""
+    match = re.fullmatch(r"([0-9a-f]{4})p([0-9a-f]+)", mark) if isinstance(mark, str) else None
+    return (
+        match is not None
+        and mark != process_mark()
+        and match[1] == _machine()
+        and _runs(int(match[2], 16))
+    )
 
 
 def _machine() -> str:

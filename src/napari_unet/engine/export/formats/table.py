@@ -140,7 +140,7 @@ def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOpti
         table=measured.settings.model_dump(mode="json"),
         channels=list(measured.channels),
     )
-    with sidecar as note, output_file(path) as temporary:
+    with sidecar as note, output_file(path, options.overwrite) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             while (given := (yield)) is not None:

@@ -187,7 +187,8 @@ def _writer(
     clean: Callable[[int, NDArray[Any]], NDArray[Any]],
     open_file: Callable[[Path], FrameWriter],
 ) -> Writer:
-    place = output_file(path) if kind.files is None else output_folder(path)
+    output = output_file if kind.files is None else output_folder
+    place = output(path, options.overwrite)
     frames = list(info.frames)
     sidecar = sidecar_beside(path, stack, options.provenance, kind=kind.title, frames=frames)
     with sidecar as note, place as temporary:

@@ -225,7 +225,8 @@ def _writer(
     beside: Beside,
 ) -> Writer:
     scenes = _Scenes.of(stack, settings, beside, info.frames)
-    place = output_file(path) if path.suffix else output_folder(path)
+    output = output_file if path.suffix else output_folder
+    place = output(path, options.overwrite)
     with _noted(path, stack, settings, info, options, "movie") as note, place as temporary:
         with _open_encoder(temporary, settings, info) as encoder, _Ahead(scenes.compose) as ahead:
             while (given := (yield)) is not None:

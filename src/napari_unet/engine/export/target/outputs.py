@@ -155,19 +155,28 @@ def check_folder(path: str | Path, overwrite: bool, ours: str, n_bytes: int = 0)
 
 
 @contextmanager
-def output_file(path: Path) -> Iterator[Path]:
-    """Return a temporary file that becomes ``path`` when the block ends without an error."""
+def output_file(path: Path, overwrite: bool = True) -> Iterator[Path]:
+    """Return a temporary file that becomes ``path`` when the block ends without an error.
+
+    What another program wrote there meanwhile is not replaced unless ``overwrite``.
+    """
     with atomic_path(path) as temporary:
         yield temporary
+        if not overwrite and path.exists():
+            raise BadInput(
+                f"{path} was written by another program meanwhile",
+                "a file of this one alone",
+                "choose another, or allow it to be replaced",
+            )
 
 
 @contextmanager
-def output_folder(path: Path) -> Iterator[Path]:
+def output_folder(path: Path, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` at the end, replacing an earlier one.
 
     What of an earlier one is ours was asked before, by `check_folder`.
     """
-    with atomic_folder(path, replace=True) as temporary:
+    with atomic_folder(path, replace=overwrite) as temporary:
         yield temporary
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unet.engine.errors import Notice
 from napari_unet.engine.export.target.formats import LABEL_FORMATS
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME
@@ -36,6 +37,7 @@ class Provenance:
     training: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
     n_corrected: int | None = None
+    notices: Sequence[Notice] = ()  # beside those of the movie; as they are when it is written
 
     @classmethod
     def of(
@@ -115,6 +117,7 @@ def _content(
         },
         "settings": {k: v.model_dump(mode="json") for k, v in provenance.settings.items()},
         "corrected_objects": provenance.n_corrected,
+        "notices": [asdict(n) for n in dict.fromkeys((*stack.notices, *provenance.notices))],
         "versions": versions(),
     }
 
@@ -130,9 +133,9 @@ def read_provenance(path: Path) -> Provenance:
             if name in settings
         }
         corrected = said.get("corrected_objects")
-        return Provenance(
-            model["name"], model["sha256"], dict(model.get("training") or {}), known, corrected
-        )
+        training = dict(model.get("training") or {})
+        notices = tuple(Notice(n["level"], n["line"]) for n in said.get("notices") or ())
+        return Provenance(model["name"], model["sha256"], training, known, corrected, notices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Provenance()
 
