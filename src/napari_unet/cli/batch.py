@@ -72,7 +72,7 @@ class Run:
         failed: dict[Path, str] = {}
         done_before = 0
         forecast = _Forecast(self.job, self.out)
-        with closing(KeptPredictor()) as kept:
+        with closing(KeptPredictor()) as kept, self.noticed:
             for number, movie in enumerate(movies):
                 say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
                 forecast.left = movies[number:]

@@ -110,12 +110,12 @@ def segment(
     mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
-    with run.noticed:
-        if len(found) == 1:
+    if len(found) == 1:
+        with run.noticed:
             for movie in mine:
                 run.one(movie, Results(out))
-        elif run.many(mine):
-            raise typer.Exit(1)
+    elif run.many(mine):
+        raise typer.Exit(1)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -118,14 +118,9 @@ def train(
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
-            stack,
-            annotations,
-            settings,
-            base=parent,
-            name=out.stem,
-            checkpoint=checkpoint,
+            stack, annotations, settings, base=parent, name=out.stem, checkpoint=checkpoint,
             resume=resume,
-        )
+        )  # fmt: skip
         if warning := warning_of(parent, stack, annotations, "add --partial"):
             noticed.of(stack.name, [Notice("check", warning.rstrip("."))], at_once=True)
         model = learn(steps_, checkpoint=checkpoint)

@@ -125,6 +125,7 @@ def training_record(
         "steps": steps,
         "seconds": round(seconds, 1),
         "history": [{k: v for k, v in row.items() if v is not None} for row in history],
+        "notices": [asdict(n) for n in dict.fromkeys((*stack.notices, *annotations.notices))],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"napari-unet": made_with.pop(PROGRAM, "unknown"), **made_with},
     }

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
+from napari_unet.gui.dock.notice_panel import NoticePanel
 from napari_unet.gui.session.job import JobState
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.widgets.parts import Column, build_folded
@@ -33,7 +34,7 @@ class Dock(QWidget):
         self.column = Column(inside)
         self.column.setContentsMargins(10, 8, 10, 8)
         self.picker = MoviePicker(self.session)
-        self.column.add(self.picker, KeptPanel(self.session))
+        self.column.add(self.picker, NoticePanel(self.session), KeptPanel(self.session))
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
