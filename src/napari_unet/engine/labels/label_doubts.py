@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.labels.read_labels import Kind
 
 _TINY = 3  # px
-_FEWEST_TINY, _TINY_SHARE = 8, 0.3  # real labels: at most 0.08
+_FEWEST_TINY, _TINY_SHARE = 8, 0.3  # real labels: far below
 _PART = 0.25  # of the median piece: smaller ones are crumbs of a cell
 _RING_SHARE, _FEWEST_RINGS = 0.6, 3  # of the filled area
 _GROUND_SHARE, _FEWEST_HOLES = 0.5, 3
