@@ -247,6 +247,7 @@ class _Sizes:
         from napari_unet.engine.network.cell_size import found_doubt, scale_of
 
         job, areas = self._job, np.concatenate(self._areas)
-        if doubt := found_doubt(job.model, scale_of(job.model, job.predict), areas):
-            line = f"{doubt}: where they are not outlined well, try --diameter {doubt.found}"
-            self._found.append(Notice("check", line))
+        scale, smallest = scale_of(job.model, job.predict), job.labels.min_size
+        if doubt := found_doubt(job.model, scale, areas, smallest):
+            way = f": where they are not outlined well, try --diameter {doubt.found}"
+            self._found.append(Notice("check", f"{doubt}{'' if doubt.debris else way}"))

@@ -86,6 +86,13 @@ def test_cells_of_another_size_are_doubted(model, scale, found, doubted):
         assert f"expects {20 / scale:.0f} px" in str(doubt)
 
 
+@pytest.mark.parametrize(("smallest", "debris"), [(30, True), (10, False), (0, False)])
+def test_specks_at_the_smallest_size_say_nothing_of_the_cells(model, smallest, debris):
+    doubt = found_doubt(model, 1.0, np.array([disc(6)] * 5), smallest)
+    assert doubt is not None and doubt.debris is debris
+    assert ("does not seem to know these cells" in str(doubt)) is debris
+
+
 def test_two_cells_say_little_of_their_size(model):
     assert found_doubt(model, 1.0, np.array([disc(60)] * 2)) is None
     assert found_doubt(model, 1.0, np.zeros(0, np.int64)) is None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.objects import median_diameter
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet.engine.network.model import Model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LEAST, MOST = 0.05, 20.0  # factors that frames are resized by
 _APART = 1.5  # a mismatch beyond this is said
+_SPECKS = 2.0  # a median below so many times the smallest cell is of what is cut off there
 _LEAST_CELLS = 3  # whose median says something
 
 
@@ -68,21 +70,39 @@ def pixel_doubt(model: Model, stack: Stack, settings: PredictSettings) -> str | 
 
 @dataclass(frozen=True)
 class SizeDoubt:
-    """Cells that were found are not of the size that the model expects; both in px."""
+    """Cells that were found are not of the size that the model expects; both in px.
+
+    ``debris``: most are hardly larger than the smallest cell, so they say nothing of the real size.
+    """
 
     found: int
     expected: int
+    debris: bool = False
 
     def __str__(self) -> str:
+        if self.debris:
+            return (
+                f"The model does not seem to know these cells: it finds specks of {self.found} px "
+                f"where it expects cells of {self.expected} px across. Paint a few and train it, "
+                "or give the diameter of yours"
+            )
         return f"These cells are about {self.found} px across, the model expects {self.expected} px"
 
 
-def found_doubt(model: Model, scale: float, areas: NDArray[np.integer]) -> SizeDoubt | None:
-    """Compare the areas of cells that were found in frames resized by ``scale`` with the model."""
+def found_doubt(
+    model: Model, scale: float, areas: NDArray[np.integer], smallest: int = 0
+) -> SizeDoubt | None:
+    """Compare the areas of cells that were found in frames resized by ``scale`` with the model.
+
+    Cells of fewer pixels than ``smallest`` were left out before.
+    """
     if len(areas) < _LEAST_CELLS or not model.diameter or model.config.classes:
         return None
     found, expected = median_diameter(areas), model.diameter / scale
-    return SizeDoubt(round(found), round(expected)) if _far(found, expected) else None
+    if not _far(found, expected):
+        return None
+    debris = found < expected and float(np.median(areas)) < _SPECKS * smallest
+    return SizeDoubt(round(found), round(expected), debris)
 
 
 def _far(one: float, other: float) -> bool:

@@ -41,13 +41,15 @@ class SizeHint(QWidget):
         model, live = session.labels.model, session.labels.live
         doubt = None
         if model is not None and live is not None and live.probabilities is not None:
-            doubt = found_doubt(model, float(live.probabilities.key.get("scale", 1)), areas)
+            scale = float(live.probabilities.key.get("scale", 1))
+            doubt = found_doubt(model, scale, areas, live.settings.min_size)
         self.setVisible(doubt is not None)
         if doubt is None:
             return
         self._found = float(doubt.found)
-        size, taken = f"{doubt.found} px", session.models.settings.diameter == doubt.found
+        size = f"{doubt.found} px"
+        taken = session.models.settings.diameter == doubt.found and not doubt.debris
         again = f"Segment again, to bring cells of {size} to the size that the model knows"
         self.words.say(f"{again if taken else doubt}.", warn=not taken)
         self.take.setText(f"Set the cell diameter to {size}")
-        self.take.setVisible(not taken)
+        self.take.setVisible(not taken and not doubt.debris)

@@ -153,6 +153,8 @@ class MovieChoice:
         """Index of the frame on screen."""
         if self.image is None or self.stack is None:
             return 0
+        if self.image not in layers.images(self.viewer):  # just removed: napari's sliders are at 0
+            return self._shown[0]
         return layers.frame_on_screen(self.viewer, self.image, len(self.stack))
 
     def require_stack(self) -> Stack:

@@ -76,26 +76,25 @@ class ThresholdPreview(QObject):
         if hidden is not None:
             hidden.visible = True
         if image is not None and image in self._movie.viewer.layers:
-            self._movie.viewer.layers.remove(image)
+            layers.remove(self._movie.viewer, image)
 
     def _begin(self, frame: int, live: LiveLabels, layer: Labels) -> _Shown:
         self.end()
         viewer = self._movie.viewer
-        chosen = viewer.layers.selection.active
         codes = np.asarray(live.probabilities[frame][0])
-        image = layers.raw(
-            viewer.add_image(
-                layers.OneFrame(live.shape, frame, codes),
-                name="above the threshold",
-                metadata={layers.OURS: {"role": layers.PREVIEW}},
-                colormap="yellow",
-                blending="additive",
-                opacity=0.5,
-                contrast_limits=(0, 255),
-                **layers.place(self._movie.require_layer()),
+        with layers.held(viewer):
+            image = layers.raw(
+                viewer.add_image(
+                    layers.OneFrame(live.shape, frame, codes),
+                    name="above the threshold",
+                    metadata={layers.OURS: {"role": layers.PREVIEW}},
+                    colormap="yellow",
+                    blending="additive",
+                    opacity=0.5,
+                    contrast_limits=(0, 255),
+                    **layers.place(self._movie.require_layer()),
+                )
             )
-        )
-        viewer.layers.selection.active = chosen
         layer.visible = False
         self._shown = _Shown(live, frame, weakref.ref(image), weakref.ref(layer))
         return self._shown

@@ -15,6 +15,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.live_layer import actions_of
 from napari_unet.gui.viewer.regions import rectangles, shapes_layers
 from napari_unet.gui.widgets.parts import (
     Column,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.train.annotation_source import AnnotationSource, Described
+    from napari_unet.gui.viewer.live_layer import LiveLayer
 
 OWNER = "train"
 _KINDS = {
@@ -58,6 +60,7 @@ class AnnotationPanel(QWidget):
         self._session, self._settings = session, settings
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self._of_classes = False
+        self._brushes: weakref.WeakSet[LiveLayer] = weakref.WeakSet()
         self._describe = Latest(self)
         self._build()
         self.annotate.clicked.connect(self._on_annotate)
@@ -72,7 +75,9 @@ class AnnotationPanel(QWidget):
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
         session.lifetime.connect(session.movie.changed, self.ask, self)
         session.lifetime.connect(session.movie.layers_changed, self._watch_shapes, self)
+        session.lifetime.connect(session.labels.changed, self._watch_brush, self)
         self._watch_shapes()
+        self._watch_brush()
 
     def _build(self) -> None:
         self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
@@ -128,8 +133,6 @@ class AnnotationPanel(QWidget):
     def _on_new_cell(self) -> None:
         live, layer = self._session.labels.live, self._session.labels.layer
         if live is not None and layer is not None:
-            with signals_blocked(self.background):
-                self.background.setChecked(False)
             layers.paint(self._session.viewer, layer, live.new_id())
 
     def _on_background(self, on: bool) -> None:
@@ -137,6 +140,21 @@ class AnnotationPanel(QWidget):
         if live is not None and layer is not None:
             label = BACKGROUND_ID if on else live.new_id()
             layers.paint(self._session.viewer, layer, label)
+
+    def _watch_brush(self) -> None:
+        layer = self._session.labels.layer
+        actions = actions_of(layer) if layer is not None else None
+        if actions is not None and actions not in self._brushes:
+            self._brushes.add(actions)
+            actions.brush_changed.connect(self._show_brush)
+        self._show_brush()
+
+    def _show_brush(self) -> None:
+        """Press the button exactly while the background brush is in the hand."""
+        layer = self._session.labels.layer
+        actions = actions_of(layer) if layer is not None else None
+        with signals_blocked(self.background):
+            self.background.setChecked(actions is not None and actions.paints_background)
 
     def _on_whole(self, on: bool) -> None:
         live = self._session.labels.live

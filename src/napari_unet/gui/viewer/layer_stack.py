@@ -44,7 +44,7 @@ def stack_of(image: Image, selection: Selection) -> Stack:
             frame_interval=selection.frame_interval or opened.frame_interval or frame_interval,
         )
     return Stack.from_array(
-        image.data[0] if image.multiscale else image.data,
+        layers.finest(image),
         selection,
         axes=selection.axes or layers.axes_of(image),
         name=image.name,

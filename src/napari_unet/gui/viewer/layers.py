@@ -7,6 +7,7 @@ here runs on the main thread: adding a layer from a worker aborts the process.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -42,6 +43,21 @@ def when_closed(viewer: Viewer, act: Callable[[], object]) -> None:
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is not None:  # it is deleted as it closes, before its docks are
         window.destroyed.connect(lambda *_: act())
+
+
+@contextmanager
+def held(viewer: Viewer) -> Iterator[None]:
+    """Leave to the user what is in hand: layers that come and go meanwhile do not become active.
+
+    napari activates every layer that is added, and none when the active one goes: then a stroke
+    with the brush moves the view.
+    """
+    active = viewer.layers.selection.active
+    try:
+        yield
+    finally:
+        if active is not None and active in viewer.layers:
+            viewer.layers.selection.active = active
 
 
 def images(viewer: Viewer) -> list[Image]:
@@ -127,22 +143,51 @@ def go_to_frame(viewer: Viewer, layer: Layer, position: int) -> None:
         viewer.dims.set_point(axis, layer.data_to_world((position,) + (0,) * (layer.ndim - 1))[0])
 
 
-def place(layer: Layer) -> dict[str, Any]:
-    """Scale, translation, units and axis labels for a ``(T, Y, X)`` layer over ``layer``."""
-    if layer.ndim == 2:  # one image: its frame axis has length 1 and no unit
-        return {
-            "scale": (1.0, *layer.scale),
-            "translate": (0.0, *layer.translate),
-            "units": ("pixel", *map(str, layer.units)),
-            "axis_labels": MOVIE_AXES,
-        }
-    keep = (0, -2, -1)
+def place(layer: Layer, axes: str | None = None) -> dict[str, Any]:
+    """Where a ``(T, Y, X)`` layer lies over ``layer``: scale, rotation, units and all.
+
+    ``axes`` name those of a layer with more than three; without, the first are the frames.
+    """
+    n = layer.ndim
+    # of an image alone, the frame axis has length 1 and no unit
+    keep: tuple[int | None, ...] = (None, 0, 1) if n == 2 else (0, n - 2, n - 1)
+    if axes is not None and len(axes) == n:
+        keep = tuple(axes.find(a) if a in axes else None for a in "TYX")
+    named = tuple(layer.axis_labels) if n == 3 else MOVIE_AXES
     return {
-        "scale": tuple(float(layer.scale[i]) for i in keep),
-        "translate": tuple(float(layer.translate[i]) for i in keep),
-        "units": tuple(str(layer.units[i]) for i in keep),
-        "axis_labels": tuple(layer.axis_labels) if layer.ndim == 3 else MOVIE_AXES,
+        "scale": tuple(1.0 if i is None else float(layer.scale[i]) for i in keep),
+        "translate": tuple(0.0 if i is None else float(layer.translate[i]) for i in keep),
+        "units": tuple("pixel" if i is None else str(layer.units[i]) for i in keep),
+        "axis_labels": named,
+        **_turned(layer, keep),
     }
+
+
+def _turned(layer: Layer, keep: tuple[int | None, ...]) -> dict[str, Any]:
+    """Rotation, shear and affine transform of the axes to ``keep``, where there are any."""
+    n = layer.ndim
+    shear = np.asarray(layer.shear, float)
+    if shear.ndim == 1:
+        vector, shear = shear, np.eye(n)
+        above = np.triu_indices(n, 1)
+        if len(vector) == len(above[0]):  # else it has none, as napari says it
+            shear[above] = vector
+    found = {
+        "rotate": _kept(np.asarray(layer.rotate), keep),
+        "shear": _kept(shear, keep),
+        "affine": _kept(np.asarray(layer.affine.affine_matrix), (*keep, n)),
+    }
+    return {name: m for name, m in found.items() if not np.allclose(m, np.eye(len(m)))}
+
+
+def _kept(matrix: NDArray[Any], keep: tuple[int | None, ...]) -> NDArray[np.float64]:
+    """Return the rows and columns to ``keep`` of a matrix; None leaves an axis as it is."""
+    kept = np.eye(len(keep))
+    for row, i in enumerate(keep):
+        for column, j in enumerate(keep):
+            if i is not None and j is not None:
+                kept[row, column] = matrix[i, j]
+    return kept
 
 
 def movie_place(stack: Stack) -> dict[str, Any]:
@@ -204,6 +249,11 @@ def show_frames(layer: Image, frames: LazyFrames) -> None:
     layer.data = frames
 
 
+def finest(layer: Image) -> Any:
+    """Return the layer's array; of several resolutions the finest."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def is_movie_shaped(layer: Image, stack: Stack) -> bool:
     """Whether a ``(T, Y, X)`` layer put on top of this one falls on the same frames."""
     return (layer.ndim == 3 and tuple(layer.data.shape) == (len(stack), *stack.frame_shape)) or (
@@ -224,13 +274,18 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
         if isinstance(channel, int) and len(stack.channel_names) > 1
         else ""
     )
-    viewer.layers.remove(layer)
-    return viewer.add_image(
-        stack.lazy(),
-        name=name + suffix,
-        contrast_limits=(low, high),
-        **movie_place(stack),
-    )
+    lies = place(layer, stack.selection.axes or stack.source_axes)
+    if all(unit == "pixel" for unit in lies["units"]):  # what the movie says is all there is
+        lies |= {k: v for k, v in movie_place(stack).items() if k in ("scale", "units")}
+    chosen = viewer.layers.selection.active is layer
+    with held(viewer):
+        viewer.layers.remove(layer)
+        unfolded = viewer.add_image(
+            stack.lazy(), name=name + suffix, contrast_limits=(low, high), **lies
+        )
+    if chosen:
+        viewer.layers.selection.active = unfolded
+    return unfolded
 
 
 def paint(viewer: Viewer, layer: Labels, label: int) -> None:
@@ -246,9 +301,10 @@ def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
         if isinstance(layer, Labels) and role(layer) == PREVIEW:
             layer.data, layer.name, layer.visible = frames, name, True
             return layer
-    layer = viewer.add_labels(
-        frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
-    )
+    with held(viewer):
+        layer = viewer.add_labels(
+            frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
+        )
     layer.contour, layer.editable = 2, False
     return layer
 
@@ -256,7 +312,17 @@ def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
 def remove_preview(viewer: Viewer) -> None:
     """Take the preview layer away."""
     for layer in [x for x in map(raw, viewer.layers) if role(x) == PREVIEW]:
+        remove(viewer, layer)
+
+
+def remove(viewer: Viewer, layer: Layer) -> None:
+    """Take a layer of ours away; where a user chose it, the one below is chosen then."""
+    at = viewer.layers.index(layer)
+    chosen = viewer.layers.selection.active is layer
+    with held(viewer):
         viewer.layers.remove(layer)
+    if chosen and len(viewer.layers):
+        viewer.layers.selection.active = viewer.layers[max(0, at - 1)]
 
 
 class OneFrame(LazyArray):

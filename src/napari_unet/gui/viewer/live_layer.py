@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, place, raw
+from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, held, place, raw
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
     from napari_unet.engine.session.live_labels import LiveLabels
 
 LIVE = "live"
+_AT_REST = ("pan_zoom", "transform")
 GROUND_COLOUR = (0.55, 0.55, 0.55, 0.6)  # grey, as nothing else is
 KEYS = {
     "undo": KeyMod.CtrlCmd | KeyCode.KeyZ,
@@ -51,13 +52,23 @@ def add_live_layer(
         **place(image_layer),
     )
     LiveLayer(viewer, layer)
-    viewer.add_layer(layer)
+    active = viewer.layers.selection.active
+    if active is not None and active.mode not in _AT_REST:  # a tool is in hand: it stays there
+        with held(viewer):
+            viewer.add_layer(layer)
+    else:
+        viewer.add_layer(layer)
     return layer
 
 
-def live_colormap() -> CyclicLabelColormap:
-    """Napari's colours for cells, grey for the background brush; one colour an id of uint16."""
+def live_colormap(seed: int | None = None) -> CyclicLabelColormap:
+    """Napari's colours for cells, grey for the background brush; one colour an id of uint16.
+
+    With a ``seed``, in another order.
+    """
     colours = np.asarray(label_colormap(49).colors)[1:]
+    if seed is not None:
+        colours = np.random.default_rng(seed).permutation(colours)
     table = np.zeros((BACKGROUND_ID + 1, 4), dtype=np.float32)
     table[1:] = np.resize(colours, (BACKGROUND_ID, 4))
     table[BACKGROUND_ID] = GROUND_COLOUR
@@ -80,6 +91,7 @@ class LiveLayer(QObject):
 
     _changed = Signal(object)  # news may come from a worker; slots run on the main thread
     _noticed = Signal(str)
+    brush_changed = Signal()  # what is painted, with which tool, on which layer
 
     def __init__(self, viewer: Viewer, layer: Labels) -> None:
         super().__init__()
@@ -102,6 +114,11 @@ class LiveLayer(QObject):
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
         layer.undo, layer.redo = self.undo, self.redo
+        layer.new_colormap = self.shuffle_colours
+        for event in (layer.events.mode, layer.events.selected_label):
+            event.connect(self._on_brush)
+        viewer.layers.selection.events.active.connect(self._on_brush)
+        viewer.layers.events.removing.connect(self._on_removing)
         self._draws_drafts()
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -134,6 +151,23 @@ class LiveLayer(QObject):
         """Paint a new cell: a brush with an id that no frame of the movie has."""
         self.layer.selected_label = self.live.new_id()
         self.layer.mode = "paint"
+
+    def shuffle_colours(self, seed: int | None = None) -> None:
+        """Give the cells other colours; napari's own way knows no colour of one id alone."""
+        former = self.layer.colormap
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**32 - 1))
+        colormap = live_colormap(seed)
+        colormap.use_selection, colormap.selection = former.use_selection, former.selection
+        self.layer.colormap = colormap
+
+    @property
+    def paints_background(self) -> bool:
+        """Whether the background brush is in the user's hand."""
+        viewer, layer = self._viewer(), self.layer
+        chosen = viewer is not None and viewer.layers.selection.active is layer
+        tool = layer.mode in ("paint", "fill", "polygon")
+        return chosen and tool and layer.selected_label == BACKGROUND_ID
 
     def background_brush(self) -> None:
         """Paint ground of which the user says that no cell is there."""
@@ -190,7 +224,9 @@ class LiveLayer(QObject):
     def _vouch(self, event: Any, last: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
         """Tell the live labels which pixels the brush is on; the painted ones come by writing."""
         layer = self.layer
-        flat = layer.n_edit_dimensions == 2 and len(event.dims_displayed) == 2
+        ndim = self.viewer.dims.ndim
+        in_frame = sorted(event.dims_displayed) == [ndim - 2, ndim - 1]  # not through the frames
+        flat = layer.n_edit_dimensions == 2 and in_frame
         if layer.mode == "fill" or not flat or layer.cursor == "circle_frozen":
             return None
         value = 0 if layer.mode == "erase" else int(layer.selected_label)
@@ -241,7 +277,8 @@ class LiveLayer(QObject):
         viewer = self._viewer()
         if self._ended or viewer is None or self.layer not in viewer.layers:
             return
-        if frames is None or viewer.dims.ndisplay == 3 or self.frame in frames:
+        many = viewer.dims.ndim - self.layer.ndim in viewer.dims.displayed
+        if frames is None or many or self.frame in frames:
             self.layer.refresh(extent=False)
 
     def _on_inserted(self, event: Any) -> None:
@@ -250,6 +287,21 @@ class LiveLayer(QObject):
         live = isinstance(layer, Labels) and isinstance(layer.data, type(self.live))
         if live and not actions_of(layer):
             LiveLayer(self.viewer, layer)
+
+    def _on_brush(self, _: Any = None) -> None:
+        self.brush_changed.emit()
+
+    def _on_removing(self, event: Any) -> None:
+        """Put the brush down first, and have that drawn.
+
+        napari (0.9.2) crashes where a layer goes while the circle of its brush is yet to be drawn.
+        """
+        layer, viewer = self.layer, self.viewer
+        if raw(viewer.layers[event.index]) is not layer or layer.mode in _AT_REST:
+            return
+        layer.mode = "pan_zoom"
+        with suppress(AttributeError, RuntimeError):  # no window, or it is closed
+            viewer.window._qt_viewer.canvas.native.repaint()  # noqa: SLF001 - nothing public draws
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.layer:
@@ -267,10 +319,14 @@ class LiveLayer(QObject):
         self.layer.events.paint.disconnect(self._on_paint)
         if self._encircle is not None:
             self._encircle.events.active.disconnect(self._on_encircle)
+        for changed in (self.layer.events.mode, self.layer.events.selected_label):
+            changed.disconnect(self._on_brush)
         viewer = self._viewer()
         if viewer is not None:
             viewer.layers.events.removed.disconnect(self._on_removed)
             viewer.layers.events.inserted.disconnect(self._on_inserted)
+            viewer.layers.events.removing.disconnect(self._on_removing)
+            viewer.layers.selection.events.active.disconnect(self._on_brush)
 
     # ---- inside -----------------------------------------------------------------------------
 

@@ -34,7 +34,10 @@ def region_on_screen(viewer: Viewer, image: Image) -> Box:
         Where the window shows none of it, or shows it in 3D.
 
     """
-    low, high = (corner[-2:].tolist() for corner in image.corner_pixels)
+    corners = image.corner_pixels
+    if image.multiscale:  # of the resolution that is drawn
+        corners = corners * image.downsample_factors[image.data_level]
+    low, high = (np.round(corner[-2:]).astype(int).tolist() for corner in corners)
     if viewer.dims.ndisplay == 3 or any(b <= a for a, b in zip(low, high, strict=True)):
         raise BadInput(
             "no part of a frame is on screen", "a part of it, in 2D", "press napari's Home button"

@@ -33,9 +33,7 @@ def make_tracks(
 
 def show_tracks(viewer: Viewer, tracks: Tracks) -> None:
     """Add the layer in place of an earlier one; the layer that was chosen stays chosen."""
-    chosen = viewer.layers.selection.active
-    for former in [x for x in map(layers.raw, viewer.layers) if layers.role(x) == TRACKS]:
-        viewer.layers.remove(former)
-    viewer.add_layer(tracks)
-    if chosen is not None and chosen in viewer.layers:
-        viewer.layers.selection.active = chosen
+    with layers.held(viewer):
+        for former in [x for x in map(layers.raw, viewer.layers) if layers.role(x) == TRACKS]:
+            viewer.layers.remove(former)
+        viewer.add_layer(tracks)
