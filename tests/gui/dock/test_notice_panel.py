@@ -28,14 +28,20 @@ def test_what_was_guessed_stands_under_the_movie(hand, frames, name):
     assert check.text().startswith("⚠ Please check: ") and "projection.tif" in check.text()
 
 
-def test_an_array_of_narrow_frames_is_doubted_and_forgotten(hand, viewer):
+def test_an_array_of_narrow_frames_is_refused_in_one_line(hand, viewer):
     dock = hand.open("Segment")
-    layer = viewer.add_image(np.random.default_rng(0).integers(0, 99, (96, 64, 6)))
-    check = hand.find(dock, "movie.check")
-    assert "6 pixels" in check.text() or "6 px" in check.text(), check.text()
-    viewer.layers.remove(layer)
-    viewer.add_image(np.zeros((3, 64, 64)))
-    assert not check.isVisibleTo(dock)
+    viewer.add_image(np.random.default_rng(0).integers(0, 99, (96, 64, 6)))
+    summary = hand.find(dock, "movie.summary").text()
+    assert summary.startswith("⚠") and "6 pixels wide" in summary
+    assert not hand.find(dock, "movie.check").isVisibleTo(dock)
+
+
+def test_notices_go_with_their_movie(hand, frames, viewer):
+    dock = hand.open("Segment")
+    hand.open_movie(dock, frames)
+    viewer.layers.clear()
+    viewer.add_image(np.random.default_rng(0).random((3, 64, 64)))
+    assert not hand.find(dock, "movie.check").isVisibleTo(dock)
 
 
 def test_thirty_lines_do_not_drown_the_dock(hand, frames):
