@@ -28,7 +28,7 @@ from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.labels.scores import frame_scores, pool
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 

@@ -29,8 +29,8 @@ from _peers import HAS_MONAI, eager, monai_window, nnunet_scheme
 from _world import Roofline, bench_frames, bench_model, describe_machine, scores_line
 from napari_unet.cli.heap import keep_heap
 from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.network.network import pad_to_multiple
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import pad_to_multiple
 from napari_unet.engine.prediction.backends import Backend, open_backend
 from napari_unet.engine.prediction.precision import agreement
 from napari_unet.engine.prediction.prediction import predict, probabilities_shape

@@ -42,8 +42,9 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.scores import Scores, frame_scores, pool
 from napari_unet.engine.network.devices import physical_cores
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import UNet, network_codes
+from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.stack.frame_numbers import parse_frames
 from napari_unet.engine.stack.stack import Stack

@@ -29,9 +29,9 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.labels.objects import areas_of, median_diameter
 from napari_unet.engine.labels.scores import frame_scores, pool
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
-from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.settings import Augmentation, Normalisation, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import train

@@ -17,7 +17,7 @@ from napari_unet.cli.progress import say
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
-from napari_unet.engine.settings import RECIPES, Device, TrainSettings
+from napari_unet.engine.settings import RECIPES, Device, NetworkName, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -62,6 +62,9 @@ def train(
             "change them.",
         ),
     ] = None,
+    network: Annotated[
+        NetworkName | None, o.option(TrainSettings, "network", metavar="NAME")
+    ] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -91,7 +94,7 @@ def train(
     )
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
-        device=device, stain=stain,
+        device=device, stain=stain, network=network,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 

@@ -12,6 +12,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+NetworkName = Literal[
+    "unet", "unet-2015", "unet-notebook", "unet++", "resunet", "resnet18-unet", "efficientnet-b2-unet",
+    "attention-unet", "unetr", "segresnet-vae", "nnunet", "nnunet-optimised",
+]
 ADVANCED: dict[str, Any] = {"advanced": True}
 
 
@@ -148,7 +152,9 @@ class TrainSettings(Settings):
     device: Device = Field("auto", title="Train on")
     stain: str = Field("", max_length=200, title="Stain", description="Stain and imaging, such as H2B-GFP, widefield: goes into the model's card", json_schema_extra={"none": "such as H2B-GFP, widefield"})
     precision: Literal["auto", "fp32"] = Field("auto", title="Precision", description="auto multiplies in 16 bits where the processor is faster with them", json_schema_extra=ADVANCED)
-    filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new", json_schema_extra=ADVANCED)
+    network: NetworkName = Field("unet", title="Network", description="Which one is made from new; all but the U-Nets need MONAI, from the extra networks", json_schema_extra=ADVANCED)
+    filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new; unchanged, other networks than the plain one have their own", json_schema_extra=ADVANCED)
+    width: int | None = Field(None, ge=8, le=4096, title="Width", description="Of the transformer in unetr, or of the first level of segresnet-vae; empty for the network's own", json_schema_extra={"none": "its own", **ADVANCED})
     initialisation: Literal["own", "kaiming"] = Field("own", title="Initialisation", description="Of a new network: its own, or normal after Kaiming He 2015 in all convolutions", json_schema_extra=ADVANCED)
     recompute: bool = Field(False, title="Gradient checkpointing", description="Keep less in memory for the gradients and compute it again: about a third slower", json_schema_extra=ADVANCED)
     border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")
@@ -178,7 +184,7 @@ class TrainSettings(Settings):
 
 
     def with_recipe(self, name: str) -> Self:
-        """Return these settings with the recipe that goes with a network; KeyError without one.
+        """Return these settings for a network, with its recipe; KeyError for an unknown one.
 
         What any recipe says and this one does not is as usual again; the rest stays.
         """
@@ -187,7 +193,7 @@ class TrainSettings(Settings):
         if self.minutes is not None:  # what a user gave; a recipe of epochs takes them away
             said -= {"minutes"}
         usual = {field: fields[field].default for field in said}
-        return self.replace(**usual | RECIPES[name])
+        return self.replace(**usual | RECIPES[name] | {"network": name})
 
 
 _NOTEBOOK: dict[str, Any] = {

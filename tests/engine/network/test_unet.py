@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from napari_unet.engine.network.unet import UNet, UNetConfig, pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.unet import UNet, UNetConfig
 
 
 def network(**config):

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_unet.engine.network.unet import UNet, UNetConfig, pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.prediction.tiles import dihedral, in_tiles, tiles
 
 

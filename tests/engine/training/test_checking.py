@@ -6,7 +6,8 @@ import torch
 
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
 from napari_unet.engine.labels.scores import Scores
-from napari_unet.engine.network.unet import UNet, UNetConfig, network_codes
+from napari_unet.engine.network.network import network_codes
+from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.training.checking import (
     Checker,

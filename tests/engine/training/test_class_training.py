@@ -175,9 +175,9 @@ def case(seed=0):
 
 def logits_of(raw):
     """What the network's head makes of its raw outputs."""
-    from napari_unet.engine.network.unet import _class_logits
+    from napari_unet.engine.network.network import class_logits
 
-    return _class_logits(raw)
+    return class_logits(raw)
 
 
 def cost(raw, labels, supervised, loss):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training import schedule
 from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
@@ -151,7 +152,7 @@ def test_smaller_halves_the_batch_then_the_crop_then_gives_up():
 
 def plan_for(settings=None, **changes):
     values = {"device": "cpu", "threads": 2, "diameter": 20.0, "pixels": 10**6, "free": 2**33}
-    return first_plan(settings or TrainSettings(), **{**values, **changes})
+    return first_plan(settings or TrainSettings(), UNetConfig(), **{**values, **changes})
 
 
 @pytest.mark.parametrize(

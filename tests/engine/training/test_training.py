@@ -19,8 +19,8 @@ from napari_unet.engine.files.atomic import temporary_path
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.labels.scores import frame_scores
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.settings import Augmentation, Normalisation, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training import training

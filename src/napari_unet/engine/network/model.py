@@ -26,14 +26,18 @@ from napari_unet.engine.files.read_json import parse_json
 from napari_unet.engine.network.import_pth import read_state_dict
 from napari_unet.engine.network.model_checks import check_arrays, check_card, check_weights
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
+from napari_unet.engine.network.networks import build, read_config
 from napari_unet.engine.network.self_check import TOLERANCE, difference
-from napari_unet.engine.network.unet import UNet, UNetConfig
+from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.settings import LabelSettings, Normalisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from napari_unet.engine.network.config import NetworkConfig
+    from napari_unet.engine.network.network import Network
 
 logger = logging.getLogger(__name__)
 FORMAT = "napari-unet 1"
@@ -52,7 +56,7 @@ class Model:
     ``replay/…`` samples of the training data.
     """
 
-    network: UNet
+    network: Network
     normalisation: Normalisation = Normalisation()
     label_settings: LabelSettings = LabelSettings()
     name: str = "model"
@@ -62,8 +66,8 @@ class Model:
     path: Path | None = None
 
     @property
-    def config(self) -> UNetConfig:
-        """The network's shape."""
+    def config(self) -> NetworkConfig:
+        """Return which network it is, and its shape."""
         return self.network.config
 
     @property
@@ -174,11 +178,11 @@ def _build(
     for key, kind in (("name", str), ("record", dict), ("card", dict)):
         if not isinstance(description[key], kind):
             raise TypeError(f"{key}: not a {kind.__name__}")
-    config = UNetConfig.model_validate(description["config"])
+    config = read_config(description["config"])
     weights = {k: v for k, v in tensors.items() if not k.startswith(_ARRAY)}
     check_weights(config, weights)
     check_card(description["card"], description["record"])
-    network = UNet(config)
+    network = build(config)
     network.load_state_dict(weights)
     arrays = {k.removeprefix(_ARRAY): v.numpy() for k, v in tensors.items() if k.startswith(_ARRAY)}
     check_arrays(config, arrays)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.network.unet import UNet
+from napari_unet.engine.network.networks import build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_unet.engine.network.unet import UNetConfig
+    from napari_unet.engine.network.config import NetworkConfig
 
 _NUMBERS = ("diameter", "pixel_size")  # of a card
 _CHECK_SIDE = 1024  # px: the frame of the self-check goes through the network at every opening
 
 
-def check_weights(config: UNetConfig, tensors: Mapping[str, Tensor]) -> None:
+def check_weights(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError where tensors are not the finite weights of such a network.
 
     Looked at before memory is taken: a description can ask for any size.
     """
     with torch.device("meta"):
-        wanted = UNet(config).state_dict()
+        wanted = build(config).state_dict()
     if wanted.keys() != tensors.keys():
         name = min(wanted.keys() ^ tensors.keys())
         raise ValueError(f"{name}: {'missing' if name in wanted else 'not part of it'}")
@@ -57,7 +57,7 @@ def check_card(card: Mapping[str, Any], record: Mapping[str, Any]) -> None:
         raise ValueError("record.settings: not a dict")
 
 
-def check_arrays(config: UNetConfig, arrays: Mapping[str, NDArray[Any]]) -> None:
+def check_arrays(config: NetworkConfig, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Raise ValueError where images that travel with a model are not of its shape."""
     for part in ("check/frame", "replay/frames"):
         frames, labels = (arrays.get(part), arrays.get(_LABELS[part]))

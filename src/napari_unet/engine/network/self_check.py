@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.labels.class_labels import labels_of
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import network_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import LabelSettings, Normalisation
 
 FRAME, LABELS = "check/frame", "check/labels"
@@ -28,7 +28,7 @@ _SIZE = 128
 
 
 def made_check(
-    network: UNet, normalisation: Normalisation, settings: LabelSettings, diameter: float
+    network: Network, normalisation: Normalisation, settings: LabelSettings, diameter: float
 ) -> dict[str, NDArray[Any]]:
     """Make the frame ``(C, Y, X)`` uint16 and the labels ``(Y, X)`` the network gives on it."""
     frame = _blobs(network.config.in_channels, diameter)
@@ -36,7 +36,7 @@ def made_check(
 
 
 def difference(
-    network: UNet,
+    network: Network,
     normalisation: Normalisation,
     settings: LabelSettings,
     arrays: Mapping[str, NDArray[Any]],
@@ -49,7 +49,7 @@ def difference(
 
 
 def _labels(
-    network: UNet, normalisation: Normalisation, settings: LabelSettings, frame: NDArray[Any]
+    network: Network, normalisation: Normalisation, settings: LabelSettings, frame: NDArray[Any]
 ) -> NDArray[np.uint16]:
     codes = network_codes(network, Normaliser(normalisation)(frame))
     return labels_of(codes, network.config.outputs, settings)

@@ -7,58 +7,36 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_unet.engine.labels.class_labels import classes_of
-from napari_unet.engine.labels.codes import encode_logits
-from napari_unet.engine.network.outputs import TrainingOutputs
-from napari_unet.engine.settings import Settings
+from napari_unet.engine.network.config import NetworkConfig, Widths
+from napari_unet.engine.network.network import Network, class_logits, pad_to_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
 
+class PlainUNetConfig(NetworkConfig):
+    """Shape of a plain U-Net, of two 3x3 convolutions a level."""
 
-class UNetConfig(Settings):
-    """Shape of a U-Net: enough to build it again.
+    exact: ClassVar[bool] = True
 
-    ``outputs`` names the probabilities it gives; the first is always ``object``. With
-    ``softmax`` the network was made for exclusive classes, background first, and its raw
-    outputs become one logit for *object* and one for each class.
-    """
-
-    in_channels: int = Field(1, ge=1, le=64)
-    outputs: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] = ("object", "border")
-    filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = (16, 32, 64, 128)
-    dims: int = Field(2, ge=2, le=3)
+    filters: Annotated[Widths, Field(min_length=2, max_length=7)] = (16, 32, 64, 128)
     norm: bool = True
     bias: bool = False
     head_kernel: int = Field(1, ge=1, le=3)
     skip_first: bool = True
-    softmax: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> UNetConfig:
-        if self.outputs[0] != "object":
-            raise ValueError("the first output of a U-Net is 'object'")
-        if min(self.filters) < 1 or max(self.filters) > 4096:
-            raise ValueError("filters lie between 1 and 4096")
-        if self.softmax and len(self.outputs) < 2:
-            raise ValueError("softmax needs a background and at least one class")
-        return self
 
     @property
-    def classes(self) -> tuple[int, ...]:
-        """Numbers of the classes it tells apart; () where it finds objects."""
-        return classes_of(self.outputs)
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level, that of the frame's size first."""
+        return self.filters
 
     @property
     def multiple(self) -> int:
@@ -77,10 +55,51 @@ class UNetConfig(Settings):
         return int(down + up + self.head_kernel // 2)
 
 
+class UNetConfig(PlainUNetConfig):
+    """The default. Its name is not written: files of version 0.1.0 have none."""
+
+    title: ClassVar[str] = "U-Net"
+
+    network: Literal["unet"] = Field("unet", exclude=True)
+
+    @model_serializer(mode="wrap")
+    def _as_in_0_1_0(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keep the order of version 0.1.0, so that equal models are equal files."""
+        values: dict[str, Any] = dump(self)
+        return {key: values[key] for key in _ORDER if key in values}
+
+
+_ORDER = (
+    "in_channels", "outputs", "filters", "dims", "norm", "bias", "head_kernel", "skip_first",
+    "softmax",
+)  # fmt: skip
+
+
+class UNet2015Config(PlainUNetConfig):
+    """As published: wide, without normalisation, dropout at the bottom."""
+
+    title: ClassVar[str] = "U-Net of 2015"
+
+    network: Literal["unet-2015"] = "unet-2015"
+    filters: Annotated[Widths, Field(min_length=2, max_length=7)] = (64, 128, 256, 512, 1024)
+    norm: bool = False
+    bias: bool = True
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+
+class UNetNotebookConfig(PlainUNetConfig):
+    """As in notebooks: convolutions with a bias before their batch normalisation."""
+
+    title: ClassVar[str] = "U-Net of the notebooks"
+
+    network: Literal["unet-notebook"] = "unet-notebook"
+    bias: bool = True
+
+
 class DoubleConv(nn.Sequential):
     """Twice convolution, normalisation, ReLU: ``(N, I, ...)`` to ``(N, O, ...)``."""
 
-    def __init__(self, inputs: int, outputs: int, config: UNetConfig) -> None:
+    def __init__(self, inputs: int, outputs: int, config: PlainUNetConfig) -> None:
         layers: list[nn.Module] = []
         for channels in (inputs, outputs):
             bias = config.bias or not config.norm
@@ -91,7 +110,7 @@ class DoubleConv(nn.Sequential):
         super().__init__(*layers)
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Encoder and decoder with skip connections.
 
     Takes ``(N, C, Y, X)`` float32 of any size (``(N, C, Z, Y, X)`` with ``dims=3``) and gives
@@ -99,7 +118,9 @@ class UNet(nn.Module):
     frame is large enough.
     """
 
-    def __init__(self, config: UNetConfig | None = None) -> None:
+    config: PlainUNetConfig
+
+    def __init__(self, config: PlainUNetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or UNetConfig()
         widths = config.filters
@@ -121,11 +142,11 @@ class UNet(nn.Module):
         """Return the logits of ``frames``."""
         padded, crop = pad_to_multiple(frames, self.config.multiple)
         logits = self._levels(padded)[:, :, *crop]
-        return _class_logits(logits) if self.config.softmax else logits
+        return class_logits(logits) if self.config.softmax else logits
 
-    def training_outputs(self, frames: Tensor) -> TrainingOutputs:
-        """Return what the losses compare with the targets: the logits of ``frames``."""
-        return TrainingOutputs([self(frames)])
+    def folded(self) -> Self:
+        """Return a copy in eval mode without batch normalisation; the same logits, fewer passes."""
+        return fold(self)
 
     def _levels(self, x: Tensor) -> Tensor:
         pool = F.max_pool2d if self.config.dims == 2 else F.max_pool3d
@@ -139,21 +160,6 @@ class UNet(nn.Module):
         return cast("Tensor", self.head(x))
 
 
-def pad_to_multiple(frames: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, ...]]:
-    """Pad the spatial axes at their ends to a multiple; give the slices that undo it.
-
-    Reflection keeps edge cells plausible; what is smaller than its padding is repeated.
-    """
-    sizes = frames.shape[2:]
-    missing = [-size % multiple for size in sizes]
-    crop = tuple(slice(0, size) for size in sizes)
-    if not any(missing):
-        return frames, crop
-    widths = [side for extra in reversed(missing) for side in (0, extra)]
-    fits = all(extra < size for extra, size in zip(missing, sizes, strict=True))
-    return F.pad(frames, widths, mode="reflect" if fits else "replicate"), crop
-
-
 def _conv(dims: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
     return nn.Conv2d if dims == 2 else nn.Conv3d
 
@@ -163,19 +169,19 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # He 2015
 
 
-def _class_logits(raw: Tensor) -> Tensor:
-    """Turn softmax scores ``(N, K, ...)``, background first, into logits of object and classes."""
-    background, classes = raw[:, :1], raw[:, 1:]
-    rest = [
-        torch.logsumexp(torch.cat((raw[:, :k], raw[:, k + 1 :]), 1), 1, keepdim=True)
-        for k in range(1, raw.shape[1])
-    ]
-    return torch.cat(
-        (torch.logsumexp(classes, 1, keepdim=True) - background, classes - torch.cat(rest, 1)), 1
-    )
+class UNet2015(UNet):
+    """A U-Net with dropout at the end of its way down."""
+
+    def __init__(self, config: UNet2015Config) -> None:
+        super().__init__(config)
+        bottom = cast("DoubleConv", self.down[-1])
+        bottom.append((nn.Dropout2d if config.dims == 2 else nn.Dropout3d)(config.dropout))
 
 
-def fold(network: UNet) -> UNet:
+U = TypeVar("U", bound=UNet)
+
+
+def fold(network: U) -> U:
     """Return a copy in eval mode without batch normalisation; the same logits, fewer passes."""
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for blocks in (folded.down, folded.up):
@@ -192,14 +198,3 @@ def _fold_pairs(layers: Iterable[nn.Module]) -> list[nn.Module]:
         else:
             folded.append(layer)
     return folded
-
-
-def network_codes(network: UNet, image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        frame = torch.from_numpy(image)[None].to(device)
-        if device.type != "mps":
-            frame = frame.contiguous(memory_format=torch.channels_last)
-        logits = network(frame)[0].float().cpu().numpy()
-    return encode_logits(logits)

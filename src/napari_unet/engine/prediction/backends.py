@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.prediction.precision import Precision
     from napari_unet.engine.settings import PredictSettings
 
@@ -53,7 +53,7 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(network: UNet, settings: PredictSettings) -> Backend:
+def open_backend(network: Network, settings: PredictSettings) -> Backend:
     """Return the fp32 backend for these settings; `at` makes the others of it.
 
     Raises
@@ -65,8 +65,18 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
     device = choose_device(settings.device)
     threads = settings.threads or physical_cores()
     if wants_openvino(settings, device):
+        from napari_unet.engine.prediction.openvino_backend import Inconvertible, OpenVinoBackend
+
         try:
-            return _openvino(network, threads)
+            return OpenVinoBackend.of(network, threads)
+        except Inconvertible as error:  # a network of MONAI's that OpenVINO does not know
+            if settings.backend == "openvino" or settings.precision == "int8":
+                raise BadInput(
+                    f"OpenVINO cannot compute a {network.config.title} ({error})",
+                    "the torch backend for it",
+                    "choose backend auto or torch, and another precision than int8",
+                ) from error
+            logger.info("%s: computing with torch", error)
         except ImportError as error:  # there, but not for this system
             if settings.backend == "openvino" or settings.precision == "int8":
                 raise BadInput(
@@ -79,12 +89,6 @@ def open_backend(network: UNet, settings: PredictSettings) -> Backend:
 
     _check_precision(settings, device)
     return TorchBackend(network, device, "fp32", threads)
-
-
-def _openvino(network: UNet, threads: int) -> Backend:
-    from napari_unet.engine.prediction.openvino_backend import OpenVinoBackend
-
-    return OpenVinoBackend.of(network, threads)
 
 
 def notice_for(settings: PredictSettings, device: torch.device) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network.unet import UNetConfig
+    from napari_unet.engine.network.config import NetworkConfig
 
 SMALLEST_TILE = 256
 
@@ -20,22 +20,26 @@ class Plan:
     batch: int = 1
     tile: int | None = None
 
-    def smaller(self, edge: int) -> Plan | None:
-        """Return the next plan, with less memory for frames of this edge; None after the last."""
+    def smaller(self, edge: int, *, tiles: bool = True) -> Plan | None:
+        """Return the next plan, with less memory for frames of this edge; None after the last.
+
+        Without ``tiles`` only fewer go through at once.
+        """
         if self.batch > 1:
             return replace(self, batch=self.batch // 2)
+        if not tiles:
+            return None
         largest = 1 << (max(edge, 2 * SMALLEST_TILE) - 1).bit_length() - 1
         tile = min(self.tile // 2, largest) if self.tile else largest
         return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
 
 
-def feature_maps(config: UNetConfig) -> float:
+def feature_maps(config: NetworkConfig) -> float:
     """Feature maps of the frame's size alive at once: the last level with its skips.
 
     There the up-convolved map and the skip stand beside their concatenation and its result.
     """
-    skips: float = sum(width / 4.0**level for level, width in enumerate(config.filters))
-    return 4 * config.filters[0] + skips
+    return 4 * config.widths[0] + config.load
 
 
 def is_out_of_memory(error: BaseException) -> bool:

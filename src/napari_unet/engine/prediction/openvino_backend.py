@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from napari_unet.engine.errors import not_installed
-from napari_unet.engine.network.unet import fold
+from napari_unet.engine.network.unet import UNet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.prediction.precision import Precision
 
 logger = logging.getLogger(__name__)
 _KEPT_SHAPES = 4
 _EXACT = 3  # convolutions at each end of the network that are not quantised
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
+
+
+class Inconvertible(Exception):
+    """What OpenVINO made of a network, where it is not the network."""
 
 
 class OpenVinoBackend:
@@ -38,9 +42,19 @@ class OpenVinoBackend:
         self._compiled: dict[tuple[int, ...], Any] = {}
 
     @classmethod
-    def of(cls, network: UNet, threads: int) -> OpenVinoBackend:
-        """Convert a network, in fp32."""
-        return cls(_convert(network), "fp32", threads)
+    def of(cls, network: Network, threads: int) -> OpenVinoBackend:
+        """Convert a network, in fp32.
+
+        Raises
+        ------
+        Inconvertible
+            Where OpenVINO has no such operation, or gives other logits.
+
+        """
+        backend = cls(_convert(network), "fp32", threads)
+        if not isinstance(network, UNet):
+            _check(backend, network)
+        return backend
 
     def at(self, precision: Precision, samples: Sequence[Tensor]) -> OpenVinoBackend:
         """Return the same network at another precision; int8 is calibrated on the samples."""
@@ -88,22 +102,29 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def _convert(network: UNet) -> Any:
+def _convert(network: Network) -> Any:
     """Turn the folded network into an OpenVINO model for any number and size of frames."""
     _keep_quiet()
     import openvino
 
-    folded = fold(network).cpu().float()
-    edge = 4 * folded.config.multiple
-    example = torch.zeros(1, folded.config.in_channels, edge, edge)
+    folded = network.folded().cpu().float()
+    config = folded.config
+    edge = 4 * config.multiple if config.exact else config.window
+    example = torch.zeros(1, config.in_channels, edge, edge)
     with _tracing, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, and sees no padding here
         trace: Any = torch.jit.trace
-        traced = trace(folded, example, check_trace=False)  # the check takes seconds
-        model = openvino.convert_model(traced)
-        del traced
-        _forget_traced()
-    model.reshape([-1, folded.config.in_channels, -1, -1])
+        try:
+            traced = trace(folded, example, check_trace=False)  # the check takes seconds
+            model = openvino.convert_model(traced)
+            del traced
+        except Exception as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise Inconvertible(first[:160]) from error
+        finally:
+            _forget_traced()
+    sizes = [-1, -1] if config.exact else [edge, edge]
+    model.reshape([-1, config.in_channels, *sizes])
     return model
 
 
@@ -114,6 +135,21 @@ def _forget_traced() -> None:
     core._jit_clear_class_registry()  # noqa: SLF001
     jit._recursive.concrete_type_store = jit._recursive.ConcreteTypeStore()  # noqa: SLF001
     jit._state._clear_class_state()  # noqa: SLF001
+
+
+def _check(backend: OpenVinoBackend, network: Network) -> None:
+    """Refuse what was converted where it is not the network: `Inconvertible`.
+
+    Traced shapes and operations that differ would go unseen. Our own U-Net is tested instead.
+    """
+    config = network.config
+    edge = 2 * config.multiple if config.exact else config.window
+    frame = torch.rand(1, config.in_channels, edge, edge, generator=torch.Generator())
+    with torch.inference_mode():
+        expected = network.folded().cpu().float()(frame)
+    found = backend.logits(frame)
+    if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.std()) + 1e-5):
+        raise Inconvertible(f"OpenVINO gives other logits for a {config.title}")
 
 
 def _keep_quiet() -> None:

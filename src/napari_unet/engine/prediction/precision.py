@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal, cast
 import torch
 
 from napari_unet.engine.network.devices import has_cpu_bf16
-from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.windows import at_least
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from napari_unet.engine.network.config import NetworkConfig
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
@@ -45,8 +48,13 @@ def precision_for(wanted: str, device: torch.device) -> Precision:
     return "bf16" if device.type == "cpu" and has_cpu_bf16() else "fp32"
 
 
-def middle(frame: NDArray[np.float32], multiple: int) -> Tensor:
-    """Cut the middle of a normalised frame, at most `CHECKED_EDGE` wide, padded: (1, C, Y, X)."""
-    starts = [max(0, (n - CHECKED_EDGE) // 2) for n in frame.shape[-2:]]
-    y, x = (slice(start, start + CHECKED_EDGE) for start in starts)
-    return pad_to_multiple(torch.from_numpy(frame[:, y, x].copy())[None], multiple)[0]
+def middle(frame: NDArray[np.float32], config: NetworkConfig) -> Tensor:
+    """Cut the middle of a normalised frame, padded for the network: ``(1, C, Y, X)``.
+
+    It is at most `CHECKED_EDGE` wide, or else one window where the network is run in windows.
+    """
+    edge = CHECKED_EDGE if config.exact else config.window
+    starts = [max(0, (n - edge) // 2) for n in frame.shape[-2:]]
+    y, x = (slice(start, start + edge) for start in starts)
+    cut = torch.from_numpy(frame[:, y, x].copy())[None]
+    return pad_to_multiple(cut, config.multiple)[0] if config.exact else at_least(cut, edge)

@@ -17,8 +17,9 @@ import torch
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import device_name
+from napari_unet.engine.network.network import pad_to_multiple
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import pad_to_multiple
+from napari_unet.engine.network.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
 from napari_unet.engine.prediction.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
 from napari_unet.engine.prediction.precision import (
@@ -124,12 +125,13 @@ class Predictor:
 
     def memory(self, shape: tuple[int, ...]) -> int:
         """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
+        config = self.model.config
         edge = min(self._plan.tile or max(shape), max(shape))
         pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
+        if not config.exact:  # windows of a size of their own, as many at once as frames
+            pixels = config.window**2
         bytes_each = 4 if self._backend.precision == "fp32" else 2
-        return round(
-            pixels * self.frames_at_once(shape) * feature_maps(self.model.config) * bytes_each
-        )
+        return round(pixels * self.frames_at_once(shape) * feature_maps(config) * bytes_each)
 
     def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
         """Measure a movie that is normalised as a whole, and check the precision on its frames.
@@ -213,20 +215,22 @@ class Predictor:
 
     def _network(self, frames: Tensor, box: Box | None = None) -> Tensor:
         config, size = self.model.config, frames.shape[-2:]
+        if not config.exact:
+            return in_windows(self._turned, frames, config.window, self._plan.batch, box)
         padded, crop = pad_to_multiple(frames, config.multiple)
         if box is None:
-            return self._padded(padded)[:, :, crop[0], crop[1]]
+            return self._turned(padded)[:, :, crop[0], crop[1]]
         whole = 2 * config.halo + max(size) + 4 * config.multiple
         plan = tiles((padded.shape[2], padded.shape[3]), whole, config.halo, config.multiple, box)
-        return in_tiles(self._padded, padded, plan)
+        return in_tiles(self._turned, padded, plan)
 
-    def _padded(self, frames: Tensor) -> Tensor:
-        """Logits of frames that are a multiple of the network's stride."""
+    def _turned(self, frames: Tensor) -> Tensor:
+        """Logits of frames that are a multiple of the network's stride, or of its windows."""
         return dihedral(self._tiled, frames) if self.settings.accurate else self._tiled(frames)
 
     def _tiled(self, frames: Tensor) -> Tensor:
         config, shape = self.model.config, (frames.shape[2], frames.shape[3])
-        if self._plan.tile is None or max(shape) <= self._plan.tile:
+        if self._plan.tile is None or not config.exact or max(shape) <= self._plan.tile:
             return self._backend.logits(frames)
         plan = tiles(shape, self._plan.tile, config.halo, config.multiple)
         return in_tiles(self._backend.logits, frames, plan)
@@ -243,7 +247,8 @@ class Predictor:
 
     def _shrink(self, edge: int) -> None:
         self._backend.release()
-        if (plan := self._plan.smaller(edge)) is not None:
+        exact = self.model.config.exact
+        if (plan := self._plan.smaller(edge, tiles=exact)) is not None:
             logger.warning("out of memory on %s: going on with %s", self.device, plan)
             self._plan = plan
         elif self._backend.device.type != "cpu":
@@ -297,7 +302,7 @@ class Predictor:
         for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
             with contextlib.suppress(BadInput):
                 frame = self._normaliser(movie[int(t)])
-                found.append(middle(frame, self.model.config.multiple))
+                found.append(middle(frame, self.model.config))
         return found
 
     def _first_batch(self) -> int:

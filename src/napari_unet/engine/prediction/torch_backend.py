@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_unet.engine.network.devices import use_threads
-from napari_unet.engine.network.unet import fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor, nn
 
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.prediction.precision import Precision
 
 
@@ -34,7 +33,7 @@ class TorchBackend:
     """
 
     def __init__(
-        self, network: UNet, device: torch.device, precision: Precision, threads: int
+        self, network: Network, device: torch.device, precision: Precision, threads: int
     ) -> None:
         self.name = f"torch {precision}"
         self.device, self.precision = device, precision
@@ -42,7 +41,7 @@ class TorchBackend:
         self._type = _TYPES[precision]
         on_mps = device.type == "mps"
         self._layout = torch.contiguous_format if on_mps else torch.channels_last
-        folded = fold(network).to(device, self._type)
+        folded = network.folded().to(device, self._type)
         folded = folded.to(memory_format=self._layout)  # type: ignore[call-overload]
         self._graphed = GraphedNetwork(folded) if device.type == "cuda" else None
         self._network = self._graphed or folded

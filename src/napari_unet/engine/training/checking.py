@@ -12,8 +12,8 @@ from napari_unet.engine.labels.class_labels import classes_of, label_classes, la
 from napari_unet.engine.labels.class_scores import class_scores, classes_in_words
 from napari_unet.engine.labels.labels import frame_basins, label_frame, object_codes
 from napari_unet.engine.labels.scores import FrameScores, Scores, frame_scores, pool
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.history import validation_figures
 from napari_unet.engine.training.losses import border_weight
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.training.schedule import Clock, Plan
 
@@ -59,7 +59,7 @@ class Checker:
         self.threshold = settings.threshold
         self._clock = clock
 
-    def scores(self, network: UNet, frames: list[Checked], settings: LabelSettings) -> Scores:
+    def scores(self, network: Network, frames: list[Checked], settings: LabelSettings) -> Scores:
         """Score a network on frames held out, with its own label settings."""
         with self._clock.aside():
             return check(network, frames, settings)
@@ -73,7 +73,7 @@ class Checker:
             return False
         return not by_clock or self._clock.check_share < _CHECK_SHARE or step == plan.steps
 
-    def check(self, network: UNet, frames: list[Checked], step: int) -> Scores:
+    def check(self, network: Network, frames: list[Checked], step: int) -> Scores:
         """Check now, at the threshold that suits best; keep the weights where none were better."""
         with self._clock.aside():
             coded = [(network_codes(network, image), annotation) for image, annotation in frames]
@@ -111,7 +111,7 @@ class Checker:
         )
 
 
-def check(network: UNet, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
+def check(network: Network, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
     """Score a network's labels on annotated, normalised frames."""
     outputs, classes = network.config.outputs, network.config.classes
     return pool(
@@ -196,7 +196,7 @@ _NOISE = 0.01  # a smaller loss than this is within the noise of a few frames
 _SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
 
 
-def replay_scores(network: UNet, model: Model) -> Scores | None:
+def replay_scores(network: Network, model: Model) -> Scores | None:
     """Score a network on the samples of its training data that travel with ``model``."""
     frames, labels = model.arrays.get("replay/frames"), model.arrays.get("replay/labels")
     if frames is None or labels is None:

@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from torch import nn
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
-from napari_unet.engine.network.unet import UNet, UNetConfig
+from napari_unet.engine.network.config import WindowedConfig
+from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
+    from napari_unet.engine.network.config import NetworkConfig
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
 
 
 def initial_network(
-    stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
-) -> UNet:
-    """Return a copy of the base's network, or a new one for the channels and ``classes``."""
-    if base:
-        network = UNet(base.config)
-        network.load_state_dict(base.network.state_dict())
+    stack: Stack,
+    settings: TrainSettings,
+    base: Model | None,
+    classes: tuple[int, ...] = (),
+    crop: int = 128,
+) -> Network:
+    """Return a copy of the base's network, or a new one for the channels and ``classes``.
+
+    ``crop`` is the edge in px of what it will learn from, for networks that keep to it.
+    """
+    if base is None:
+        network = build(_new_config(stack, settings, classes, crop))
+        if settings.initialisation == "kaiming":
+            network.apply(_kaiming)
         return network
-    config = UNetConfig(
-        in_channels=_channels(stack),
-        outputs=network_outputs(settings, base, classes),
-        filters=settings.filters,
-        softmax=bool(classes),
-    )
-    network = UNet(config)
-    if settings.initialisation == "kaiming":
-        network.apply(_kaiming)
+    config = base.config
+    if isinstance(config, WindowedConfig) and settings.crop and not config.fixed:
+        config = config.sized(settings.crop)
+    network = build(config)
+    network.load_state_dict(base.network.state_dict())
     return network
+
+
+def _new_config(
+    stack: Stack, settings: TrainSettings, classes: tuple[int, ...], crop: int
+) -> NetworkConfig:
+    kind = CONFIGS[settings.network]
+    options: dict[str, Any] = {
+        "in_channels": _channels(stack),
+        "outputs": network_outputs(settings, None, classes),
+        "softmax": bool(classes),
+    }
+    if settings.width:
+        options |= kind.wide(settings.width)
+    if own_filters(settings) and "filters" in kind.model_fields:
+        options["filters"] = settings.filters
+    try:
+        config = kind.model_validate(options)
+        return config.sized(crop) if isinstance(config, WindowedConfig) else config
+    except ValidationError as error:
+        reason = error.errors()[0]
+        raise BadInput(
+            f"a {kind.title} cannot be made so ({reason['loc'][-1]}: {reason['msg']})"
+            if reason["loc"]
+            else f"a {kind.title} cannot be made so ({reason['msg']})",
+            "channels of its levels, and a crop that they can halve",
+            "leave filters and crop out, or choose others",
+        ) from None
+
+
+def own_filters(settings: TrainSettings) -> bool:
+    """Whether the widths in the settings are meant: each network has its own otherwise."""
+    return settings.network == "unet" or settings.filters != type(settings)().filters
 
 
 def _kaiming(module: nn.Module) -> None:
@@ -60,7 +100,8 @@ def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
     if base is None:
         return ""
     own = {
-        "filters": base.config.filters,
+        "network": next(name for name, kind in CONFIGS.items() if kind is type(base.config)),
+        "filters": getattr(base.config, "filters", None),
         "border": "border" in base.config.outputs,
         "normalisation": base.normalisation,
     }
@@ -89,6 +130,7 @@ def check_base(
         )
     _check_classes(base, classes)
     check_class_weights(settings, base.config.classes if base else classes)
+    _check_crop(base, settings)
     if base and base.config.in_channels != _channels(stack):
         raise BadInput(
             f"the model {base.name} takes {base.config.in_channels} channels, "
@@ -96,6 +138,24 @@ def check_base(
             "as many channels as the model takes",
             "choose other channels, or start from a new model",
         )
+
+
+def _check_crop(base: Model | None, settings: TrainSettings) -> None:
+    kind = type(base.config) if base else CONFIGS[settings.network]
+    if kind.fixed and settings.whole_frames:
+        raise BadInput(
+            f"a {kind.title} is to learn from whole frames, and takes one size only",
+            "crops",
+            "turn whole frames off, or choose another network",
+        )
+    if base is None or not base.config.fixed or settings.crop in (None, base.config.window):
+        return
+    raise BadInput(
+        f"crops of {settings.crop} px are asked for, the model {base.name} takes "
+        f"{base.config.window} px and no others",
+        "its own size",
+        "leave the crop out, or start from a new network",
+    )
 
 
 def _check_classes(base: Model | None, classes: tuple[int, ...]) -> None:

@@ -15,7 +15,7 @@ from napari_unet.engine.training.losses import masked_loss, targets
 from napari_unet.engine.training.recompute import recompute_blocks
 
 if TYPE_CHECKING:
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.training.patches import Batch
 
@@ -29,7 +29,7 @@ class Learner:
     ``mean`` is the exponential moving average of the weights: what is checked, shown and kept.
     """
 
-    def __init__(self, network: UNet, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(self, network: Network, settings: TrainSettings, device: torch.device) -> None:
         self.settings = settings
         self.device = device
         # channels_last makes convolutions faster, except backward on MPS, where it is far slower
@@ -56,17 +56,15 @@ class Learner:
         config = self.network.config
         wanted = targets(batch.labels, config.outputs)
         with torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None):
-            logits = self.network(image)
-        loss = masked_loss(
-            logits.float(),
-            wanted,
-            batch.supervised,
-            batch.weight,
-            self.settings,
-            exclusive=config.softmax,
-        )
+            outputs = self.network.training_outputs(image)
+        share = (batch.supervised, batch.weight, self.settings)
+        losses = [
+            weight * masked_loss(logits.float(), wanted, *share, exclusive=config.softmax)
+            for logits, weight in zip(outputs.logits, outputs.weights, strict=True)
+        ]
+        loss = torch.stack([*losses, *([] if outputs.extra is None else [outputs.extra])]).sum()
         self.seen = pixel_counts(
-            logits.detach(), wanted, batch.supervised, exclusive=config.softmax
+            outputs.logits[0].detach(), wanted, batch.supervised, exclusive=config.softmax
         )
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from pydantic import Field
 from napari_unet.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from napari_unet.engine.network.config import NetworkConfig
     from napari_unet.engine.settings import TrainSettings
 
 _MEASURED = 12  # steps whose speed decides how many fit into the minutes
@@ -43,13 +44,18 @@ class Plan(Settings):
         """Share of the run after ``step`` steps; 0 while its length is unknown."""
         return step / self.steps if self.steps else 0.0
 
-    def smaller(self) -> Plan | None:
-        """Return half the batch, then half the crop; none where nothing is left to shrink."""
+    def smaller(self, config: NetworkConfig | None = None) -> Plan | None:
+        """Return half the batch, then half the crop; none where nothing is left to shrink.
+
+        A network's ``config`` says which crops it can take.
+        """
         if self.batch > 1:
             return self.replace(batch=self.batch // 2)
-        if self.crop >= 64 and not self.whole:
-            return self.replace(crop=self.crop // 32 * 16)
-        return None
+        step = max(16, config.multiple if config else 0)
+        crop = self.crop // (2 * step) * step
+        if crop < max(32, 2 * step if config else 0) or self.whole or (config and config.fixed):
+            return None
+        return self.replace(crop=crop)
 
 
 class Clock:
@@ -133,6 +139,7 @@ class Clock:
 
 def first_plan(
     settings: TrainSettings,
+    config: NetworkConfig,
     *,
     device: str,
     threads: int,
@@ -147,16 +154,13 @@ def first_plan(
     ``frames`` how many there are to learn from and their height and width, where they are learned
     from whole. Steps are set where they follow without a clock.
     """
-    # A crop holds a few cells with their surroundings, so that the network sees what is between
-    # them; a larger one buys less than a further step does on a CPU, where steps are dear.
-    wide = 256 if device == "cuda" else 128
-    crop = settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
+    n, height, width = frames
+    crop = crop_size(settings, device, diameter, (height, width))
+    crop = crop if settings.whole_frames else config.crop_for(crop)
     area = crop**2
     if settings.whole_frames:
-        n, height, width = frames
-        crop, area, pixels = max(height, width), height * width, n * height * width
-    filters = settings.filters
-    per_crop = area * sum(12 * 4 * width / 4**level for level, width in enumerate(filters))
+        area, pixels = height * width, n * height * width
+    per_crop = area * 12 * 4 * config.load
     wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / area))
     batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
     steps = settings.steps
@@ -173,6 +177,19 @@ def first_plan(
         check_every=every,
         whole=settings.whole_frames,
     )
+
+
+def crop_size(settings: TrainSettings, device: str, diameter: float, frame: tuple[int, ...]) -> int:
+    """Return the edge of a crop for cells of ``diameter`` px, before a network has its say.
+
+    Of whole frames it is the longer edge.
+    """
+    if settings.whole_frames:
+        return max(frame)
+    # A crop holds a few cells with their surroundings, so that the network sees what is between
+    # them; a larger one buys less than a further step does on a CPU, where steps are dear.
+    wide = 256 if device == "cuda" else 128
+    return settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
 
 
 def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:

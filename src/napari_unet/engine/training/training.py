@@ -15,9 +15,9 @@ from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
-from napari_unet.engine.network.unet import network_codes
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.checking import Checker, replay_scores
 from napari_unet.engine.training.checkpoint import (
@@ -30,7 +30,14 @@ from napari_unet.engine.training.checkpoint import (
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
-from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.training.schedule import (
+    Clock,
+    Plan,
+    crop_size,
+    first_plan,
+    free_memory,
+    learning_rate,
+)
 from napari_unet.engine.training.train_step import TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
 from napari_unet.engine.training.training_record import (
@@ -49,7 +56,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.annotations.holdout import Split
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -216,14 +223,16 @@ class Run:
             self.clock, self.label_settings, self.settings, keep_best=not self.split.joins
         )
         self.history = History()
+        crop = crop_size(self.settings, device.type, self.diameter, self.stack.frame_shape)
         self.learner = Learner(
-            initial_network(self.stack, self.settings, self.base, annotations.classes),
+            initial_network(self.stack, self.settings, self.base, annotations.classes, crop),
             self.settings,
             device,
         )
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
         self.plan = first_plan(
             self.settings,
+            self.learner.network.config,
             device=device.type,
             threads=self.settings.threads or physical_cores(),
             diameter=self.diameter,
@@ -250,7 +259,7 @@ class Run:
                 self.history.add(loss, self.learner.seen)
                 return loss, note
             except torch.OutOfMemoryError:
-                smaller = self.plan.smaller()
+                smaller = self.plan.smaller(self.learner.network.config)
                 if smaller is None:
                     raise
             self.learner.forget_gradients()
@@ -306,7 +315,7 @@ class Run:
         except BadInput as error:
             return error.found
 
-    def _replay(self, network: UNet) -> tuple[Scores | None, Scores | None]:
+    def _replay(self, network: Network) -> tuple[Scores | None, Scores | None]:
         """Scores before and after on samples of what the parent was trained on."""
         if self.base is None:
             return None, None
@@ -365,6 +374,7 @@ class Run:
             **self.clock.state(),
             "begun_from": self._begun_from,
             "generator": self.generator.get_state(),
+            "chance": torch.get_rng_state(),  # of dropout, and of what a network draws again
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -388,6 +398,8 @@ class Run:
         self.data.drawn = state.get("drawn", 0)
         self.data.left_out.update(state.get("left_out", ()))
         self.generator.set_state(state["generator"])
+        if "chance" in state:
+            torch.set_rng_state(state["chance"])
         if state["joined"]:
             self.data.join()
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari_unet.engine.annotations.frame_annotation import spare_neighbours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
-from napari_unet.engine.network.unet import network_codes
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
 from napari_unet.engine.training.patches import (

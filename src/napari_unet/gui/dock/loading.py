@@ -46,5 +46,5 @@ def opening(file: Path) -> Generator[None, None, Model]:
 
 def _describe(model: Model) -> str:
     channels = model.config.in_channels
-    levels = "-".join(map(str, model.config.filters))
+    levels = "-".join(map(str, model.config.widths))
     return f"U-Net {levels}, {counted(channels, 'channel')}"

@@ -1,0 +1,112 @@
+"""What a network says of itself: enough to build it again and to know how to run it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from napari_unet.engine.labels.class_labels import classes_of
+from napari_unet.engine.settings import Settings
+
+Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
+"""Channels of each level, that of the frame's size first."""
+
+
+class NetworkConfig(Settings):
+    """What all networks have in common.
+
+    ``outputs`` names the probabilities it gives; the first is always ``object``. With
+    ``softmax`` the network was made for exclusive classes, background first, and its raw
+    outputs become one logit for *object* and one for each class.
+    """
+
+    title: ClassVar[str]
+    exact: ClassVar[bool] = False
+    """Whether a pixel is decided within `halo`, so that a tile equals its part of the frame."""
+    fixed: ClassVar[bool] = False
+    """Whether it learns at no other size than its `window`."""
+
+    in_channels: int = Field(1, ge=1, le=64)
+    outputs: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] = ("object", "border")
+    dims: int = Field(2, ge=2, le=3)
+    softmax: bool = False
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> NetworkConfig:
+        if self.outputs[0] != "object":
+            raise ValueError("the first output of a U-Net is 'object'")
+        if self.softmax and len(self.outputs) < 2:
+            raise ValueError("softmax needs a background and at least one class")
+        return self
+
+    @classmethod
+    def wide(cls, width: int) -> dict[str, int]:
+        """Return the options that give it a width; most have channels of each level instead."""
+        return {}
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Numbers of the classes it tells apart; () where it finds objects."""
+        return classes_of(self.outputs)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level, that of the frame's size first."""
+        raise NotImplementedError
+
+    @property
+    def multiple(self) -> int:
+        """Edge lengths inside the network are multiples of this number of pixels, its stride."""
+        raise NotImplementedError
+
+    @property
+    def halo(self) -> int:
+        """Radius in pixels beyond which a pixel cannot influence another, where it is `exact`."""
+        raise NotImplementedError
+
+    @property
+    def window(self) -> int:
+        """Edge in pixels of the windows that it is run in, where it is not `exact`."""
+        raise NotImplementedError
+
+    @property
+    def load(self) -> float:
+        """Feature maps of the frame's size that its levels fill, one result each."""
+        return sum(width / 4.0**level for level, width in enumerate(self.widths))
+
+    def crop_for(self, wanted: int) -> int:
+        """Return the edge of training crops, ``wanted`` where the network can take it.
+
+        It is a multiple of the stride, and twice that at least: norms need more than one pixel.
+        """
+        return max(2, -(-wanted // self.multiple)) * self.multiple
+
+
+class WindowedConfig(NetworkConfig):
+    """Of a network whose normalisation or attention sees all of what it is given.
+
+    It is run in windows of ``size``, the edge of its training crops in pixels.
+    """
+
+    dims: int = Field(2, ge=2, le=2)
+    size: int = Field(128, ge=16, le=2048)
+
+    @model_validator(mode="after")
+    def _check_size(self) -> WindowedConfig:
+        if self.size % self.multiple or self.size < 2 * self.multiple:
+            raise ValueError(f"the size is a multiple of {self.multiple} px, twice that at least")
+        return self
+
+    @property
+    def window(self) -> int:
+        """Edge in pixels of the windows that it is run in."""
+        return self.size
+
+    def crop_for(self, wanted: int) -> int:
+        """Return its own size."""
+        return self.size
+
+    def sized(self, wanted: int) -> Self:
+        """Return the same with the size nearest above ``wanted`` that the network can take."""
+        return self.replace(size=super().crop_for(wanted))
