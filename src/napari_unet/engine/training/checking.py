@@ -93,7 +93,7 @@ class Checker:
             self.kept, self.threshold = scores, threshold
         return scores
 
-    def _pixel_figures(self, network: UNet, coded: list[Coded]) -> dict[str, float]:
+    def _pixel_figures(self, network: Network, coded: list[Coded]) -> dict[str, float]:
         settings, config = self._training, network.config
         if not self._weights:
             w0 = 0.0 if config.classes else settings.border_weight

@@ -68,3 +68,13 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
             return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
 
         return warning(annotations, seen, remedy)
+
+
+def missing_in_words(painted: Annotations, learned: Annotations) -> str:
+    """Say how much of what is painted has no value in the movie; empty where all of it has."""
+    of_all = sum(int(f.supervised.sum()) for f in painted.frames.values())
+    without = of_all - sum(int(f.supervised.sum()) for f in learned.frames.values())
+    if not without:
+        return ""
+    share = max(0.1, 100 * without / of_all)
+    return f"{share:.2g} % of it is NaN or infinite in the movie and does not count"

@@ -27,6 +27,7 @@ from napari_unet.engine.training.checkpoint import (
     save_checkpoint,
     understood,
 )
+from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
 from napari_unet.engine.training.learner import Learner
@@ -125,16 +126,6 @@ def _split(annotations: Annotations, settings: TrainSettings, state: dict[str, A
     if held_out:
         return HoldOut.from_record(held_out).part(annotations)
     return hold_out(annotations, settings.validation)
-
-
-def missing_in_words(painted: Annotations, learned: Annotations) -> str:
-    """Say how much of what is painted has no value in the movie; empty where all of it has."""
-    of_all = sum(int(f.supervised.sum()) for f in painted.frames.values())
-    without = of_all - sum(int(f.supervised.sum()) for f in learned.frames.values())
-    if not without:
-        return ""
-    share = max(0.1, 100 * without / of_all)
-    return f"{share:.2g} % of it is NaN or infinite in the movie and does not count"
 
 
 class Run:
