@@ -62,9 +62,7 @@ def train(
             "change them.",
         ),
     ] = None,
-    network: Annotated[
-        NetworkName | None, o.option(TrainSettings, "network", metavar="NAME")
-    ] = None,
+    network: Annotated[NetworkName | None, o.option(TrainSettings, "network")] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
