@@ -114,10 +114,15 @@ def test_a_model_is_not_overwritten_unasked(world, trained, run):
         (("--recipe", "unet-notebook"), {"epochs": 30, "minutes": None, "loss": "bce"}),
         (("--recipe", "unet-notebook", "--minutes", 2), {"epochs": None, "minutes": 2}),
         (
-            ("--recipe", "nnunet", "--set", "loss=focal+dice"),
-            {"loss": "dice_focal", "warm_up": 0.1},
+            ("--recipe", "nnunet", "--set", "loss=focal+dice", "--set", "filters=4,6,8"),
+            {"network": "nnunet", "loss": "dice_focal", "warm_up": 0.1},
         ),
         (("--recipe", "none"), {"loss": "bce_dice", "minutes": None}),
+        (("--network", "unet-2015"), {"network": "unet-2015", "loss": "bce_dice"}),
+        (
+            ("--recipe", "unet-notebook", "--network", "unet"),
+            {"network": "unet", "loss": "bce", "epochs": None},
+        ),
     ],
 )
 def test_a_recipe_and_what_changes_it(world, tmp_path, run, words, wanted):

@@ -13,6 +13,7 @@ from magicgui.widgets import SpinBox
 from qtpy.QtWidgets import QAbstractSpinBox, QWidget
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.network.networks import CONFIGS
 from napari_unet.engine.settings import (
     Augmentation,
     LabelSettings,
@@ -186,6 +187,16 @@ def test_typing_and_emptying(qtbot):
     rate.lineEdit().setText("")
     rate.interpretText()
     assert form.value().learning_rate is None
+
+
+def test_networks_go_by_their_titles(qtbot):
+    form = SettingsForm(TrainSettings())
+    qtbot.addWidget(form)
+    menu = form.editor("network")
+    shown = {menu.itemData(i): menu.itemText(i) for i in range(menu.count())}
+    assert shown == {name: config.title for name, config in CONFIGS.items()}
+    menu.setValue("nnunet")
+    assert form.value().network == "nnunet"
 
 
 def test_what_cannot_be_is_named(qtbot):

@@ -47,4 +47,4 @@ def opening(file: Path) -> Generator[None, None, Model]:
 def _describe(model: Model) -> str:
     channels = model.config.in_channels
     levels = "-".join(map(str, model.config.widths))
-    return f"U-Net {levels}, {counted(channels, 'channel')}"
+    return f"{model.config.title} {levels}, {counted(channels, 'channel')}"

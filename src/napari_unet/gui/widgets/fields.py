@@ -41,6 +41,18 @@ _WORDS = {
     "warmup_cosine": "warm-up + cosine",
     "one_cycle": "one-cycle",
     **{loss: _sum_in_words(loss) for loss in get_args(get_args(Loss)[0])},
+    "unet": "U-Net",  # as the networks call themselves: they bring torch in, a dock must not
+    "unet-2015": "U-Net of 2015",
+    "unet-notebook": "U-Net of the notebooks",
+    "unet++": "U-Net++",
+    "resunet": "Residual U-Net",
+    "resnet18-unet": "U-Net on ResNet-18",
+    "efficientnet-b2-unet": "U-Net on EfficientNet-B2",
+    "attention-unet": "Attention U-Net",
+    "unetr": "UNETR",
+    "segresnet-vae": "SegResNet with VAE",
+    "nnunet": "nnU-Net",
+    "nnunet-optimised": "nnU-Net, optimised",
 }
 
 
