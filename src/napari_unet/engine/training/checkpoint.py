@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from napari_unet.engine.network.unet import UNet
+    from napari_unet.engine.network.network import Network
 
 SECONDS_BETWEEN = 45.0
 _FORMAT = "napari-unet checkpoint 1"
@@ -92,7 +92,7 @@ def _no_state(path: Path | None) -> BadInput:
     )
 
 
-def check_run(state: Mapping[str, Any], network: UNet) -> None:
+def check_run(state: Mapping[str, Any], network: Network) -> None:
     """Raise ValueError, KeyError or TypeError where ``state`` is of no run of ``network``."""
     learner, best = state["learner"], state["best"]
     for weights in (learner["network"], learner["mean"], *([best["weights"]] if best else [])):
