@@ -121,7 +121,7 @@ def test_a_model_is_not_overwritten_unasked(world, trained, run):
         (("--network", "unet-2015"), {"network": "unet-2015", "loss": "bce_dice"}),
         (
             ("--recipe", "unet-notebook", "--network", "unet"),
-            {"network": "unet", "loss": "bce", "epochs": None},
+            {"network": "unet", "loss": "bce", "epochs": 30},
         ),
     ],
 )
