@@ -365,7 +365,7 @@ class Run:
             **self.clock.state(),
             "begun_from": self._begun_from,
             "generator": self.generator.get_state(),
-            "chance": torch.get_rng_state(),  # of dropout, and of what a network draws again
+            "chance": torch.get_rng_state(),  # of dropout
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -389,8 +389,7 @@ class Run:
         self.data.drawn = state.get("drawn", 0)
         self.data.left_out.update(state.get("left_out", ()))
         self.generator.set_state(state["generator"])
-        if "chance" in state:
-            torch.set_rng_state(state["chance"])
+        torch.set_rng_state(state.get("chance", torch.get_rng_state()))
         if state["joined"]:
             self.data.join()
 
