@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.session.session import Session
@@ -127,27 +126,51 @@ def test_colours_are_shuffled(painting, viewer):
     np.testing.assert_array_equal(live_colormap(5).colors, live_colormap(5).colors)
 
 
-@pytest.mark.parametrize("mode", ["paint", "erase", "fill", "polygon"])
-def test_a_layer_removed_with_the_brush_in_hand_is_put_down(make_napari_viewer, qtbot, mode, small):
-    """Drawn by a real canvas: napari itself crashed."""
-    viewer = make_napari_viewer(show=True)
-    viewer.add_image(small[0], axis_labels=("t", "y", "x"))
-    session = Session.of(viewer)
-    for _ in range(2):
-        _, layer = session.labels.show()
-        viewer.layers.selection.active = layer
-        layer.mode, layer.brush_size = mode, 10
-        canvas = viewer.window._qt_viewer.canvas.native
-        at = QPointF(canvas.width() / 2, canvas.height() / 2)
-        none = Qt.MouseButton.NoButton
-        QApplication.sendEvent(
-            canvas,
-            QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier),
-        )
-        qtbot.wait(20)
-        viewer.layers.remove(layer)
-        assert layer.mode == "pan_zoom"
-        qtbot.wait(50)
+REMOVES = """
+import time
+
+import napari
+import numpy as np
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_unet.gui.session.session import Session
+
+
+def wait(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+viewer = napari.Viewer(show=True)
+viewer.add_image(np.random.default_rng(0).random((4, 64, 80)))
+wait(0.5)
+canvas, none = viewer.window._qt_viewer.canvas.native, Qt.MouseButton.NoButton
+at = QPointF(canvas.width() / 2, canvas.height() / 2)
+for mode in ("paint", "erase", "fill", "polygon") * 2:
+    _, layer = Session.of(viewer).labels.show()
+    viewer.layers.selection.active = layer
+    layer.mode, layer.brush_size = mode, 10
+    keys = Qt.KeyboardModifier.NoModifier
+    move = QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, keys)
+    QApplication.sendEvent(canvas, move)
+    wait(0.05)
+    viewer.layers.remove(layer)
+    assert layer.mode == "pan_zoom"
+    wait(0.1)
+print("still here", flush=True)
+os._exit(0)
+"""
+
+
+def test_a_layer_removed_with_the_brush_in_hand_is_put_down():
+    """In a process of its own, on a real canvas: napari itself crashed."""
+    run = [sys.executable, "-c", f"import os\n{REMOVES}"]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    assert "still here" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("how", ["viewer", "layers"])
