@@ -92,12 +92,23 @@ def _no_state(path: Path | None) -> BadInput:
     )
 
 
+_MOMENTS = {
+    "adamw": ("exp_avg", "exp_avg_sq"),
+    "adam": ("exp_avg", "exp_avg_sq"),
+    "sgd": ("momentum_buffer",),
+    "rmsprop": ("square_avg",),
+}
+"""What each optimiser keeps of every weight."""
+
+
 def check_run(state: Mapping[str, Any], network: Network) -> None:
     """Raise ValueError, KeyError or TypeError where ``state`` is of no run of ``network``."""
     learner, best = state["learner"], state["best"]
     for weights in (learner["network"], learner["mean"], *([best["weights"]] if best else [])):
         check_weights(network.config, weights)
-    _check_optimizer(learner["optimizer"]["state"], [p.shape for p in network.parameters()])
+    names = _MOMENTS[learner.get("optimiser", "adamw")]  # version 0.1.0 had no other
+    moments = learner["optimizer"]["state"]
+    _check_optimizer(moments, names, [p.shape for p in network.parameters()])
     times = [state["step"], *(state[key] for key in _TIMES)]
     numbers = [state["threshold"], *times, *_scored(state, best)]
     if not all(map(_is_number, numbers)) or not isinstance(state["step"], int):
@@ -122,9 +133,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_optimizer(moments: Mapping[int, Mapping[str, Any]], shapes: list[Any]) -> None:
+def _check_optimizer(
+    moments: Mapping[int, Mapping[str, Any]], names: tuple[str, ...], shapes: list[Any]
+) -> None:
     for number, known in moments.items():
-        for name in ("exp_avg", "exp_avg_sq"):
-            if known[name].shape != shapes[number]:
-                raise ValueError(f"{name} {number}: {tuple(known[name].shape)}")
-            check_finite({name: known[name]})
+        for name in names:
+            moment = known[name]
+            if moment is None:  # plain SGD keeps no momentum
+                continue
+            if moment.shape != shapes[number]:
+                raise ValueError(f"{name} {number}: {tuple(moment.shape)}")
+            check_finite({name: moment})
