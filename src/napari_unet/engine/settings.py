@@ -155,6 +155,7 @@ class TrainSettings(Settings):
     network: NetworkName = Field("unet", title="Network", description="Which one is made from new; all but the U-Nets need MONAI, from the extra networks", json_schema_extra=ADVANCED)
     filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new; unchanged, other networks than the plain one have their own", json_schema_extra=ADVANCED)
     width: int | None = Field(None, ge=8, le=4096, title="Width", description="Of the transformer in unetr, or of the first level of segresnet-vae; empty for the network's own", json_schema_extra={"none": "its own", **ADVANCED})
+    dropout: float | None = Field(None, ge=0, lt=1, title="Dropout", description="Share of features left out at random while a new network learns, where it has such a layer; empty for its own", json_schema_extra={"none": "its own", **ADVANCED})
     initialisation: Literal["own", "kaiming"] = Field("own", title="Initialisation", description="Of a new network: its own, or normal after Kaiming He 2015 in all convolutions", json_schema_extra=ADVANCED)
     recompute: bool = Field(False, title="Gradient checkpointing", description="Keep less in memory for the gradients and compute it again: about a third slower", json_schema_extra=ADVANCED)
     border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")

@@ -517,6 +517,15 @@ def test_epochs_of_whole_frames_are_checked_after_each(stack, annotated, monkeyp
     assert all(0 <= row["validation_mean_iou"] <= 1 for row in rows)
 
 
+def test_dropout_is_the_network_s_own_or_the_one_chosen(stack, annotated):
+    settings = TINY.replace(network="unet-2015", steps=1)
+    for chosen, wanted in ((None, 0.5), (0.25, 0.25)):
+        _, model = finish(train(stack, annotated(0, 1), settings.replace(dropout=chosen)))
+        assert model.config.dropout == wanted
+    line = refused(stack, annotated(0, 1), TINY.replace(dropout=0.25))
+    assert "has no dropout" in line
+
+
 def test_kaiming_gives_other_weights_to_begin_with(stack, annotated):
     settings = TINY.replace(steps=1, learning_rate=1e-9, filters=(32, 32))
     own, kaiming = (

@@ -56,6 +56,8 @@ def _new_config(
     }
     if settings.width:
         options |= kind.wide(settings.width)
+    if settings.dropout is not None:
+        options["dropout"] = _dropout(settings.dropout, kind)
     if own_filters(settings) and "filters" in kind.model_fields:
         options["filters"] = settings.filters
     try:
@@ -70,6 +72,16 @@ def _new_config(
             "channels of its levels, and a crop that they can halve",
             "leave filters and crop out, or choose others",
         ) from None
+
+
+def _dropout(share: float, kind: type[NetworkConfig]) -> float:
+    if "dropout" not in kind.model_fields:
+        raise BadInput(
+            f"a {kind.title} has no dropout",
+            "a network that has such a layer",
+            "leave dropout out, or choose unet-2015 or another",
+        )
+    return share
 
 
 def own_filters(settings: TrainSettings) -> bool:
@@ -102,6 +114,7 @@ def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
     own = {
         "network": next(name for name, kind in CONFIGS.items() if kind is type(base.config)),
         "filters": getattr(base.config, "filters", None),
+        "dropout": getattr(base.config, "dropout", None),
         "border": "border" in base.config.outputs,
         "normalisation": base.normalisation,
     }
