@@ -7,7 +7,7 @@ BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
 
-.PHONY: help install demo napari test readers lint screenshots bench clean
+.PHONY: help install demo napari test slow readers lint screenshots bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,8 +22,13 @@ napari: $(VENV)/.installed-all ## napari with the sample movie and the docks
 	$(BIN)/python examples/open_sample.py
 
 # Tests run side by side, so each has one thread of its own.
-test: $(VENV)/.installed-all $(VENV)/.system ## every test, as CI runs them
-	OMP_NUM_THREADS=1 $(XVFB) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(XVFB) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test: $(VENV)/.installed-all $(VENV)/.system ## the tests, without those that take long
+	$(PYTEST) -m "not slow"
+
+slow: $(VENV)/.installed-all $(VENV)/.system ## the tests that take long: signals, odd files, every network, random users
+	$(PYTEST) -m slow
 
 readers: $(READERS)/.installed $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
 	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/export/test_read_back.py tests/engine/export/formats/test_ctc.py tests/engine/labels/test_scores.py

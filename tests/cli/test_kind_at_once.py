@@ -22,6 +22,8 @@ from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.files.atomic import process_mark, runs_elsewhere
 from napari_unet.engine.stack.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 CLI = [sys.executable, "-m", "napari_unet.cli"]
 
 

@@ -175,6 +175,7 @@ def command(*words, **options):
 
 
 @any_bytes
+@pytest.mark.slow
 def test_names_that_are_no_utf8_from_movie_to_export(tmp_path, world, bright):
     place = os.fsencode(tmp_path) + b"/" + LATIN
     Path(os.fsdecode(place)).mkdir()

@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 import tifffile
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal, to a group of processes"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal, to a group of processes"
+    ),
+]
 CLI = [sys.executable, "-m", "napari_unet.cli"]
 PATIENCE = 100  # s
 
@@ -177,7 +180,9 @@ def test_a_training_that_is_stopped_at_once(start, world, tmp_path, times):
     out = tmp_path / "model.safetensors"
     running = start("train", world.movie, world.truth, "--out", out, "--frames", "0-3")
     running.wait_for(lambda: b"training on" in running.stderr)
-    running.press(times, pause=0.3)
+    running.press(pause=0)
+    running.wait_for(lambda: b"Stopping" in running.stderr)  # it ends by itself a step later
+    running.press(times - 1, pause=0.005)
     code, lines, _ = running.end()
     said = only_said(lines, code)
     kept = (tmp_path / "model.checkpoint").exists()

@@ -102,7 +102,8 @@ def _of_file(path: Path, movie: Stack, open_files: ExitStack, offset: int | None
     settings = made_by.settings.get("labels")
     threshold = settings.threshold if isinstance(settings, LabelSettings) else None
     wide = labels[labels.frame_indices[0]].dtype.itemsize > _LARGEST_16
-    notices = tuple(labels.notices)
+    damaged = made_by.notices if made_by.model_name is None else ()  # others were said before
+    notices = (*damaged, *labels.notices)
     return Labels(
         movie, labels, made_by, wide, threshold, known=labels.frame_indices, notices=notices
     )

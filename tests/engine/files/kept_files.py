@@ -203,7 +203,10 @@ def write_provenance(folder: Path) -> Path:
 
 
 def read_sidecar(path: Path) -> Any:
-    return read_provenance(path.with_suffix(""))
+    found = read_provenance(path.with_suffix(""))
+    for notice in found.notices:
+        logging.getLogger(__name__).warning("%s", notice)  # where the campaign listens
+    return found
 
 
 # --- labels ---

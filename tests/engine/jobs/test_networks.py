@@ -27,6 +27,8 @@ from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import TrainInput, train
 from napari_unet.sample.movie import sample_movie
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainSettings(
     steps=2, crop=64, batch=1, threads=1, device="cpu", validation="none", precision="fp32"
 )

@@ -8,6 +8,8 @@ import pytest
 
 from tests.engine.jobs.odd_arrays import BAD, HOLDERS, all_cases, outcome
 
+pytestmark = pytest.mark.slow
+
 EACH = 34
 
 

@@ -7,7 +7,9 @@ their session: after its end nothing is heard, drawn or written any more, whatev
 
 from __future__ import annotations
 
+import atexit
 import logging
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 logger = logging.getLogger(__name__)
+
+# As the program ends, PyQt deletes what is left in any order, a window perhaps after the job whose
+# signals it heard: to disconnect from a sender that is gone would end in a crash.
+_exit = threading.Event()
+atexit.register(_exit.set)  # after PyQt's own, so it comes before
 
 
 class Lifetime:
@@ -93,7 +100,7 @@ def _leave(lifetime: Lifetime | None, end: _Once) -> None:
 
 
 def _disconnect(signal: Any, slot: Callable[..., Any] | None) -> None:
-    if slot is None:
+    if slot is None or _exit.is_set():
         return
     try:
         signal.disconnect(slot)

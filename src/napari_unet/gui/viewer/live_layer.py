@@ -19,6 +19,7 @@ from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, held, place, raw
@@ -301,7 +302,10 @@ class LiveLayer(QObject):
             return
         layer.mode = "pan_zoom"
         with suppress(AttributeError, RuntimeError):  # no window, or it is closed
-            viewer.window._qt_viewer.canvas.native.repaint()  # noqa: SLF001 - nothing public draws
+            canvas = viewer.window._qt_viewer.canvas.native  # noqa: SLF001 - nothing public draws
+            canvas.repaint()
+            QApplication.sendPostedEvents()  # the circle goes with an event that is posted only
+            canvas.repaint()
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.layer:

@@ -2,7 +2,14 @@
 
 from types import SimpleNamespace
 
-from napari_unet.engine.export.target.sidecar import Provenance, methods_text
+import pytest
+
+from napari_unet.engine.export.target.sidecar import (
+    Provenance,
+    methods_text,
+    read_provenance,
+    sidecar_path,
+)
 from napari_unet.engine.settings import LabelSettings
 
 
@@ -15,3 +22,11 @@ def test_methods_text_names_model_settings_and_sources():
     assert "\n" not in text
     assert "watershed" not in methods_text(Provenance.of(labels=LabelSettings(split=False)))
     assert "U-Net" in methods_text(Provenance())
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"model": 3}', "[]"])
+def test_a_sidecar_that_says_nothing_is_doubted(content, tmp_path):
+    sidecar_path(tmp_path / "labels.tif").write_text(content)
+    (notice,) = read_provenance(tmp_path / "labels.tif").notices
+    assert (notice.level, "labels.tif.json is damaged" in notice.line) == ("check", True)
+    assert read_provenance(tmp_path / "other.tif").notices == ()

@@ -123,9 +123,15 @@ def _content(
 
 
 def read_provenance(path: Path) -> Provenance:
-    """Return what the sidecar of labels at ``path`` says of their making; None where missing."""
+    """Return what the sidecar of labels at ``path`` says of their making.
+
+    Nothing where there is none; a notice where there is one that says nothing.
+    """
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        return Provenance()
     try:
-        said = read_json(sidecar_path(path))
+        said = read_json(sidecar)
         model, settings = said["model"], said["settings"]
         known: dict[str, Settings] = {
             name: kind.model_validate(settings[name])
@@ -137,7 +143,8 @@ def read_provenance(path: Path) -> Provenance:
         notices = tuple(Notice(n["level"], n["line"]) for n in said.get("notices") or ())
         return Provenance(model["name"], model["sha256"], training, known, corrected, notices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Provenance()
+        line = f"{sidecar.name} is damaged, or no sidecar: what made the labels is not known"
+        return Provenance(notices=(Notice("check", line),))
 
 
 def is_labels(path: Path) -> bool:
