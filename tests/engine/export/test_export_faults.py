@@ -54,7 +54,7 @@ def test_whole_and_not_replaced_unasked(name, toy_world, tmp_path):
     assert path.exists()
     assert (tmp_path / f"{path.name}.json").exists()
     before = content(path)
-    with pytest.raises(BadInput, match="exists already"):
+    with pytest.raises(BadInput, match="allow it to be replaced"):
         list(EXPORTERS[name](path, *toy_world))
     assert content(path) == before
     list(EXPORTERS[name](path, *toy_world, overwrite=True))

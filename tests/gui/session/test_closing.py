@@ -95,7 +95,7 @@ def test_closing_ends_all(make_napari_viewer, hand_at, qtbot, caplog, file, smal
     qtbot.wait(50)  # a slot that raises fails the test: pytest-qt catches what Qt would swallow
     assert True not in heard  # nothing is told after the end
     assert "did not end well" not in caplog.text
-    assert not list(file.parent.glob("**/.*.partial*"))
+    qtbot.waitUntil(lambda: not list(file.parent.glob("**/.*.partial*")), timeout=30000)
     if state is exporting:
         left = {path.name for path in (file.parent / "results").iterdir()}
         assert left in (set(), {"overlay.mp4", "overlay.mp4.json"})

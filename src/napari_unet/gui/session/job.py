@@ -137,6 +137,20 @@ def _drive(
         return _Outcome(cancelled=True)
 
 
+class _Worker(GeneratorWorker[Any, Any, Any]):
+    """Closes its generator in its own thread, also where napari asks all workers to quit.
+
+    superqt only lets go of it: files half written would lie there until the memory is cleared.
+    """
+
+    def work(self) -> Any:
+        """Run to the end, or until asked to quit."""
+        try:
+            return super().work()
+        finally:
+            self._gen.close()
+
+
 def _stand_back() -> None:
     """Let the window's thread go first, where both want the processor.
 
@@ -202,7 +216,7 @@ class Job(QObject):
         self._started, self._first = time.monotonic(), 0.0
         self._show(JobState(task.owner, task.title, True, total=task.total, line=f"{task.title}…"))
         self._worker = create_worker(
-            _drive, generator, self._control, _worker_class=GeneratorWorker, _ignore_errors=True
+            _drive, generator, self._control, _worker_class=_Worker, _ignore_errors=True
         )
         self._worker.yielded.connect(self._on_item)
         self._worker.returned.connect(self._on_outcome)
