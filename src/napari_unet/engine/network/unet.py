@@ -166,6 +166,8 @@ def _conv(dims: int) -> type[nn.Conv2d] | type[nn.Conv3d]:
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.Conv3d) and module.kernel_size[0] == 3:
+        if module.weight.is_meta:  # only shapes are asked; random numbers there load a compiler
+            return
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # He 2015
 
 
