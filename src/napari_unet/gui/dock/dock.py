@@ -1,4 +1,7 @@
-"""What all docks have in common: the movie picker on top, one scrolling column, stacked as tabs."""
+"""What all docks have in common: the movie's line on top, a column that scrolls, and a foot.
+
+Head and foot stay in sight. Docks are stacked as tabs.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,28 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
-from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
-from napari_unet.gui.dock.notice_panel import NoticePanel
+from napari_unet.gui.dock.foot import Foot
+from napari_unet.gui.dock.movie_head import MovieHead
 from napari_unet.gui.session.job import JobState
 from napari_unet.gui.session.session import Session
+from napari_unet.gui.widgets.groups import Group
 from napari_unet.gui.widgets.parts import Column, build_folded
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
+    from qtpy.QtWidgets import QLayout
 
 _WIDTH = 340
+_BETWEEN_GROUPS = 10  # px
 
 
 class Dock(QWidget):
-    """A dock of the plugin; its parts go into ``self.column``, its state is the session's."""
+    """A dock of the plugin; its state is the session's.
+
+    Its parts go in groups into ``self.column``. ``self.foot`` shows the job that it started; the
+    object names of both begin with the ``name`` of the dock.
+    """
 
     def __init__(self, viewer: Viewer, name: str) -> None:
         super().__init__()
@@ -30,24 +40,38 @@ class Dock(QWidget):
         self.session = Session.of(viewer)
         self._viewer = viewer  # keeps the proxy that napari gave to this dock
         self._stacked = self._settled = self._was_running = False
+        self.head = MovieHead(self.session)
+        self.foot = Foot(self.session, name, self)
         inside = QWidget()
         self.column = Column(inside)
-        self.column.setContentsMargins(10, 8, 10, 8)
-        self.picker = MoviePicker(self.session)
-        self.column.add(self.picker, NoticePanel(self.session), KeptPanel(self.session))
+        self.column.setContentsMargins(10, 2, 10, 8)
+        self.column.setSpacing(_BETWEEN_GROUPS)
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        top = QWidget()
+        above = Column(top)
+        above.setContentsMargins(10, 6, 10, 2)
+        above.add(self.head)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.setSpacing(0)
+        outside.addWidget(top)
+        outside.addWidget(scroll, 1)
+        outside.addWidget(self.foot)
         self.setMinimumWidth(280)
 
     def sizeHint(self) -> QSize:
         """Ask for a column wide enough for its words."""
         return QSize(_WIDTH, 620)
+
+    def group(self, title: str, *parts: QWidget | QLayout) -> Group:
+        """Add a titled group below those there are; return it."""
+        made = Group(title, *parts)
+        self.column.addWidget(made)
+        return made
 
     def findChild(self, *what: Any) -> Any:
         """Return a child by name, as Qt does; *Advanced* is built where it must be for that."""

@@ -1,7 +1,8 @@
 """The picker on top of each dock: which layer, channel, z and position are the movie.
 
-Each dock has one, and all of them show the same `MovieChoice`, so they cannot disagree. Below
-it stands where the movie's session is kept.
+Each dock has one, and all of them show the same `MovieChoice`, so they cannot disagree. Once a
+movie is open it is folded into a line (`movie_head`). Below it stands where the movie's session
+is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.widgets.parts import Column, Hint, add_field, button, form_rows, narrow, row
+from napari_unet.gui.widgets.parts import (
+    Column,
+    Hint,
+    add_field,
+    button,
+    form_rows,
+    narrow,
+    primary,
+    row,
+)
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -49,11 +60,16 @@ class MoviePicker(QWidget):
         )
         self.open = button("Open movie…", "movie.open", "Open a TIFF lazily, however long it is")
         self.open_folder = button("Folder…", "movie.open_folder", "Open a folder of numbered TIFFs")
+        self.sample = button(
+            "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
+        )
         self.summary = Hint(name="movie.summary")
+        self._unfolded = self._telling = False
         self._rows = self._build()
         self.axes.editingFinished.connect(self._on_axes)
         self.open.clicked.connect(self._on_open)
         self.open_folder.clicked.connect(self._on_open_folder)
+        self.sample.clicked.connect(lambda: open_sample_movie(session))
         self.path.returnPressed.connect(self._on_open)
         for combo, act in (
             (self.channel, lambda i: session.movie.select(channel=i)),
@@ -72,9 +88,30 @@ class MoviePicker(QWidget):
         add_field(rows, "Z", self.z)
         add_field(rows, "Position", self.position)
         add_field(rows, "Axes", self.axes)
-        column = Column(self)
-        column.add(rows, self.summary, row(self.path, self.open, self.open_folder, stretch=0))
+        self._choice, self._opening = QWidget(), QWidget()
+        Column(self._choice).add(rows)
+        opening = Column(self._opening)
+        opening.add(Flow(self.open, self.open_folder, self.sample), self.path)
+        Column(self).add(self._choice, self.summary, self._opening)
         return rows
+
+    def unfold(self, on: bool) -> None:
+        """Show all that can be chosen, or only what is needed now."""
+        self._unfolded = on
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show what is asked for: all of it, the way in, or what is wrong."""
+        view = self._session.movie.view
+        none = view.index < 0
+        self._choice.setVisible(self._unfolded)
+        self._opening.setVisible(self._unfolded or none)
+        self.path.setVisible(self._unfolded)
+        self.sample.setVisible(none)
+        primary(self.open, none)
+        said = bool(self.summary.text())
+        told = self._unfolded or none or self._telling or bool(view.problem or not view.axes)
+        self.summary.setVisible(said and told)
 
     def show_view(self, view: MovieView) -> None:
         """Show what the session resolved; touches nothing else."""
@@ -89,10 +126,9 @@ class MoviePicker(QWidget):
         self._rows.setRowVisible(self.z, view.n_z > 1)
         self._rows.setRowVisible(self.position, len(view.positions) > 1)
         self._rows.setRowVisible(self.axes, view.index >= 0)
-        empty = (
-            "Open a movie, drop a file on the viewer, or take the sample from File ▸ Open Sample."
-        )
+        empty = "Open a time-lapse, or drop its file on the viewer."
         self.summary.say(view.problem or view.summary or empty, warn=bool(view.problem))
+        self._arrange()
 
     def _on_axes(self) -> None:
         text = self.axes.text().strip().upper()
@@ -126,10 +162,13 @@ class MoviePicker(QWidget):
             self.axes,
             self.open,
             self.open_folder,
+            self.sample,
         ):
             part.setEnabled(not state.running)  # the work under way is on this movie
         if state.owner == OWNER:
+            self._telling = state.running or state.failed
             self.summary.say(state.line or self._session.movie.view.summary, warn=state.failed)
+            self._arrange()
             if not state.running and not state.failed:
                 self.path.clear()
                 self.show_view(self._session.movie.view)
@@ -146,6 +185,22 @@ def open_movie(session: Session, path: str | Path) -> bool:
     return session.job.start(
         Task(OWNER, "Opening the movie", lambda: _opening(path), on_done=opened)
     )
+
+
+def open_sample_movie(session: Session) -> bool:
+    """Make the sample movie in a worker, and make it the movie."""
+
+    def work() -> Generator[None, None, list[Any]]:
+        from napari_unet.sample.movie import open_sample
+
+        yield
+        return open_sample()
+
+    def made(found: list[Any]) -> str:
+        session.movie.choose_image(layers.add_movie(session.viewer, found)[0])
+        return session.movie.view.summary
+
+    return session.job.start(Task(OWNER, "Making the sample movie", work, on_done=made))
 
 
 def _opening(path: str | Path) -> Generator[None, None, list[Any]]:
@@ -182,6 +237,7 @@ class KeptPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._autosave, self._place = session.autosave, session.place
+        self._unfolded = False
         self.line = Hint(name="movie.kept")
         self.place = QLineEdit(objectName="movie.place")
         self.place.setPlaceholderText("a folder to keep it in")
@@ -200,7 +256,12 @@ class KeptPanel(QWidget):
         needed = self._place.needed
         self.line.say(needed or self._place.line, warn=bool(needed))
         self._asking.setVisible(bool(needed))
-        self.setVisible(bool(needed or self._place.line))
+        self.setVisible(bool(needed or (self._place.line and self._unfolded)))
+
+    def unfold(self, on: bool) -> None:
+        """Show where it is kept, also where nothing is wrong."""
+        self._unfolded = on
+        self.show_state()
 
     def _on_keep(self) -> None:
         try:

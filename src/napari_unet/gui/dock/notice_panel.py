@@ -17,17 +17,18 @@ _SHOWN = 4  # lines of a level; all are in the tooltip
 
 
 class NoticePanel(QWidget):
-    """*Please check* with the warning sign, what is only *noted* below; hidden without either."""
+    """*Please check* with the warning sign; below it what is only *noted*, once unfolded."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._movie, self._place = session.movie, session.place
+        self._unfolded = False
         self.check = Hint(name="movie.check")
         self.noted = Hint(name="movie.noted")
         column = Column(self)
         column.add(self.check, self.noted)
-        session.movie.changed.connect(self.show_notices)
-        session.place.changed.connect(self.show_notices)
+        news = (session.movie.changed, session.place.changed)
+        session.lifetime.connect_all(news, self.show_notices, self)
         self.show_notices()
 
     def show_notices(self) -> None:
@@ -38,7 +39,13 @@ class NoticePanel(QWidget):
             lines = [f"{n}." for n in dict.fromkeys(found) if n.level == level]
             hint.say(_short(lines), warn=level == "check")
             hint.setToolTip("\n".join(lines) if len(lines) > _SHOWN else "")
-        self.setVisible(bool(found))
+        self.noted.setVisible(self._unfolded and bool(self.noted.text()))
+        self.setVisible(bool(self.check.text()) or (self._unfolded and bool(found)))
+
+    def unfold(self, on: bool) -> None:
+        """Show what is only noted, too."""
+        self._unfolded = on
+        self.show_notices()
 
 
 def _short(lines: Sequence[str]) -> str:

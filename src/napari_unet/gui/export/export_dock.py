@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
@@ -24,7 +24,6 @@ from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.dock.dock import Dock
-from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
@@ -34,7 +33,6 @@ from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import (
-    Column,
     Hint,
     add_field,
     allow,
@@ -43,6 +41,7 @@ from napari_unet.gui.widgets.parts import (
     narrow,
     row,
 )
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -119,18 +118,10 @@ class ExportDock(Dock):
         self.column.section("Cells on screen", self.cells)
 
     def _build_progress(self) -> None:
-        """Below the scrolled column, so that it is in sight whichever button was pressed."""
-        self.panel = JobPanel(self.session, OWNER, OWNER)
-        self.panel.cancel.setProperty("tip", "Stop; nothing is written")
+        self.foot.cancel.setProperty("tip", "Stop; nothing is written")
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
         self.keep = button("Keep the old one", "export.keep_old")
-        foot = QWidget()
-        column = Column(foot)
-        column.setContentsMargins(10, 4, 10, 8)
-        column.add(self.panel, row(self.replace, self.keep))
-        outside = self.layout()
-        assert outside is not None
-        outside.addWidget(foot)
+        self.foot.add(Flow(self.replace, self.keep))
         self._forget_question()
 
     def _connect(self) -> None:

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 from superqt.utils import signals_blocked
 
 from napari_unet.gui.dock.dock import Dock
-from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.loading import load_model
 from napari_unet.gui.dock.model_menu import ModelMenu
 from napari_unet.gui.segment.cell_count import CellCount
@@ -80,7 +79,6 @@ class SegmentDock(Dock):
         )
         self.why_not = Hint(name="segment.hint")
         self.run_form = SettingsForm(session.models.settings, _RUN_FIELDS, OWNER)
-        self.panel = JobPanel(session, OWNER, OWNER)
         self.column.section(
             "Model",
             self.model,
@@ -88,7 +86,6 @@ class SegmentDock(Dock):
             row(self.run_frame, self.run_region, self.run_movie),
             row(self.frames, self.run_frames, stretch=0),
             self.why_not,
-            self.panel,
             self.run_form,
         )
         self.load.clicked.connect(self._on_load)

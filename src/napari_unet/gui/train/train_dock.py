@@ -9,7 +9,6 @@ from superqt.utils import signals_blocked
 
 from napari_unet.engine.settings import RECIPES
 from napari_unet.gui.dock.dock import Dock
-from napari_unet.gui.dock.job_panel import JobPanel
 from napari_unet.gui.dock.loading import opening
 from napari_unet.gui.dock.model_menu import BaseMenu
 from napari_unet.gui.session.job import Task
@@ -82,14 +81,11 @@ class TrainDock(Dock):
         self.start = button("Start training", "train.start")
         self.resume = button("Resume", "train.resume", "Go on with the training that was cut off")
         self.why_not = Hint(name="train.hint")
-        self.panel = JobPanel(self.session, OWNER, OWNER)
         self.curve = CurveView()
         self.curve.setObjectName("train.curve")
-        self.panel.cancel.setProperty("tip", "Stop; no model is made")
-        self.outcome = OutcomePanel(self.session, self.panel.cancel)
-        self.column.add(
-            row(self.start, self.resume), self.why_not, self.panel, self.curve, self.outcome
-        )
+        self.foot.cancel.setProperty("tip", "Stop; no model is made")
+        self.outcome = OutcomePanel(self.session, self.foot.cancel)
+        self.column.add(row(self.start, self.resume), self.why_not, self.curve, self.outcome)
 
     def _connect(self) -> None:
         session, life = self.session, self.session.lifetime
@@ -98,7 +94,7 @@ class TrainDock(Dock):
         self.name_of_model.textChanged.connect(lambda text: session.training.set_form(name=text))
         self.start.clicked.connect(self._on_start)
         self.resume.clicked.connect(self._on_resume)
-        self.panel.cancel.clicked.connect(self._on_discard)
+        self.foot.cancel.clicked.connect(self._on_discard)
         life.connect(session.labels.painted, self._on_strokes, self)
         life.connect(session.movie.frame_changed, self._on_frame, self)
         life.connect(session.training.stepped, self._show_training, self)

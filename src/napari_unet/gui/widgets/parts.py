@@ -18,13 +18,19 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_unet.gui.widgets.wrapping import GAP
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 WARNING = "⚠"
 TITLE_WIDTH = 100
-GAP = 6  # pixels between parts
+_PRIMARY = (
+    "QPushButton:enabled { background: #2f6fd0; color: white; font-weight: bold; }"
+    "QPushButton:enabled:hover { background: #4a86e0; }"
+    "QPushButton:enabled:pressed { background: #245ab0; }"
+)  # reads on the dark and on the light theme
 _AS_TEXT = "text-align: left; border: none; background: transparent; padding: 2px;"
 _UNLIMITED = (1 << 24) - 1  # Qt's QWIDGETSIZE_MAX
 
@@ -68,6 +74,14 @@ def button(text: str, name: str, tip: str = "", checkable: bool = False) -> QPus
     made.setProperty("tip", tip)
     made.setCheckable(checkable)
     made.setMinimumWidth(40)
+    return made
+
+
+def primary(made: QPushButton, on: bool = True) -> QPushButton:
+    """Give a button the look of what is to be pressed next; a dock has one. Return it."""
+    style = _PRIMARY if on else ""
+    if made.styleSheet() != style:
+        made.setStyleSheet(style)
     return made
 
 

@@ -1,14 +1,16 @@
-"""Where a dock shows its job: progress, time left, *Cancel*, and the line in which it ended."""
+"""The foot of a dock, below what scrolls: words, a bar, *Stop*, and how the last job ended."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLayout, QProgressBar, QSizePolicy, QWidget
 
 from napari_unet.gui.session.job import JobState
-from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
+from napari_unet.gui.widgets.groups import rule
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
@@ -16,25 +18,36 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 
-class JobPanel(QWidget):
-    """Progress, time left in words, *Cancel*, and the line in which a job ended."""
+class Foot(QWidget):
+    """Shows the job that its dock started; takes no room while there is nothing to say.
 
-    def __init__(self, session: Session, owner: str, prefix: str) -> None:
-        super().__init__()
+    ``buttons`` is the row in which *Stop* stands: a dock may put others of its own beside it.
+    """
+
+    def __init__(self, session: Session, owner: str, parent: QWidget) -> None:
+        super().__init__(parent)
         job = session.job
         self._owner, self._running = owner, False
         self.bar = QProgressBar()
-        self.bar.setObjectName(f"{prefix}.progress")
+        self.bar.setObjectName(f"{owner}.progress")
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
-        self.cancel = button("Cancel", f"{prefix}.cancel", "Stop; what is done is kept")
-        self.cancel.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.line = Hint(name=f"{prefix}.message")
-        column = Column(self)
-        column.add(row(self.bar, self.cancel, stretch=0), self.line)
+        self.cancel = button("Stop", f"{owner}.cancel", "Stop; what is done is kept")
+        self.line = Hint(name=f"{owner}.message")
+        self.buttons = Flow(self.cancel)
+        self._inside = QWidget()
+        self.column = Column(self._inside)
+        self.column.setContentsMargins(10, 2, 10, 8)
+        self.column.add(self.line, self.bar, self.buttons)
+        Column(self).add(rule(), self._inside)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.cancel.clicked.connect(job.cancel)
         session.lifetime.connect(job.changed, self._on_job, self)
         self._on_job(job.state)
+
+    def add(self, *parts: QWidget | QLayout) -> None:
+        """Add what a dock asks or offers at its end, below the line."""
+        self.column.add(*parts)
 
     def _on_job(self, state: JobState) -> None:
         mine = state.owner == self._owner
@@ -51,6 +64,7 @@ class JobPanel(QWidget):
         for part in (self.bar, self.cancel):
             part.setVisible(running)
         self._running = running
+        self.setVisible(running or bool(self.line.text()))
 
     def sizeHint(self) -> QSize:
         """Keep the width that the dock gives."""

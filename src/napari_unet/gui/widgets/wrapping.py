@@ -1,0 +1,236 @@
+"""Parts that stay whole in a narrow dock or a large font: rows and words that wrap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPoint, QRect, QSize, Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QLayout,
+    QLayoutItem,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
+
+GAP = 6  # pixels between parts
+_WORDS = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignVCenter)
+
+
+class Flow(QLayout):
+    """Widgets side by side over the whole width, on as many lines as they need.
+
+    Each line is filled: what is left of it is shared out by ``shares``, equally where none are
+    given. A share of 0 keeps the width that the widget asks for.
+    """
+
+    def __init__(self, *widgets: QWidget, shares: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self._parts: list[QLayoutItem] = []
+        self._shares = shares
+        self.setContentsMargins(0, 0, 0, 0)
+        self.setSpacing(GAP)
+        for widget in widgets:
+            self.addWidget(widget)
+
+    def addItem(self, item: QLayoutItem | None) -> None:
+        """Take a part, as Qt does."""
+        if item is not None:
+            self._parts.append(item)
+
+    def count(self) -> int:
+        """How many parts there are."""
+        return len(self._parts)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:
+        """Return a part."""
+        return self._parts[index] if 0 <= index < len(self._parts) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:
+        """Give a part away."""
+        return self._parts.pop(index) if 0 <= index < len(self._parts) else None
+
+    def expandingDirections(self) -> Qt.Orientation:
+        """Across, never down."""
+        return Qt.Orientation.Horizontal
+
+    def hasHeightForWidth(self) -> bool:
+        """Say that a narrow one is higher."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of all lines."""
+        return self._lay_out(QRect(0, 0, width, 0), move=False)
+
+    def setGeometry(self, rect: QRect) -> None:
+        """Put the parts into their places."""
+        super().setGeometry(rect)
+        self._lay_out(rect, move=True)
+
+    def sizeHint(self) -> QSize:
+        """Ask for one line."""
+        sizes = [_asked(part) for _, part in self._seen()]
+        gaps = self.spacing() * max(0, len(sizes) - 1)
+        return QSize(
+            sum(s.width() for s in sizes) + gaps, max((s.height() for s in sizes), default=0)
+        )
+
+    def minimumSize(self) -> QSize:
+        """Ask for the widest part at least."""
+        sizes = [_asked(part) for _, part in self._seen()]
+        return QSize(
+            max((s.width() for s in sizes), default=0),
+            max((s.height() for s in sizes), default=0),
+        )
+
+    def _seen(self) -> list[tuple[int, QLayoutItem]]:
+        """Return the parts that are not hidden, each with its share of the room left."""
+        return [
+            (self._shares[i] if i < len(self._shares) else 1, part)
+            for i, part in enumerate(self._parts)
+            if not part.isEmpty()
+        ]
+
+    def _lay_out(self, rect: QRect, *, move: bool) -> int:
+        top = rect.y()
+        for line in self._lines(rect.width()):
+            height = max(_asked(part).height() for _, part in line)
+            if move:
+                self._fill(line, QRect(rect.x(), top, rect.width(), height))
+            top += height + self.spacing()
+        return max(0, top - self.spacing() - rect.y())
+
+    def _lines(self, width: int) -> list[list[tuple[int, QLayoutItem]]]:
+        lines: list[list[tuple[int, QLayoutItem]]] = []
+        left = 0
+        for share, part in self._seen():
+            asked = _asked(part).width()
+            if not lines or asked > left:
+                lines.append([])
+                left = width
+            lines[-1].append((share, part))
+            left -= asked + self.spacing()
+        return lines
+
+    def _fill(self, line: list[tuple[int, QLayoutItem]], rect: QRect) -> None:
+        asked = [_asked(part).width() for _, part in line]
+        room = max(0, rect.width() - sum(asked) - self.spacing() * (len(line) - 1))
+        shares = sum(share for share, _ in line)
+        x = rect.x()
+        for (share, part), width in zip(line, asked, strict=True):
+            width = min(width + (room * share // shares if shares else 0), rect.width())
+            part.setGeometry(QRect(QPoint(x, rect.y()), QSize(width, rect.height())))
+            x += width + self.spacing()
+
+
+def _asked(part: QLayoutItem) -> QSize:
+    """Return what a part asks for; a menu that may be narrow is taken at its least."""
+    widget = part.widget()
+    least = part.minimumSize()
+    if widget is not None and widget.sizePolicy().horizontalPolicy() in (
+        QSizePolicy.Policy.Expanding,
+        QSizePolicy.Policy.Ignored,
+    ):
+        return least.expandedTo(QSize(0, part.sizeHint().height()))
+    return part.sizeHint().expandedTo(least)
+
+
+class WrapCheck(QCheckBox):
+    """A check box whose words take a second line rather than be cut off."""
+
+    def __init__(self, text: str = "", name: str = "") -> None:
+        super().__init__(text)
+        self.setObjectName(name)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:
+        """Ask for one line."""
+        asked = super().sizeHint()
+        return QSize(asked.width() + 4, asked.height())  # wrapping is a little less exact
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the longest word."""
+        words = self.text().split() or [""]
+        widest = max(self.fontMetrics().horizontalAdvance(word) for word in words)
+        return QSize(self._beside() + widest, super().sizeHint().height())
+
+    def hasHeightForWidth(self) -> bool:
+        """Say that a narrow one is higher."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of the words at a width."""
+        room = QRect(0, 0, max(10, width - self._beside()), 10_000)
+        return max(
+            super().sizeHint().height(),
+            self.fontMetrics().boundingRect(room, _WORDS, self.text()).height() + 4,
+        )
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the box, and the words wrapped beside it."""
+        painter, option = QStylePainter(self), QStyleOptionButton()
+        self.initStyleOption(option)
+        text, option.text = option.text, ""
+        painter.drawControl(QStyle.ControlElement.CE_CheckBox, option)
+        room = self.rect().adjusted(self._beside(), 0, 0, 0)
+        style = self.style()
+        if style is not None:
+            role = self.foregroundRole()
+            style.drawItemText(painter, room, _WORDS, self.palette(), self.isEnabled(), text, role)
+
+    def _beside(self) -> int:
+        """Return the width of the box with the gap behind it."""
+        return super().sizeHint().width() - self.fontMetrics().horizontalAdvance(self.text())
+
+
+class LineButton(QPushButton):
+    """A line of words that is pressed like a title; its first part is shortened where it must."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setCheckable(True)
+        self._first = self._rest = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setStyleSheet("text-align: left; border: none; background: transparent; padding: 2px;")
+        self.toggled.connect(lambda _: self._fit())
+
+    def say(self, first: str, rest: str) -> None:
+        """Show ``first · rest``; the whole of it is in the tooltip."""
+        self._first, self._rest = first, rest
+        self._fit()
+
+    def words(self) -> str:
+        """Return all that it says, whatever is in sight."""
+        return " · ".join(filter(None, (self._first, self._rest)))
+
+    def minimumSizeHint(self) -> QSize:
+        """Never widen the dock."""
+        return QSize(40, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Shorten for another width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        arrow = "▾ " if self.isChecked() else "▸ "
+        rest = f" · {self._rest}" if self._rest else ""
+        room = self.width() - 8 - metrics.horizontalAdvance(arrow)
+        for_first = room - metrics.horizontalAdvance(rest)
+        if for_first > metrics.horizontalAdvance("MMMM"):
+            shown = metrics.elidedText(self._first, Qt.TextElideMode.ElideMiddle, for_first) + rest
+        else:
+            shown = metrics.elidedText(self._first + rest, Qt.TextElideMode.ElideRight, room)
+        self.setText(arrow + shown)
+        self.setToolTip(self.words())

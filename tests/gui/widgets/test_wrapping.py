@@ -1,0 +1,50 @@
+"""Rows, check boxes and lines that stay whole in a narrow dock."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_unet.gui.widgets.wrapping import Flow, LineButton, WrapCheck
+
+WORDS = "Every cell on these frames is outlined"
+
+
+@pytest.mark.parametrize(("width", "lines"), [(400, 1), (220, 2), (120, 3)])
+def test_buttons_take_as_many_lines_as_they_need_and_fill_them(qtbot, width, lines):
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    buttons = [QPushButton(text) for text in ("a", "b", "c")]
+    for button in buttons:
+        button.setMinimumWidth(100)
+    holder.setLayout(Flow(*buttons))
+    holder.resize(width, 200)
+    holder.layout().activate()
+    assert len({button.y() for button in buttons}) == lines
+    for button in buttons:
+        assert button.width() >= 100 and button.geometry().right() < width
+    last = max(b.geometry().right() for b in buttons if b.y() == buttons[-1].y())
+    assert width - last < 10
+    buttons[1].hide()
+    assert holder.layout().minimumSize().width() == 100
+
+
+def test_a_check_box_wraps_its_words(qtbot):
+    box = WrapCheck(WORDS)
+    qtbot.addWidget(box)
+    line = box.heightForWidth(1000)
+    assert box.heightForWidth(box.sizeHint().width()) == line
+    assert box.heightForWidth(box.sizeHint().width() // 2) > line
+    assert box.minimumSizeHint().width() < box.sizeHint().width() // 2
+
+
+def test_a_line_shortens_the_name_and_keeps_the_figures(qtbot):
+    line = LineButton("line")
+    qtbot.addWidget(line)
+    line.resize(200, 24)
+    line.say("a very long name of a movie that nobody can read", "34 frames")
+    assert line.text().startswith("▸") and line.text().endswith("34 frames")
+    assert line.fontMetrics().horizontalAdvance(line.text()) <= 200
+    assert line.words() in line.toolTip()
+    line.setChecked(True)
+    assert line.text().startswith("▾")
