@@ -63,6 +63,9 @@ def train(
         ),
     ] = None,
     network: Annotated[NetworkName | None, o.option(TrainSettings, "network")] = None,
+    encoder_weights: Annotated[
+        str | None, o.option(TrainSettings, "encoder_weights", metavar="FILE|imagenet")
+    ] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -92,7 +95,7 @@ def train(
     )
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
-        device=device, stain=stain, network=network,
+        device=device, stain=stain, network=network, encoder_weights=encoder_weights,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 

@@ -157,6 +157,7 @@ class TrainSettings(Settings):
     width: int | None = Field(None, ge=8, le=4096, title="Width", description="Of the transformer in unetr, or of the first level of segresnet-vae; empty for the network's own", json_schema_extra={"none": "its own", **ADVANCED})
     dropout: float | None = Field(None, ge=0, lt=1, title="Dropout", description="Share of features left out at random while a new network learns, where it has such a layer; empty for its own", json_schema_extra={"none": "its own", **ADVANCED})
     initialisation: Literal["own", "kaiming"] = Field("own", title="Initialisation", description="Of a new network: its own, or normal after Kaiming He 2015 in all convolutions", json_schema_extra=ADVANCED)
+    encoder_weights: str = Field("", max_length=4000, title="Encoder weights", description="File of a ResNet-18 or EfficientNet that another has trained, for the encoder of a new network; imagenet fetches what was published", json_schema_extra={"none": "a file, or imagenet", **ADVANCED})
     recompute: bool = Field(False, title="Gradient checkpointing", description="Keep less in memory for the gradients and compute it again: about a third slower", json_schema_extra=ADVANCED)
     border: bool = Field(True, title="Separate touching cells", description="Learn the borders between cells beside the cells themselves")
     border_weight: float = Field(5.0, ge=0, le=100, title="Border weight", description="w0 of Ronneberger 2015: weight of the gap between neighbouring cells", json_schema_extra=ADVANCED)

@@ -23,7 +23,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import readable_name, user_path
 from napari_unet.engine.files.read_json import parse_json
-from napari_unet.engine.network.import_pth import read_state_dict
+from napari_unet.engine.network.exchange.import_pth import read_state_dict
 from napari_unet.engine.network.model_checks import check_arrays, check_card, check_weights
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.network.networks import build, read_config

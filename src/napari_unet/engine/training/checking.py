@@ -209,6 +209,13 @@ def replay_scores(network: Network, model: Model) -> Scores | None:
     return check(network, pairs, model.label_settings)
 
 
+def replayed(base: Model | None, network: Network) -> tuple[Scores | None, Scores | None]:
+    """Return scores before and after on samples of what the parent was trained on."""
+    if base is None:
+        return None, None
+    return replay_scores(base.network, base), replay_scores(network, base)
+
+
 def got_worse(record: Mapping[str, Any]) -> bool:
     """Whether objects on the frames held out were clearly better before."""
     before, after = record.get("before"), record.get("after")

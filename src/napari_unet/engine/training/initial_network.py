@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from torch import nn
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
 from napari_unet.engine.network.config import WindowedConfig
+from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.training.losses import check_class_weights
 
@@ -84,6 +86,13 @@ def _dropout(share: float, kind: type[NetworkConfig]) -> float:
     return share
 
 
+def take_encoder_weights(network: Network, settings: TrainSettings) -> dict[str, str]:
+    """Return what was taken for the encoder where weights are chosen for it, in words, too."""
+    if not settings.encoder_weights:
+        return {}
+    return asdict(take_encoder(network, settings.encoder_weights))
+
+
 def own_filters(settings: TrainSettings) -> bool:
     """Whether the widths in the settings are meant: each network has its own otherwise."""
     return settings.network == "unet" or settings.filters != type(settings)().filters
@@ -140,6 +149,12 @@ def check_base(
             "batch norm is to be frozen in a new network",
             "a model to start from, whose statistics are kept",
             "choose a model, or turn freeze_norm off",
+        )
+    if settings.encoder_weights and base is not None:
+        raise BadInput(
+            f"encoder weights are given, and the model {base.name} to start from",
+            "one of them: a model has its own encoder",
+            "leave the encoder weights out, or start from a new network",
         )
     _check_classes(base, classes)
     check_class_weights(settings, base.config.classes if base else classes)

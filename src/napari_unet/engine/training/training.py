@@ -19,7 +19,7 @@ from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.training.checking import Checker, replay_scores
+from napari_unet.engine.training.checking import Checker, replayed
 from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
     check_run,
@@ -29,7 +29,12 @@ from napari_unet.engine.training.checkpoint import (
 )
 from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
-from napari_unet.engine.training.initial_network import check_base, initial_network, kept_of_base
+from napari_unet.engine.training.initial_network import (
+    check_base,
+    initial_network,
+    kept_of_base,
+    take_encoder_weights,
+)
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.schedule import (
     Clock,
@@ -57,7 +62,6 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.annotations.holdout import Split
-    from napari_unet.engine.network.network import Network
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -157,7 +161,8 @@ class Run:
         """Draw, learn, check, show, save; until the plan is done or the user stops it."""
         self._begin(annotations, state)
         begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
-        said = (begun, self.missing, kept_of_base(self.base, self.settings))
+        own = kept_of_base(self.base, self.settings)
+        said = (begun, self.encoder.get("words"), self.missing, own)
         note = "; ".join(filter(None, said))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
@@ -215,11 +220,9 @@ class Run:
         )
         self.history = History()
         crop = crop_size(self.settings, device.type, self.diameter, self.stack.frame_shape)
-        self.learner = Learner(
-            initial_network(self.stack, self.settings, self.base, annotations.classes, crop),
-            self.settings,
-            device,
-        )
+        network = initial_network(self.stack, self.settings, self.base, annotations.classes, crop)
+        self.encoder = state.get("encoder") or take_encoder_weights(network, self.settings)
+        self.learner = Learner(network, self.settings, device)
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
         self.plan = first_plan(
             self.settings,
@@ -306,12 +309,6 @@ class Run:
         except BadInput as error:
             return error.found
 
-    def _replay(self, network: Network) -> tuple[Scores | None, Scores | None]:
-        """Scores before and after on samples of what the parent was trained on."""
-        if self.base is None:
-            return None, None
-        return replay_scores(self.base.network, self.base), replay_scores(network, self.base)
-
     def _finish(self) -> Model:
         """Take the best weights, or the last where all frames joined; write down their history."""
         network = self.learner.mean
@@ -322,11 +319,12 @@ class Run:
             base=self.base,
             annotations=self.data.annotations,
             settings=self.settings.model_dump(mode="json"),
+            encoder=self.encoder,
             plan=self.plan.model_dump(mode="json"),
             hold_out=self.split.hold_out,
             before=self.before,
             after=self.checker.kept,
-            replay=self._replay(network),
+            replay=replayed(self.base, network),
             steps=self.step,
             seconds=self.clock.elapsed,
             history=self.history.rows,
@@ -364,6 +362,7 @@ class Run:
             "rows": self.history.state(),
             **self.clock.state(),
             "begun_from": self._begun_from,
+            "encoder": self.encoder,
             "generator": self.generator.get_state(),
             "chance": torch.get_rng_state(),  # of dropout
         }

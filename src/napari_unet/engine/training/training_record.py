@@ -104,9 +104,12 @@ def training_record(
     steps: int,
     seconds: float,
     history: Sequence[Mapping[str, float | None]] = (),
+    encoder: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the record of one training, plain numbers and strings throughout."""
     made_with = versions()
+    if encoder:  # its folder is nobody's business
+        settings = {**settings, "encoder_weights": encoder["file"]}
     return {
         "parent": base.sha256 if base else None,
         "parent_name": base.name if base else None,
@@ -121,6 +124,7 @@ def training_record(
         "replay_before": _figures(replay[0]),
         "replay_after": _figures(replay[1]),
         "settings": settings,
+        **({"encoder": dict(encoder)} if encoder else {}),
         "plan": plan,
         "steps": steps,
         "seconds": round(seconds, 1),

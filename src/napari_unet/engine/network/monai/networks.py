@@ -120,6 +120,12 @@ class FlexibleUNet(MonaiNetwork):
         if config.network == "resnet18-unet":
             _learn_shortcuts(net.encoder)
         super().__init__(config, net)
+        self.backbone = config.network.removesuffix("-unet")
+
+    @property
+    def encoder(self) -> nn.Module:
+        """Return the part that others have trained, too."""
+        return cast("nn.Module", self.net.encoder)
 
 
 def _learn_shortcuts(encoder: Any) -> None:

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.network.import_pth import convert, read_state_dict
+from napari_unet.engine.network.exchange.import_pth import convert, read_state_dict
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet
-from tests.engine.network.foreign_unets import (
+from tests.engine.network.exchange.foreign_unets import (
     NotebookUNet,
     RepositoryUNet,
     object_probability,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
+from napari_unet.engine.network.exchange.state_dict import Foreign, plain_tensors
 from napari_unet.engine.network.model_checks import check_weights
 from napari_unet.engine.network.unet import UNet, UNetConfig
 
@@ -27,11 +28,6 @@ _EXPECTED = (
 )
 _REMEDY = "save it with torch.save(net.state_dict(), 'net.pth'), or train a new model here"
 _NORM = ("weight", "bias", "running_mean", "running_var")
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network_weights")
-
-
-class _NotPlain(Exception):
-    """What was found in place of a plain U-Net."""
 
 
 @dataclass(eq=False)
@@ -69,8 +65,8 @@ def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
 
     """
     try:
-        return convert(_unwrap(read_plain(path)))
-    except (_NotPlain, Unreadable) as found:
+        return convert(plain_tensors(read_plain(path)))
+    except (Foreign, Unreadable) as found:
         raise BadInput(f"{path.name} {found}", _EXPECTED, _REMEDY) from None
     except (RuntimeError, ValueError):  # of UNet and its config, which know their limits
         found_in = f"{path.name} has parts that do not fit together, or is too large"
@@ -84,10 +80,10 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
     ups = [layer for layer in body if layer.transposed]
     plain = [layer for layer in body if not layer.transposed]
     if not ups:
-        raise _NotPlain(f"holds {len(layers)} convolutions but no transposed 2x2 up-convolution")
+        raise Foreign(f"holds {len(layers)} convolutions but no transposed 2x2 up-convolution")
     blocks = _double_convolutions(plain)
     if len(blocks) != 2 * len(ups) + 1:
-        raise _NotPlain(
+        raise Foreign(
             f"has {len(blocks)} double convolutions for {len(ups)} up-convolutions, "
             f"not {2 * len(ups) + 1}"
         )
@@ -107,24 +103,9 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
     )
     tensors = _named(config, down, up, rise, _one_logit(head) if raw == 2 else head)
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise _NotPlain("holds weights that are NaN or infinite")
+        raise Foreign("holds weights that are NaN or infinite")
     check_weights(config, tensors)
     return _with_skip_order(config, tensors), tensors
-
-
-def _unwrap(loaded: Any) -> dict[str, Tensor]:
-    for key in _WRAPPERS:
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-    if not isinstance(loaded, dict):
-        raise _NotPlain(f"holds a {type(loaded).__name__}")
-    state = {str(k): v for k, v in loaded.items() if isinstance(v, Tensor)}
-    if not state:
-        raise _NotPlain("holds no tensors")
-    return {
-        k.removeprefix("module."): v.float() if v.is_floating_point() else v
-        for k, v in state.items()
-    }
 
 
 def _layers(state: dict[str, Tensor]) -> list[_Layer]:
@@ -133,24 +114,24 @@ def _layers(state: dict[str, Tensor]) -> list[_Layer]:
     for key, tensor in state.items():
         prefix, _, leaf = key.rpartition(".")
         if leaf == "running_mean" and any(f"{prefix}.{name}" not in state for name in _NORM):
-            raise _NotPlain(f"has a batch normalisation without scale and shift ({prefix})")
+            raise Foreign(f"has a batch normalisation without scale and shift ({prefix})")
         if leaf != "weight":
             continue
         if not tensor.is_floating_point():
-            raise _NotPlain(f"holds whole numbers as weights ({prefix}): it was quantised")
+            raise Foreign(f"holds whole numbers as weights ({prefix}): it was quantised")
         if tensor.ndim == 4:
             height, width = tensor.shape[2:]
             if height != width or height not in (1, 2, 3):
-                raise _NotPlain(f"has a {height}x{width} convolution ({prefix})")
+                raise Foreign(f"has a {height}x{width} convolution ({prefix})")
             layers.append(_Layer(tensor, state.get(f"{prefix}.bias")))
         elif tensor.ndim == 1 and all(f"{prefix}.{name}" in state for name in _NORM):
             _first_without_norm(layers, prefix, len(tensor)).norm = {
                 name: state[f"{prefix}.{name}"] for name in _NORM
             }
         else:
-            raise _NotPlain(f"has a layer of another kind ({prefix}, {tuple(tensor.shape)})")
+            raise Foreign(f"has a layer of another kind ({prefix}, {tuple(tensor.shape)})")
     if len(layers) < 5:
-        raise _NotPlain(f"holds {len(layers)} convolutions")
+        raise Foreign(f"holds {len(layers)} convolutions")
     return layers
 
 
@@ -159,27 +140,25 @@ def _first_without_norm(layers: list[_Layer], prefix: str, channels: int) -> _La
     for layer in layers:
         if layer.kernel == 3 and layer.norm is None and layer.outputs == channels:
             return layer
-    raise _NotPlain(
-        f"has a normalisation of {channels} channels after no 3x3 convolution ({prefix})"
-    )
+    raise Foreign(f"has a normalisation of {channels} channels after no 3x3 convolution ({prefix})")
 
 
 def _with_head_last(layers: list[_Layer]) -> list[_Layer]:
     """Move the head to the end: the one convolution without normalisation, 1x1, or the last."""
     heads = [layer for layer in layers if layer.kernel == 1]
     if len(heads) > 1:
-        raise _NotPlain(f"has {len(heads)} 1x1 convolutions, where a plain U-Net has one")
+        raise Foreign(f"has {len(heads)} 1x1 convolutions, where a plain U-Net has one")
     head = heads[0] if heads else layers[-1]
     return [layer for layer in layers if layer is not head] + [head]
 
 
 def _double_convolutions(plain: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
     if len(plain) % 2:
-        raise _NotPlain(f"has {len(plain)} 3x3 convolutions, which do not come in pairs")
+        raise Foreign(f"has {len(plain)} 3x3 convolutions, which do not come in pairs")
     blocks = list(zip(plain[::2], plain[1::2], strict=True))
     for first, second in blocks:
         if first.outputs != second.inputs or second.inputs != second.outputs:
-            raise _NotPlain(
+            raise Foreign(
                 f"has a block {first.inputs}-{first.outputs}-{second.outputs}, "
                 "not a double convolution"
             )
@@ -200,7 +179,7 @@ def _place(
             ):
                 rest.remove(block)
                 return block
-        raise _NotPlain(
+        raise Foreign(
             f"has no double convolution from {inputs or 'the image'} to {filters[level]} channels "
             f"at level {level + 1}"
         )
@@ -214,7 +193,7 @@ def _filters(rise: list[_Layer]) -> tuple[int, ...]:
     """Channels of each level, from the up-convolutions, shallow first."""
     for shallow, deep in pairwise(rise):
         if shallow.inputs != deep.outputs:
-            raise _NotPlain(
+            raise Foreign(
                 f"has up-convolutions {deep.inputs}-{deep.outputs} and "
                 f"{shallow.inputs}-{shallow.outputs}, which do not follow each other"
             )
@@ -249,7 +228,7 @@ def _named(
             for index, layer in enumerate(block):
                 add(f"{part}.{level}.{index * step}", layer, bias=config.bias or not config.norm)
                 if config.norm != (layer.norm is not None):
-                    raise _NotPlain("normalises only some of its convolutions")
+                    raise Foreign("normalises only some of its convolutions")
                 for name, tensor in (layer.norm or {}).items():
                     tensors[f"{part}.{level}.{index * step + 1}.{name}"] = tensor
                 if layer.norm:
