@@ -19,6 +19,7 @@ from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import train
 from tests.engine.network.exchange import encoders
 
+pytestmark = pytest.mark.slow  # MONAI takes seconds to import
 RESNET, EFFICIENTNET = "resnet18-unet", "efficientnet-b2-unet"
 TINY = (8, 8, 8, 8, 4)
 
