@@ -86,6 +86,24 @@ def test_an_export_goes_on_with_what_its_labels_say(odd, world, tmp_path, run):
         assert "found by somebody" in lines and len(set(lines)) == len(lines)
 
 
+def test_a_table_says_how_many_pixels_of_cells_it_left_out(world, tmp_path, run):
+    movie = tifffile.imread(world.movie).astype(np.float32)
+    truth = tifffile.imread(world.truth)
+    movie[1][truth[1] == truth[1].max()] = np.nan
+    tifffile.imwrite(tmp_path / "ratio.tif", movie, metadata={"axes": "TYX"})
+    n = np.count_nonzero(truth[1] == truth[1].max())
+    first, second = tmp_path / "one", tmp_path / "two"
+    words = ("export", tmp_path / "ratio.tif", world.truth, "--no-movie", "--no-labels")
+    answer = run(*words, "--out", first)
+    assert answer.stderr.count(f"Please check: {n} pixels of cells in 1 frame of ratio") == 1
+    assert any(f"{n} pixels of cells" in line for _, line in notices_of(first / "objects.csv"))
+    words = ("segment", tmp_path / "ratio.tif", "--model", world.model, "--no-movie")
+    answer = run(*words, "--out", second)
+    assert answer.code == 0
+    said = [line for _, line in notices_of(second / "objects.csv") if "have no value" in line]
+    assert all(line in answer.stderr for line in said)
+
+
 def test_sidecars_of_earlier_versions_are_read(world, tmp_path, run):
     words = ("segment", world.movie, "--model", world.model, "--no-movie", "--out", tmp_path)
     assert run(*words).code == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -54,4 +56,8 @@ def test_what_is_odd_is_said_in_both_docks(hand, movie, viewer, small, tmp_path)
     hand.find(export, "export.labels").setCurrentText("L")
     hand.find(export, "export.folder").setText(str(tmp_path))
     hand.click(export, "export.save_table")
-    assert "Please check: L would be" in hand.done()
+    said = hand.done()
+    assert "\n⚠ Please check: L would be" in said
+    assert said in hand.find(export, "export.message").text()
+    sidecar = json.loads((tmp_path / "objects.csv.json").read_text("utf-8"))
+    assert any(n["line"].startswith("L would be") for n in sidecar["notices"])

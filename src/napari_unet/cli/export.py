@@ -195,7 +195,7 @@ def _options(
         found.append(Notice("check", line))
     provenance = given.provenance
     notices = tuple(dict.fromkeys((*provenance.notices, *found)))
-    return WriteOptions(chosen, overwrite, replace(provenance, notices=notices))
+    return WriteOptions(chosen, overwrite, replace(provenance, notices=notices), found)
 
 
 def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export:

@@ -117,7 +117,7 @@ def _from_the_movie(
                 found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
                 say(f"{found[-1]}.")
             foresee(stack, predictor, probabilities, frames)
-            sizes = _Sizes(job, len(frames), found)
+            sizes = _Sizes(job, predictor, len(frames), found)
             with closing(steps):
                 writing = write_all(
                     _writers(stack, results, job, parts, found), sizes.passing(steps)
@@ -154,7 +154,7 @@ def _writers(
     from napari_unet.engine.jobs.export import Export
 
     made_by = replace(job.provenance, notices=found)
-    options = WriteOptions(job.chosen(len(stack)), overwrite=True, provenance=made_by)
+    options = WriteOptions(job.chosen(len(stack)), True, made_by, found)
     # The labels come frame by frame: the export holds none of its own.
     export = Export(stack, (), results.folder, options, threshold=job.labels.threshold)
     make: dict[str, Callable[[Path], Writer]] = {
@@ -223,10 +223,13 @@ def _take_over(path: Path, probabilities: Probabilities) -> None:
 
 
 class _Sizes:
-    """How large the cells are in a few of the ``n`` frames, taken as the frames pass by."""
+    """How large the cells are in a few of the ``n`` frames, taken as the frames pass by.
 
-    def __init__(self, job: Job, n: int, found: list[Notice]) -> None:
-        self._job, self._found = job, found
+    And at the end, what the predictor had to do otherwise.
+    """
+
+    def __init__(self, job: Job, predictor: Predictor, n: int, found: list[Notice]) -> None:
+        self._job, self._predictor, self._found = job, predictor, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
 
@@ -238,6 +241,8 @@ class _Sizes:
             if i in self._looked_at:
                 self._areas.append(areas_of(step.labels))
             yield step.frame, step.labels
+        if self._predictor.notice:  # it may have gone on otherwise meanwhile
+            self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))
         self._doubt()
 
     def _doubt(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Level = Literal["check", "noted"]
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -14,7 +16,7 @@ class Notice:
     only good to know. Notices are values: the engine does not log them, whoever runs it shows them.
     """
 
-    level: Literal["check", "noted"]
+    level: Level
     line: str
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.movie_form import Linking, MovieForm
-from napari_unet.gui.session.job import Task
+from napari_unet.gui.session.job import Ended, Task
 from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
@@ -208,9 +209,9 @@ class ExportDock(Dock):
                 Task(
                     OWNER,
                     title,
-                    lambda: _with_doubts(write(export), export.labels),
+                    lambda: _noticing(write(export), export),
                     total=total,
-                    on_done=lambda done: " ".join((f"Saved {done[0]}", *done[1])),
+                    on_done=lambda done: Ended(f"Saved {done[0]}", done[1]),
                     cancelled_line="Cancelled. Nothing was written.",
                 )
             )
@@ -229,13 +230,15 @@ class ExportDock(Dock):
         if layer is None:
             raise BadInput("no labels are chosen", "a Labels layer", "segment the movie first")
         stack, labels = self.session.movie.require_stack(), self.session.labels
-        live = self.target.live()
+        live, frames = self.target.live(), LayerFrames(layer.data, stack, layer.name)
         corrections = live.corrections if live else None
+        found = [*frames.notices, *self.target.notices()]  # grows as it is written
+        made_by = replace(labels.provenance(layer), notices=found)
         return Export(
             stack,
-            LayerFrames(layer.data, stack, layer.name),
+            frames,
             folder,
-            WriteOptions(self.target.positions(), overwrite, labels.provenance(layer)),
+            WriteOptions(self.target.positions(), overwrite, made_by, found),
             meaning=self.meaning.value(),
             threshold=labels.settings.threshold if live else None,
             corrected=corrections.ids if corrections else None,
@@ -282,10 +285,13 @@ class ExportDock(Dock):
         self.cells.update_cells()
 
 
-def _with_doubts(writing: Any, labels: Any) -> Any:
-    """Write, and return the path with what is odd about the labels, a line each."""
+def _noticing(writing: Any, export: Export) -> Any:
+    """Write, and return the path with what was left out, or is odd about the labels."""
+    found, labels = export.options.found, export.labels
+    assert isinstance(labels, LayerFrames)
+    found.extend(labels.odd())
     path = yield from writing
-    return path, [f"{notice}." for notice in labels.odd()]
+    return path, found
 
 
 def _switch_off_missing(menu: QComboBox) -> None:

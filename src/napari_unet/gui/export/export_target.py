@@ -9,8 +9,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.text import counted
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.widgets.parts import Column, add_field, allow, button, form_rows, row
 
@@ -86,6 +87,16 @@ class ExportTarget(QWidget):
             return ""
         missing = len(live) - int(live.probabilities.computed.sum())
         return f"{missing} of {len(live)} frames are not segmented yet." if missing else ""
+
+    def notices(self) -> list[Notice]:
+        """Say of how many of the frames chosen there are neither labels nor corrections."""
+        live, chosen = self.live(), self.positions()
+        if live is None or live.probabilities is None:
+            return []
+        known = live.corrections.frames()
+        missing = sum(not live.probabilities.computed[t] and t not in known for t in chosen)
+        line = f"{missing} of {counted(len(chosen), 'frame')} are not segmented yet"
+        return [Notice("check", line)] if missing else []
 
     def _done_frames(self) -> frozenset[int]:
         live = self.live()

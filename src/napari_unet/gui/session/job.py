@@ -24,9 +24,12 @@ from superqt.utils import GeneratorWorker
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import say_duration
+from napari_unet.gui.widgets.parts import WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from napari_unet.engine.errors import Notice
 
 logger = logging.getLogger(__name__)
 _SHOW_EVERY_MS = 50
@@ -70,12 +73,27 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """What is said of a job that is done: its line, and what was guessed or left out in it."""
+
+    line: str
+    notices: Iterable[Notice] = ()
+
+    def __str__(self) -> str:
+        """Return the line, and below it the notices: what asks for a look first."""
+        found = dict.fromkeys(self.notices)
+        odd = [f"{WARNING} {notice}." for notice in found if notice.level == "check"]
+        noted = [f"{notice}." for notice in found if notice.level == "noted"]
+        return "\n".join((self.line, *odd, *noted))
+
+
+@dataclass(frozen=True)
 class Task:
     """A long operation: its generator and what the main thread does with what comes out.
 
     ``on_item`` gets each yield and may return a `Progress`; ``on_done`` gets the return value
-    and may return the line to show; ``on_end`` is called last, however the task ended.
-    ``cancelled_line`` says what is kept: it is asked when that is known.
+    and may return what to say, `Ended` with notices; ``on_end`` is called last, however the task
+    ended. ``cancelled_line`` says what is kept: it is asked when that is known.
     """
 
     owner: str
@@ -83,7 +101,7 @@ class Task:
     work: Callable[[], Generator[Any, Any, Any]]
     total: int = 0
     on_item: Callable[[Any], Progress | None] = lambda _: None
-    on_done: Callable[[Any], str | None] = lambda _: None
+    on_done: Callable[[Any], str | Ended | None] = lambda _: None
     on_end: Callable[[], None] = lambda: None
     cancelled_line: str | Callable[[], str] = "Cancelled."
 
@@ -285,7 +303,7 @@ class Job(QObject):
         line = "" if not outcome.cancelled else _said(task.cancelled_line)
         if error is None and not outcome.cancelled:
             try:
-                line = task.on_done(outcome.value) or f"{task.title}: done."
+                line = str(task.on_done(outcome.value) or f"{task.title}: done.")
             except Exception as found:  # noqa: BLE001 - or the dock would show it as running
                 error = found
         try:

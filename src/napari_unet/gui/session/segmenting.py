@@ -10,14 +10,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.errors import Level, Notice
 from napari_unet.engine.text import counted
-from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.session.job import Ended, Progress, Task
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
     from napari_unet.engine.settings import LabelSettings, PredictSettings
@@ -82,7 +84,6 @@ class _Run:
         self._session, self._image, self._region = session, session.movie.image, region
         self._total = self._done = 0
         self._device = ""
-        self._notice = ""
 
     def on_item(self, item: Ready | str | int) -> Progress | None:
         if self._session.movie.image is not self._image:  # its layer was removed
@@ -98,14 +99,13 @@ class _Run:
         self._session.labels.predicted(item)
         return None
 
-    def on_done(self, _: None) -> str:
-        notice = f" {self._notice}." if self._notice else ""
+    def on_done(self, notices: tuple[Notice, ...]) -> str | Ended:
         if not self._total:
             return "Nothing to do: this model has already segmented these frames."
         if self._is_gone:
             return _IS_GONE
         what = self._region or counted(self._done, "frame")
-        return f"{what} segmented on {self._device}.{notice}"
+        return Ended(f"{what} segmented on {self._device}.", notices)
 
     def kept(self) -> str:
         """Say what of a job that was cancelled is kept, and until when."""
@@ -124,7 +124,7 @@ class _Run:
         return gone and not self._has_file
 
     def _begin(self, ready: Ready) -> None:
-        self._total, self._device, self._notice = ready.total, ready.device, ready.notice
+        self._total, self._device = ready.total, ready.device
         labels = self._session.labels
         labels.adopt(ready.labels)
         labels.show()
@@ -133,7 +133,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is open: where its probabilities go, what computes, and what to know about it.
+    """The model is open: where its probabilities go, and what computes.
 
     ``labels`` are the settings that it recommends for this run.
     """
@@ -141,7 +141,6 @@ class Ready:
     model: Model
     probabilities: Probabilities
     device: str
-    notice: str
     labels: LabelSettings
     total: int
 
@@ -154,8 +153,8 @@ def segmenting(
     known: Probabilities | None = None,
     folder: SessionFolder | None = None,
     region: Box | None = None,
-) -> Generator[Ready | str | int, None, None]:
-    """Yield `Ready`, then each frame once its probabilities are stored.
+) -> Generator[Ready | str | int, None, tuple[Notice, ...]]:
+    """Yield `Ready`, then each frame once its probabilities are stored; return what to know.
 
     Before more than one frame it yields what they will cost, in words. With a ``region`` only
     that is predicted, of one frame.
@@ -163,7 +162,7 @@ def segmenting(
     New ones go into the session's ``folder``, or into memory where there is none.
     """
     from napari_unet.engine.jobs.segment import segment
-    from napari_unet.engine.network.cell_size import pixel_doubt, recommended_for
+    from napari_unet.engine.network.cell_size import recommended_for
     from napari_unet.engine.prediction.cost import estimate
     from napari_unet.engine.prediction.prediction import missing_frames, predict_region
     from napari_unet.engine.prediction.predictor import open_predictor
@@ -174,16 +173,13 @@ def segmenting(
     try:
         probabilities = _room(stack, model, settings, known, folder)
         missing = missing_frames(stack, probabilities, frames)
-        notices = filter(None, (predictor.notice, pixel_doubt(model, stack, settings)))
-        yield Ready(
-            model, probabilities, predictor.device, ". ".join(notices),
-            recommended_for(model, settings), len(missing),
-        )  # fmt: skip
+        recommended = recommended_for(model, settings)
+        yield Ready(model, probabilities, predictor.device, recommended, len(missing))
         if region is not None:
             for frame in missing:
                 predict_region(stack, predictor, probabilities, frame, region)
                 yield frame
-            return
+            return _notices(predictor, stack)
         steps = segment(
             stack, model, settings,
             frames=missing, probabilities=probabilities, predictor=predictor,
@@ -192,8 +188,18 @@ def segmenting(
             yield str(estimate(stack, predictor, probabilities, missing))
         for done in steps:  # its labels are left alone: `LiveLabels.prepare` makes those on screen
             yield done.frame
+        return _notices(predictor, stack)
     finally:
         predictor.close()
+
+
+def _notices(predictor: Predictor, stack: Stack) -> tuple[Notice, ...]:
+    """Return what the predictor had to do otherwise, and whether cells have another size here."""
+    from napari_unet.engine.network.cell_size import pixel_doubt
+
+    doubt = pixel_doubt(predictor.model, stack, predictor.settings)
+    said: tuple[tuple[Level, str | None], ...] = (("noted", predictor.notice), ("check", doubt))
+    return tuple(Notice(level, line.rstrip(".")) for level, line in said if line)
 
 
 def _tidy_up() -> None:

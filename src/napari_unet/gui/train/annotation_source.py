@@ -159,7 +159,7 @@ class AnnotationSource:
         where = "; inside the rectangle where there is one" if self.scope.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
         words = f"{annotations.describe()}{where}; checked on {split.words}."
-        noted = [f"{notice.line}." for notice in annotations.notices if notice.level == "noted"]
+        noted = [f"{notice}." for notice in annotations.notices if notice.level == "noted"]
         odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]
         painted = warning(annotations, self._seen, NOT_WHOLE)
         return Described(

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.network.model_files import SUFFIX, library
-from napari_unet.gui.session.job import Progress, Task
+from napari_unet.gui.session.job import Ended, Progress, Task
 from napari_unet.gui.session.models import ModelChoice, free_file, tell_kept
 from napari_unet.gui.session.training import Comparison, Outcome
 from napari_unet.gui.train.resume import forget
@@ -108,7 +108,7 @@ class _Run:
             frames = layers.OneFrame((len(stack), *stack.frame_shape), frame, labels)
             layers.show_preview(self._session.viewer, image, frames, "what it has learned so far")
 
-    def on_model(self, model: Model) -> str:
+    def on_model(self, model: Model) -> str | Ended:
         from napari_unet.gui.train.training_worker import verdict
 
         session = self._session
@@ -119,7 +119,9 @@ class _Run:
         session.training.set_outcome(outcome)
         if session.training.keep_at_end and keep(session):
             return ""
-        return f"{choice.name} is in the model menu. Keep it, or revert."
+        line = f"{choice.name} is in the model menu. Keep it, or revert."
+        noticed = [Notice(**notice) for notice in model.record.get("notices", ())]
+        return Ended(line, [n for n in noticed if n not in self._stack.notices])
 
     def on_end(self) -> None:
         session = self._session

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.training.completeness import warning_of
 from napari_unet.gui.train.annotation_source import NOT_WHOLE
 from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
@@ -78,13 +78,17 @@ def training(
     if not resume:
         forget(source.stack)  # an older one, begun otherwise
     remember(source.stack, begun, model)
-    warning = warning_of(model, source.stack, annotations, NOT_WHOLE)
+    doubt = warning = warning_of(model, source.stack, annotations, NOT_WHOLE)
     told: TrainInput | None = None
     while True:
         try:
             step = steps.send(told)
         except StopIteration as end:
-            return end.value
+            trained: Model = end.value
+            if doubt:
+                notice = Notice("check", doubt.rstrip("."))
+                trained.record.setdefault("notices", []).append(asdict(notice))
+            return trained
         preview = None
         if step.preview is not None:
             frame, codes = step.preview

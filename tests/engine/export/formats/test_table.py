@@ -1,6 +1,7 @@
 """objects.csv: its columns, and its numbers against a plain computation."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -60,6 +61,29 @@ def test_columns_and_values(toy, tmp_path):
         assert row["hand_corrected"] == str(int(t == 2 and label == 1))
         edge = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
         assert row["touches_border"] == str(int(edge))
+
+
+@pytest.mark.parametrize("where", ["in cells", "beside cells", "nowhere"])
+def test_pixels_without_a_value_are_counted_in_the_sidecar(toy, tmp_path, where):
+    movie, path = toy.movie.astype(np.float32), tmp_path / "objects.csv"
+    if where == "in cells":
+        cells = np.argwhere(toy.labels[2] > 0)
+        for (y, x), value in zip(cells[:3], (np.nan, np.inf, -np.inf), strict=True):
+            movie[2, y, x] = value
+        movie[4][toy.labels[4] == toy.labels[4].max()] = np.nan
+    elif where == "beside cells":
+        movie[2][toy.labels[2] == 0] = np.nan
+    stack, options = Stack.from_array(movie, axes="TYX", name="ratio"), WriteOptions()
+    for _ in write_table(path, iter(toy.labels), stack, options):
+        pass
+    said = json.loads(path.with_name("objects.csv.json").read_text("utf-8"))["notices"]
+    assert [notice["line"] for notice in said] == [notice.line for notice in options.found]
+    if where != "in cells":
+        assert not options.found
+        return
+    (notice,) = options.found
+    n = 3 + np.count_nonzero(toy.labels[4] == toy.labels[4].max())
+    assert notice.level == "check" and f"{n} pixels of cells in 2 frames of ratio" in notice.line
 
 
 def test_background_and_ring_lie_around_the_object():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_labels,
@@ -26,6 +26,8 @@ from napari_unet.engine.export.target.writing import WriteOptions, Writer, write
 from napari_unet.engine.files.names import printable
 from napari_unet.engine.labels.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
+from napari_unet.engine.stack.missing_pixels import missing_pixels
+from napari_unet.engine.text import counted
 from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
@@ -100,12 +102,30 @@ class _Measured:
         self.raw = stack.select(channel=tuple(range(len(names)))) if several else stack
         self.channels = _distinct(names) if several else ("intensity",)
         self.file = printable(stack.name if stack.path is None else stack.path.name)
+        self._missing: dict[int, int] = {}  # by frame, pixels of cells without a value
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the numbers leave out of the cells."""
+        pixels, frames = sum(self._missing.values()), len(self._missing)
+        if not pixels:
+            return ()
+        line = (
+            f"{counted(pixels, 'pixel')} of cells in {counted(frames, 'frame')} of "
+            f"{self.stack.name} have no value (NaN or infinite): the brightness in the table is "
+            "found without them, so sums are too small there"
+        )
+        return (Notice("check", line),)
 
     def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], list[list[Any]]]:
         """Return header and rows of one frame."""
+        raw = np.asarray(self.raw[frame])
+        missing = missing_pixels(raw)
+        if missing is not None and (n := np.count_nonzero(missing & (labels > 0))):
+            self._missing[frame] = int(n)
         found = measure_frame(
             labels,
-            np.asarray(self.raw[frame]),
+            raw,
             self.channels,
             pixel_size=self.stack.pixel_sizes,
             settings=self.settings,
@@ -152,7 +172,8 @@ def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOpti
                     table.writerows([_cell(value) for value in row] for row in rows)
             with writing(path):
                 file.flush()
-        note(temporary)
+        note(temporary, measured.notices)
+    options.found.extend(measured.notices)
     return path
 
 

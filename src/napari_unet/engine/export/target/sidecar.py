@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,16 +76,20 @@ def sidecar_beside(
     *,
     kind: str,
     **details: Any,
-) -> Iterator[Callable[[Path], None]]:
+) -> Iterator[Callable[..., None]]:
     """Return what writes the sidecar of an export once its temporary file is whole.
+
+    It is called with that file, and the notices of what was left out in writing.
 
     The sidecar gets its name when the block ends: an export inside the block is renamed only
     where there was room for the sidecar, too.
     """
     with atomic_path(sidecar_path(path)) as temporary:
 
-        def note(written: Path) -> None:
-            content = _content(path, written, stack, provenance or Provenance(), kind)
+        def note(written: Path, notices: Sequence[Notice] = ()) -> None:
+            made_by = provenance or Provenance()
+            made_by = replace(made_by, notices=(*made_by.notices, *notices))
+            content = _content(path, written, stack, made_by, kind)
             text = json.dumps({**content, **details}, indent=2, ensure_ascii=False, default=str)
             temporary.write_text(text + "\n", encoding="utf-8", errors=ANY_NAME)
 

@@ -18,6 +18,7 @@ from napari_unet.engine.export.target.outputs import check_frames, counted
 from napari_unet.engine.export.target.sidecar import Provenance
 
 if TYPE_CHECKING:
+    from napari_unet.engine.errors import Notice
     from napari_unet.engine.stack.stack import Stack
 
 Labelled = tuple[int, NDArray[Any]]  # a frame of the movie and its labels (Y, X)
@@ -29,12 +30,13 @@ class WriteOptions:
     """What every writer is told: which frames, whether over an earlier file, and what it notes.
 
     ``frames`` are those of the movie, in order; all where that is None. ``provenance`` goes into
-    the sidecar.
+    the sidecar. What a writer had to leave out joins ``found``, for whoever runs it to say.
     """
 
     frames: Sequence[int] | None = None
     overwrite: bool = False
     provenance: Provenance = field(default_factory=Provenance)
+    found: list[Notice] = field(default_factory=list)
 
     def chosen(self, stack: Stack) -> tuple[int, ...]:
         """Return the frames of ``stack`` that are meant; `BadInput` where it has them not."""
