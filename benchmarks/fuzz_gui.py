@@ -22,8 +22,6 @@ from typing import Any
 
 from benchmarks._page import ROOT, markdown, write_between_markers
 
-_HANG = 300  # s
-
 
 def small_model(place: Path) -> Path:
     """Train a small model, so that a movie is segmented in a moment."""
@@ -44,18 +42,32 @@ def small_model(place: Path) -> Path:
             return end.value.save(place / "tiny.safetensors")
 
 
-def run_one(seed: int, steps: int, model: Path) -> dict[str, Any]:
-    """Do one sequence in a process of its own."""
-    command = [sys.executable, "-m", "tests.gui.sequence", str(seed), str(steps), str(model)]
-    try:
-        ran = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=_HANG, check=False
+class Forks:
+    """Does sequences, each in a process of its own that has everything imported already."""
+
+    def __init__(self, steps: int, model: Path, place: Path) -> None:
+        command = [sys.executable, "-m", "tests.gui.sequence", "-", str(steps), str(model)]
+        self._server = subprocess.Popen(
+            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-    except subprocess.TimeoutExpired as error:
-        return {"hang": True, "died": str(error.stderr or "")[-2000:]}
-    if ran.returncode:
-        return {"died": f"{ran.returncode}\n{ran.stderr[-4000:]}"}
-    return dict(json.loads(ran.stdout.strip().splitlines()[-1]))
+        self._place = place
+
+    def run(self, seed: int) -> dict[str, Any]:
+        """Do one sequence: what was done, raised and lost, or how the process died."""
+        server, folder = self._server, self._place / f"{seed}"
+        assert server.stdin is not None and server.stdout is not None
+        folder.mkdir()
+        server.stdin.write(f"{seed} {folder}\n")
+        server.stdin.flush()
+        code = server.stdout.readline().strip()
+        out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
+        if code != "0":
+            return {"hang": code == "None", "died": f"{code}\n{err[-6000:]}"}
+        return dict(json.loads(out.strip().splitlines()[-1]))
+
+    def close(self) -> None:
+        """Let the server end."""
+        self._server.communicate()
 
 
 def main() -> int:
@@ -70,11 +82,11 @@ def main() -> int:
     found: Counter[str] = Counter()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
-        model = small_model(Path(place))
+        forks = Forks(chosen.steps, small_model(Path(place)), Path(place))
         for seed in range(chosen.seed, chosen.seed + chosen.sequences):
             if chosen.minutes and time.monotonic() - began > 60 * chosen.minutes:
                 break
-            told = run_one(seed, chosen.steps, model)
+            told = forks.run(seed)
             found["sequences"] += 1
             found["actions"] += len(told.get("done", ()))
             found["strokes"] += told.get("strokes", 0)
@@ -87,6 +99,7 @@ def main() -> int:
                 if told.get(what):
                     print(f"seed {seed}, {what}:", told[what], told.get("done"), sep="\n")
             print(seed, dict(found), flush=True)
+        forks.close()
     columns = ("sequences", "actions", "strokes", "closed in a job")
     faults = ("hangs", "aborts", "exceptions", "lost strokes")
     head = (*columns, *faults)

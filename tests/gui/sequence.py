@@ -3,15 +3,18 @@
     python -m tests.gui.sequence SEED STEPS MODEL
 
 Ends by closing the window, whatever runs, and opens the movie again in another one. Prints what
-was done, raised and lost as JSON.
+was done, raised and lost as JSON. With ``-`` for SEED, reads seeds from its input, a line each, and
+has a fork of its own do each: what all of them import is imported once.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +26,16 @@ from typing import Any
 PLUGIN = "napari-unet-live"
 _GRID, _CELL = (6, 8), 14  # places of strokes on a frame, and px between them
 _DOCKS = ("Segment", "Train", "Export")
+_HANG = 300  # s
+_IMPORTED = (
+    "napari.viewer napari._qt.qt_viewer napari._vispy.canvas pandas skimage.segmentation tifffile "
+    "torch "
+    "napari_unet.engine.jobs.export napari_unet.engine.jobs.segment "
+    "napari_unet.engine.export.formats.table napari_unet.engine.export.overlay.write_movie "
+    "napari_unet.engine.session.live_labels napari_unet.engine.training.training "
+    "napari_unet.gui.export.export_dock napari_unet.gui.segment.segment_dock "
+    "napari_unet.gui.train.train_dock napari_unet.sample.movie"
+).split()
 
 
 class User:
@@ -158,6 +171,19 @@ class User:
         if (layer := self.layer()) is not None:
             self.viewer.layers.remove(layer)
 
+    def duplicate(self) -> None:
+        if (layer := self.layer()) is not None and len(self.viewer.layers) < 9:
+            from napari.layers._layer_actions import duplicate_layer
+
+            self.viewer.layers.selection = {layer}
+            duplicate_layer(self.viewer.layers)
+
+    def transpose_layer(self) -> None:
+        """Swap height and width of an array, of a layer that is no file's."""
+        layer = self.layer()
+        if layer is not None and isinstance(layer.data, type(self.array)):
+            layer.data = layer.data.swapaxes(-1, -2)
+
     def reorder(self) -> None:
         self.viewer.layers.reverse()
 
@@ -173,8 +199,6 @@ class User:
 
     def three_d(self) -> None:
         self.viewer.dims.ndisplay = 5 - self.viewer.dims.ndisplay
-        # napari 0.9.2 raises where a labels layer becomes active in 3D before the mouse was moved
-        self.viewer.cursor._view_direction = (1.0, 0.0, 0.0)
 
     def frame(self) -> None:
         if self.viewer.dims.ndim > 2:
@@ -237,9 +261,9 @@ class User:
         once = [
             getattr(self, name)
             for name in (
-                "open_movie add_array open_dock close_dock undo rename hide delete reorder select "
-                "roll transpose three_d split load_model choose_model theme segment_movie train "
-                "keep revert export stop wait_for_the_job"
+                "open_movie add_array open_dock close_dock undo rename hide delete duplicate "
+                "reorder select transpose_layer roll transpose three_d split load_model "
+                "choose_model theme segment_movie train keep revert export stop wait_for_the_job"
             ).split()
         ]
         chosen = self.random.choice([*often * 2, *once])
@@ -283,28 +307,73 @@ class User:
         return found
 
 
-def main() -> None:
-    """Do one sequence."""
+def sequence(seed: int, steps: int, model: Path, home: Path) -> dict[str, Any]:
+    """Do one sequence; nothing is written outside ``home``."""
     faulthandler.enable()
-    seed, steps, model = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    for name in ("DATA", "CACHE", "CONFIG"):
+        os.environ[f"XDG_{name}_HOME"] = f"{home}/{name.lower()}"
+    os.environ["NAPARI_CONFIG"] = f"{home}/napari.yaml"
+    place = home / "movies"
+    place.mkdir()
+    user = User(seed, place, model)
+    user.open_movie()
+    done = [user.act() for _ in range(steps)]
+    ran = user.session.job.state.title if user.session.job.running else ""
+    user.close()
+    lost = user.lost()
+    told = {"done": done, "closed in": ran, "strokes": len(user.strokes)}
+    return {**told, "raised": user.raised, "lost": lost}
+
+
+def answer(seed: int, steps: int, model: Path) -> None:
+    """Do one sequence, print what was found, and wait for what still runs."""
     with tempfile.TemporaryDirectory() as home:
-        for name in ("DATA", "CACHE", "CONFIG"):
-            os.environ[f"XDG_{name}_HOME"] = f"{home}/{name.lower()}"
-        os.environ["NAPARI_CONFIG"] = f"{home}/napari.yaml"
-        place = Path(home, "movies")
-        place.mkdir()
-        user = User(seed, place, model)
-        user.open_movie()
-        done = [user.act() for _ in range(steps)]
-        ran = user.session.job.state.title if user.session.job.running else ""
-        user.close()
-        lost = user.lost()
-        told = {"done": done, "closed in": ran, "strokes": len(user.strokes)}
-        sys.stdout.write(json.dumps({**told, "raised": user.raised, "lost": lost}) + "\n")
+        told = sequence(seed, steps, model, Path(home))
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         from superqt.utils import WorkerBase
 
         WorkerBase.await_workers(60000)
+
+
+def ended(child: int) -> int | None:
+    """Wait for a process; return how it ended, None where it hangs and was killed."""
+    for _ in range(20 * _HANG):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def serve() -> int | None:
+    """Fork for each ``SEED FOLDER`` that is read and answer with how it ended, None for a hang.
+
+    Returns the seed in the fork, whose output goes into the folder, and None at the end.
+    """
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    threads = list(Path("/proc/self/task").iterdir())
+    assert len(threads) == 1  # a fork keeps the locks of others
+    for line in iter(sys.stdin.readline, ""):
+        seed, folder = line.split(maxsplit=1)
+        child = os.fork()
+        if not child:
+            for name, number in (("in", 0), ("out", 1), ("err", 2)):
+                os.dup2(os.open(Path(folder.strip(), name), os.O_RDWR | os.O_CREAT), number)
+            return int(seed)
+        sys.stdout.write(f"{ended(child)}\n")
+        sys.stdout.flush()
+    return None
+
+
+def main() -> None:
+    """Do one sequence, or those that are asked for."""
+    seed = serve() if sys.argv[1] == "-" else int(sys.argv[1])
+    if seed is not None:
+        answer(seed, int(sys.argv[2]), Path(sys.argv[3]))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,23 @@ def test_a_preview_that_a_user_chose_gives_way_to_the_layer_below(painting, view
     assert viewer.layers.selection.active is painting[1]
 
 
+def test_in_3d_ours_become_active_before_the_mouse_moved_and_painting_goes_back_to_a_frame(
+    hand, movie, viewer
+):
+    dock = hand.open("Train")
+    hand.click(dock, "train.annotate")
+    layer = hand.session.labels.layer
+    layer.mode = "pan_zoom"
+    layer.features = {"index": [0, 1], "area": [0, 9]}
+    viewer.layers.selection.active = movie
+    viewer.dims.ndisplay, viewer.mouse_over_canvas = 3, True
+    assert viewer.cursor._view_direction is None
+    viewer.layers.selection.active = layer
+    hand.click(dock, "train.annotate")
+    assert viewer.layers.selection.active is layer and layer.mode == "paint"
+    assert viewer.dims.ndisplay == 2
+
+
 def test_training_leaves_the_brush(hand, painting, viewer, small):
     dock, layer = painting
     hand.make_small(dock, 8)

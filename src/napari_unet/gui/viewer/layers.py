@@ -288,8 +288,22 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
     return unfolded
 
 
+def tell_in_3d(layer: Labels) -> None:
+    """Let napari ask in 3D what is under a mouse that was not moved yet; 0.9.2 raises there."""
+    ask = layer.get_status
+
+    def get_status(position: Any = None, *, view_direction: Any = None, **how: Any) -> Any:
+        displayed = how.get("dims_displayed") or ()
+        if view_direction is None and len(displayed) == 3:
+            view_direction = np.eye(len(position))[displayed[0]]
+        return ask(position, view_direction=view_direction, **how)
+
+    layer.get_status = get_status  # type: ignore[method-assign]
+
+
 def paint(viewer: Viewer, layer: Labels, label: int) -> None:
-    """Put the brush into a user's hand: the layer chosen, painting with ``label``."""
+    """Put the brush into a user's hand: the layer chosen, painting with ``label``, on a frame."""
+    viewer.dims.ndisplay = 2
     viewer.layers.selection.active = layer
     layer.selected_label = label
     layer.mode = "paint"
@@ -301,10 +315,12 @@ def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
         if isinstance(layer, Labels) and role(layer) == PREVIEW:
             layer.data, layer.name, layer.visible = frames, name, True
             return layer
+    layer = Labels(
+        frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
+    )
+    tell_in_3d(layer)
     with held(viewer):
-        layer = viewer.add_labels(
-            frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
-        )
+        viewer.add_layer(layer)
     layer.contour, layer.editable = 2, False
     return layer
 

@@ -22,7 +22,15 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, held, place, raw
+from napari_unet.gui.viewer.layers import (
+    OURS,
+    frame_on_screen,
+    go_to_frame,
+    held,
+    place,
+    raw,
+    tell_in_3d,
+)
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
     from napari_unet.engine.session.live_labels import LiveLabels
@@ -115,6 +123,7 @@ class LiveLayer(QObject):
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
         layer.undo, layer.redo = self.undo, self.redo
+        tell_in_3d(layer)
         layer.new_colormap = self.shuffle_colours
         for event in (layer.events.mode, layer.events.selected_label):
             event.connect(self._on_brush)
