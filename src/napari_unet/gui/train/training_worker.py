@@ -84,11 +84,7 @@ def training(
         try:
             step = steps.send(told)
         except StopIteration as end:
-            trained: Model = end.value
-            if doubt:
-                notice = Notice("check", doubt.rstrip("."))
-                trained.record.setdefault("notices", []).append(asdict(notice))
-            return trained
+            return _with_doubt(end.value, doubt)
         preview = None
         if step.preview is not None:
             frame, codes = step.preview
@@ -101,6 +97,14 @@ def training(
                 annotations = source.reread(annotations, message.touched)
             painted = annotations if message.touched else None
             told = TrainInput(painted, message.preview, message.stop)
+
+
+def _with_doubt(model: Model, doubt: str) -> Model:
+    """Let the model's record keep what was doubted of its frames."""
+    if doubt:
+        notice = Notice("check", doubt.rstrip("."))
+        model.record.setdefault("notices", []).append(asdict(notice))
+    return model
 
 
 def both_labels(
