@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_unet.engine.annotations.edit_masks import Change, EditMask, EditMasks
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
+from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.lazy_array import Box
 
 FORMAT = "napari-unet corrections 1"
-
-Step = tuple[Change, ...]
 
 
 class Corrections:
@@ -78,7 +77,7 @@ class Corrections:
         else:
             journal.append({"format": FORMAT, "shape": list(self.shape)})
             for step in self._done:
-                journal.append({"do": [change.to_record() for change in step]})
+                journal.append(step.to_record())
             for given in sorted(self._reserved):
                 journal.append({"reserve": given})
         self._journal = journal
@@ -154,21 +153,23 @@ class Corrections:
         self._mark(frame, now)
         return change
 
-    def commit(self, changes: Iterable[Change]) -> None:
-        """Make changes already written one step of the history."""
-        step = self._joined(tuple(changes))
+    def commit(
+        self, changes: Iterable[Change], verb: str = "", cells: tuple[int, ...] = ()
+    ) -> None:
+        """Make changes already written one step of the history, done by a verb to some cells."""
+        step = Step(self._joined(tuple(changes)), verb, cells)
         if step:
             self._push(step)
-            self._log({"do": [change.to_record() for change in step]})
+            self._log(step.to_record())
 
     def revert(self, change: Change) -> None:
         """Take a change back that was written and not committed."""
-        self._apply((change,), after=False)
+        self._apply(Step((change,)), after=False)
 
     def undo(self) -> Step:
         """Take the last step back and give it; empty where there is none."""
         if not self._done:
-            return ()
+            return Step()
         step = self._done.pop()
         self._undone.append(step)
         self._apply(step, after=False)
@@ -178,20 +179,35 @@ class Corrections:
     def redo(self) -> Step:
         """Do the last undone step again and give it; empty where there is none."""
         if not self._undone:
-            return ()
+            return Step()
         step = self._undone.pop()
         self._done.append(step)
         self._apply(step, after=True)
         self._log({"redo": 1})
         return step
 
+    @property
+    def n_done(self) -> int:
+        """How many steps can be undone."""
+        return len(self._done)
+
+    @property
+    def last_done(self) -> Step:
+        """The step that ``undo`` would take back; empty where there is none."""
+        return self._done[-1] if self._done else Step()
+
+    @property
+    def last_undone(self) -> Step:
+        """The step that ``redo`` would do again; empty where there is none."""
+        return self._undone[-1] if self._undone else Step()
+
     def next_undo(self) -> tuple[int, ...]:
         """Frames that ``undo`` would change."""
-        return tuple(change.frame for change in self._done[-1]) if self._done else ()
+        return self.last_done.frames
 
     def next_redo(self) -> tuple[int, ...]:
         """Frames that ``redo`` would change."""
-        return tuple(change.frame for change in self._undone[-1]) if self._undone else ()
+        return self.last_undone.frames
 
     # What it teaches
 
@@ -207,7 +223,7 @@ class Corrections:
 
     # Inside
 
-    def _joined(self, changes: Step) -> Step:
+    def _joined(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Join the changes of a stroke: one a frame, from the state before to the state now."""
         frames: dict[int, list[Change]] = {}
         for change in changes:
@@ -234,14 +250,14 @@ class Corrections:
         return Change.between(changes[0].frame, box, before, after, complete)
 
     def _apply(self, step: Step, *, after: bool) -> None:
-        for change in step:
+        for change in step.changes:
             self._masks.ensure(change.frame).paste(change.box, change.part(after=after))
             self._mark(change.frame, change.complete[after])
 
     def _push(self, step: Step) -> None:
         self._done.append(step)
         self._undone.clear()
-        for change in step:
+        for change in step.changes:
             ids = change.part(after=True).ids
             ids = ids[ids < BACKGROUND_ID]
             self._highest = max(self._highest, int(ids.max(initial=0)))
@@ -267,8 +283,8 @@ class Corrections:
 
     def _replay(self, record: dict[str, Any]) -> None:
         if "do" in record:
-            step = tuple(Change.from_record(change) for change in record["do"])
-            for change in step:
+            step = Step.from_record(record)
+            for change in step.changes:
                 change.check(self.shape)
             self._apply(step, after=True)
             self._push(step)

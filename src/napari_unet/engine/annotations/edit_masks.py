@@ -2,7 +2,8 @@
 
 An edit mask has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
 brush, 0 nothing said) and ``flags`` (uint8; ERASED: the user says no object is here, CLAIMED:
-ground of an object that was touched, closed to the machine).
+ground of an object that was touched, closed to the machine, LOCKED: of an object that neither
+brush nor verb may change).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ERASED = 1
 CLAIMED = 2
+LOCKED = 4
 _DENSE = 16  # masks kept unpacked; the others are small
 
 
@@ -55,6 +57,10 @@ class EditMask:
     def edited(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
         """Pixels whose label is the user's: an object, background, or erased."""
         return (self.ids[box] > 0) | ((self.flags[box] & ERASED) > 0)
+
+    def locked(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+        """Pixels of objects that are locked."""
+        return (self.flags[box] & LOCKED) > 0
 
     def painted(self) -> NDArray[np.uint16]:
         """Return the ids as a label file has them: what was erased is background (65535)."""

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_unet.engine.annotations.edit_masks import CLAIMED, ERASED
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
@@ -38,6 +40,13 @@ class Ground:
     box: Box
     mask: NDArray[np.bool_]
     ids: NDArray[np.intp]
+
+    def claim(self, part: EditMask, shown: NDArray[np.uint16]) -> None:
+        """Make the object the user's in a part of the mask, as ``shown`` in the same box."""
+        free = (part.ids == 0) & (part.flags & ERASED == 0)
+        mine = self.mask & free & np.isin(shown, self.ids)
+        part.ids[mine] = shown[mine]
+        part.flags[self.mask] |= CLAIMED
 
 
 class FrameLabels:
@@ -245,14 +254,26 @@ class FrameCache:
         return basins
 
 
+def machine_of(
+    basins: _Basins | None, corrections: Corrections, frame: int
+) -> tuple[PredictedObjects | None, NDArray[np.bool_]]:
+    """Return the machine's objects of a frame, none of classes, and the user's pixels."""
+    mask = corrections.edits(frame)
+    hidden = mask.edited() if mask else np.zeros(corrections.shape[1:], bool)
+    if not isinstance(basins, Basins):
+        return None, hidden
+    return PredictedObjects(basins, mask, corrections.is_complete(frame)), hidden
+
+
 def draft_labels(
-    object_codes: NDArray[np.uint8], settings: LabelSettings, mask: EditMask | None, complete: bool
+    object_codes: NDArray[np.uint8], settings: LabelSettings, corrections: Corrections, frame: int
 ) -> NDArray[np.uint16]:
     """Label a frame (Y, X) in a moment: pieces above the threshold, the user's over them.
 
     Touching cells are one piece and no size is looked at: for the eye, until the basins are there.
     """
-    if complete:
+    mask = corrections.edits(frame)
+    if corrections.is_complete(frame):
         pieces = np.zeros(object_codes.shape, np.int32)
     else:
         pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
@@ -261,6 +282,24 @@ def draft_labels(
         blocked = mask.blocked()
         labels[blocked] = mask.ids[blocked]
     return labels
+
+
+def checked(probabilities: Predictions | None, shape: tuple[int, int, int]) -> Predictions | None:
+    """Return predictions of a movie of ``shape`` (T, Y, X); `BadInput` where of another."""
+    if probabilities is not None:
+        t, _, y, x = probabilities.shape
+        check_shape("the probabilities are", (t, y, x), shape)
+    return probabilities
+
+
+def check_shape(what: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Refuse what was made on a movie of another shape."""
+    if tuple(found) != tuple(shape):
+        raise BadInput(
+            f"{what} of a movie of {tuple(found)} (frames, height, width)",
+            str(tuple(shape)),
+            "use those made on this movie",
+        )
 
 
 def _differ_outside(

@@ -8,7 +8,7 @@ user's, frozen in the outline it has on screen.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,23 @@ from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
 from scipy import ndimage
 
-from napari_unet.engine.annotations.corrections import Corrections, Step
+from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.annotations.edit_masks import EditMask
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.labels.basins import Basins
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import basins_key
-from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels, draft_labels, seen
+from napari_unet.engine.session.frame_labels import (
+    FrameCache,
+    FrameLabels,
+    check_shape,
+    checked,
+    draft_labels,
+    machine_of,
+    seen,
+)
 from napari_unet.engine.session.news import News, emit
-from napari_unet.engine.session.predicted_objects import PredictedObjects
+from napari_unet.engine.session.plans import FrameState, Plan
 from napari_unet.engine.session.strokes import Kept, Strokes
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.lazy_array import (
@@ -37,8 +45,9 @@ from napari_unet.engine.stack.lazy_array import (
 )
 
 if TYPE_CHECKING:
-    from napari_unet.engine.annotations.edit_masks import Change, EditMask
+    from napari_unet.engine.annotations.edit_masks import Change
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
+    from napari_unet.engine.annotations.steps import Step
     from napari_unet.engine.session.frame_labels import Predictions
 
 
@@ -86,7 +95,7 @@ class LiveLabels(LazyArray):
         self._cache = FrameCache(self.shape[1:])
         self._strokes = Strokes(self.corrections, self._cache)
         self._settings = settings or LabelSettings()
-        self._probabilities = _checked(probabilities, self.shape)
+        self._probabilities = checked(probabilities, self.shape)
         self._drawing = threading.local()
         self._turn = 0
 
@@ -114,7 +123,7 @@ class LiveLabels(LazyArray):
 
     @probabilities.setter
     def probabilities(self, probabilities: Predictions | None) -> None:
-        probabilities = _checked(probabilities, self.shape)
+        probabilities = checked(probabilities, self.shape)
         with self._changing():
             self._probabilities = probabilities
             self._cache.clear()
@@ -164,12 +173,10 @@ class LiveLabels(LazyArray):
         """
         basins = FrameCache.basins(self._probabilities, frame, self._settings)
         with self._lock:
-            mask, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
             by_hand = len(self.corrections.ids(frame))
-            hidden = mask.edited() if mask else np.zeros(self.shape[1:], bool)
-            if not isinstance(basins, Basins):  # not predicted, or classes: the machine has none
-                return np.full(256, by_hand, np.int64)
-            machine = PredictedObjects(basins, mask, complete)
+            machine, hidden = machine_of(basins, self.corrections, frame)
+        if machine is None:
+            return np.full(256, by_hand, np.int64)
         return machine.count_curve(self._settings, hidden) + by_hand
 
     # Reading
@@ -270,7 +277,8 @@ class LiveLabels(LazyArray):
                 ys, xs = np.nonzero(pieces == pieces[y, x])
                 self.touch(frame, ys, xs, label)
             else:
-                self._keep(self._strokes.freeze(frame, view, [label], self._settings))
+                changes = self._strokes.freeze(frame, view, [label], self._settings)
+                self._keep(changes, "confirm", (label,))
             return label
 
     def confirm_frame(self, frame: int, complete: bool = True) -> None:
@@ -279,8 +287,35 @@ class LiveLabels(LazyArray):
             if self.corrections.is_complete(frame) == complete:
                 return
             labels = self._frame(frame).labels(self._settings)
-            self._keep([self._strokes.complete(frame, labels, complete)])
+            change = self._strokes.complete(frame, labels, complete)
+            self._keep([change], "complete" if complete else "open")
             self._news.tell(self.changed, (frame,))
+
+    @contextmanager
+    def frame_state(self, frame: int) -> Iterator[FrameState]:
+        """Hold a frame as it is now, to make plans from; nothing changes meanwhile, so be quick."""
+        self._frame(frame)
+        with self._lock:
+            view = self._frame(frame)
+            mask = self.corrections.edits(frame) or EditMask.empty(self.shape[1:])
+            yield FrameState(frame, view, mask, self._settings)
+
+    def carry_out(self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = ()) -> None:
+        """Carry plans out as one step, done by a verb to some cells.
+
+        Raises
+        ------
+        BadInput
+            Where a frame was changed since its plan was made; then nothing is done.
+
+        """
+        with self._changing():
+            self.end_stroke()
+            if not all(plan.fits(self._strokes.part(plan.frame, plan.box)) for plan in plans):
+                raise BadInput("the labels were changed meanwhile", "the same labels", "try again")
+            changes = [self._strokes.write(plan.frame, plan.box, plan.after) for plan in plans]
+            self._keep(changes, verb, cells)
+            self._news.tell(self.changed, tuple(sorted({plan.frame for plan in plans})))
 
     def undo(self) -> tuple[int, ...]:
         """Take the user's last step back; gives the frames it was on, () where there is none."""
@@ -329,8 +364,7 @@ class LiveLabels(LazyArray):
             return self._read(frame, key)
         codes = probabilities[frame]
         with self._lock:
-            mask, complete = self.corrections.edits(frame), self.corrections.is_complete(frame)
-            return draft_labels(codes[0], settings, mask, complete)[key]
+            return draft_labels(codes[0], settings, self.corrections, frame)[key]
 
     def _whole(self, frame: int) -> FrameView:
         return FrameView(self.shape[1:], self.dtype, lambda: self._read(frame))
@@ -344,11 +378,12 @@ class LiveLabels(LazyArray):
             "the others are empty. Use Export to write all of them",
         )
 
-    def _keep(self, changes: list[Change]) -> None:
-        self._tell(self._strokes.keep(changes, self._settings))
+    def _keep(self, changes: list[Change], verb: str = "", cells: tuple[int, ...] = ()) -> None:
+        self._tell(self._strokes.keep(changes, self._settings, verb, cells))
 
     def _tell(self, kept: Kept) -> None:
-        self._tell_edited(kept.frames)
+        if kept.frames:
+            self._news.tell(self.edited, kept.frames)
         if kept.redraw:
             self._news.tell(self.changed, kept.redraw)
         for line in kept.notices:
@@ -358,28 +393,7 @@ class LiveLabels(LazyArray):
         with self._changing():
             self.end_stroke()
             frames = self._strokes.travel(way, after=after)
-            self._tell_edited(frames)
             if frames:
+                self._news.tell(self.edited, frames)
                 self._news.tell(self.changed, frames)
             return frames
-
-    def _tell_edited(self, frames: tuple[int, ...]) -> None:
-        if frames:
-            self._news.tell(self.edited, frames)
-
-
-def _checked(probabilities: Predictions | None, shape: tuple[int, int, int]) -> Predictions | None:
-    if probabilities is not None:
-        t, _, y, x = probabilities.shape
-        check_shape("the probabilities are", (t, y, x), shape)
-    return probabilities
-
-
-def check_shape(what: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    """Refuse what was made on a movie of another shape."""
-    if tuple(found) != tuple(shape):
-        raise BadInput(
-            f"{what} of a movie of {tuple(found)} (frames, height, width)",
-            str(tuple(shape)),
-            "use those made on this movie",
-        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.annotations.edit_masks import CLAIMED, ERASED, EditMask
+from napari_unet.engine.annotations.edit_masks import ERASED, EditMask
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.reconstruction import bounds
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.corrections import Corrections, Step
+    from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.edit_masks import Change
+    from napari_unet.engine.annotations.steps import Step
     from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.lazy_array import Box
@@ -69,8 +70,14 @@ class Strokes:
         self._losses, self._redraw = Losses(), set()
         return _frames(stroke)
 
-    def keep(self, changes: list[Change], at: LabelSettings) -> Kept:
-        """Make changes a step; in a stroke they wait for its end.
+    def keep(
+        self,
+        changes: list[Change],
+        at: LabelSettings,
+        verb: str = "",
+        cells: tuple[int, ...] = (),
+    ) -> Kept:
+        """Make changes a step, done by a verb to some cells; in a stroke they wait for its end.
 
         Cells that the step cut fall into cells of their own.
         """
@@ -84,17 +91,17 @@ class Strokes:
             changes = [*changes, *cut]
             notices += [line] if line else []
         if changes:
-            self._corrections.commit(changes)
+            self._corrections.commit(changes, verb, cells)
         redraw, self._redraw = self._redraw, set()
         return Kept(_frames(changes), tuple(sorted(redraw)), tuple(notices))
 
     def travel(self, way: Callable[[], Step], *, after: bool) -> tuple[int, ...]:
         """Go a step back or forth and give its frames."""
         step = way()
-        for change in step:
+        for change in step.changes:
             self._refresh(change, after=after)
         self._redraw = set()
-        return _frames(step)
+        return step.frames
 
     def paint(
         self, frame: int, view: FrameLabels, box: Box, new: NDArray[np.uint16], at: LabelSettings
@@ -103,9 +110,14 @@ class Strokes:
 
         Touched are the objects that are painted on with their own id, or erased from. Painting
         another id over an object robs it of the pixels alone: nobody vouched for the rest of it.
+        Locked objects keep their pixels.
         """
         shown = view.labels(at)[box].copy()
         changed = new != shown
+        mask = self._corrections.edits(frame)
+        if mask is not None and (kept := changed & mask.locked(box)).any():
+            changed &= ~kept
+            self._redraw.add(frame)  # napari shows them painted
         if not changed.any():
             return []
         touched = np.union1d(shown[changed & (new == 0)], new[changed])
@@ -131,11 +143,7 @@ class Strokes:
             ground = None if label in (0, BACKGROUND_ID) else view.ground(label, at)
             if ground is not None:
                 part = self.part(frame, ground.box)
-                shown = view.labels(at)[ground.box]
-                free = (part.ids == 0) & (part.flags & ERASED == 0)
-                mine = ground.mask & free & np.isin(shown, ground.ids)
-                part.ids[mine] = shown[mine]
-                part.flags[ground.mask] |= CLAIMED
+                ground.claim(part, view.labels(at)[ground.box])
                 changes.append(self.write(frame, ground.box, part))
                 self._losses.frozen(frame, ground.ids.tolist())
         return changes

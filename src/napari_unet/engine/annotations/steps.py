@@ -1,0 +1,86 @@
+"""Steps: what a user did at once, to be taken back at once, with the verb it was done by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.annotations.edit_masks import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What is said of a step; those without a verb are of the brush, or of a version before verbs.
+_SAID = {
+    "": "painted",
+    "delete": "deleted {}",
+    "merge": "merged {}",
+    "split": "split {}",
+    "draw": "drew {}",
+    "redraw": "redrew {}",
+    "fill": "filled in {}",
+    "grow": "grew {}",
+    "shrink": "shrank {}",
+    "smooth": "smoothed {}",
+    "holes": "filled the holes of {}",
+    "copy": "copied {}",
+    "interpolate": "interpolated {}",
+    "reopen": "gave {} back to the model",
+    "lock": "locked {}",
+    "unlock": "unlocked {}",
+    "confirm": "confirmed {}",
+    "complete": "marked as done",
+    "open": "marked as not done",
+}
+_MOST_CELLS = 3  # that are named
+
+
+@dataclass(frozen=True)
+class Step:
+    """Changes of one or several frames that are one for the user; ``cells`` are their ids."""
+
+    changes: tuple[Change, ...] = ()
+    verb: str = ""
+    cells: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames that it is on, in order."""
+        return tuple(sorted({change.frame for change in self.changes}))
+
+    @property
+    def words(self) -> str:
+        """Return what was done, as a user would say it: ``merged 10 + 11 on frame 18``."""
+        named = [str(cell) for cell in self.cells[:_MOST_CELLS]]
+        named += ["…"] if len(self.cells) > _MOST_CELLS else []
+        said = _SAID.get(self.verb, "changed").format(" + ".join(named)).rstrip()
+        frames = self.frames
+        if not frames:
+            return said
+        if len(frames) == 1:
+            return f"{said} on frame {frames[0]}"
+        row = frames[-1] - frames[0] + 1 == len(frames)
+        where = f"{frames[0]} to {frames[-1]}" if row else ", ".join(map(str, frames[:5]))
+        return f"{said} on frames {where}{'…' if not row and len(frames) > 5 else ''}"
+
+    def to_record(self) -> dict[str, Any]:
+        """Return plain values for a line of the journal; of the brush those of version 0.1.0."""
+        record: dict[str, Any] = {"do": [change.to_record() for change in self.changes]}
+        if self.verb:
+            record |= {"verb": self.verb, "cells": list(self.cells)}
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Step:
+        """Read plain values back; ValueError, TypeError or KeyError where they are no step.
+
+        A verb of a later version is kept: what it changed is in the changes.
+        """
+        changes = tuple(Change.from_record(change) for change in record["do"])
+        verb = record.get("verb", "")
+        if not isinstance(verb, str):
+            raise ValueError(f"verb {verb!r}")
+        return cls(changes, verb, tuple(int(cell) for cell in record.get("cells", ())))

@@ -1,0 +1,87 @@
+"""Outlines taken from the probability: of a cell that is missing, and along a rough scribble."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.labels.objects import disc_diameter
+from napari_unet.engine.labels.splitting import flood
+from napari_unet.engine.labels.verbs.shapes import holes_filled, largest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+_SEED = 2.5  # px: what a click may be beside the cell's best place
+_FAINT = 0.002  # below, the model has seen nothing
+_BAND = 0.25  # of the diameter: how far beside a rough outline the true one is looked for
+
+
+def missing_cell(
+    levels: NDArray[np.uint8], free: Mask, others: Mask, place: tuple[int, int], threshold: float
+) -> Mask | None:
+    """Return the cell that the model nearly saw at a place, None where it saw nothing.
+
+    ``levels`` (Y, X) are codes of probability, ``others`` the cells that are there. The ground
+    is parted between those and the place; there the threshold is as far below the best
+    probability as ``threshold`` is below certainty.
+    """
+    y, x = np.ogrid[: levels.shape[0], : levels.shape[1]]
+    near = (np.hypot(y - place[0], x - place[1]) <= _SEED) & free
+    if not near.any():
+        return None
+    start = np.flatnonzero(near)[int(np.argmax(levels[near]))]
+    seeds = others.astype(np.int32) * 2
+    seeds.reshape(-1)[start] = 1
+    ground = (flood(255 - levels, seeds, free | others) == 1) & free
+    best = _summit(levels, ground, start)
+    peak = float(decode(best))
+    if peak < _FAINT:
+        return None
+    cell = ground & (levels >= threshold_code(min(threshold, threshold * peak)))
+    pieces, _ = ndi.label(cell)
+    if not pieces.reshape(-1)[start]:  # clicked on the slope: the piece that is nearest
+        apart = ndi.distance_transform_edt(~cell) if cell.any() else None
+        if apart is None or apart.reshape(-1)[start] > 2 * _SEED:
+            return None
+        where = ndi.distance_transform_edt(~cell, return_distances=False, return_indices=True)
+        start = int(np.ravel_multi_index(where.reshape(2, -1)[:, start], cell.shape))
+    return holes_filled(np.asarray(pieces == pieces.reshape(-1)[start]), free)
+
+
+def _summit(levels: NDArray[np.uint8], ground: Mask, start: int) -> int:
+    """Return the highest level that is reached uphill from a pixel, on its ground."""
+    heights = np.where(ground, levels, np.uint8(0))
+    at, width = start, levels.shape[1]
+    while True:
+        y, x = divmod(at, width)
+        rows, columns = slice(max(0, y - 2), y + 3), slice(max(0, x - 2), x + 3)
+        part = heights[rows, columns]
+        dy, dx = np.unravel_index(int(np.argmax(part)), part.shape)
+        if part[dy, dx] <= heights[y, x]:
+            return int(heights[y, x])
+        at = (rows.start + int(dy)) * width + columns.start + int(dx)
+
+
+def along_scribble(levels: NDArray[np.uint8], rough: Mask, free: Mask) -> Mask:
+    """Return the cell whose rim follows the probability near that of a ``rough`` shape (Y, X).
+
+    Within a band around the rough rim the true one is where the probability falls steepest
+    (a watershed of its slope from the sure inside and the sure outside); where it is flat, the
+    rim stays about where it was drawn.
+    """
+    band = max(2.0, _BAND * disc_diameter(float(np.count_nonzero(rough))) / 2)
+    inner = ndi.distance_transform_edt(np.pad(rough, 1))[1:-1, 1:-1]
+    band = min(band, 0.8 * float(inner.max()))
+    outer = ndi.distance_transform_edt(~rough)
+    seeds = np.where(inner > band, 1, np.where(outer > band, 2, 0)).astype(np.int32)
+    slope = ndi.gaussian_gradient_magnitude(decode(levels), 1.0, mode="nearest", truncate=3.0)
+    nearness = np.abs(np.where(rough, inner - 0.5, outer - 0.5)) / max(band, 1.0)
+    landscape = slope.astype(np.float32) - np.float32(0.02) * nearness.astype(np.float32)
+    cell = (flood(landscape, seeds, np.ones(rough.shape, bool)) == 1) & free
+    return holes_filled(largest(np.asarray(cell)), free)

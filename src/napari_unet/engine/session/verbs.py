@@ -1,0 +1,393 @@
+"""Verbs: what a user does to a cell in one go. Each is one step of undo, kept in the journal.
+
+The dock, the mouse and the keys call these, and so may a script: ``Verbs(live).merge(18, 10, 11)``.
+Cells are named by frame and id, places are (y, x) in pixels. What a verb touches is the user's
+from then on (the laws of `LiveLabels`); a locked cell is touched by none.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.objects import areas_of, median_diameter
+from napari_unet.engine.labels.reconstruction import bounds
+from napari_unet.engine.labels.verbs import between, cuts, outlines, places, shapes
+from napari_unet.engine.session.plans import FrameState, Plan, is_locked
+from napari_unet.engine.session.predicted_objects import hull
+from napari_unet.engine.tracks.follow import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.stack.lazy_array import Box
+
+    Mask = NDArray[np.bool_]
+    Points = Sequence[Sequence[float]] | NDArray[np.floating]
+
+_REACH = 96  # px around a click in which a missing cell is looked for, where no cell says its size
+_LEAST = 4  # px: less is no cell
+
+
+class Verbs:
+    """The verbs of one movie's labels. Each returns the ids of the cells that came of it.
+
+    Raises
+    ------
+    BadInput
+        Where a verb cannot be done: nothing is changed then.
+
+    """
+
+    def __init__(self, live: LiveLabels) -> None:
+        self._live = live
+
+    # ---- whole cells ------------------------------------------------------------------------
+
+    def delete(self, frame: int, *cells: int) -> tuple[int, ...]:
+        """Delete cells; they stay deleted at every threshold and with every model."""
+        with self._state(frame) as state:
+            plans = [state.deleted(cell) for cell in cells]
+        self._live.carry_out(plans, "delete", cells)
+        return ()
+
+    def merge(self, frame: int, one: int, other: int) -> tuple[int, ...]:
+        """Make two cells one, which has the first one's id; a narrow gap between them is closed."""
+        with self._state(frame) as state:
+            plan = state.merged(one, other)
+        self._live.carry_out([plan], "merge", (one, other))
+        return (one,)
+
+    def split_along(self, frame: int, points: Points, cell: int = 0) -> tuple[int, ...]:
+        """Split a cell along a line, or without one named the cell that most of the line is on.
+
+        The largest part keeps the id, the others get the next free ones.
+        """
+        path = places.path_of(points)
+        with self._state(frame) as state:
+            cell = cell or _most_under(state.labels, path)
+            box = state.box_of(cell)
+            inner = path - (box[0].start, box[1].start)
+            parts = cuts.cut_along(state.labels[box] == cell, inner)
+            plan, ids = self._parted(state, box, parts, "draw the line across the whole cell")
+        self._live.carry_out([plan], "split", (cell,))
+        return ids
+
+    def split(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Split a cell in two by itself: at its neck, or where its probability dips."""
+        levels = self._levels(frame)
+        with self._state(frame) as state:
+            box = state.box_of(cell)
+            parts = cuts.cut_apart(
+                state.labels[box] == cell, levels[box] if levels is not None else None
+            )
+            plan, ids = self._parted(state, box, parts, "draw the line along which to split it")
+        self._live.carry_out([plan], "split", (cell,))
+        return ids
+
+    def draw(self, frame: int, points: Points) -> tuple[int, ...]:
+        """Draw round a new cell; cells that are there already keep their pixels."""
+        with self._state(frame) as state:
+            box, cell = _inside(places.path_of(points), self._live.shape[1:])
+            plan, new = self._added(state, box, cell)
+        self._live.carry_out([plan], "draw", (new,))
+        return (new,)
+
+    def redraw(self, frame: int, points: Points) -> tuple[int, ...]:
+        """Draw roughly round a cell: its outline follows the probability near the line.
+
+        The cell that fills most of it is drawn anew, with its id; where there is none, a new one.
+        """
+        levels = self._levels(frame)
+        if levels is None:
+            raise _not_segmented(frame)
+        with self._state(frame) as state:
+            box, rough = _inside(places.path_of(points), self._live.shape[1:])
+            labels = state.labels[box]
+            former = _most_of(labels[rough], at_least=rough.sum() / 2)
+            mine = labels == former if former else np.zeros(labels.shape, bool)
+            cell = outlines.along_scribble(levels[box], rough, _ground(labels) | mine)
+            if former:
+                plan, new = state.reshaped(former, box, cell), former
+            else:
+                plan, new = self._added(state, box, cell)
+        self._live.carry_out([plan], "redraw", (new,))
+        return (new,)
+
+    def fill(self, frame: int, y: int, x: int) -> tuple[int, ...]:
+        """Fill in the cell that the model nearly saw at a place, at a lower threshold there."""
+        levels = self._levels(frame)
+        if levels is None:
+            raise _not_segmented(frame)
+        with self._state(frame) as state:
+            labels = state.labels
+            if _ground(labels[y : y + 1, x : x + 1]).sum() == 0:
+                raise BadInput("there is a cell already", "a place without one", "click beside it")
+            areas = areas_of(labels)
+            reach = 2 * round(median_diameter(areas[areas > 0])) if areas.any() else _REACH
+            click = (slice(y, y + 1), slice(x, x + 1))
+            box = places.around(click, max(reach, 16), (labels.shape[0], labels.shape[1]))
+            free, place = _ground(labels[box]), (y - box[0].start, x - box[1].start)
+            at = state.settings.threshold
+            cell = outlines.missing_cell(levels[box], free, ~free, place, at)
+            if cell is None or cell.sum() < _LEAST or _is_cut_off(cell, box, labels.shape):
+                raise BadInput(
+                    "the model sees no cell there",
+                    "a place that it is not sure of",
+                    "draw round it",
+                )
+            plan, new = self._added(state, box, cell)
+        self._live.carry_out([plan], "fill", (new,))
+        return (new,)
+
+    # ---- the shape of a cell ----------------------------------------------------------------
+
+    def grow(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
+        """Widen a cell all round, where no other cell is."""
+        return self._reshape("grow", frame, cell, lambda m, free: shapes.grown(m, free, pixels))
+
+    def shrink(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
+        """Narrow a cell all round; refused where nothing would be left."""
+        return self._reshape("shrink", frame, cell, lambda m, _: shapes.shrunk(m, pixels))
+
+    def smooth(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Take dents and spurs off a cell, which keeps its area."""
+        return self._reshape("smooth", frame, cell, shapes.smoothed)
+
+    def fill_holes(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Fill the holes of a cell."""
+        return self._reshape("holes", frame, cell, shapes.holes_filled)
+
+    # ---- from other frames ------------------------------------------------------------------
+
+    def copy(self, frame: int, source: int, cell: int) -> tuple[int, ...]:
+        """Copy a cell of another frame to the same place; other cells keep their pixels.
+
+        It has the same id, unless another cell has that here.
+        """
+        with self._state(source) as there:
+            box = there.box_of(cell)
+            shape = there.labels[box] == cell
+        with self._state(frame) as state:
+            same = 0 if (state.labels == cell).any() else cell
+            plan, new = self._added(state, box, shape, same)
+        self._live.carry_out([plan], "copy", (new,))
+        return (new,)
+
+    def interpolate(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Draw a cell on the frames between the two nearest ones on which a user drew it.
+
+        One of those may be the frame itself.
+        """
+        first, last = self._drawn_around(frame, cell)
+        shapes_of = {}
+        for t in (first, last):
+            with self._state(t) as state:
+                shapes_of[t] = state.labels == cell
+        found = [bounds(mask) for mask in shapes_of.values()]
+        shape = self._live.shape[1:]
+        box = places.around(hull([b for b in found if b is not None]), 2, shape)
+        one, other = (mask[box] for mask in shapes_of.values())
+        plans = []
+        for t in range(first + 1, last):
+            mask = between.interpolated(one, other, (t - first) / (last - first))
+            with self._state(t) as state:
+                plans.append(state.laid_over(cell, box, mask))
+        self._live.carry_out(plans, "interpolate", (cell,))
+        return (cell,)
+
+    def _drawn_around(self, frame: int, cell: int) -> tuple[int, int]:
+        corrections = self._live.corrections
+        on = [t for t in corrections.frames() if cell in corrections.ids(t)]
+        before = [t for t in on if t < frame] or [t for t in on if t == frame]
+        after = [t for t in on if t > frame] or [t for t in on if t == frame]
+        if not before or not after or after[0] - before[-1] < 2:
+            raise BadInput(
+                f"cell {cell} is not drawn on two frames with others between them",
+                "one before and one after this frame, or this frame and another",
+                "draw it on both, with the same number",
+            )
+        return before[-1], after[0]
+
+    # ---- whose it is ------------------------------------------------------------------------
+
+    def back_to_model(self, frame: int, cell: int, y: int = -1, x: int = -1) -> tuple[int, ...]:
+        """Give a cell back to the model; for cell 0, what was deleted at a place."""
+        if self._live.corrections.is_complete(frame):
+            raise BadInput(
+                f"frame {frame} is marked as done",
+                "a frame on which the model's cells count",
+                "mark it as not done first",
+            )
+        with self._state(frame) as state:
+            plan = state.reopen(cell, (y, x) if y >= 0 <= x else None)
+        self._live.carry_out([plan], "reopen", (cell,) if cell else ())
+        return ()
+
+    def lock(self, frame: int, cell: int, on: bool = True) -> tuple[int, ...]:
+        """Lock a cell, so that neither brush nor verb changes it; or unlock it."""
+        with self._state(frame) as state:
+            plan = state.lock(cell, on)
+        self._live.carry_out([plan], "lock" if on else "unlock", (cell,))
+        return (cell,)
+
+    def is_locked(self, frame: int, cell: int) -> bool:
+        """Tell whether a cell is locked."""
+        with self._state(frame) as state:
+            return state.is_locked(cell)
+
+    def confirm(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Vouch for a cell as it is."""
+        with self._state(frame) as state:
+            box = state.box_of(cell)
+            y, x = np.argwhere(state.labels[box] == cell)[0]
+        self._live.confirm_cell(frame, box[0].start + int(y), box[1].start + int(x))
+        return (cell,)
+
+    # ---- through a track --------------------------------------------------------------------
+
+    def delete_track(self, frame: int, cell: int) -> Generator[int, None, int]:
+        """Delete a cell on all frames of its track, in one step; returns on how many.
+
+        Yields each frame that was looked at.
+        """
+        track = yield from follow(self._live, frame, cell)
+        plans = []
+        for t, label in track.items():
+            with self._state(t) as state:
+                plans.append(state.deleted(label))
+            yield t
+        self._live.carry_out(plans, "delete", (cell,))
+        return len(plans)
+
+    def merge_track(self, frame: int, one: int, other: int) -> Generator[int, None, int]:
+        """Merge two cells on all frames that both their tracks have; returns on how many.
+
+        Yields each frame that was looked at.
+        """
+        track = yield from follow(self._live, frame, one)
+        beside = yield from follow(self._live, frame, other)
+        plans = []
+        for t in sorted(track.keys() & beside.keys()):
+            with self._state(t) as state:
+                plans.append(state.merged(track[t], beside[t]))
+            yield t
+        self._live.carry_out(plans, "merge", (one, other))
+        return len(plans)
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _state(self, frame: int) -> Iterator[FrameState]:
+        if self._live.classes:
+            raise BadInput(
+                "these labels are classes", "cells, each with a number", "paint with the brush"
+            )
+        if not 0 <= frame < len(self._live):
+            raise BadInput(
+                f"there is no frame {frame}", f"0 to {len(self._live) - 1}", "choose one"
+            )
+        with self._live.frame_state(frame) as state:
+            yield state
+
+    def _levels(self, frame: int) -> NDArray[np.uint8] | None:
+        """Return the codes (Y, X) of a frame's cells; None where nothing is predicted."""
+        probabilities = self._live.probabilities
+        if probabilities is None or not self._live.computed(frame):
+            return None
+        return np.asarray(probabilities[frame][0])
+
+    def _parted(
+        self, state: FrameState, box: Box, parts: NDArray[np.int32], remedy: str
+    ) -> tuple[Plan, tuple[int, ...]]:
+        """Plan the cell in a box to be in parts (Y, X): the first keeps the id."""
+        new = state.labels[box].copy()
+        cell = int(new[parts == 1][0])
+        if parts.max() < 2:
+            raise BadInput(f"cell {cell} shows no place to split it", "a cell with a neck", remedy)
+        if state.is_locked(cell):
+            raise is_locked(cell)
+        ids = [cell, *(self._live.new_id() for _ in range(1, int(parts.max())))]
+        for part, label in enumerate(ids[1:], start=2):
+            new[parts == part] = label
+        return state.repaint(box, new, (cell,)), tuple(ids)
+
+    def _added(self, state: FrameState, box: Box, cell: Mask, label: int = 0) -> tuple[Plan, int]:
+        """Plan a new cell on the ground in a box, with an id or the next free one."""
+        labels = state.labels[box]
+        cell = shapes.largest(cell & _ground(labels))
+        if np.count_nonzero(cell) < _LEAST:
+            raise BadInput(
+                "there is no room for a new cell", "ground without one", "delete the other first"
+            )
+        label = label or self._live.new_id()
+        return state.repaint(box, np.where(cell, np.uint16(label), labels)), label
+
+    def _reshape(
+        self, verb: str, frame: int, cell: int, change: Callable[[Mask, Mask], Mask]
+    ) -> tuple[int, ...]:
+        with self._state(frame) as state:
+            height, width = state.labels.shape
+            box = places.around(state.box_of(cell), 4, (height, width))
+            labels = state.labels[box]
+            shape = change(labels == cell, labels == 0)
+            if np.count_nonzero(shape) < _LEAST:
+                raise BadInput(
+                    f"nothing would be left of cell {cell}", "a larger cell", "delete it"
+                )
+            plan = state.reshaped(cell, box, shape)
+        self._live.carry_out([plan], verb, (cell,))
+        return (cell,)
+
+
+def _inside(path: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Box, Mask]:
+    """Return what an outline encloses, and its box with some ground around it."""
+    box = places.box_of(path, 12, shape)
+    if box is None or len(path) < 3:
+        raise BadInput("the outline encloses nothing", "a line round a cell", "draw it again")
+    size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    return box, places.outline_mask(path - (box[0].start, box[1].start), size)
+
+
+def _most_under(labels: NDArray[np.uint16], path: NDArray[np.float64]) -> int:
+    """Return the cell that most of a line is on; `BadInput` where it is on none."""
+    box = places.box_of(path, 1, (labels.shape[0], labels.shape[1]))
+    if box is not None:
+        part = labels[box]
+        under = part[places.line_mask(path - (box[0].start, box[1].start), part.shape)]
+        if cell := _most_of(under):
+            return cell
+    raise BadInput("the line crosses no cell", "a line across a cell", "draw it again")
+
+
+def _most_of(ids: NDArray[np.uint16], at_least: float = 1) -> int:
+    """Return the cell that most pixels are of; 0 where none has enough."""
+    ids = ids[(ids > 0) & (ids < BACKGROUND_ID)]
+    counts = np.bincount(ids, minlength=1)
+    cell = int(np.argmax(counts))
+    return cell if counts[cell] >= at_least else 0
+
+
+def _ground(labels: NDArray[np.uint16]) -> Mask:
+    """Return the pixels that are of no cell."""
+    return np.asarray((labels == 0) | (labels == BACKGROUND_ID))
+
+
+def _is_cut_off(cell: Mask, box: Box, shape: tuple[int, ...]) -> bool:
+    """Whether a cell goes on outside of a box: then it is no cell, but haze."""
+    sides = ((cell[0], box[0].start > 0), (cell[-1], box[0].stop < shape[0]))
+    ends = ((cell[:, 0], box[1].start > 0), (cell[:, -1], box[1].stop < shape[1]))
+    return any(bool(side.any()) and inner for side, inner in (*sides, *ends))
+
+
+def _not_segmented(frame: int) -> BadInput:
+    return BadInput(
+        f"frame {frame} is not segmented", "a frame with probabilities", "segment it, or draw round"
+    )
