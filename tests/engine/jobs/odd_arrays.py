@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.segment import segment
-from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Selection

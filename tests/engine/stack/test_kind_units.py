@@ -8,7 +8,7 @@ import tifffile
 
 from napari_unet.engine.export.formats.table import write_table
 from napari_unet.engine.export.formats.write_labels import write_labels
-from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.settings import Selection, TableSettings
 from napari_unet.engine.stack.stack import Stack
 

@@ -7,6 +7,7 @@ threshold ``t`` are ``ids * (levels >= threshold_code(t))``, with ids that stay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,10 +18,20 @@ from scipy import ndimage as ndi
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from napari_unet.engine.labels.canvas.pieces import Pieces
+from napari_unet.engine.labels.canvas.reconstruction import erosion, fill_holes, keep_pieces
+from napari_unet.engine.labels.canvas.splitting import (
+    CONNECTED,
+    Parts,
+    adjacent,
+    depth_of,
+    flood,
+    interior_of,
+    split,
+    summits_of,
+)
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
-from napari_unet.engine.labels.reconstruction import erosion, fill_holes, keep_pieces
-from napari_unet.engine.labels.splitting import CONNECTED, adjacent, flood, split, summits_of
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
@@ -116,11 +127,77 @@ def frame_basins(codes: NDArray[np.uint8], settings: LabelSettings) -> Basins:
     if not settings.split:
         return _joined_basins(levels, regions.astype(np.int32, copy=False), settings.fill_holes)
     border = codes[1] if len(codes) > 1 else None
-    ids = _at_most(split(levels, border, regions, settings.split_strength), levels)
-    if settings.fill_holes:
-        ids, levels = _filled(ids, levels)
-    levels = keep_pieces(levels, ids, _highest_pixels(ids, levels))
-    return Basins(ids, levels, _no_joins())
+    return _split_basins(levels, border, regions, settings)
+
+
+def _split_basins(
+    levels: NDArray[np.uint8],
+    border: NDArray[np.uint8] | None,
+    regions: NDArray[np.int32],
+    settings: LabelSettings,
+) -> Basins:
+    """Basins of regions whose touching cells are divided, found canvas by canvas."""
+    interior = interior_of(levels, border)
+    canvases = list(Pieces.of(regions))
+    depth = depth_of(interior, canvases)
+    laid = [_Laid.of(pieces, regions, levels) for pieces in canvases]
+    parts = [
+        split(
+            one.pieces, one.regions, one.levels,
+            None if border is None else one.pieces.lay(border),
+            np.where(one.regions > 0, one.pieces.lay(depth), np.float32(0)),
+            settings.split_strength,
+        )
+        for one in laid
+    ]  # fmt: skip
+    ids, kept = np.zeros(levels.shape, np.int32), np.zeros_like(levels)
+    for one, found, number in zip(laid, parts, _numbers(parts), strict=True):
+        one.finish(number[found.ids], settings.fill_holes, ids, kept)
+    return Basins(ids, kept, _no_joins())
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """Regions on a canvas with their levels; ``foreign`` is what lies in the box of another."""
+
+    pieces: Pieces
+    regions: NDArray[np.int32]
+    levels: NDArray[np.uint8]
+    foreign: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pieces: Pieces, regions: NDArray[np.int32], levels: NDArray[np.uint8]) -> _Laid:
+        all_of_them, marks = pieces.lay(regions), pieces.marks()
+        own = np.where(all_of_them == marks, marks, 0)
+        return cls(pieces, own, pieces.lay_around(levels), all_of_them != own)
+
+    def finish(
+        self,
+        ids: NDArray[np.int32],
+        fill: bool,
+        all_ids: NDArray[np.int32],
+        all_levels: NDArray[np.uint8],
+    ) -> None:
+        """Close holes, leave out loose pieces, and put ids and levels into the frame."""
+        levels = self.levels
+        if fill:
+            ids, levels = _filled(ids, levels, self.foreign)
+        levels = keep_pieces(levels, ids, _highest_pixels(ids, levels))
+        self.pieces.lift(ids, all_ids)
+        self.pieces.lift(levels, all_levels)
+
+
+def _numbers(parts: Sequence[Parts]) -> list[NDArray[np.int32]]:
+    """Return a number for the parts of each canvas, from the highest down, as far as ids go.
+
+    Parts as high are numbered as they come in the frame.
+    """
+    heights = np.concatenate([one.heights for one in parts]).astype(np.int16)
+    order = np.lexsort((np.concatenate([one.order for one in parts]), -heights))
+    order = order[heights[order] > 0][:LAST_ID]
+    number = np.zeros(len(heights), np.int32)
+    number[order] = np.arange(1, len(order) + 1)
+    return np.split(number, np.cumsum([len(one.heights) for one in parts])[:-1])
 
 
 def _joined_basins(levels: NDArray[np.uint8], regions: NDArray[np.int32], fill: bool) -> Basins:
@@ -139,16 +216,24 @@ def _joined_basins(levels: NDArray[np.uint8], regions: NDArray[np.int32], fill: 
 
 
 def _filled(
-    ids: NDArray[np.int32], levels: NDArray[np.uint8]
+    ids: NDArray[np.int32], levels: NDArray[np.uint8], foreign: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Close the holes of each basin, in its ground and in its levels."""
+    """Close the holes of each basin, in its ground and in its levels.
+
+    A gap with something ``foreign`` (Y, X) in it is no hole.
+    """
     gaps, n = ndi.label(ids == 0)
     if n > 1:
-        ids = _closed(ids, gaps, n)
+        ids = _closed(ids, gaps, n, foreign)
     return ids, fill_holes(levels, ids)
 
 
-def _closed(ids: NDArray[np.int32], gaps: NDArray[np.int32], n: int) -> NDArray[np.int32]:
+def _closed(
+    ids: NDArray[np.int32],
+    gaps: NDArray[np.int32],
+    n: int,
+    foreign: NDArray[np.bool_] | None,
+) -> NDArray[np.int32]:
     """Return each gap that one basin alone encloses, away from the image edge, to that basin."""
     least = np.full(n + 1, np.iinfo(np.int32).max)
     most = np.zeros(n + 1, dtype=np.int32)
@@ -160,6 +245,8 @@ def _closed(ids: NDArray[np.int32], gaps: NDArray[np.int32], n: int) -> NDArray[
     owner = np.where(least == most, most, 0)
     for side in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
         owner[side] = 0
+    if foreign is not None:
+        owner[gaps[foreign]] = 0
     owner[0] = 0
     return np.where(ids > 0, ids, owner[gaps]).astype(np.int32, copy=False)
 

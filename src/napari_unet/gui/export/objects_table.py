@@ -49,7 +49,7 @@ def measure(
     corrected: Callable[[int], Collection[int]] | None,
 ) -> Measured:
     """Measure the cells of a frame, for a worker."""
-    from napari_unet.engine.labels.measurement import measure_frame
+    from napari_unet.engine.labels.measuring.measurement import measure_frame
 
     columns = measure_frame(
         labels[position],

@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.table import write_table
 from napari_unet.engine.export.target.writing import WriteOptions
-from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.stack.stack import Stack
 

@@ -24,11 +24,11 @@ from napari_unet.engine.export.target.outputs import (
 from napari_unet.engine.export.target.sidecar import sidecar_beside
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.files.names import printable
-from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.stack.missing_pixels import missing_pixels
 from napari_unet.engine.text import counted
-from napari_unet.engine.tracks.tracking import Linker
+from napari_unet.engine.tracks.tracking import Linker, measure_objects
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
@@ -117,7 +117,7 @@ class _Measured:
         )
         return (Notice("check", line),)
 
-    def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], list[list[Any]]]:
+    def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
         """Return header and rows of one frame."""
         raw = np.asarray(self.raw[frame])
         missing = missing_pixels(raw)
@@ -130,24 +130,30 @@ class _Measured:
             pixel_size=self.stack.pixel_sizes,
             settings=self.settings,
         )
-        self.linker(labels, frame)
+        self.linker.link(measure_objects(labels), frame)
         track_of = self.linker.id_of()
         ids = found.pop("label").tolist()
         touched = frozenset(self.corrected(frame)) if self.corrected else frozenset()
-        start = [self.file, self.stack.selection.position, frame, time_of(self.stack, frame)]
-        header = ["file", "position", "frame", "time_s", "label", "track_id", "parent_id"]
-        shape, light = _split(found)
-        header += [*shape, "hand_corrected", "threshold", *light]
-        table = [
-            [
-                *start, label, *track_of[label],
-                *(column[i] for column in shape.values()),
-                int(label in touched), self.threshold,
-                *(column[i] for column in light.values()),
-            ]
-            for i, label in enumerate(ids)
-        ]  # fmt: skip
-        return header, table
+        tracks = [track_of[label] for label in ids]
+        start = {
+            "file": self.file,
+            "position": self.stack.selection.position,
+            "frame": frame,
+            "time_s": time_of(self.stack, frame),
+        }
+        cut = list(found).index("touches_border") + 1  # the last of shape, before intensities
+        shape, light = list(found.items())[:cut], list(found.items())[cut:]
+        columns: dict[str, list[Any]] = {
+            **{name: [_cell(value)] * len(ids) for name, value in start.items()},
+            "label": ids,
+            "track_id": [track for track, _ in tracks],
+            "parent_id": [parent for _, parent in tracks],
+            **{name: _cells(values) for name, values in shape},
+            "hand_corrected": [int(label in touched) for label in ids],
+            "threshold": [_cell(self.threshold)] * len(ids),
+            **{name: _cells(values) for name, values in light},
+        }
+        return list(columns), zip(*columns.values(), strict=True)
 
 
 def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOptions) -> Writer:
@@ -169,7 +175,7 @@ def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOpti
                 with writing(path):
                     if frame == info.frames[0]:
                         table.writerow(header)
-                    table.writerows([_cell(value) for value in row] for row in rows)
+                    table.writerows(rows)
             with writing(path):
                 file.flush()
         note(temporary, measured.notices)
@@ -177,12 +183,8 @@ def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOpti
     return path
 
 
-def _split(columns: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Return shape columns and intensity columns; the last of shape is ``touches_border``."""
-    names = list(columns)
-    cut = names.index("touches_border") + 1
-    lists = {name: columns[name].tolist() for name in names}
-    return {n: lists[n] for n in names[:cut]}, {n: lists[n] for n in names[cut:]}
+def _cells(values: NDArray[Any]) -> list[Any]:
+    return [_cell(value) for value in values.tolist()]
 
 
 def _cell(value: Any) -> Any:

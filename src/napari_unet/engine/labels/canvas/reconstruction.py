@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 8  # sweeps of a strip between two looks at what still changes
+Cut = slice | tuple[slice, slice]
+_STEPS: tuple[tuple[Cut, Cut], ...] = (  # a pixel, and the neighbour that comes to it
+    (np.s_[1:], np.s_[:-1]),
+    (np.s_[:-1], np.s_[1:]),
+    (np.s_[:, 1:], np.s_[:, :-1]),
+    (np.s_[:, :-1], np.s_[:, 1:]),
+)
 _STRIP = 64  # rows a strip: small enough to stay in the processor's cache
 
 
@@ -40,16 +47,29 @@ def keep_pieces(
     ``seeds`` are flat indices, one pixel a region. Pieces are 4-connected inside their region.
     (Reconstruction by dilation, Vincent 1993.)
     """
-    down = np.where(regions[1:] == regions[:-1], np.uint8(255), np.uint8(0))
-    right = np.where(regions[:, 1:] == regions[:, :-1], np.uint8(255), np.uint8(0))
+    roofs = [_shared(levels, regions, *step) for step in _STEPS]
     kept = np.zeros_like(levels)
     kept.reshape(-1)[seeds] = levels.reshape(-1)[seeds]
+    spare = np.empty_like(levels[: _STRIP + 2])
 
     def sweep(rows: slice) -> None:
-        _dilate(kept[rows], levels[rows], down[rows.start : rows.stop - 1], right[rows])
+        strip = kept[rows]
+        for (near, far), roof in zip(_STEPS, roofs, strict=True):
+            to = strip[near]
+            come = np.minimum(strip[far], roof[rows][near], out=spare[: len(strip)][near])
+            np.maximum(to, come, out=to)
 
     _settle(kept, sweep)
     return kept
+
+
+def _shared(
+    levels: NDArray[np.uint8], regions: NDArray[np.int32], near: Cut, far: Cut
+) -> NDArray[np.uint8]:
+    """Return the level that can come to each pixel from a neighbour: none from another region."""
+    roof = np.zeros_like(levels)
+    np.multiply(levels[near], regions[near] == regions[far], out=roof[near])
+    return roof
 
 
 def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -82,26 +102,6 @@ def erosion(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _erode(filled: NDArray[np.uint8], floor: NDArray[np.uint8]) -> None:
     """One sweep in place: the least of the neighbours, never below ``floor``."""
     np.maximum(erosion(filled), floor, out=filled)
-
-
-def _dilate(
-    kept: NDArray[np.uint8],
-    roof: NDArray[np.uint8],
-    down: NDArray[np.uint8],
-    right: NDArray[np.uint8],
-) -> None:
-    """One sweep in place: the greatest of the linked neighbours, never above ``roof``."""
-    above, below = np.s_[:-1], np.s_[1:]
-    before, behind = np.s_[:, :-1], np.s_[:, 1:]
-    for near, far, link in (
-        (below, above, down),
-        (above, below, down),
-        (behind, before, right),
-        (before, behind, right),
-    ):
-        come = kept[far] & link
-        np.minimum(come, roof[near], out=come)
-        np.maximum(kept[near], come, out=kept[near])
 
 
 def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_unet.engine.labels.measurement import measure_frame
+from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
 
 LABELS = np.zeros((64, 64), np.uint16)

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 
-from napari_unet.engine.labels.reconstruction import bounds, fill_holes, keep_pieces, region_rim
+from napari_unet.engine.labels.canvas.reconstruction import (
+    bounds,
+    fill_holes,
+    keep_pieces,
+    region_rim,
+)
 
 VALUES = np.array([0, 60, 120, 200, 255], np.uint8)
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)

@@ -1,0 +1,1 @@
+"""Where touching cells part: regions on small canvases, without the empty ground of their frame."""

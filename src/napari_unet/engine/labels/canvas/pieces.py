@@ -1,0 +1,137 @@
+"""Regions of a frame laid side by side on small canvases, without the empty ground between them.
+
+What is found of a region depends on the box around it alone, so a stage costs what there is to
+see. A canvas is small enough to stay in the processor's cache while one stage follows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+T = TypeVar("T", bound=np.generic)
+Box = tuple[slice, slice]
+
+GAP = 4  # px between pieces, and around them: the reach of the smoothing
+AROUND = GAP // 2
+_CANVAS = 1 << 18  # px
+_COLUMNS = 32  # bits
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Boxes of a frame, each around the region of a number, and their places on a canvas."""
+
+    numbers: NDArray[np.int32]
+    boxes: Sequence[Box]
+    places: Sequence[Box]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, regions: NDArray[np.int32]) -> Iterator[Pieces]:
+        """Lay the boxes of ``regions`` (Y, X), dense from 1, on as many canvases as they need."""
+        boxes = ndi.find_objects(regions)
+        heights = np.array([y.stop - y.start for y, _ in boxes])
+        order = np.argsort(-heights, kind="stable")
+        areas = [(y.stop - y.start + GAP) * (x.stop - x.start + GAP) for y, x in boxes]
+        on_it: list[int] = []
+        taken = 0
+        for i in order.tolist():
+            if on_it and taken + areas[i] > _CANVAS:
+                yield cls._laid(on_it, boxes)
+                on_it, taken = [], 0
+            on_it.append(i)
+            taken += areas[i]
+        if on_it:
+            yield cls._laid(on_it, boxes)
+
+    @classmethod
+    def _laid(cls, on_it: Sequence[int], boxes: Sequence[Box]) -> Pieces:
+        """Lay boxes, the highest first, on shelves."""
+        sizes = [
+            (boxes[i][0].stop - boxes[i][0].start, boxes[i][1].stop - boxes[i][1].start)
+            for i in on_it
+        ]
+        width = max(
+            GAP + sum(x + GAP for _, x in sizes) // max(1, round(len(sizes) ** 0.5)),
+            GAP + max(x + GAP for _, x in sizes),
+        )
+        places: list[Box] = []
+        top, left, shelf = GAP, GAP, sizes[0][0]
+        for y, x in sizes:
+            if left + x + GAP > width:
+                top, left, shelf = top + shelf + GAP, GAP, y
+            places.append((slice(top, top + y), slice(left, left + x)))
+            left += x + GAP
+        numbers = np.array(on_it, np.int32) + 1
+        return cls(numbers, [boxes[i] for i in on_it], places, (top + shelf + GAP, width))
+
+    def lay(self, image: NDArray[T]) -> NDArray[T]:
+        """Return the pieces of a frame (Y, X) on their canvas; zeros between them."""
+        canvas = np.zeros(self.shape, image.dtype)
+        for box, place in zip(self.boxes, self.places, strict=True):
+            canvas[place] = image[box]
+        return canvas
+
+    def lay_around(self, image: NDArray[T]) -> NDArray[T]:
+        """Return the pieces with what lies around them in the frame, as far as two pixels.
+
+        At the frame's edge its outermost pixels go on, so that no minimum sees the edge.
+        """
+        canvas = np.zeros(self.shape, image.dtype)
+        for box, place in zip(self.boxes, self.places, strict=True):
+            missing = []
+            wide, to = [], []
+            for inside, at, n in zip(box, place, image.shape, strict=True):
+                before, behind = min(AROUND, inside.start), min(AROUND, n - inside.stop)
+                wide.append(slice(inside.start - before, inside.stop + behind))
+                to.append(slice(at.start - before, at.stop + behind))
+                missing.append((AROUND - before, AROUND - behind))
+            canvas[to[0], to[1]] = image[wide[0], wide[1]]
+            if any(map(any, missing)):
+                _go_on(canvas, to, missing)
+        return canvas
+
+    def lift(self, canvas: NDArray[T], image: NDArray[T]) -> None:
+        """Raise a frame to what a canvas has; where boxes overlap, to the most of it."""
+        for box, place in zip(self.boxes, self.places, strict=True):
+            np.maximum(image[box], canvas[place], out=image[box])
+
+    def frame_order(self, where: NDArray[np.intp], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return what sorts pixels of a canvas as they come in the frame.
+
+        ``where`` are flat indices on the canvas, ``numbers`` the pieces they lie in.
+        """
+        moved = np.zeros((int(self.numbers.max()) + 1, 2), np.int64)
+        moved[self.numbers] = [
+            (box[0].start - place[0].start, box[1].start - place[1].start)
+            for box, place in zip(self.boxes, self.places, strict=True)
+        ]
+        y, x = np.divmod(where, self.shape[1])
+        by, beside = moved[numbers].T
+        order: NDArray[np.int64] = ((y + by) << _COLUMNS) + x + beside
+        return order
+
+    def marks(self) -> NDArray[np.int32]:
+        """Return the number of the piece that each pixel of a canvas lies in."""
+        found = np.zeros(self.shape, np.int32)
+        for number, place in zip(self.numbers.tolist(), self.places, strict=True):
+            found[place] = number
+        return found
+
+
+def _go_on(canvas: NDArray[T], to: Sequence[slice], missing: Sequence[tuple[int, int]]) -> None:
+    """Repeat the outermost rows, then columns, of a piece as often as there are some missing."""
+    y, x = to
+    above, below = missing[0]
+    canvas[y.start - above : y.start, x] = canvas[y.start, x]
+    canvas[y.stop : y.stop + below, x] = canvas[y.stop - 1, x]
+    y = slice(y.start - above, y.stop + below)
+    before, behind = missing[1]
+    canvas[y, x.start - before : x.start] = canvas[y, x.start, None]
+    canvas[y, x.stop : x.stop + behind] = canvas[y, x.stop - 1, None]

@@ -1,0 +1,193 @@
+"""Where touching cells separate: one seed a cell, from the distance to the cell's rim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
+
+from napari_unet.engine.labels.canvas.distance import distance_to_rim
+from napari_unet.engine.labels.codes import threshold_code
+
+if TYPE_CHECKING:
+    from napari_unet.engine.labels.canvas.pieces import Pieces
+
+_INSIDE = threshold_code(0.5)
+CONNECTED = np.ones((3, 3), dtype=bool)
+_SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
+_LAST = 1 << 62  # behind every pixel of a frame
+_SPECK = 0.9  # px: a thinner part is no cell of its own beside a cell
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Regions of a canvas, divided: ``ids`` (Y, X) int32, dense from 1, one a cell.
+
+    ``order`` (n + 1,) tells which part of the frame comes first, ``heights`` its highest level.
+    """
+
+    ids: NDArray[np.int32]
+    order: NDArray[np.int64]
+    heights: NDArray[np.uint8]
+
+
+def interior_of(levels: NDArray[np.uint8], border: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
+    """Return where the object is likely and no border is, of codes (Y, X)."""
+    interior = levels >= _INSIDE
+    if border is not None:
+        interior &= border < _INSIDE
+    return interior
+
+
+def depth_of(interior: NDArray[np.bool_], canvases: Sequence[Pieces]) -> NDArray[np.float32]:
+    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), box by box."""
+    depth = np.zeros(interior.shape, dtype=np.float32)
+    for pieces in canvases:
+        inside = pieces.lay(interior)
+        distance = distance_to_rim(inside)
+        smooth = ndi.gaussian_filter(distance, _SMOOTH, truncate=3.0)
+        smooth *= inside
+        pieces.lift(smooth, depth)
+    return depth
+
+
+def split(
+    pieces: Pieces,
+    regions: NDArray[np.int32],
+    levels: NDArray[np.uint8],
+    border: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32],
+    strength: float,
+) -> Parts:
+    """Divide the regions of a canvas so that each part is one cell.
+
+    ``depth`` is the distance to the rim of the interior, 0 outside; all are (Y, X) of the canvas.
+    It has a summit in each cell, from which the part grows; two parts are one cell where the neck
+    between them is wide for the smaller of them: wider than half of it at ``strength`` 0, than
+    95 % of it at 1. A region without summit is one part.
+    """
+    seeds, order = _seeds(pieces, depth, regions)
+    landscape = -depth - levels.astype(np.float32) / np.float32(255)
+    if border is not None:
+        landscape += border.astype(np.float32) / np.float32(255)
+    parts = _grown(landscape, seeds, regions)
+    parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength)
+    heights = np.zeros(len(order), dtype=np.uint8)
+    inside = np.flatnonzero(parts)
+    np.maximum.at(heights, parts.reshape(-1)[inside], levels.reshape(-1)[inside])
+    return Parts(parts, order, heights)
+
+
+def adjacent(
+    regions: NDArray[np.int32], heights: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """List neighbouring regions a < b (8-connected) and the height of the pass between them."""
+    n = int(regions.max(initial=0)) + 1
+    keys, passes = [], []
+    for near, far in (
+        (np.s_[1:, :], np.s_[:-1, :]),
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[1:, 1:], np.s_[:-1, :-1]),
+        (np.s_[1:, :-1], np.s_[:-1, 1:]),
+    ):
+        a, b = regions[near], regions[far]
+        beside = (a != b) & (a > 0) & (b > 0)
+        a, b = a[beside].astype(np.int64), b[beside].astype(np.int64)
+        keys.append(np.minimum(a, b) * n + np.maximum(a, b))
+        passes.append(np.minimum(heights[near][beside], heights[far][beside]))
+    key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    height = np.zeros(len(key), dtype=heights.dtype)
+    np.maximum.at(height, inverse, np.concatenate(passes))
+    return key // n, key % n, height
+
+
+def summits_of(heights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Label the local maxima (plateaus are one) of ``heights`` (Y, X) that lie in ``mask``."""
+    padded = np.pad(heights, 1)  # a plateau up to the image edge is a summit too
+    peaks = local_maxima(padded, connectivity=2)[1:-1, 1:-1]  # type: ignore[no-untyped-call]
+    return np.asarray(ndi.label(peaks & mask, structure=CONNECTED)[0], dtype=np.int32)
+
+
+def flood(
+    landscape: NDArray[Any], seeds: NDArray[np.int32], mask: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Grow ``seeds`` (Y, X) through ``mask``, low ground first (watershed, 8-connected)."""
+    grown = watershed(landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]
+    return np.asarray(grown, dtype=np.int32)
+
+
+def _seeds(
+    pieces: Pieces, depth: NDArray[np.float32], regions: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return summits of the depth that are no specks, numbered in the order of their frame.
+
+    A region without any is a seed as a whole; those come last.
+    """
+    summits = summits_of(depth, depth > _SPECK)
+    where = np.flatnonzero(summits)
+    inside = regions.reshape(-1)[where]
+    in_frame = pieces.frame_order(where, inside)
+    n = int(summits.max(initial=0))
+    first = np.full(n + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, summits.reshape(-1)[where], in_frame)
+    first[0] = -1
+    rank = np.argsort(np.argsort(first, kind="stable")).astype(np.int32)
+    seeds = rank[summits]
+    bare = np.setdiff1d(pieces.numbers, inside)
+    if len(bare):
+        number = np.zeros(int(pieces.numbers.max()) + 1, np.int32)
+        number[bare] = n + 1 + np.arange(len(bare))
+        seeds = np.maximum(seeds, number[regions])
+    return seeds, np.concatenate([np.sort(first), _LAST + bare.astype(np.int64)])
+
+
+def _grown(
+    landscape: NDArray[np.float32], seeds: NDArray[np.int32], regions: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Grow the seeds through their regions; one that is alone there gets all of it."""
+    inside = np.flatnonzero(seeds)
+    of, seed = regions.reshape(-1)[inside], seeds.reshape(-1)[inside]
+    n = int(regions.max()) + 1
+    least, most = np.full(n, np.iinfo(np.int32).max), np.zeros(n, np.int32)
+    np.minimum.at(least, of, seed)
+    np.maximum.at(most, of, seed)
+    several = least < most
+    parts = most[regions]
+    if several.any():
+        among = several[regions]
+        grown = flood(landscape, np.where(among, seeds, 0), among)
+        np.copyto(parts, grown, where=among)
+    return parts
+
+
+def _joined(
+    parts: NDArray[np.int32], seeds: NDArray[np.int32], depth: NDArray[np.float32], ratio: float
+) -> NDArray[np.int32]:
+    """Join parts where the pass between them is above ``ratio`` of the lower summit."""
+    n = int(seeds.max(initial=0))
+    height = np.zeros(n + 1, dtype=np.float32)
+    inside = np.flatnonzero(seeds)
+    np.maximum.at(height, seeds.reshape(-1)[inside], depth.reshape(-1)[inside])
+    parent = np.arange(n + 1)
+    a, b, passes = adjacent(parts, depth)
+    for i in np.flatnonzero(passes)[np.argsort(-passes[passes > 0], kind="stable")]:
+        low, high = _root(parent, int(a[i])), _root(parent, int(b[i]))
+        if height[low] > height[high]:
+            low, high = high, low
+        if low != high and passes[i] >= ratio * height[low]:
+            parent[low] = high
+    roots = np.array([_root(parent, i) for i in range(n + 1)])
+    return np.asarray(roots.astype(np.int32)[parts])
+
+
+def _root(parent: NDArray[np.intp], i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = int(parent[i])
+    return i

@@ -1,0 +1,178 @@
+"""Measure the objects of one frame: shape, and raw intensity inside, beside and around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_unet.engine.labels.measuring.nearby import Nearby, nearby
+from napari_unet.engine.labels.measuring.shapes import measure_shapes
+from napari_unet.engine.labels.objects import numbered
+from napari_unet.engine.settings import TableSettings
+
+Columns = dict[str, NDArray[Any]]
+
+
+def measure_frame(
+    labels: NDArray[Any],
+    frame: NDArray[Any],
+    channels: Sequence[str],
+    *,
+    pixel_size: float | tuple[float, float] | None = None,
+    settings: TableSettings | None = None,
+) -> Columns:
+    """Return one entry for each object of ``labels`` (Y, X), by column name.
+
+    ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
+    ``pixel_size`` (µm, or height and width of oblong pixels) is known (else NaN); the outline of
+    oblong pixels has no length (NaN). Pixels that are NaN or infinite are left out of all
+    intensities. An object without free pixels around it has no local background (NaN).
+    """
+    settings = settings or TableSettings()
+    planes = frame[None] if frame.ndim == 2 else frame
+    ids, areas, dense = numbered(labels)
+    sizes = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
+    known = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+    columns = _shapes(ids, areas, dense, known or (np.nan, np.nan))
+    where = np.flatnonzero(dense)
+    inside = _Groups(where, dense.reshape(-1)[where], len(ids))
+    beside, around = _surroundings(dense, len(ids), settings, known)
+    for name, plane in zip(channels, planes, strict=True):
+        values = plane.ravel()
+        mean, median, total, n_measured = inside.statistics(values)
+        background = beside.statistics(values)[1]
+        columns |= {
+            f"{name}_mean": mean,
+            f"{name}_median": median,
+            f"{name}_sum": total,
+            f"{name}_background": background,
+            f"{name}_mean_minus_background": mean - background,
+            f"{name}_median_minus_background": median - background,
+            f"{name}_sum_minus_background": total - background * n_measured,
+        }
+        if around is not None:
+            ring = dict(zip(("mean", "median", "sum"), around.statistics(values)[:3], strict=True))
+            columns |= {f"{name}_ring_{kind}": value for kind, value in ring.items()}
+    return columns
+
+
+class _Groups:
+    """Pixels of a frame by object; then mean, median and sum of any image over each."""
+
+    def __init__(self, where: NDArray[np.intp], owner: NDArray[np.int32], n: int) -> None:
+        self._where, self._of, self._n = where, owner - 1, n
+
+    def statistics(
+        self, values: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+        """Return mean, median, sum and number of the finite pixels of each group, each (n,).
+
+        NaN for a group without such pixels.
+        """
+        chosen, of = values[self._where], self._of
+        if chosen.dtype.kind == "f":
+            finite = np.isfinite(chosen)
+            if not finite.all():  # pixels of a ratio or a registered movie, never measured
+                chosen, of = chosen[finite], of[finite]
+        counts = np.bincount(of, minlength=self._n)
+        total = np.bincount(of, chosen, minlength=self._n)
+        median = np.full(self._n, np.nan)
+        some = counts > 0
+        ordered = _sorted_within(chosen, of)
+        start = (np.cumsum(counts) - counts)[some]
+        low, high = start + (counts[some] - 1) // 2, start + counts[some] // 2
+        median[some] = (ordered[low].astype(np.float64) + ordered[high]) / 2
+        empty = np.where(some, 0.0, np.nan)
+        return total / np.maximum(counts, 1) + empty, median, total + empty, counts
+
+
+def _sorted_within(values: NDArray[Any], groups: NDArray[np.int32]) -> NDArray[Any]:
+    """Return the values group after group, each group's from the least up.
+
+    Group and value as one whole number: those are sorted several times as fast as by two keys.
+    """
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 4:
+        if values.dtype != np.float32:
+            return values[np.lexsort((values, groups))].astype(np.float64)
+        bits = values.view(np.int32)
+        order = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits)  # as the numbers are ordered
+        back = _sorted_within(order, groups).astype(np.int32)
+        return np.where(back < 0, back ^ np.int32(0x7FFFFFFF), back).view(np.float32)
+    lowest = int(values.min(initial=0))
+    narrow = values.dtype.itemsize <= 2 and int(groups.max(initial=0)) < 1 << 15
+    n_bits = 16 if narrow else 32
+    key: NDArray[Any] = groups.astype(np.uint32 if narrow else np.uint64)
+    key <<= n_bits
+    key |= (values.astype(np.int64) - lowest).astype(key.dtype)
+    key.sort()
+    key &= (1 << n_bits) - 1
+    found: NDArray[np.int64] = key.astype(np.int64) + lowest
+    return found
+
+
+def _shapes(
+    ids: NDArray[Any],
+    area: NDArray[np.int64],
+    dense: NDArray[np.int32],
+    sizes: tuple[float, float],
+) -> Columns:
+    height, width = sizes
+    oblong = bool(np.isfinite(height)) and height != width
+    found = measure_shapes(dense, area, sizes if oblong else (1.0, 1.0))
+    edge = np.unique(np.concatenate([dense[0], dense[-1], dense[:, 0], dense[:, -1]]))
+    touches = np.zeros(len(ids) + 1, dtype=np.int64)
+    touches[edge] = 1
+    return {
+        "label": ids.astype(np.int64),
+        "centroid_y_um": found.y * height,
+        "centroid_x_um": found.x * width,
+        "centroid_y_px": found.y,
+        "centroid_x_px": found.x,
+        "area_um2": area * (height * width),
+        "area_px": area,
+        "perimeter_um": found.perimeter * (np.nan if oblong else width),
+        "perimeter_px": found.perimeter,
+        "eccentricity": found.eccentricity,
+        "solidity": found.solidity,
+        "touches_border": touches[1:],
+    }
+
+
+def _surroundings(
+    dense: NDArray[np.int32],
+    n: int,
+    settings: TableSettings,
+    sizes: tuple[float, float] | None,
+) -> tuple[_Groups, _Groups | None]:
+    """Return local background and ring: free pixels, each belonging to its nearest object."""
+    ring = settings.ring if sizes else None
+    square = sizes is None or sizes[0] == sizes[1]
+    reach = settings.background_reach
+    if ring is not None and sizes and square:
+        reach = max(reach, math.ceil(ring / sizes[1]))
+    free = nearby(dense, reach)
+    near, far = settings.background_gap, settings.background_reach
+    beside = _chosen(free, (free.squared > near**2) & (free.squared <= far**2), n)
+    if ring is None or not sizes:
+        return beside, None
+    if square:
+        return beside, _chosen(free, np.sqrt(free.squared) * sizes[1] <= ring, n)
+    if n == 0:
+        return beside, beside
+    far_off, nearest = ndimage.distance_transform_edt(
+        dense == 0, sampling=sizes, return_indices=True
+    )
+    where = np.flatnonzero((far_off > 0) & (far_off <= ring))
+    y, x = (index.reshape(-1)[where] for index in nearest)
+    return beside, _Groups(where, dense[y, x], n)
+
+
+def _chosen(free: Nearby, mask: NDArray[np.bool_], n: int) -> _Groups:
+    return _Groups(free.where[mask], free.owner[mask], n)
