@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_unet.engine.annotations.edit_masks import ERASED, LOCKED, EditMask
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.reconstruction import bounds
 from napari_unet.engine.labels.verbs import shapes
 from napari_unet.engine.session.predicted_objects import PredictedObjects, hull
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import areas_of, median_diameter
-from napari_unet.engine.labels.reconstruction import bounds
 from napari_unet.engine.labels.verbs import between, cuts, outlines, places, shapes
 from napari_unet.engine.session.plans import FrameState, Plan, is_locked
 from napari_unet.engine.session.predicted_objects import hull

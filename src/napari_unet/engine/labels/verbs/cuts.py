@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_unet.engine.labels.splitting import adjacent, flood, summits_of
+from napari_unet.engine.labels.canvas.splitting import adjacent, flood, summits_of
 from napari_unet.engine.labels.verbs.places import line_mask
 
 if TYPE_CHECKING:

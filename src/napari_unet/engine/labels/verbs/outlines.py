@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
+from napari_unet.engine.labels.canvas.splitting import flood
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.objects import disc_diameter
-from napari_unet.engine.labels.splitting import flood
 from napari_unet.engine.labels.verbs.shapes import holes_filled, largest
 
 if TYPE_CHECKING:
