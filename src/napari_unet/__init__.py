@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.errors import BadInput
+    from napari_unet.engine.jobs.compare import compare
+    from napari_unet.engine.jobs.comparison import Comparison
     from napari_unet.engine.jobs.progress import run
     from napari_unet.engine.jobs.scoring import score
     from napari_unet.engine.jobs.segment import segment
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.settings import (
         Augmentation,
+        CompareSettings,
         LabelSettings,
         Normalisation,
         OverlaySettings,
@@ -42,6 +45,8 @@ __all__ = [
     "Annotations",
     "Augmentation",
     "BadInput",
+    "CompareSettings",
+    "Comparison",
     "LabelSettings",
     "Model",
     "Normalisation",
@@ -54,6 +59,7 @@ __all__ = [
     "TableSettings",
     "TrainSettings",
     "__version__",
+    "compare",
     "run",
     "score",
     "segment",
@@ -66,10 +72,12 @@ __all__ = [
 _HOMES = {
     "Annotations": "annotations.annotations",
     "BadInput": "errors",
+    "Comparison": "jobs.comparison",
     "Model": "network.model",
     "Scores": "labels.scores",
     "Segmentation": "jobs.segmentation",
     "Stack": "stack.stack",
+    "compare": "jobs.compare",
     "run": "jobs.progress",
     "score": "jobs.scoring",
     "segment": "jobs.segment",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Never
 import typer
 from typer.core import TyperGroup
 
-from napari_unet.cli import demo, evaluate, export, info, models, segment, train
+from napari_unet.cli import compare, demo, evaluate, export, info, models, segment, train
 from napari_unet.cli.interrupt import INTERRUPTED, NOTHING, Stopped, end, keep
 from napari_unet.cli.words import in_words
 
@@ -92,6 +92,7 @@ app.command()(demo.demo)
 app.command()(segment.segment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(export.export)
 app.command()(models.models)
 app.command()(info.info)

@@ -7,7 +7,8 @@ and the docs. ``json_schema_extra`` may hold ``advanced`` (shown only under *Adv
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -227,6 +228,35 @@ RECIPES: dict[str, dict[str, Any]] = {
     "nnunet-optimised": _NNUNET,
 }  # fmt: skip
 """What goes with each network, by its name: changes of `TrainSettings`, each open to others."""
+
+
+_NAMES = "|".join(map(re.escape, get_args(NetworkName)))
+ComparedNetwork = Annotated[str, Field(pattern=rf"^({_NAMES})(/[1-9]\d?)?$")]
+"""A network, or ``NAME/4``: the same with a quarter of its channels."""
+
+
+class CompareSettings(Settings):
+    """Which networks are compared, and how: cross-validation in blocks of time."""
+
+    networks: Annotated[tuple[ComparedNetwork, ...], Field(min_length=1, max_length=100)] = Field(("unet",), title="Networks", description="Compared networks; NAME/4 has a quarter of the channels of NAME")
+    folds: int = Field(5, ge=2, le=100, title="Folds", description="Blocks of frames, each of which is scored by networks that learned from the others")
+    seeds: int = Field(1, ge=1, le=100, title="Seeds", description="How often each network learns in each fold, from another seed each time")
+    gap: int = Field(1, ge=0, le=1000, title="Gap", description="Annotated frames beside the block that are not learned from either: neighbours in time look alike", json_schema_extra={"unit": "frames"})
+    recipes: bool = Field(True, title="Recipes", description="Train each network by its own recipe; otherwise all by the usual settings")
+    clock: Literal["wall", "cpu"] = Field("wall", title="Clock", description="What minutes are counted by; cpu is the time that the processor worked, whatever else it did meanwhile")
+    keep: int = Field(1, ge=1, le=5, title="Keep", description="How many of the best checked weights are kept of each training")
+    train: TrainSettings = TrainSettings()
+
+    def training(self, network: str, seed: int) -> TrainSettings:
+        """Return how one of the networks learns: its recipe, and over it what was given.
+
+        Minutes, steps or epochs are the same for all. What ``NAME/4`` makes narrower is left out.
+        """
+        name = network.partition("/")[0]
+        given = self.train.model_dump(exclude_unset=True)
+        start = TrainSettings().with_recipe(name) if self.recipes else TrainSettings(network=name)
+        length = {key: getattr(self.train, key) for key in ("minutes", "steps", "epochs")}
+        return start.replace(**given | length | {"network": name, "seed": self.train.seed + seed})
 
 
 class OverlaySettings(Settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,19 +59,23 @@ class Plan(Settings):
 
 
 class Clock:
-    """Time of a run: all of it, and what went into checks and previews beside the steps."""
+    """Time of a run: all of it, and what went into checks and previews beside the steps.
 
-    def __init__(self) -> None:
+    ``now`` gives seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self.earlier = 0.0  # of parts that were interrupted
         self.side = 0.0
         self.shown = 0.0  # of the side, what went into previews
-        self._started = time.monotonic()
+        self._started = now()
         self._mark: tuple[int, float] | None = None
 
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning, interrupted parts included."""
-        return self.earlier + time.monotonic() - self._started
+        return self.earlier + self._now() - self._started
 
     @property
     def side_share(self) -> float:
@@ -86,9 +90,9 @@ class Clock:
     @contextmanager
     def aside(self, *, shown: bool = False) -> Iterator[None]:
         """Count what happens inside as beside the steps, and whether it is a preview."""
-        began = time.monotonic()
+        began = self._now()
         yield
-        spent = time.monotonic() - began
+        spent = self._now() - began
         self.side += spent
         self.shown += spent if shown else 0.0
 

@@ -54,7 +54,7 @@ from napari_unet.engine.training.training_record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     import numpy as np
@@ -82,6 +82,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every: float | None = None,
     resume: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[TrainStep, TrainInput | None, Model]:
     """Train a U-Net on annotated frames; yields each step and returns the model.
 
@@ -101,6 +102,8 @@ def train(
         Seconds from one to the next; less than a minute where not given.
     resume
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
+    clock
+        What gives the seconds that minutes are counted by.
 
     Raises
     ------
@@ -120,7 +123,7 @@ def train(
     split = _split(annotations, settings, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
     missing = missing_in_words(painted, annotations)
-    run = Run(stack, split, settings, base, name, checkpoint, every, missing)
+    run = Run(stack, split, settings, base, name, checkpoint, every, missing, clock)
     return run.loop(annotations, state)
 
 
@@ -145,11 +148,12 @@ class Run:
         checkpoint: Path | None,
         checkpoint_every: float,
         missing: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.missing = missing  # a line on pixels without a value
         self.stack, self.split, self.settings = stack, split, settings
         self.base, self.name, self.checkpoint = base, name, checkpoint
-        self.checkpoint_every = checkpoint_every
+        self.checkpoint_every, self.now = checkpoint_every, clock
         self.wish: int | None = None  # frame to preview once there is time
         self.step = 0
         self.plan: Plan
@@ -203,7 +207,7 @@ class Run:
         return None if given else self.settings.minutes or 5.0
 
     def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
-        self.clock = Clock()
+        self.clock = Clock(self.now)
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         device = choose_device(self.settings.device)

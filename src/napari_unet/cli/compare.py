@@ -1,0 +1,153 @@
+"""napari-unet compare: networks against each other, on blocks of frames that they have not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.assignment import assigned
+from napari_unet.cli.interrupt import Interrupt, Stopped, keep
+from napari_unet.cli.notices import Noticed
+from napari_unet.cli.progress import say
+from napari_unet.cli.train import Kind
+from napari_unet.engine.jobs.progress import progress_bar
+from napari_unet.engine.settings import CompareSettings, Device, TrainSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_unet.engine.jobs.compare import CompareStep
+    from napari_unet.engine.jobs.comparison import Comparison
+
+
+def compare(
+    movie: o.Movie,
+    labels: Annotated[
+        Path,
+        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
+    ],
+    out: Annotated[
+        Path, o.path_option("--out", metavar="DIR", help="Folder for the table and the models.")
+    ],
+    networks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--network",
+            metavar="NAME|NAME/4",
+            help="A network to compare, with /4 a quarter as wide; given once for each.",
+            show_default="unet",
+        ),
+    ] = None,
+    folds: Annotated[int | None, o.option(CompareSettings, "folds", metavar="N")] = None,
+    seeds: Annotated[int | None, o.option(CompareSettings, "seeds", metavar="N")] = None,
+    gap: Annotated[int | None, o.option(CompareSettings, "gap", metavar="N")] = None,
+    recipes: Annotated[
+        bool | None, o.option(CompareSettings, "recipes", "--recipes/--no-recipes")
+    ] = None,
+    clock: Annotated[Literal["wall", "cpu"] | None, o.option(CompareSettings, "clock")] = None,
+    minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
+    epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
+    steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
+    seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
+    threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
+    edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
+    device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="0,3-5", help="Only these frames, counted from 0.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
+    ] = False,
+    labels_are: Annotated[
+        Kind | None,
+        typer.Option(
+            help="One number for each cell, a mask, or a number for each class of pixels; "
+            "guessed from the labels where left out."
+        ),
+    ] = None,
+    offset: o.Offset = None,
+    others: o.Others = None,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    frame_interval: o.FrameInterval = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Compare networks: train each on all blocks of frames but one, and score it on that one.
+
+    Every block is left out once, for each seed. The models stay in the folder, with compare.csv
+    and compare.png. What is done is not done again: after a stop the same command goes on, and
+    further networks can be added.
+    """
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+    )
+    train = o.build(
+        TrainSettings(), minutes=minutes, epochs=epochs, steps=steps, seed=seed, threads=threads,
+        edge=edge, device=device,
+    )  # fmt: skip
+    if (steps or epochs) and minutes is None:
+        train = train.replace(minutes=None)
+    (train,) = assigned(others, train)
+    settings = o.build(
+        CompareSettings(), networks=tuple(networks) if networks else None, folds=folds,
+        seeds=seeds, gap=gap, recipes=recipes, clock=clock, train=train,
+    )  # fmt: skip
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.compare import compare as run
+    from napari_unet.engine.stack.frame_numbers import parse_frames
+    from napari_unet.engine.stack.stack import Stack
+
+    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
+        noticed.of(stack.name, stack.notices, at_once=True)
+        chosen = parse_frames(frames, len(stack)) if frames else None
+        annotations = Annotations.from_labels(
+            stack, truth, chosen, partial=partial, kind=labels_are or "auto", offset=offset
+        )
+        noticed.of(stack.name, annotations.notices, at_once=True)
+        say(annotations.without_edge(train.edge).without_missing(stack).describe())
+        steps_ = run(stack, annotations, settings, folder=out, overwrite=overwrite)
+        comparison = _follow(steps_, out)
+    typer.echo(str(comparison))
+    typer.echo(out)
+
+
+def _follow(steps: Generator[CompareStep, None, Comparison], out: Path) -> Comparison:
+    """Run it to its end; Ctrl-C stops it, and what is done stays."""
+    kept = f"What is done is kept in {out}: the same command goes on there."
+    keep(kept)
+    with Interrupt() as interrupt:
+        try:
+            return _run(steps, interrupt)
+        except (Exception, KeyboardInterrupt) as error:
+            if not interrupt.asked:
+                raise
+            steps.close()
+            raise Stopped(f"Stopped. {kept}") from error
+
+
+def _run(steps: Generator[CompareStep, None, Comparison], interrupt: Interrupt) -> Comparison:
+    with progress_bar("Compare", None) as advance:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                comparison: Comparison = end.value
+                return comparison
+            if step.done:
+                say(_in_words(step, step.done))
+            note = "" if step.loss is None else f"loss {step.loss:.3f}"
+            advance(step.step, what=step.title, total=step.steps, note=note, left=step.seconds_left)
+            if interrupt.asked:
+                raise KeyboardInterrupt
+
+
+def _in_words(step: CompareStep, done: Any) -> str:
+    figures = f"Dice {done.dice:.3f}  IoU {done.iou:.3f}  SEG {done.seg:.3f}  F1 {done.f1:.3f}"
+    return f"{step.title}: {figures}, {done.steps} steps, {done.seconds:.2f} s a frame"
