@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -14,7 +15,13 @@ from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import say
 from napari_unet.cli.train import Kind
 from napari_unet.engine.jobs.progress import progress_bar
-from napari_unet.engine.settings import CompareSettings, Device, TrainSettings
+from napari_unet.engine.settings import (
+    COMPARED,
+    CompareSettings,
+    Device,
+    NetworkName,
+    TrainSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -95,7 +102,7 @@ def compare(
         train = train.replace(minutes=None)
     (train,) = assigned(others, train)
     settings = o.build(
-        CompareSettings(), networks=tuple(networks) if networks else None, folds=folds,
+        CompareSettings(), networks=_known(networks) if networks else None, folds=folds,
         seeds=seeds, gap=gap, recipes=recipes, clock=clock, train=train,
     )  # fmt: skip
 
@@ -116,6 +123,17 @@ def compare(
         comparison = _follow(steps_, out)
     typer.echo(str(comparison))
     typer.echo(out)
+
+
+def _known(networks: list[str]) -> tuple[str, ...]:
+    """Return the networks, each once; a word that is none is a usage error."""
+    for word in networks:
+        if not re.fullmatch(COMPARED, word):
+            names = ", ".join(get_args(NetworkName))
+            raise typer.BadParameter(
+                f"--network {word}: it is one of {names}, or NAME/4 for a quarter of its channels"
+            )
+    return tuple(dict.fromkeys(networks))
 
 
 def _follow(steps: Generator[CompareStep, None, Comparison], out: Path) -> Comparison:

@@ -230,9 +230,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 """What goes with each network, by its name: changes of `TrainSettings`, each open to others."""
 
 
-_NAMES = "|".join(map(re.escape, get_args(NetworkName)))
-ComparedNetwork = Annotated[str, Field(pattern=rf"^({_NAMES})(/[1-9]\d?)?$")]
-"""A network, or ``NAME/4``: the same with a quarter of its channels."""
+COMPARED = rf"^({'|'.join(map(re.escape, get_args(NetworkName)))})(/[1-9]\d?)?$"
+"""What a compared network looks like: a name, or ``NAME/4`` for a quarter of its channels."""
+ComparedNetwork = Annotated[str, Field(pattern=COMPARED)]
 
 
 class CompareSettings(Settings):

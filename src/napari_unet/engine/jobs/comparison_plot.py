@@ -16,7 +16,7 @@ _PANELS = (
     ("Seconds a frame", "seconds"),
 )  # fmt: skip
 _NAMES, _PANEL, _SPACE, _RIGHT = 190, 170, 26, 24  # px
-_TOP, _ROW, _BOTTOM = 58, 30, 44
+_TOP, _ROW, _BOTTOM = 58, 30, 64
 _FINE = 2  # drawn so many times larger, for smooth lines
 _INK, _PALE, _GRID, _FOLD, _BEST = "#222222", "#666666", "#e2e2e2", "#8fb8d8", "#e6550d"
 _MEAN = "#1f77b4"
@@ -53,11 +53,24 @@ def plot_comparison(compared: Compared) -> bytes:
     for index, (title, name) in enumerate(_PANELS):
         left = _NAMES + index * (_PANEL + _SPACE)
         _panel(pen, left, title, compared, name)
+    _legend(pen, _TOP + n * _ROW + 40)
     buffer = io.BytesIO()
     page.resize((page.width // _FINE, page.height // _FINE), Image.Resampling.BOX).save(
         buffer, "PNG"
     )
     return buffer.getvalue()
+
+
+def _legend(pen: _Pen, y: float) -> None:
+    x = float(_NAMES + 8)
+    for words, radius, colour in (
+        ("a fold", 3, _FOLD),
+        ("mean", 5, _MEAN),
+        ("best mean", 5, _BEST),
+    ):
+        pen.dot((x, y), radius, colour)
+        pen.text((x + 12, y), words, "lm", size=11, colour=_PALE)
+        x += 90
 
 
 def _panel(pen: _Pen, left: float, title: str, compared: Compared, name: str) -> None:

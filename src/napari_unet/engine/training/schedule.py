@@ -64,12 +64,12 @@ class Clock:
     ``now`` gives seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
+        self._now = now or time.monotonic
         self.earlier = 0.0  # of parts that were interrupted
         self.side = 0.0
         self.shown = 0.0  # of the side, what went into previews
-        self._started = now()
+        self._started = self._now()
         self._mark: tuple[int, float] | None = None
 
     @property

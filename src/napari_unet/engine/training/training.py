@@ -82,7 +82,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every: float | None = None,
     resume: bool = False,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
 ) -> Generator[TrainStep, TrainInput | None, Model]:
     """Train a U-Net on annotated frames; yields each step and returns the model.
 
@@ -103,7 +103,7 @@ def train(
     resume
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
     clock
-        What gives the seconds that minutes are counted by.
+        What gives the seconds that minutes are counted by; those of the day where not given.
 
     Raises
     ------
@@ -148,7 +148,7 @@ class Run:
         checkpoint: Path | None,
         checkpoint_every: float,
         missing: str = "",
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.missing = missing  # a line on pixels without a value
         self.stack, self.split, self.settings = stack, split, settings
