@@ -160,6 +160,20 @@ def hold_out(
     return _region(annotations)
 
 
+def split_as(
+    state: Mapping[str, Any],
+    annotations: Annotations,
+    validation: Literal["auto", "none"] | tuple[int, ...] = "auto",
+) -> Split:
+    """Part annotations as the run of a checkpoint's ``state`` did, or else as `hold_out` does."""
+    record = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
+    return (
+        HoldOut.from_record(record).part(annotations)
+        if record
+        else hold_out(annotations, validation)
+    )
+
+
 def _chosen(annotations: Annotations, frames: tuple[int, ...]) -> Split:
     annotated = annotations.frame_indices
     if not set(frames) <= set(annotated) or set(annotated) <= set(frames):

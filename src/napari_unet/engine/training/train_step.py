@@ -6,11 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run does beside learning: its name, where and how often (s) it is kept, its clock."""
+
+    name: str
+    checkpoint: Path | None
+    checkpoint_every: float
+    clock: Callable[[], float] | None = None  # gives the seconds that minutes are counted by
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.annotations.holdout import HoldOut, hold_out
+from napari_unet.engine.annotations.holdout import split_as
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
@@ -44,7 +44,7 @@ from napari_unet.engine.training.schedule import (
     free_memory,
     learning_rate,
 )
-from napari_unet.engine.training.train_step import TrainInput, TrainStep
+from napari_unet.engine.training.train_step import RunOptions, TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
 from napari_unet.engine.training.training_record import (
     model_card,
@@ -88,18 +88,15 @@ def train(
 
     Parameters
     ----------
-    stack
-        The movie, frames ``(Y, X)`` or ``(C, Y, X)``.
-    annotations
-        What a user vouches for; the rest of the movie is ignored.
+    stack, annotations
+        The movie, frames ``(Y, X)`` or ``(C, Y, X)``; what a user vouches for of it.
     settings
         Time, network and augmentation.
     base
         Model to start from; it is not changed. A new network where not given.
-    checkpoint
-        File that is written now and then; remove it once the model is saved.
-    checkpoint_every
-        Seconds from one to the next; less than a minute where not given.
+    checkpoint, checkpoint_every
+        File that is written now and then; remove it once the model is saved. Seconds from one to
+        the next, less than a minute where not given.
     resume
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
     clock
@@ -120,19 +117,11 @@ def train(
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
-    split = _split(annotations, settings, state)
+    split = split_as(state, annotations, settings.validation)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
+    how = RunOptions(name, checkpoint, every, clock)
     missing = missing_in_words(painted, annotations)
-    run = Run(stack, split, settings, base, name, checkpoint, every, missing, clock)
-    return run.loop(annotations, state)
-
-
-def _split(annotations: Annotations, settings: TrainSettings, state: dict[str, Any]) -> Split:
-    """Part what is checked on from what is learned from; a resumed run keeps to what it chose."""
-    held_out = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
-    if held_out:
-        return HoldOut.from_record(held_out).part(annotations)
-    return hold_out(annotations, settings.validation)
+    return Run(stack, split, settings, base, how, missing).loop(annotations, state)
 
 
 class Run:
@@ -144,16 +133,12 @@ class Run:
         split: Split,
         settings: TrainSettings,
         base: Model | None,
-        name: str,
-        checkpoint: Path | None,
-        checkpoint_every: float,
+        how: RunOptions,
         missing: str = "",
-        clock: Callable[[], float] | None = None,
     ) -> None:
         self.missing = missing  # a line on pixels without a value
         self.stack, self.split, self.settings = stack, split, settings
-        self.base, self.name, self.checkpoint = base, name, checkpoint
-        self.checkpoint_every, self.now = checkpoint_every, clock
+        self.base, self.how, self.checkpoint = base, how, how.checkpoint
         self.wish: int | None = None  # frame to preview once there is time
         self.step = 0
         self.plan: Plan
@@ -177,7 +162,7 @@ class Run:
                 self.plan = self.clock.resolve(self.plan, self.step, self._minutes)
             validation = self._check()
             joined = self._join()
-            if self.checkpoint and time.monotonic() - saved > self.checkpoint_every:
+            if self.checkpoint and time.monotonic() - saved > self.how.checkpoint_every:
                 save_checkpoint(self.checkpoint, self.state())
                 saved = time.monotonic()
             step = TrainStep(
@@ -207,7 +192,7 @@ class Run:
         return None if given else self.settings.minutes or 5.0
 
     def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
-        self.clock = Clock(self.now)
+        self.clock = Clock(self.how.clock)
         torch.manual_seed(self.settings.seed)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         device = choose_device(self.settings.device)
@@ -344,7 +329,7 @@ class Run:
         labels = self.label_settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)
         arrays = {**(self.base.arrays if self.base else {}), **made}
-        return Model(network, normalisation, labels, self.name, record, card, arrays)
+        return Model(network, normalisation, labels, self.how.name, record, card, arrays)
 
     # For a checkpoint
 
