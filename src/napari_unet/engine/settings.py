@@ -177,6 +177,7 @@ class TrainSettings(Settings):
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
     freeze_norm: bool = Field(False, title="Freeze batch norm", description="Keep the statistics of the model it starts from; they then do not vary from batch to batch", json_schema_extra=ADVANCED)
+    scale: Literal["auto"] | Annotated[float, Field(ge=0.05, le=8)] = Field("auto", title="Working scale", description="Frames are resized by this factor for the network, its result back; auto brings large and tiny cells to a size that it sees well", json_schema_extra=ADVANCED)
     crop: int | None = Field(None, ge=32, le=2048, multiple_of=16, title="Crop", description="Edge of a training crop; empty for automatic", json_schema_extra={"unit": "px", **ADVANCED})
     whole_frames: bool = Field(False, title="Whole frames", description="Learn from whole frames, each once an epoch, in place of crops", json_schema_extra=ADVANCED)
     batch: int | None = Field(None, ge=1, le=512, title="Batch", description="Crops per step; empty for automatic", json_schema_extra=ADVANCED)

@@ -31,6 +31,8 @@ class NetworkConfig(Settings):
     outputs: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] = ("object", "border")
     dims: int = Field(2, ge=2, le=3)
     softmax: bool = False
+    scale: float = Field(1.0, ge=0.05, le=8, exclude_if=lambda scale: scale == 1.0)
+    """Factor by which frames are resized for it, its logits back: it learned cells at that size."""
 
     @model_validator(mode="after")
     def _check_outputs(self) -> NetworkConfig:

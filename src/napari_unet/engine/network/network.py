@@ -14,6 +14,8 @@ from napari_unet.engine.network.outputs import TrainingOutputs
 from napari_unet.engine.network.windows import in_windows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -45,8 +47,25 @@ def network_codes(network: Network, image: NDArray[np.float32]) -> NDArray[np.ui
         frame = torch.from_numpy(image)[None].to(device)
         if device.type != "mps":
             frame = frame.contiguous(memory_format=torch.channels_last)
-        logits = network(frame) if config.exact else in_windows(network, frame, config.window)
+        seen = resized(frame, scaled_size(frame.shape[-2:], config.scale))
+        logits = network(seen) if config.exact else in_windows(network, seen, config.window)
+        logits = resized(logits, frame.shape[-2:])
     return encode_logits(logits[0].float().cpu().numpy())
+
+
+def scaled_size(size: Sequence[int], scale: float) -> tuple[int, int]:
+    """Return the height and width of a frame of ``size`` that is resized by ``scale``."""
+    height, width = (max(1, round(n * scale)) for n in size)
+    return height, width
+
+
+def resized(frames: Tensor, size: Sequence[int]) -> Tensor:
+    """Return (N, C, Y, X) of that size, linearly, with a low-pass where it shrinks."""
+    if tuple(frames.shape[-2:]) == tuple(size):
+        return frames
+    if frames.device.type == "mps":  # no antialias there
+        return resized(frames.cpu(), size).to(frames.device)
+    return F.interpolate(frames, list(size), mode="bilinear", antialias=True)
 
 
 def pad_to_multiple(frames: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, ...]]:

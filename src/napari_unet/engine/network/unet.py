@@ -71,7 +71,7 @@ class UNetConfig(PlainUNetConfig):
 
 _ORDER = (
     "in_channels", "outputs", "filters", "dims", "norm", "bias", "head_kernel", "skip_first",
-    "softmax",
+    "softmax", "scale",
 )  # fmt: skip
 
 

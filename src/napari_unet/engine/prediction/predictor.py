@@ -17,7 +17,7 @@ import torch
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import device_name
-from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
@@ -29,7 +29,7 @@ from napari_unet.engine.prediction.precision import (
     middle,
     precision_for,
 )
-from napari_unet.engine.prediction.tiles import dihedral, in_tiles, resize, tiles
+from napari_unet.engine.prediction.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.prediction.transfer import encode_on_device, transfer_to
 from napari_unet.engine.settings import PredictSettings
 
@@ -80,7 +80,8 @@ class Predictor:
                 "a 2D network: movies are segmented frame by frame",
                 "choose another model",
             )
-        self.model, self.settings, self._scale = model, settings, scale_of(model, settings)
+        self.model, self.settings = model, settings
+        self._scale = scale_of(model, settings) * model.config.scale
         self.outputs = model.config.outputs
         self._lock = threading.RLock()
         self._exact = open_backend(model.network, settings)
@@ -208,8 +209,8 @@ class Predictor:
         """Logits of normalised ``frames`` (N, C, Y, X), of the whole of them or of a box."""
         size = frames.shape[-2:]
         if (factor := self._scale) != 1:
-            inner = tuple(max(1, round(n * factor)) for n in size)
-            logits = resize(self._network(resize(frames, inner)), size)
+            seen = resized(frames, scaled_size(size, factor))
+            logits = resized(self._network(seen), size)
             return logits if box is None else logits[:, :, box[0], box[1]]
         return self._network(frames, box)
 
@@ -302,7 +303,9 @@ class Predictor:
         for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
             with contextlib.suppress(BadInput):
                 frame = self._normaliser(movie[int(t)])
-                found.append(middle(frame, self.model.config))
+                size = scaled_size(frame.shape[-2:], self._scale)
+                seen = resized(torch.from_numpy(frame)[None], size)[0].numpy()
+                found.append(middle(seen, self.model.config))
         return found
 
     def _first_batch(self) -> int:

@@ -11,7 +11,6 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,10 +84,3 @@ def dihedral(network: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
         total = logits.clone() if total is None else total.add_(logits)
     assert total is not None
     return total.div_(8)
-
-
-def resize(frames: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Resize (N, C, Y, X) linearly, with a low-pass where it shrinks."""
-    if frames.device.type == "mps":  # no antialias there
-        return resize(frames.cpu(), size).to(frames.device)
-    return F.interpolate(frames, list(size), mode="bilinear", antialias=True)

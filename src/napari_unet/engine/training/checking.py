@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -196,8 +197,16 @@ _NOISE = 0.01  # a smaller loss than this is within the noise of a few frames
 _SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
 
 
-def replay_scores(network: Network, model: Model) -> Scores | None:
-    """Score a network on the samples of its training data that travel with ``model``."""
+def replayed(base: Model | None, network: Network) -> tuple[Scores | None, Scores | None]:
+    """Scores before and after on samples of what the parent was trained on, at its scale."""
+    if base is None:
+        return None, None
+    seen = copy.copy(network)
+    seen.config = network.config.replace(scale=base.config.scale)
+    return _replay_scores(base.network, base), _replay_scores(seen, base)
+
+
+def _replay_scores(network: Network, model: Model) -> Scores | None:
     frames, labels = model.arrays.get("replay/frames"), model.arrays.get("replay/labels")
     if frames is None or labels is None:
         return None
@@ -207,13 +216,6 @@ def replay_scores(network: Network, model: Model) -> Scores | None:
         for frame, ids in zip(frames, labels, strict=True)
     ]
     return check(network, pairs, model.label_settings)
-
-
-def replayed(base: Model | None, network: Network) -> tuple[Scores | None, Scores | None]:
-    """Return scores before and after on samples of what the parent was trained on."""
-    if base is None:
-        return None, None
-    return replay_scores(base.network, base), replay_scores(network, base)
 
 
 def got_worse(record: Mapping[str, Any]) -> bool:

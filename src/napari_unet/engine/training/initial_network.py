@@ -29,20 +29,22 @@ def initial_network(
     base: Model | None,
     classes: tuple[int, ...] = (),
     crop: int = 128,
+    scale: float = 1.0,
 ) -> Network:
     """Return a copy of the base's network, or a new one for the channels and ``classes``.
 
-    ``crop`` is the edge in px of what it will learn from, for networks that keep to it.
+    ``crop`` is the edge in px of what it will learn from, for networks that keep to it, ``scale``
+    the factor by which frames are resized for it.
     """
     if base is None:
-        network = build(_new_config(stack, settings, classes, crop))
+        network = build(_new_config(stack, settings, classes, crop).replace(scale=scale))
         if settings.initialisation == "kaiming":
             network.apply(_kaiming)
         return network
     config = base.config
     if isinstance(config, WindowedConfig) and settings.crop and not config.fixed:
         config = config.sized(settings.crop)
-    network = build(config)
+    network = build(config.replace(scale=scale))
     network.load_state_dict(base.network.state_dict())
     return network
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.network.recompute import recompute_blocks
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
-from napari_unet.engine.training.recompute import recompute_blocks
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.network import Network

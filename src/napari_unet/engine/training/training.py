@@ -15,7 +15,7 @@ from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.network.network import network_codes
+from napari_unet.engine.network.network import network_codes, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
 from napari_unet.engine.settings import TrainSettings
@@ -52,6 +52,7 @@ from napari_unet.engine.training.training_record import (
     training_record,
     typical_diameter,
 )
+from napari_unet.engine.training.working_scale import kept_scale, scale_in_words, working_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -151,7 +152,8 @@ class Run:
         self._begin(annotations, state)
         begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
         own = kept_of_base(self.base, self.settings)
-        said = (begun, self.encoder.get("words"), self.missing, own)
+        sized = scale_in_words(self.scale, self.diameter)
+        said = (begun, sized, self.encoder.get("words"), self.missing, own)
         note = "; ".join(filter(None, said))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
@@ -199,17 +201,23 @@ class Run:
         self.normaliser = Normaliser(
             self.base.normalisation if self.base else self.settings.normalisation, self.stack
         )
-        self.data = TrainingData(
-            self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base
-        )
         self.diameter = typical_diameter(annotations)
-        self.label_settings = recommended_labels(self.base, self.diameter)
+        wanted = self.settings, self.diameter, self.base, annotations.classes
+        self.scale = kept_scale(state) if state else working_scale(*wanted)
+        self.data = TrainingData(
+            self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base,
+            self.scale,
+        )  # fmt: skip
+        self.label_settings = recommended_labels(self.base, annotations, self.diameter)
         self.checker = Checker(
             self.clock, self.label_settings, self.settings, keep_best=not self.split.joins
         )
         self.history = History()
-        crop = crop_size(self.settings, device.type, self.diameter, self.stack.frame_shape)
-        network = initial_network(self.stack, self.settings, self.base, annotations.classes, crop)
+        size, seen = scaled_size(self.stack.frame_shape, self.scale), self.diameter * self.scale
+        crop = crop_size(self.settings, device.type, seen, size)
+        network = initial_network(
+            self.stack, self.settings, self.base, annotations.classes, crop, self.scale
+        )
         self.encoder = state.get("encoder") or take_encoder_weights(network, self.settings)
         self.learner = Learner(network, self.settings, device)
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
@@ -218,10 +226,10 @@ class Run:
             self.learner.network.config,
             device=device.type,
             threads=self.settings.threads or physical_cores(),
-            diameter=self.diameter,
+            diameter=seen,
             pixels=self.data.pixels,
             free=free_memory(device),
-            frames=(self.data.n_frames, *self.stack.frame_shape),
+            frames=(self.data.n_frames, *size),
         )
         if state:
             with understood(self.checkpoint):

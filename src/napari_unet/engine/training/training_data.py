@@ -19,6 +19,7 @@ from napari_unet.engine.training.patches import (
     TrainingFrame,
     prepare_frame,
 )
+from napari_unet.engine.training.working_scale import resized_frame
 
 if TYPE_CHECKING:
     import torch
@@ -47,13 +48,15 @@ class TrainingData:
         normaliser: Normaliser,
         device: torch.device,
         base: Model | None = None,
+        scale: float = 1.0,
     ) -> None:
         _check_same_movie(stack, annotations)
         self.annotations, self.split, self.joined = annotations, split, False
         self.drawn = 0  # of whole frames, where crops are those
         self.left_out: set[int] = set()  # frames that cannot teach, painted on meanwhile
         self._stack, self._settings = stack, settings
-        self._normaliser, self._device, self._base = normaliser, device, base
+        self._normaliser, self._device = normaliser, device
+        self._base, self._scale = base, scale
         self._images: dict[int, NDArray[np.float32]] = {}
         self._learned = split.train
         self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
@@ -177,11 +180,10 @@ class TrainingData:
         if base is not None and not annotation.complete and not classes:
             codes = network_codes(base.network, self.image(t))
             annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
+        image, annotation = resized_frame(self.image(t), annotation, self._scale)
         w0 = 0.0 if classes else settings.border_weight
         weight = border_weight(annotation.labels, w0, settings.border_sigma)
-        return prepare_frame(
-            self.image(t), annotation, weight, self._device, of_classes=bool(classes)
-        )
+        return prepare_frame(image, annotation, weight, self._device, of_classes=bool(classes))
 
 
 def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:

@@ -18,12 +18,15 @@ from napari_unet.engine.settings import LabelSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
 
 _DEFAULT_DIAMETER = 30.0
+_ODD = 2  # percent of the annotated cells that may be smaller: cut off by the frame, or slips
 _HERITAGE = ("for", "not_for", "stain", "citation")  # of a parent's card
 
 
@@ -34,9 +37,25 @@ def typical_diameter(annotations: Annotations) -> float:
     """
     if annotations.classes:
         return _typical_piece(annotations)
-    areas = [areas_of(frame.labels[frame.supervised]) for frame in annotations.frames.values()]
-    sizes = np.concatenate(areas) if areas else np.zeros(0, np.int64)
+    sizes = _areas(annotations)
     return median_diameter(sizes) if sizes.size else _DEFAULT_DIAMETER
+
+
+def smallest_cell(annotations: Annotations, diameter: float) -> int:
+    """Pixels below which an object is a speck beside the annotated ones, ``diameter`` px typical.
+
+    Half of the smallest of them, a few odd ones apart: a tenth of a typical one at least, three
+    tenths at most.
+    """
+    typical = np.pi / 4 * diameter**2
+    sizes = np.zeros(0) if annotations.classes else _areas(annotations)
+    half = np.percentile(sizes, _ODD) / 2 if sizes.size else 0.0
+    return max(5, int(np.clip(half, 0.1 * typical, 0.3 * typical)))
+
+
+def _areas(annotations: Annotations) -> NDArray[np.int64]:
+    areas = [areas_of(frame.labels[frame.supervised]) for frame in annotations.frames.values()]
+    return np.concatenate(areas) if areas else np.zeros(0, np.int64)
 
 
 def _typical_piece(annotations: Annotations) -> float:
@@ -58,11 +77,13 @@ def _figures(scores: Scores | None) -> dict[str, Any] | None:
     return values if scores.classes else {k: v for k, v in values.items() if k != "classes"}
 
 
-def recommended_labels(base: Model | None, diameter: float) -> LabelSettings:
-    """Label settings of a new model: what is smaller than a tenth of a typical cell is a speck."""
+def recommended_labels(
+    base: Model | None, annotations: Annotations, diameter: float
+) -> LabelSettings:
+    """Label settings of a new model for the annotated cells, ``diameter`` px typical."""
     settings = base.label_settings if base else LabelSettings()
     usual = LabelSettings().threshold  # what is learned anew is learned at its true size
-    return settings.replace(threshold=usual, min_size=max(5, int(0.1 * np.pi / 4 * diameter**2)))
+    return settings.replace(threshold=usual, min_size=smallest_cell(annotations, diameter))
 
 
 def model_card(

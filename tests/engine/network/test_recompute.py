@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from napari_unet.engine.network.recompute import recompute_blocks
 from napari_unet.engine.network.unet import UNet, UNetConfig
-from napari_unet.engine.training.recompute import recompute_blocks
 
 
 def step(network, image):
