@@ -95,7 +95,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("import napari_unet", (*LATER, *HEAVY, "numpy", "pydantic", "typer")),
         ("import napari_unet.engine", LATER),
-        ("import napari_unet.cli.app", (*LATER, *HEAVY)),
+        ("import napari_unet.cli.app", (*LATER, *HEAVY, "numpy", "pydantic")),
         ("import napari_unet.sample.movie", (*LATER, "torch")),
     ],
 )

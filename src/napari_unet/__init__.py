@@ -7,7 +7,6 @@ they are first used, so that neither ``napari-unet --help`` nor napari's start w
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.training import train
 
-try:
-    __version__ = version("napari-unet-live")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+    __version__: str
 
 __all__ = [
     "Annotations",
@@ -92,9 +88,21 @@ def __getattr__(name: str) -> Any:
     """Bring a public name in when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        globals()[name] = found = _version()
+        return found
     home = import_module(f"{__name__}.engine.{_HOMES.get(name, 'settings')}")
     globals()[name] = value = getattr(home, name)
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("napari-unet-live")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 import signal
@@ -10,11 +11,14 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+
+from napari_unet.cli.app import COMMANDS
 
 
 @pytest.fixture
@@ -175,3 +179,15 @@ def test_ctrl_c_in_training_keeps_the_model(world, tmp_path):
     assert "is kept" in stderr
     assert stdout.splitlines()[-1] == str(out)
     assert out.exists()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_lists_each_command_by_the_first_line_of_its_own(name):
+    function = getattr(import_module(f"napari_unet.cli.{name}"), name)
+    assert COMMANDS[name] == inspect.getdoc(function).splitlines()[0]
+
+
+def test_a_command_that_is_nearly_right_is_named(run):
+    result = run("segmnt")
+    assert result.code == 2
+    assert "Did you mean 'segment'?" in result.stderr

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Annotated, Any, Never
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from napari_unet.cli import compare, demo, evaluate, export, info, models, segment, train
 from napari_unet.cli.interrupt import INTERRUPTED, NOTHING, Stopped, end, keep
 from napari_unet.cli.words import in_words
 
 FAILED, USAGE = 1, 2
 
+# Each in the file of its name, which is brought in when the command is asked for.
+COMMANDS = {
+    "demo": "Do the whole job on a generated movie: learn from two frames, segment all, score.",
+    "segment": "Segment movies: write labels, a table and an overlay movie of each into a folder.",
+    "train": "Train a model on a movie and labels of some of its frames: write FILE.safetensors.",
+    "evaluate": "Score labels against a truth, frame by frame and over all.",
+    "compare": (
+        "Compare networks: train each on all blocks of frames but one, and score it on that one."
+    ),
+    "export": "Write labels, table and overlay movie of a movie whose labels are there already.",
+    "models": "List the models that have a name: bundled ones, and your own.",
+    "info": "Say what is in a movie or a model file.",
+}
+_LISTING = f"{__name__}.listing"
+
 
 class PlainGroup(TyperGroup):
     """Commands whose errors are one plain line on stderr and an exit code other than 0."""
+
+    def __init__(self, **extra: Any) -> None:
+        super().__init__(**extra)
+        self.commands = {name: _command(name, lambda: None, COMMANDS[name]) for name in COMMANDS}
 
     def main(
         self,
@@ -40,6 +60,17 @@ class PlainGroup(TyperGroup):
             sys.exit(code if isinstance(code, int) else 0)
         return code
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; where the help lists them, only its name and first line."""
+        if cmd_name not in COMMANDS or ctx.meta.get(_LISTING):
+            return self.commands.get(cmd_name)
+        return _command(cmd_name, getattr(import_module(f"napari_unet.cli.{cmd_name}"), cmd_name))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of the program, without bringing its commands in."""
+        ctx.meta[_LISTING] = True
+        super().format_help(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; the one place where errors become words."""
         try:
@@ -52,6 +83,12 @@ class PlainGroup(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             end(f"Error: {in_words(error)}", FAILED)
+
+
+def _command(name: str, function: Callable[..., Any], line: str | None = None) -> Any:
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name, help=line)(function)
+    return get_command(alone)
 
 
 app = typer.Typer(
@@ -86,16 +123,6 @@ def start(
 
     if verbose or debug:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-
-
-app.command()(demo.demo)
-app.command()(segment.segment)
-app.command()(train.train)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(export.export)
-app.command()(models.models)
-app.command()(info.info)
 
 
 def _usage(error: typer.TyperException) -> Never:
