@@ -59,6 +59,12 @@ def segment(
     class_thresholds: Annotated[
         str | None, o.option(LabelSettings, "class_thresholds", metavar="P,P,...")
     ] = None,
+    class_sizes: Annotated[
+        str | None, o.option(LabelSettings, "class_sizes", metavar="N,N,...")
+    ] = None,
+    class_sure: Annotated[
+        str | None, o.option(LabelSettings, "class_sure", metavar="P,P,...")
+    ] = None,
     diameter: Annotated[float | None, o.option(PredictSettings, "diameter", metavar="PX")] = None,
     threads: o.Threads = None,
     others: o.Others = None,
@@ -94,6 +100,8 @@ def segment(
         "split": split,
         "min_size": min_size,
         "class_thresholds": class_thresholds and tuple(class_thresholds.split(",")),
+        "class_sizes": class_sizes and tuple(class_sizes.split(",")),
+        "class_sure": class_sure and tuple(class_sure.split(",")),
     }
     # A value out of range is said before torch is loaded.
     predict, _ = assigned(others, predict, o.build(LabelSettings(), **changes))

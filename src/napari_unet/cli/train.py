@@ -66,6 +66,9 @@ def train(
     encoder_weights: Annotated[
         str | None, o.option(TrainSettings, "encoder_weights", metavar="FILE|imagenet")
     ] = None,
+    regions: Annotated[
+        str | None, o.option(TrainSettings, "regions", metavar="NAME=CLASSES;...")
+    ] = None,
     minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
     epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
     steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
@@ -96,6 +99,7 @@ def train(
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
         device=device, stain=stain, network=network, encoder_weights=encoder_weights,
+        regions=regions,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
@@ -105,6 +109,7 @@ def train(
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
+    from napari_unet.engine.training.initial_network import wanted_regions
     from napari_unet.engine.training.training import train as run
 
     with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
@@ -114,10 +119,12 @@ def train(
         out = prepare_file(out, SUFFIX, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
-        kind = labels_are or ("classes" if parent and parent.config.classes else "auto")
+        wanted_ = wanted_regions(settings, parent)
+        of_classes = wanted_ or (parent and parent.config.classes)
+        kind = labels_are or ("classes" if of_classes else "auto")
         annotations = Annotations.from_labels(
             stack, truth, chosen, partial=partial, kind=kind, offset=offset
-        )
+        ).in_regions(wanted_, known=parent is not None)
         noticed.of(stack.name, annotations.notices, at_once=True)
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")

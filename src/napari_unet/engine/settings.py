@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 NetworkName = Literal[
@@ -72,7 +79,15 @@ class LabelSettings(Settings):
     max_size: int | None = Field(None, ge=1, title="Largest cell", description="Objects with more pixels are dropped; empty for no limit", json_schema_extra={"unit": "px", **ADVANCED})
     fill_holes: bool = Field(True, title="Fill holes", description="Close holes inside cells")
     drop_border: bool = Field(False, title="Drop cells at the edge", description="Leave out cells that touch the image edge", json_schema_extra=ADVANCED)
-    class_thresholds: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(max_length=63)] = Field((), title="Class thresholds", description="Least probability of each class, in their order, where a model tells classes apart; empty for the likeliest", json_schema_extra=ADVANCED)
+    class_thresholds: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(max_length=63)] = Field((), title="Class thresholds", description="Least probability of each class or region, in their order, where a model tells those; empty for the likeliest class, and for regions at the threshold of all", json_schema_extra=ADVANCED)
+    class_sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=63)] = Field((), title="Smallest pieces", description="Pieces of each class or region with fewer pixels go to what is around them, of a region to the one that holds it; empty for none", json_schema_extra={"unit": "px", **ADVANCED})
+    class_sure: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=63)] = Field((), title="Sure pieces", description="Smaller pieces of each class or region stay where their mean probability is this or more; empty for none", json_schema_extra=ADVANCED)
+
+    @model_serializer(mode="wrap")
+    def _as_in_0_1_0(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what version 0.1.0 had not and nobody set, so that equal models are equal."""
+        values: dict[str, Any] = dump(self)
+        return {k: v for k, v in values.items() if v or k not in ("class_sizes", "class_sure")}
 
 
 class PredictSettings(Settings):
@@ -154,6 +169,7 @@ class TrainSettings(Settings):
     stain: str = Field("", max_length=200, title="Stain", description="Stain and imaging, such as H2B-GFP, widefield: goes into the model's card", json_schema_extra={"none": "such as H2B-GFP, widefield"})
     precision: Literal["auto", "fp32"] = Field("auto", title="Precision", description="auto multiplies in 16 bits where the processor is faster with them", json_schema_extra=ADVANCED)
     network: NetworkName = Field("unet", title="Network", description="Which one is made from new; all but the U-Nets need MONAI, from the extra networks", json_schema_extra=ADVANCED)
+    regions: str = Field("", max_length=2000, title="Regions", description="Sets of the labels' classes that overlap, wholes before their parts, each learned by itself: whole=1,2,4; core=1,4; enhancing=4", json_schema_extra={"none": "whole=1,2,4; core=1,4; enhancing=4", **ADVANCED})
     filters: Annotated[tuple[int, ...], Field(min_length=2, max_length=7)] = Field((16, 32, 64, 128), title="Filters", description="Channels of each level, for a network made from new; unchanged, other networks than the plain one have their own", json_schema_extra=ADVANCED)
     width: int | None = Field(None, ge=8, le=4096, title="Width", description="Of the transformer in unetr, or of the first level of segresnet-vae; empty for the network's own", json_schema_extra={"none": "its own", **ADVANCED})
     dropout: float | None = Field(None, ge=0, lt=1, title="Dropout", description="Share of features left out at random while a new network learns, where it has such a layer; empty for its own", json_schema_extra={"none": "its own", **ADVANCED})

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.regions import parse_regions, region_outputs
 from napari_unet.engine.settings import Loss, TrainSettings
 from napari_unet.engine.training.losses import (
     border_weight,
@@ -230,3 +231,26 @@ def test_class_weights_that_do_not_fit(weights, classes, said):
     check_class_weights(TrainSettings(class_weights=(1, 2)), ())
     check_class_weights(TrainSettings(class_weights=(1, 2, 3)), (3, 7))
     check_class_weights(TrainSettings(class_weights="balanced"), (3, 7))
+
+
+def test_targets_of_regions_overlap():
+    labels = torch.tensor([[0, 1, 2, 4, 3]])[None, None].float()
+    outputs = region_outputs(parse_regions("whole=1,2,4; core=1,4; enhancing=4"))
+    found = targets(labels, outputs)[0, :, 0]
+    assert found.tolist() == [[0, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("options", [*OPTIONS[:4], {"class_weights": (0.5, 1, 2, 3)}], ids=str)
+@pytest.mark.parametrize("loss", ["bce", "dice", "focal", "bce_dice", "ce_dice_focal"])
+def test_losses_of_regions_are_those_of_each_output(loss, options):
+    outputs = region_outputs(parse_regions("whole=1,2,4; core=1,4; enhancing=4"))
+    logits, _, supervised, weight = case(3, outputs=4)
+    labels = torch.from_numpy(np.random.default_rng(3).choice([0, 1, 2, 4], (2, 1, 9, 11)))
+    target = targets(labels.float(), outputs)
+    settings = TrainSettings(loss=loss, **options)
+    found = masked_loss(logits, target, supervised, weight, settings, outputs=outputs)
+    x, t, mask, w = (v.double().numpy() for v in (logits, target, supervised, weight))
+    kinds = (labels.numpy() == np.array([0, 2, 1, 4])[:, None, None]).astype(float)
+    p = 1 / (1 + np.exp(-x))
+    wanted = np_loss(loss, np_entropy(x, t), p, t, kinds, mask, w, options)
+    assert float(found) == pytest.approx(wanted, rel=1e-4)

@@ -17,6 +17,7 @@ from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.label_frames import OFFSET, LabelFrames, listed
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import read_labels
+from napari_unet.engine.labels.regions import check_present, in_regions
 from napari_unet.engine.stack.missing_pixels import missing_pixels
 from napari_unet.engine.text import counted
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
 class Annotations:
     """What is annotated of a movie of ``shape (T, Y, X)``, by frame (counted from 0).
 
-    Labels are ids of objects, or else numbers of ``classes``.
+    Labels are ids of objects, or else numbers of ``classes``, or of ``regions`` of them.
     """
 
     shape: tuple[int, int, int]
     frames: Mapping[int, FrameAnnotation]
     classes: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()  # what was guessed or left out of a label file, or is odd
+    regions: Regions = ()
 
     @property
     def frame_indices(self) -> tuple[int, ...]:
@@ -65,6 +68,38 @@ class Annotations:
     def with_frames(self, frames: Mapping[int, FrameAnnotation]) -> Annotations:
         """Return the same kind of annotations of the same movie on other ``frames``."""
         return replace(self, frames=frames)
+
+    def in_regions(self, regions: Regions, *, known: bool = False) -> Annotations:
+        """Return the annotations with numbers of ``regions`` in place of classes.
+
+        Where a model has ``known`` the regions before, not all of them need be there.
+
+        Raises
+        ------
+        BadInput
+            Where the labels are of objects, or hold none of a region's classes.
+
+        """
+        if not regions or regions == self.regions or (known and not self.classes):
+            return self
+        if not self.classes:
+            raise BadInput(
+                "the labels hold objects, and regions are of classes",
+                "a number for each class of pixels",
+                "say that the labels are classes, or leave the regions out",
+            )
+        if not known:
+            check_present(regions, self.classes)
+        frames = {
+            t: replace(frame, labels=in_regions(frame.labels, regions))
+            for t, frame in self.frames.items()
+        }
+        notices, numbers = self.notices, {n for region in regions for n in region.classes}
+        if others := [number for number in self.classes if number not in numbers]:
+            which = f"class{'es' * (len(others) > 1)} {listed(others)}"
+            notices += (Notice("noted", f"{which} of the labels: in no region, so background"),)
+        classes = tuple(region.number for region in regions)
+        return replace(self, frames=frames, classes=classes, notices=notices, regions=regions)
 
     def without_edge(self, width: int) -> Annotations:
         """Return the annotations without a band of ``width`` px along the image edge.
@@ -116,6 +151,7 @@ class Annotations:
         """Say it in words: ``3 frames, 214 cells, 38 % of the pixels``, or ``5 classes``."""
         k, cells = len(self.classes), self.n_objects
         what = counted(k, "class", "classes") if k else counted(cells, "cell")
+        what = counted(k, "region") if self.regions else what
         share = f"{100 * self.supervised_fraction:.3g} % of the pixels"
         return f"{counted(len(self.frames), 'frame')}, {what}, {share}"
 

@@ -1,22 +1,27 @@
-"""From the probabilities of exclusive classes to labels: at each pixel the number of its class."""
+"""From the probabilities of classes or regions to labels: at each pixel the number of its class."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
-from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.labels import label_frame, object_codes
+from napari_unet.engine.labels.regions import regions_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.settings import LabelSettings
 
 _PREFIX = "class "
+_TOUCHING = np.ones((3, 3), bool)
+_AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
 def class_outputs(classes: Sequence[int]) -> tuple[str, ...]:
@@ -25,13 +30,21 @@ def class_outputs(classes: Sequence[int]) -> tuple[str, ...]:
 
 
 def classes_of(outputs: Sequence[str]) -> tuple[int, ...]:
-    """Numbers of the classes that outputs tell apart; () for a model of objects."""
+    """Numbers of the classes or regions that outputs tell; () for a model of objects."""
+    regions = regions_of(tuple(outputs))
+    if regions:
+        return tuple(region.number for region in regions)
     return tuple(class_number(name) for name in outputs if name.startswith(_PREFIX))
 
 
 def class_number(name: str) -> int:
     """Return the number of the class that an output tells."""
     return int(name.removeprefix(_PREFIX))
+
+
+def class_planes(outputs: Sequence[str]) -> tuple[int, ...]:
+    """Return which planes are those of the classes or regions, in their order."""
+    return tuple(i for i, name in enumerate(outputs) if name.startswith((_PREFIX, "region ")))
 
 
 def labels_of(
@@ -48,17 +61,118 @@ def label_classes(
 ) -> NDArray[np.uint16]:
     """Class of each pixel, ``(Y, X)`` uint16; 0 where it is none.
 
-    A pixel where *object* is above the threshold has the likeliest of the classes that are above
-    their own thresholds. Sizes are of objects and play no part.
+    Of exclusive classes, a pixel where *object* is above the threshold has the likeliest of those
+    above their own thresholds. Of regions, it has the number of the last one whose threshold it is
+    above, as it must be of all regions around that one; those without a threshold of their own
+    have that of all. Small pieces are given up as the settings say.
     """
-    best = np.zeros(codes.shape[1:], np.uint8)
-    labels = np.zeros(codes.shape[1:], np.uint16)
+    planes = codes[list(class_planes(outputs))]
+    if regions := regions_of(tuple(outputs)):
+        return _nested(planes, regions, settings)
     inside = codes[0] >= threshold_code(settings.threshold)
-    least = dict(enumerate(settings.class_thresholds))
-    planes = [i for i, name in enumerate(outputs) if name.startswith(_PREFIX)]
-    for k, (plane, number) in enumerate(zip(planes, classes_of(outputs), strict=True)):
-        likelier = inside & (codes[plane] > best)
-        if least.get(k, 0.0) > 0:
-            likelier &= codes[plane] >= threshold_code(least[k])
-        best[likelier], labels[likelier] = codes[plane][likelier], number
+    numbers = classes_of(outputs)
+    return _without_small(_likeliest(planes, numbers, inside, settings), planes, numbers, settings)
+
+
+def _likeliest(
+    planes: NDArray[np.uint8],
+    numbers: Sequence[int],
+    inside: NDArray[np.bool_],
+    settings: LabelSettings,
+) -> NDArray[np.uint16]:
+    best = np.zeros(inside.shape, np.uint8)
+    labels = np.zeros(inside.shape, np.uint16)
+    for k, (plane, number) in enumerate(zip(planes, numbers, strict=True)):
+        likelier = inside & (plane > best)
+        least = settings.class_thresholds[k : k + 1]
+        if any(least):
+            likelier &= plane >= threshold_code(least[0])
+        best[likelier], labels[likelier] = plane[likelier], number
     return labels
+
+
+def _nested(
+    planes: NDArray[np.uint8], regions: Regions, settings: LabelSettings
+) -> NDArray[np.uint16]:
+    labels = np.zeros(planes.shape[1:], np.uint16)
+    masks: list[NDArray[np.bool_]] = []
+    for k, (plane, region) in enumerate(zip(planes, regions, strict=True)):
+        around = None if region.parent is None else masks[region.parent]
+        masks.append(region_mask(plane, around, k, settings))
+        labels[masks[-1]] = region.number
+    return labels
+
+
+def region_mask(
+    plane: NDArray[np.uint8], around: NDArray[np.bool_] | None, k: int, settings: LabelSettings
+) -> NDArray[np.bool_]:
+    """Return where the ``k``-th region is, ``(Y, X)``, in the mask of the one ``around`` it.
+
+    Small pieces that are not sure are left to that one.
+    """
+    mask = plane >= threshold_code(any_of(settings.class_thresholds, k) or settings.threshold)
+    if around is not None:
+        mask &= around
+    pieces = _small_pieces(mask, plane, k, settings)
+    return mask if pieces is None else mask & (pieces == 0)
+
+
+def any_of(values: Sequence[float], k: int) -> float:
+    """Return the value for the ``k``-th class or region, 0 where none is given."""
+    return values[k] if k < len(values) else 0
+
+
+def _small_pieces(
+    mask: NDArray[np.bool_], plane: NDArray[np.uint8], k: int, settings: LabelSettings
+) -> NDArray[np.int32] | None:
+    """Return the pieces of ``mask`` that are given up, numbered from 1; None without a rule."""
+    least, sure = any_of(settings.class_sizes, k), any_of(settings.class_sure, k)
+    if least <= 1:
+        return None
+    pieces, n = ndimage.label(mask, _TOUCHING)
+    sizes = np.bincount(pieces.reshape(-1), minlength=n + 1)
+    small = sizes < least
+    small[0] = False
+    if sure:
+        inside = np.flatnonzero(small[pieces])
+        of = pieces.reshape(-1)[inside]
+        sums = np.bincount(of, weights=decode(plane.reshape(-1)[inside]), minlength=n + 1)
+        small &= sums < sure * sizes
+    table = np.where(small, np.cumsum(small), 0).astype(np.int32)
+    return np.asarray(table[pieces])
+
+
+def _without_small(
+    labels: NDArray[np.uint16],
+    planes: NDArray[np.uint8],
+    numbers: Sequence[int],
+    settings: LabelSettings,
+) -> NDArray[np.uint16]:
+    """Give small pieces of each class, one class after the other, to what most of them touch."""
+    for k, (plane, number) in enumerate(zip(planes, numbers, strict=True)):
+        pieces = _small_pieces(labels == number, plane, k, settings)
+        if pieces is not None and pieces.any():
+            ys, xs = np.nonzero(pieces)
+            values = np.array(sorted({0, *numbers}), np.uint16)
+            labels[ys, xs] = _around(labels, values, pieces, ys, xs)[pieces[ys, xs]]
+    return labels
+
+
+def _around(
+    labels: NDArray[np.uint16],
+    values: NDArray[np.uint16],
+    pieces: NDArray[np.int32],
+    ys: NDArray[np.intp],
+    xs: NDArray[np.intp],
+) -> NDArray[np.uint16]:
+    """Return which of ``values`` each piece touches most, by its number; the smaller of equals."""
+    own = pieces[ys, xs]
+    touched = np.zeros((int(own.max()) + 1, len(values)), np.int64)
+    for dy, dx in _AROUND:
+        y, x = ys + dy, xs + dx
+        there = (y >= 0) & (y < labels.shape[0]) & (x >= 0) & (x < labels.shape[1])
+        y, x, of = y[there], x[there], own[there]
+        beside = pieces[y, x] != of
+        what = np.searchsorted(values, labels[y[beside], x[beside]])
+        np.add.at(touched, (of[beside], what), 1)
+    return np.asarray(np.where(touched.any(1), values[touched.argmax(1)], 0), np.uint16)

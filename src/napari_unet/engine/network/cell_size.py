@@ -47,7 +47,9 @@ def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
     """Return label settings with sizes for frames resized by ``now`` instead of ``before``."""
     area = (before / now) ** 2
     largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
-    return labels.replace(min_size=round(labels.min_size * area), max_size=largest)
+    pieces = tuple(round(size * area) for size in labels.class_sizes)
+    smallest = round(labels.min_size * area)
+    return labels.replace(min_size=smallest, max_size=largest, class_sizes=pieces)
 
 
 def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:

@@ -40,6 +40,7 @@ class NetworkConfig(Settings):
             raise ValueError("the first output of a U-Net is 'object'")
         if self.softmax and len(self.outputs) < 2:
             raise ValueError("softmax needs a background and at least one class")
+        classes_of(self.outputs)  # refuses what is neither a class nor a region
         return self
 
     @classmethod

@@ -25,16 +25,21 @@ SAME_LABELS = {"fp16": 0.999, "bf16": 0.998, "int8": 0.995}
 """Least IoU of the object masks with those of fp32, for a precision to be used."""
 
 
-def agreement(logits: Tensor, reference: Tensor, *, classes: bool = False) -> float:
+def agreement(
+    logits: Tensor, reference: Tensor, *, classes: bool = False, regions: bool = False
+) -> float:
     """IoU of two masks (N, K, Y, X), *object* above 0; what is not finite disagrees.
 
-    With ``classes`` in the further planes, pixels agree where their class is the same, too.
+    With ``classes`` in the further planes, pixels agree where their class is the same, too, and
+    with ``regions`` where all of these agree, each above 0 or not.
     """
     a, b = logits[:, 0] > 0, reference[:, 0] > 0
     a = a | ~torch.isfinite(logits[:, 0]) & ~b
     union = int((a | b).sum())
     both = a & b
-    if classes:
+    if regions:
+        both &= ((logits[:, 1:] > 0) == (reference[:, 1:] > 0)).all(1)
+    elif classes:
         both &= logits[:, 1:].argmax(1) == reference[:, 1:].argmax(1)
     return int(both.sum()) / union if union else 1.0
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import device_name
 from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
@@ -280,8 +281,9 @@ class Predictor:
             frames = [sample.to(self._backend.device) for sample in samples]
             candidate = self._faster or self._backend.at(precision, frames)
             checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
-            exact, classes = self._backend.logits, bool(self.model.config.classes)
-            found = (agreement(candidate.logits(f), exact(f), classes=classes) for f in checked)
+            exact, config = self._backend.logits, self.model.config
+            told = {"classes": bool(config.classes), "regions": bool(regions_of(config.outputs))}
+            found = (agreement(candidate.logits(f), exact(f), **told) for f in checked)
             return candidate, min(found)
 
         candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))

@@ -39,13 +39,19 @@ class PredictedClasses:
     def __init__(self, basins: ClassCodes, complete: bool) -> None:
         self.basins = basins
         self._complete = complete
+        self._pieces: tuple[LabelSettings, NDArray[np.uint16]] | None = None  # none of them cut
 
     def paint(self, settings: LabelSettings, box: Box = _ALL) -> NDArray[np.uint16]:
         """Label a box of the frame with the machine's classes; none where it is complete."""
         codes = self.basins.codes[:, *box]
         if self._complete:
             return np.zeros(codes.shape[1:], np.uint16)
-        return label_classes(codes, self.basins.outputs, settings)
+        if not any(settings.class_sizes):
+            return label_classes(codes, self.basins.outputs, settings)
+        if self._pieces is None or self._pieces[0] != settings:
+            whole = label_classes(self.basins.codes, self.basins.outputs, settings)
+            self._pieces = settings, whole
+        return self._pieces[1][box].copy()
 
     def name(self, user: NDArray[np.intp], reserved: frozenset[int]) -> bool:
         """Leave the numbers: the user's class 2 is the machine's."""

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.labels.codes import decode_logits
+from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.training.history_plot import plot_history
-from napari_unet.engine.training.losses import masked_loss, targets
+from napari_unet.engine.training.losses import kinds_of, masked_loss, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,17 +78,25 @@ class History:
         self._losses, self._counts = list(state.get("losses", ())), state.get("counts")
 
 
-def pixel_counts(logits: Tensor, target: Tensor, supervised: Tensor, *, exclusive: bool) -> Tensor:
+def pixel_counts(
+    logits: Tensor,
+    target: Tensor,
+    supervised: Tensor,
+    *,
+    exclusive: bool,
+    outputs: tuple[str, ...] = (),
+) -> Tensor:
     """Count supervised pixels by what they are (rows) and are taken for, ``(K, K)`` int64.
 
-    Kinds are background and object, or background and each of ``exclusive`` classes.
+    Kinds are background and object, or background and each of ``exclusive`` classes, or of the
+    regions that ``outputs`` tell, those pixels that are in none of its parts.
     """
+    kinds = logits.shape[1] if exclusive or regions_of(outputs) else 2
     if exclusive:  # logits are of each against the rest: the largest is the likeliest
         found = torch.cat((-logits[:, :1], logits[:, 1:]), 1).argmax(1)
         truth = torch.cat((1 - target[:, :1], target[:, 1:]), 1).argmax(1)
     else:
-        found, truth = (logits[:, 0] > 0).long(), (target[:, 0] > 0.5).long()
-    kinds = logits.shape[1] if exclusive else 2
+        found, truth = kinds_of(logits > 0, outputs), kinds_of(target > 0.5, outputs)
     places = (truth * kinds + found)[supervised[:, 0] > 0]
     return torch.bincount(places, minlength=kinds**2).reshape(kinds, kinds)
 
@@ -130,10 +139,9 @@ def validation_figures(
             for plane in (annotation.labels, annotation.supervised, weight)
         )
         target = targets(labels, outputs)
-        losses.append(
-            float(masked_loss(logits, target, supervised, share, settings, exclusive=exclusive))
-        )
-        counts.append(pixel_counts(logits, target, supervised, exclusive=exclusive).numpy())
+        told: Any = {"exclusive": exclusive, "outputs": outputs}
+        losses.append(float(masked_loss(logits, target, supervised, share, settings, **told)))
+        counts.append(pixel_counts(logits, target, supervised, **told).numpy())
     return {"loss": float(np.mean(losses)), **figures(np.sum(counts, 0))} if losses else {}
 
 

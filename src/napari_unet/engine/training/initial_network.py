@@ -10,12 +10,19 @@ from torch import nn
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
+from napari_unet.engine.labels.regions import (
+    parse_regions,
+    region_outputs,
+    region_text,
+    regions_of,
+)
 from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.network.config import NetworkConfig
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.network import Network
@@ -56,7 +63,7 @@ def _new_config(
     options: dict[str, Any] = {
         "in_channels": _channels(stack),
         "outputs": network_outputs(settings, None, classes),
-        "softmax": bool(classes),
+        "softmax": bool(classes) and not settings.regions.strip(),
     }
     if settings.width:
         options |= kind.wide(settings.width)
@@ -110,12 +117,19 @@ def _kaiming(module: nn.Module) -> None:
 def network_outputs(
     settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
 ) -> tuple[str, ...]:
-    """Name what the network gives: as its base, or classes, or objects and their borders."""
+    """Name what the network gives: as its base, regions, classes, or objects and their borders."""
     if base:  # another head would have to be learned anew, on what may be three cells
         return base.config.outputs
+    if regions := parse_regions(settings.regions):
+        return region_outputs(regions)
     if classes:
         return class_outputs(classes)
     return ("object", "border") if settings.border else ("object",)
+
+
+def wanted_regions(settings: TrainSettings, base: Model | None) -> Regions:
+    """Return the regions to learn: the base's own, else those in the settings; () for none."""
+    return regions_of(base.config.outputs) if base else parse_regions(settings.regions)
 
 
 def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
@@ -128,12 +142,14 @@ def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
         "dropout": getattr(base.config, "dropout", None),
         "border": "border" in base.config.outputs,
         "normalisation": base.normalisation,
+        "regions": region_text(regions_of(base.config.outputs)),
     }
     usual = type(settings)()
+    chosen = settings.replace(regions=region_text(parse_regions(settings.regions)))
     names = [
         name
         for name, value in own.items()
-        if getattr(settings, name) not in (value, getattr(usual, name))
+        if getattr(chosen, name) not in (value, getattr(usual, name))
     ]
     return f"{' and '.join(names)} stay as in {base.name}" if names else ""
 
@@ -158,7 +174,7 @@ def check_base(
             "one of them: a model has its own encoder",
             "leave the encoder weights out, or start from a new network",
         )
-    _check_classes(base, classes)
+    _check_classes(base, classes, regions=bool(wanted_regions(settings, base)))
     check_class_weights(settings, base.config.classes if base else classes)
     _check_crop(base, settings)
     if base and base.config.in_channels != _channels(stack):
@@ -188,7 +204,7 @@ def _check_crop(base: Model | None, settings: TrainSettings) -> None:
     )
 
 
-def _check_classes(base: Model | None, classes: tuple[int, ...]) -> None:
+def _check_classes(base: Model | None, classes: tuple[int, ...], *, regions: bool) -> None:
     # Class 3 of one model is not class 3 of another's labels: only numbers it knows are taken
     known = base.config.classes if base else ()
     if base is None or not known:
@@ -198,7 +214,7 @@ def _check_classes(base: Model | None, classes: tuple[int, ...]) -> None:
                 "labels of objects",
                 "start from a new network, or say that the labels are instances",
             )
-        if len(classes) == 1:
+        if len(classes) == 1 and not regions:
             raise BadInput(
                 f"the labels hold only {_these(classes)}",
                 "two classes or more",

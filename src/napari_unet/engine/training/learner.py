@@ -58,14 +58,13 @@ class Learner:
         with torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None):
             outputs = self.network.training_outputs(image)
         share = (batch.supervised, batch.weight, self.settings)
+        told: Any = {"exclusive": config.softmax, "outputs": config.outputs}
         losses = [
-            weight * masked_loss(logits.float(), wanted, *share, exclusive=config.softmax)
+            weight * masked_loss(logits.float(), wanted, *share, **told)
             for logits, weight in zip(outputs.logits, outputs.weights, strict=True)
         ]
         loss = torch.stack([*losses, *([] if outputs.extra is None else [outputs.extra])]).sum()
-        self.seen = pixel_counts(
-            outputs.logits[0].detach(), wanted, batch.supervised, exclusive=config.softmax
-        )
+        self.seen = pixel_counts(outputs.logits[0].detach(), wanted, batch.supervised, **told)
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self.optimizer)

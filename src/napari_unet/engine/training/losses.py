@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_number
+from napari_unet.engine.labels.regions import regions_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +52,33 @@ def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
     ``border`` is the outline of each object, inside it, and what touches another object: made
     from the labels of the crop, so that it is equally thin at any zoom.
     """
-    planes = [
+    regions = regions_of(outputs)
+    planes = [_any_of(labels, region.classes) for region in regions] or [
         _outline(labels) if name == "border" else labels == class_number(name)
         for name in outputs[1:]
     ]
     return torch.cat([labels > 0, *planes], 1).float()
+
+
+def _any_of(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
+    return torch.isin(labels, labels.new_tensor(classes))
+
+
+def kinds_of(planes: Tensor, outputs: tuple[str, ...]) -> Tensor:
+    """Return what each pixel is, ``(N, Y, X)``, by bool planes ``(N, K, Y, X)``: 0 for background.
+
+    Of regions, the place of the last that it is in together with all around that one, from 1 on;
+    otherwise 1 for an object.
+    """
+    kinds = planes[:, 0].long()
+    if regions := regions_of(outputs):
+        kinds = torch.zeros_like(kinds)
+        inside: list[Tensor] = []
+        for k, region in enumerate(regions):
+            mask = planes[:, k + 1]
+            inside.append(mask if region.parent is None else mask & inside[region.parent])
+            kinds[inside[-1]] = k + 1
+    return kinds
 
 
 def _outline(labels: Tensor) -> Tensor:
@@ -72,13 +95,14 @@ def masked_loss(
     settings: TrainSettings,
     *,
     exclusive: bool = False,
+    outputs: tuple[str, ...] = (),
 ) -> Tensor:
     """Loss of ``(N, K, Y, X)`` logits over supervised pixels: the sum of the terms chosen.
 
     ``bce`` and ``ce``: cross-entropy of what the network tells apart, each output by itself, or
     all ``exclusive`` classes together; ``focal``: the same where what is right counts less (Lin
     2017); ``dice``: overlap (Milletari 2016). Pixels count with ``1 + weight`` and the weight of
-    their class.
+    their class. ``outputs`` say which regions there are, each an output by itself.
     """
     terms = settings.loss.split("_")
     loss = logits.new_zeros(())
@@ -87,7 +111,8 @@ def masked_loss(
         # by the pixels that count, not all of them: a batch with few strokes learns as fast
         share = supervised if exclusive else supervised * (1 + weight)
         if settings.class_weights != "equal":
-            share = share * _class_weight(target, supervised, settings, exclusive=exclusive)
+            kinds = _kinds(target, outputs, exclusive=exclusive)
+            share = share * _class_weight(kinds, supervised, settings)
         total = (share.sum() * pixels.shape[1]).clamp(min=1e-6)
         for name in entropies:
             some = pixels
@@ -116,15 +141,20 @@ def _class_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return ground + classes
 
 
-def _class_weight(
-    target: Tensor, supervised: Tensor, settings: TrainSettings, *, exclusive: bool
-) -> Tensor:
-    """Weight ``(N, 1, Y, X)`` of each pixel by what it is: background, a cell, or one of classes.
+def _kinds(target: Tensor, outputs: tuple[str, ...], *, exclusive: bool) -> Tensor:
+    """Return planes of what pixels are: background, and a cell or one of classes or regions."""
+    if regions := regions_of(outputs):
+        found = kinds_of(target > 0.5, outputs)
+        return F.one_hot(found, 1 + len(regions)).movedim(-1, 1).to(target.dtype)
+    things = target[:, 1:] if exclusive else target[:, :1]
+    return torch.cat((1 - target[:, :1], things), 1)
+
+
+def _class_weight(kinds: Tensor, supervised: Tensor, settings: TrainSettings) -> Tensor:
+    """Weight ``(N, 1, Y, X)`` of each pixel by what it is, planes of ``kinds``.
 
     Balanced, each kind that the batch holds weighs the same in all.
     """
-    things = target[:, 1:] if exclusive else target[:, :1]
-    kinds = torch.cat((1 - target[:, :1], things), 1)
     if settings.class_weights == "balanced":
         counts = (kinds * supervised).sum((0, 2, 3))
         weights = counts.sum() / (counts.clamp(min=1) * (counts > 0).sum().clamp(min=1))

@@ -34,6 +34,7 @@ from napari_unet.engine.training.initial_network import (
     initial_network,
     kept_of_base,
     take_encoder_weights,
+    wanted_regions,
 )
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.schedule import (
@@ -113,7 +114,8 @@ def train(
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    painted = annotations.without_edge(settings.edge)
+    regions = wanted_regions(settings, base)
+    painted = annotations.in_regions(regions, known=base is not None).without_edge(settings.edge)
     painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
     annotations = painted.without_missing(stack)
     annotations.check()
@@ -300,8 +302,9 @@ class Run:
         self.wish = self.wish if sent.preview is None else sent.preview
         if sent.annotations is None:
             return ""
-        painted = sent.annotations.without_edge(self.settings.edge)
+        regions, edge = self.data.annotations.regions, self.settings.edge
         try:
+            painted = sent.annotations.in_regions(regions, known=True).without_edge(edge)
             return self.data.take(painted.without_missing(self.stack))
         except BadInput as error:
             return error.found

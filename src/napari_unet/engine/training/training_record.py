@@ -13,6 +13,7 @@ from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.labels.class_scores import class_pieces
 from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
+from napari_unet.engine.labels.regions import region_text
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def training_record(
         "movie_fingerprint": stack.fingerprint,
         "frames": list(annotations.frame_indices),
         "annotated": annotations.describe(),
+        **({"regions": region_text(annotations.regions)} if annotations.regions else {}),
         "checked_on": hold_out.words,  # for who reads the file; programs read the next line
         "held_out": hold_out.to_record(),
         "before": _figures(before),

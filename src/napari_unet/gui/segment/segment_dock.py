@@ -13,6 +13,7 @@ from napari_unet.gui.dock.model_menu import ModelMenu
 from napari_unet.gui.segment.cell_count import CellCount
 from napari_unet.gui.segment.curves_panel import CurvesPanel
 from napari_unet.gui.segment.recipe_row import RecipeRow
+from napari_unet.gui.segment.region_sliders import CLASS_FIELDS, RegionSliders
 from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.regions import region_on_screen
@@ -34,7 +35,7 @@ _LABEL_FIELDS = (
     "split_strength",
     "max_size",
     "drop_border",
-    "class_thresholds",
+    *CLASS_FIELDS,
 )
 _RUN_FIELDS = ("device", "diameter", "accurate", "precision", "backend", "tile", "threads", "scale")
 
@@ -115,6 +116,7 @@ class SegmentDock(Dock):
         cells.add(
             row(name, self.number, self.auto, stretch=0),
             self.threshold,
+            RegionSliders(self.session, OWNER),
             self.auto_words,
             self.form,
             self.count,
@@ -241,8 +243,8 @@ class SegmentDock(Dock):
         )
         allow(self.auto, "" if segmented else "Segment a frame first")
         of_classes = live is not None and bool(live.classes)
-        for field, editor in self.form.editors.items():  # classes are not split, and have no sizes
-            editor.setEnabled(of_classes == (field == "class_thresholds"))
+        for field, editor in self.form.editors.items():  # classes are not split
+            editor.setEnabled(of_classes == (field in CLASS_FIELDS))
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
         self.count.soon()

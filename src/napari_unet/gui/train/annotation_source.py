@@ -18,6 +18,7 @@ from napari_unet.engine.labels.read_labels import (
     components,
     guess_kind,
 )
+from napari_unet.engine.labels.regions import parse_regions
 from napari_unet.engine.stack.frame_numbers import parse_frames
 from napari_unet.engine.training.completeness import warning
 from napari_unet.gui.viewer.regions import Rectangle, limit
@@ -85,9 +86,13 @@ class AnnotationSource:
 
         return self.labels if isinstance(self.labels, LiveLabels) else None
 
-    def for_base(self, model: Model | None) -> AnnotationSource:
-        """Return the source that teaches classes to a model of classes, unless a user chose."""
-        if model is None or not model.config.classes or self.scope.kind != "auto":
+    def for_base(self, model: Model | None, regions: str = "") -> AnnotationSource:
+        """Return the source that teaches classes to a model of them, or of ``regions`` of them.
+
+        A kind that a user chose stays.
+        """
+        wanted = model.config.classes if model is not None else regions.strip()
+        if not wanted or self.scope.kind != "auto":
             return self
         return replace(self, scope=replace(self.scope, kind="classes"))
 
@@ -153,7 +158,9 @@ class AnnotationSource:
 
     def describe(self, settings: TrainSettings) -> Described:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
-        annotations = self.read().without_edge(settings.edge).without_missing(self.stack)
+        source, regions = self.for_base(None, settings.regions), parse_regions(settings.regions)
+        annotations = source.read().in_regions(regions).without_edge(settings.edge)
+        annotations = annotations.without_missing(self.stack)
         annotations.check()
         split = hold_out(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.scope.areas else ""

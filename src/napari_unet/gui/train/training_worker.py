@@ -63,7 +63,7 @@ def training(
     from napari_unet.engine.training.training import TrainInput, train
 
     model = base.load() if base is not None else None
-    source = source.for_base(model)
+    source = source.for_base(model, begun.settings.regions)
     annotations = source.read()
     outputs = network_outputs(begun.settings, model, annotations.classes)
     steps = train(

@@ -171,10 +171,36 @@ def methods_text(provenance: Provenance) -> str:
     text = " ".join(sentences) + "."
     for settings in provenance.settings.values():
         if isinstance(settings, LabelSettings):
-            text += " " + _labels_sentence(settings)
+            of_classes = _classes_sentences(settings, provenance.training)
+            text += " " + (of_classes or _labels_sentence(settings))
     if provenance.n_corrected is not None:
         text += f" {provenance.n_corrected} objects were corrected by hand."
     return f"{text} References: U-Net, {_UNET}; napari, {_NAPARI}."
+
+
+def _classes_sentences(settings: LabelSettings, training: Mapping[str, Any]) -> str:
+    """Say how classes or regions became labels; empty for objects."""
+    regions = str(training.get("regions") or "")
+    if not (regions or settings.class_thresholds or settings.class_sizes):
+        return ""
+    own = _each(settings.class_thresholds, f"{settings.threshold:g}" if regions else "none")
+    if regions:
+        text = f"Pixels were given to the nested regions {regions}, where the probability of each"
+        text += f" was above {own or f'{settings.threshold:g}'}."
+    else:
+        text = f"Pixels with a probability above {settings.threshold:g} were given their likeliest"
+        text += f" class{f', of a probability above {own} in their order' if own else ''}."
+    if any(settings.class_sizes):
+        text += f" Connected pieces of fewer than {_each(settings.class_sizes, 'none')} pixels"
+        if any(settings.class_sure):
+            text += f" and a mean probability below {_each(settings.class_sure, '1')}"
+        where = "the region around them" if regions else "what surrounded them"
+        text += f" (in the order of the {'regions' if regions else 'classes'}) went to {where}."
+    return text
+
+
+def _each(values: Sequence[float], none: str) -> str:
+    return ", ".join(f"{value:g}" if value else none for value in values)
 
 
 def _labels_sentence(settings: LabelSettings) -> str:
