@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.scoring import score
     from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.jobs.segmentation import Segmentation
+    from napari_unet.engine.jobs.tune import tune
     from napari_unet.engine.jobs.write import write_labels, write_movie, write_table
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
@@ -60,6 +61,7 @@ __all__ = [
     "score",
     "segment",
     "train",
+    "tune",
     "write_labels",
     "write_movie",
     "write_table",
@@ -78,6 +80,7 @@ _HOMES = {
     "score": "jobs.scoring",
     "segment": "jobs.segment",
     "train": "training.training",
+    "tune": "jobs.tune",
     "write_labels": "jobs.write",
     "write_movie": "jobs.write",
     "write_table": "jobs.write",

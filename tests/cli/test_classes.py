@@ -103,3 +103,43 @@ def test_instances_are_scored_as_before(world, run):
     )
     assert guessed == chosen
     assert "classes" not in json.loads(guessed)
+
+
+@pytest.mark.parametrize(
+    ("regions", "words", "said"),
+    [
+        ("whole=1,2; core=3", (), "the region core has class 3, which the labels do not hold"),
+        ("whole=1; core=2,1", (), "comes after whole, a part of it"),
+        ("whole=", (), "the region whole is empty"),
+        ("whole=1,2; whole=1", (), "two regions are called whole"),
+        ("whole=1,2; core=2", ("--labels-are", "instances"), "regions are of classes"),
+    ],
+)
+def test_regions_that_do_not_fit(kinds, tmp_path, run, regions, words, said):
+    out = tmp_path / "m.safetensors"
+    answer = run(
+        "train", kinds / "movie.tif", kinds / "labels.tif", "--out", out, "--frames", "0",
+        "--steps", 1, "--regions", regions, *words,
+    )  # fmt: skip
+    assert answer.code == 1
+    assert said in answer.error
+    assert not out.exists()
+
+
+def test_regions_from_training_to_labels(kinds, tmp_path, run):
+    out = tmp_path / "m.safetensors"
+    answer = run(
+        "train", kinds / "movie.tif", kinds / "labels.tif", "--out", out, "--frames", "0-1",
+        "--steps", 2, "--regions", "any=1,2; dim=2", "--set", "filters=8,16", "--threads", 1,
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    assert "2 frames, 2 regions, 100 % of the pixels" in answer.stderr
+    assert Model.load(out).record["regions"] == "any=1,2; dim=2"
+    words = ("segment", kinds / "movie.tif", "--model", out, "--out", tmp_path, "--no-movie")
+    rules = ("--class-thresholds", "0.3,0.4", "--class-sizes", "0,16", "--class-sure", "0,0.9")
+    answer = run(*words, "--frames", "0", *rules)
+    assert answer.code == 0, answer.stderr
+    assert set(np.unique(tifffile.imread(tmp_path / "labels.tif"))) <= {0, 1, 2}
+    note = json.loads((tmp_path / "labels.tif.json").read_text("utf-8"))["settings"]["labels"]
+    assert note["class_sizes"] == [0, 16]
+    assert note["class_sure"] == [0, 0.9]

@@ -1,4 +1,4 @@
-"""The command line: napari-unet demo | segment | train | evaluate | export | models | info.
+"""The command line: napari-unet demo | segment | train | tune | evaluate | export | models | info.
 
 Summaries go to stdout, progress and errors to stderr. Torch, scipy and tifffile are imported
 inside the commands, so that ``--help`` answers at once.

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Do the whole job on a generated movie: learn from two frames, segment all, score.",
     "segment": "Segment movies: write labels, a table and an overlay movie of each into a folder.",
     "train": "Train a model on a movie and labels of some of its frames: write FILE.safetensors.",
+    "tune": "Choose thresholds and smallest sizes of a model on frames that it never learned from.",
     "evaluate": "Score labels against a truth, frame by frame and over all.",
     "compare": (
         "Compare networks: train each on all blocks of frames but one, and score it on that one."

@@ -21,12 +21,14 @@ R = TypeVar("R")
 def follow(
     steps: Generator[T, None, R],
     what: str,
-    total: int,
+    total: int | None,
     *,
     done: int = 0,
     kept: str = NOTHING,
 ) -> R:
     """Run a generator to its end with a progress bar and give its value.
+
+    Without a ``total`` its steps say how many there are.
 
     Raises
     ------
@@ -47,15 +49,17 @@ def follow(
     return result
 
 
-def _run(steps: Generator[T, None, R], what: str, total: int, done: int, interrupt: Interrupt) -> R:
+def _run(
+    steps: Generator[T, None, R], what: str, total: int | None, done: int, interrupt: Interrupt
+) -> R:
     with progress_bar(what, total, done=done) as advance:
         while True:
             try:
-                next(steps)
+                step = next(steps)
             except StopIteration as end:
                 result: R = end.value
                 return result
-            advance()
+            advance(total=getattr(step, "steps", None) if total is None else None)
             if interrupt.asked:
                 raise KeyboardInterrupt
 

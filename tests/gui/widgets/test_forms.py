@@ -75,7 +75,8 @@ def limits(info: Any) -> list[Any]:
     found = [said[name] for name in ("ge", "le") if name in said]
     found += [round(said["gt"] + tiny, 12)] if "gt" in said else []
     found += [round(said["lt"] - tiny, 12)] if "lt" in said else []
-    one = "x" if info.annotation is str else (0.25,) if info.default == () else (16,)
+    of_floats = info.default == () and "float" in str(info.annotation)
+    one = "x" if info.annotation is str else (0.25,) if of_floats else (16,)
     found += [one * said[name] for name in ("min_length", "max_length") if name in said]
     for kind in (info.annotation, *kinds):
         found += get_args(kind) if get_origin(kind) is Literal else ()

@@ -35,6 +35,18 @@ def made_check(
     return {FRAME: frame, LABELS: _labels(network, normalisation, settings, frame)}
 
 
+def remade_check(
+    network: Network,
+    normalisation: Normalisation,
+    settings: LabelSettings,
+    arrays: Mapping[str, NDArray[Any]],
+) -> dict[str, NDArray[Any]]:
+    """Return the labels of the frame in ``arrays`` at other settings; nothing without one."""
+    if FRAME not in arrays:
+        return {}
+    return {LABELS: _labels(network, normalisation, settings, arrays[FRAME])}
+
+
 def difference(
     network: Network,
     normalisation: Normalisation,

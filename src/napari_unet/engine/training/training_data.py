@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +22,6 @@ from napari_unet.engine.training.patches import (
 from napari_unet.engine.training.working_scale import resized_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
     from numpy.typing import NDArray
 

@@ -137,6 +137,11 @@ def training_record(
         "parent_name": base.name if base else None,
         "movie": stack.name,
         "movie_fingerprint": stack.fingerprint,
+        **(
+            {"learned_before": before_}
+            if (before_ := _learned(base.record if base else {}))
+            else {}
+        ),
         "frames": list(annotations.frame_indices),
         "annotated": annotations.describe(),
         **({"regions": region_text(annotations.regions)} if annotations.regions else {}),
@@ -156,6 +161,31 @@ def training_record(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"napari-unet": made_with.pop(PROGRAM, "unknown"), **made_with},
     }
+
+
+def learned_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int]:
+    """Return the frames of a movie that a model, or one it began from, learned from.
+
+    Frames beside those that were held out, and those themselves where they never joined, are not
+    among them.
+    """
+    found: set[int] = set()
+    for part in _learned(record):
+        if part["movie_fingerprint"] == fingerprint:
+            found.update(int(t) for t in part["frames"])
+    return frozenset(found)
+
+
+def _learned(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what each training of a model and of those before it learned from."""
+    before = list(record.get("learned_before") or ())
+    if "movie_fingerprint" not in record:
+        return before
+    out = held_out(record)
+    low, high = (out.gap or (1, 0)) if not out.joins else (1, 0)
+    kept = {*out.never_learned, *range(low, high + 1)}
+    frames = [t for t in record.get("frames") or () if t not in kept]
+    return [*before, {"movie_fingerprint": record["movie_fingerprint"], "frames": frames}]
 
 
 def held_out(record: Mapping[str, Any]) -> HoldOut:

@@ -24,6 +24,30 @@ def test_methods_text_names_model_settings_and_sources():
     assert "U-Net" in methods_text(Provenance())
 
 
+@pytest.mark.parametrize(
+    ("settings", "record", "parts"),
+    [
+        (
+            {"class_thresholds": (0.5, 0, 0.6), "class_sizes": (0, 0, 16),
+             "class_sure": (0, 0, 0.9)},
+            {"regions": "whole=1,2,4; core=1,4; enhancing=4"},
+            ("regions whole=1,2,4; core=1,4; enhancing=4", "above 0.5, 0.4, 0.6", "none, none, 16",
+             "below 1, 1, 0.9", "went to the region around them"),
+        ),
+        ({}, {"regions": "any=1,2"}, ("nested regions any=1,2", "above 0.4.")),
+        ({"class_thresholds": (0, 0.7)}, {}, ("class, of a probability above none, 0.7",)),
+        ({"class_sizes": (9,)}, {}, ("fewer than 9 pixels", "went to what surrounded them")),
+    ],
+)  # fmt: skip
+def test_methods_text_says_how_classes_and_regions_were_told(settings, record, parts):
+    model = SimpleNamespace(name="tumour", sha256="ab" * 32, record=record)
+    labels = LabelSettings(threshold=0.4, **settings)
+    text = methods_text(Provenance.of(model, labels=labels))
+    for part in parts:
+        assert part in text
+    assert "watershed" not in text
+
+
 @pytest.mark.parametrize("content", ["", "{", '{"model": 3}', "[]"])
 def test_a_sidecar_that_says_nothing_is_doubted(content, tmp_path):
     sidecar_path(tmp_path / "labels.tif").write_text(content)

@@ -1,0 +1,135 @@
+"""napari-unet tune: thresholds and smallest sizes that suit frames a model never learned from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.notices import Noticed
+from napari_unet.cli.outputs import prepare_file
+from napari_unet.cli.progress import follow, say
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.network.model_files import SUFFIX, bundled_models
+from napari_unet.engine.settings import PredictSettings
+from napari_unet.engine.text import say_ranges
+
+if TYPE_CHECKING:
+    from napari_unet.engine.jobs.tune import Tuned
+    from napari_unet.engine.network.model import Model
+
+
+def tune(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model file, or the name of your own.")
+    ],
+    movie: o.Movie,
+    labels: Annotated[
+        Path,
+        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
+    ],
+    out: Annotated[
+        Path | None,
+        o.path_option("--out", metavar="FILE", help="Write another model; MODEL stays as it is."),
+    ] = None,
+    frames: o.Frames = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
+    ] = False,
+    labels_are: Annotated[
+        Literal["instances", "binary", "classes"] | None,
+        typer.Option(help="What the numbers are; guessed from the labels where left out."),
+    ] = None,
+    offset: o.Offset = None,
+    device: o.RunOn = None,
+    threads: o.Threads = None,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    overwrite: o.Overwrite = False,
+    as_json: o.AsJson = False,
+) -> None:
+    """Choose thresholds and smallest sizes of a model on frames that it never learned from.
+
+    A grid is tried for cells, or for each class or region: thresholds from 0.30 to 0.70 by 0.05 and
+    sizes up to 256 px. What is clearly better goes into the model file.
+    """
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.tune import tune as run
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.frame_numbers import parse_frames
+    from napari_unet.engine.stack.stack import Stack
+
+    wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size)
+    settings = o.build(PredictSettings(), device=device, threads=threads)
+    network = Model.load(model)
+    target = _target(network, out, overwrite=overwrite)
+    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
+        chosen = parse_frames(frames, len(stack)) if frames else None
+        kind = labels_are or ("classes" if network.config.classes else "auto")
+        right = Annotations.from_labels(
+            stack, truth, chosen, partial=partial, kind=kind, offset=offset
+        )
+        noticed.of(stack.name, [*stack.notices, *right.notices], at_once=True)
+        steps = run(stack, right, network, settings)
+        if not network.record.get("movie_fingerprint"):
+            say(f"What {network.name} was trained on is not known: these frames may be among it.")
+        tuned = follow(steps, "Tune", None)
+    if tuned.changed or out is not None:
+        tuned.model.save(target)
+    if as_json:
+        values = {**_values(tuned, target), **noticed.as_values()}
+        typer.echo(json.dumps(values, indent=2))
+        return
+    _table(tuned)
+    typer.echo(target if tuned.changed or out is not None else f"{target} stays as it is.")
+
+
+def _target(model: Model, out: Path | None, *, overwrite: bool) -> Path:
+    """Return the file to write, which is the model's own unless another is asked for."""
+    if out is not None:
+        return prepare_file(out, SUFFIX, overwrite=overwrite)
+    path = model.path
+    if path is None or path.suffix != SUFFIX or path in bundled_models().values():
+        raise BadInput(
+            f"{model.name} is no model file that can be replaced",
+            f"a {SUFFIX} file of your own",
+            "name the model to write with --out",
+        )
+    return prepare_file(path, SUFFIX, overwrite=True)
+
+
+def _values(tuned: Tuned, target: Path) -> dict[str, Any]:
+    before, after = tuned.score
+    return {
+        "model": str(target),
+        "sha256": tuned.model.sha256,
+        "changed": tuned.changed,
+        "frames": list(tuned.frames),
+        "score": {"before": before, "after": after},
+        "rows": [
+            {k: v if k == "name" else dict(zip(("before", "after"), v, strict=True))
+             for k, v in asdict(row).items()}
+            for row in tuned.rows
+        ],
+        "labels": tuned.model.label_settings.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _table(tuned: Tuned) -> None:
+    """Print what each had and has now."""
+    typer.echo(f"On frames {say_ranges(tuned.frames)}, which it never learned from:")
+    typer.echo(f"{'':20s}{'threshold':>16s}{'smallest (px)':>18s}{'score':>18s}")
+    for row in tuned.rows:
+        threshold = " → ".join(f"{t:g}" if t else "-" for t in row.threshold)
+        size = " → ".join(map(str, row.size))
+        score = " → ".join(f"{s:.3f}" for s in row.score)
+        typer.echo(f"{row.name[:20]:20s}{threshold:>16s}{size:>18s}{score:>18s}")
+    before, after = tuned.score
+    typer.echo(f"{'mean':20s}{'':34s}{f'{before:.3f} → {after:.3f}':>18s}")
