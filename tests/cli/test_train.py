@@ -118,7 +118,15 @@ def test_a_model_is_not_overwritten_unasked(world, trained, run):
             {"network": "nnunet", "loss": "dice_focal", "warm_up": 0.1},
         ),
         (("--recipe", "none"), {"loss": "bce_dice", "minutes": None}),
-        (("--network", "unet-2015"), {"network": "unet-2015", "loss": "bce_dice"}),
+        (("--network", "unet-2015"), {"network": "unet-2015", "loss": "ce", "optimiser": "sgd"}),
+        (
+            ("--network", "unet-2015", "--recipe", "none"),
+            {"network": "unet-2015", "loss": "bce_dice", "optimiser": "adamw"},
+        ),
+        (
+            ("--network", "unet-2015", "--set", "optimiser=adam"),
+            {"network": "unet-2015", "loss": "ce", "optimiser": "adam"},
+        ),
         (
             ("--recipe", "unet-notebook", "--network", "unet"),
             {"network": "unet", "loss": "bce", "epochs": 30},
@@ -138,6 +146,10 @@ def test_a_recipe_and_what_changes_it(world, tmp_path, run, words, wanted):
     assert answer.code == 0, answer.stderr
     settings = Model.load(out).record["settings"]
     assert {name: settings[name] for name in wanted} == wanted
+    brings = (
+        "unet-2015 brings its recipe (loss ce, class weights balanced, no border," in answer.stderr
+    )
+    assert brings == (words[:2] == ("--network", "unet-2015") and "--recipe" not in words)
 
 
 def test_an_unknown_recipe_is_refused_by_name(world, tmp_path, run):

@@ -135,3 +135,16 @@ def test_one_recipe_leaves_nothing_of_another():
     assert ten.with_recipe("unet-notebook").minutes is None
     with pytest.raises(KeyError):
         ten.with_recipe("unknown")
+
+
+def test_a_network_brings_what_nobody_chose():
+    begun = TrainSettings()
+    for name in RECIPES:
+        assert begun.with_network(name) == begun.with_recipe(name)
+        assert begun.with_network(name).with_network(name) == begun.with_recipe(name)
+    chosen = begun.replace(loss="focal", minutes=10, filters=(8, 16))
+    found = chosen.with_network("unet-notebook")
+    assert (found.loss, found.minutes, found.epochs, found.filters) == ("focal", 10, None, (8, 16))
+    assert found.optimiser == "adam"
+    back = found.with_network("unet")
+    assert back == chosen

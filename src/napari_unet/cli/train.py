@@ -163,14 +163,31 @@ def train_settings(
 ) -> TrainSettings:
     """Return settings where steps or epochs, if given, take the place of the minutes.
 
-    The options change those of a ``recipe``: minutes take the place of its epochs.
+    The options change those of a ``recipe``: minutes take the place of its epochs. A network
+    without one brings its own.
     """
+    network = options.get("network")
+    if recipe is None and network is not None and RECIPES[network]:
+        recipe = network
+        say(f"{network} brings its recipe ({_in_words(recipe)}): --recipe none leaves it out.")
     counted = options.get("steps") or options.get("epochs")
     start = _with_recipe(TrainSettings(), recipe)
     if minutes is not None and start.epochs is not None:
         start = start.replace(epochs=None)
     settings = o.build(start, minutes=minutes, **options)
     return settings.replace(minutes=None) if counted and minutes is None else settings
+
+
+def _in_words(recipe: str) -> str:
+    """Say what a recipe changes: ``loss bce, optimiser adam, learning rate 0.0001``."""
+    usual, said = TrainSettings(), []
+    for field, value in RECIPES[recipe].items():
+        name = field.replace("_", " ")
+        if isinstance(value, str | float | int) and not isinstance(value, bool):
+            said.append(f"{name} {value}")
+        elif value != getattr(usual, field):
+            said.append(name if value else f"no {name}")
+    return ", ".join(said)
 
 
 def _with_recipe(settings: TrainSettings, recipe: str | None) -> TrainSettings:

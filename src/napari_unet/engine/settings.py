@@ -215,6 +215,17 @@ class TrainSettings(Settings):
         usual = {field: fields[field].default for field in said}
         return self.replace(**usual | RECIPES[name] | {"network": name})
 
+    def with_network(self, name: str) -> Self:
+        """Return these settings for another network, with its recipe where nobody chose otherwise.
+
+        Chosen is what differs from the recipe of the network before, or minutes other than usual.
+        """
+        before, fields = self.with_recipe(self.network), type(self).model_fields
+        own = {f: getattr(self, f) for f in fields if getattr(self, f) != getattr(before, f)}
+        if self.minutes not in (None, fields["minutes"].default):
+            own |= {"minutes": self.minutes, "epochs": None}
+        return self.with_recipe(name).replace(**own)
+
 
 _NOTEBOOK: dict[str, Any] = {
     "loss": "bce", "border": False, "border_weight": 0.0, "optimiser": "adam", "learning_rate": 1e-3,

@@ -97,6 +97,23 @@ def test_a_recipe_fills_the_fields_and_each_can_be_changed(train):
     assert again.replace(minutes=begun.minutes) == begun.replace(seed=7)
 
 
+def test_a_network_brings_its_recipe_and_leaves_what_was_chosen(train):
+    form = train.form
+    form.advanced.build()
+    (recipe,) = train.findChildren(ChoiceEditor, "train.recipe")
+    shown = [recipe.itemText(i) for i in range(recipe.count())]
+    assert shown[:2] == ["U-Net · BCE + Dice · AdamW", "U-Net of 2015 · CE · SGD 0.001"]
+    assert shown[-1] == "custom"
+    begun = form.value()
+    form.editor("network").setValue("unet-notebook")
+    assert recipe.value() == "unet-notebook"
+    assert form.value() == begun.with_recipe("unet-notebook")
+    form.editor("momentum").setValue(0.5)
+    form.editor("network").setValue("unet-2015")
+    assert form.value() == begun.with_recipe("unet-2015").replace(momentum=0.5, minutes=None)
+    assert recipe.value() == "custom"
+
+
 def test_stop_and_keep_puts_the_model_into_the_library(hand, train, small, viewer):
     viewer.add_labels(small[1], name="truth")
     hand.find(train, "train.frames").setText("0,3")

@@ -86,6 +86,22 @@ class NetworkConfig(Settings):
         return max(2, -(-wanted // self.multiple)) * self.multiple
 
 
+class HalvedConfig(NetworkConfig):
+    """Of a network with channels for each level, halved once from one level to the next."""
+
+    filters: Annotated[Widths, Field(min_length=2, max_length=7)]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level, that of the frame's size first."""
+        return self.filters
+
+    @property
+    def multiple(self) -> int:
+        """Edge lengths inside the network are multiples of this number of pixels, its stride."""
+        return int(2 ** (len(self.filters) - 1))
+
+
 class WindowedConfig(NetworkConfig):
     """Of a network whose normalisation or attention sees all of what it is given.
 

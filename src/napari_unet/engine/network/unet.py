@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from napari_unet.engine.network.config import NetworkConfig, Widths
+from napari_unet.engine.network.config import HalvedConfig, Widths
 from napari_unet.engine.network.network import Network, class_logits, pad_to_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class PlainUNetConfig(NetworkConfig):
+class PlainUNetConfig(HalvedConfig):
     """Shape of a plain U-Net, of two 3x3 convolutions a level."""
 
     exact: ClassVar[bool] = True
@@ -32,16 +32,6 @@ class PlainUNetConfig(NetworkConfig):
     bias: bool = False
     head_kernel: int = Field(1, ge=1, le=3)
     skip_first: bool = True
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of each level, that of the frame's size first."""
-        return self.filters
-
-    @property
-    def multiple(self) -> int:
-        """Edge lengths inside the network are multiples of this number of pixels."""
-        return int(2 ** (len(self.filters) - 1))
 
     @property
     def halo(self) -> int:

@@ -18,6 +18,7 @@ from napari_unet.gui.train.outcome import OutcomePanel
 from napari_unet.gui.train.resume import Begun, base_of, recall
 from napari_unet.gui.train.training_run import OWNER, start_training
 from napari_unet.gui.widgets.editors import ChoiceEditor
+from napari_unet.gui.widgets.fields import recipe_words
 from napari_unet.gui.widgets.forms import CUSTOM, SettingsForm
 from napari_unet.gui.widgets.parts import Hint, add_field, allow, button, form_rows, row
 from napari_unet.gui.widgets.plots import CurveView
@@ -59,8 +60,8 @@ class TrainDock(Dock):
 
     def _add_recipes(self) -> None:
         """Put a menu on top of *Advanced*: what goes with a network, in all fields below."""
-        words = {name: name for name in (*RECIPES, CUSTOM)}
-        self.recipe = ChoiceEditor(words)
+        words = {name: recipe_words(name) for name in RECIPES}
+        self.recipe = ChoiceEditor({**words, CUSTOM: CUSTOM})
         self.recipe.setObjectName("train.recipe")
         self.recipe.setToolTip("Settings that go with a network; each can be changed below")
         self.form.insert("Recipe", self.recipe)
@@ -110,6 +111,12 @@ class TrainDock(Dock):
         self.update_state()
 
     def _on_form(self, settings: TrainSettings) -> None:
+        before = self.session.training.form.settings
+        if settings != before and settings == before.replace(network=settings.network):
+            chosen = before.with_network(settings.network)
+            if chosen != settings:  # a network brings its recipe, which the menu above then names
+                self.form.setValue(chosen)
+                return
         self.session.training.set_form(settings=settings)
         self.annotations.ask()
 

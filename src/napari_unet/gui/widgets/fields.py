@@ -15,7 +15,7 @@ from magicgui.types import Undefined
 from magicgui.widgets import CheckBox, LineEdit
 from magicgui.widgets.bases import ValuedContainerWidget
 
-from napari_unet.engine.settings import Loss
+from napari_unet.engine.settings import Loss, TrainSettings
 from napari_unet.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_unet.gui.widgets.number_boxes import LARGEST, TINY, DecimalBox, WholeBox
 
@@ -54,6 +54,14 @@ _WORDS = {
     "nnunet": "nnU-Net",
     "nnunet-optimised": "nnU-Net, optimised",
 }
+
+
+def recipe_words(name: str) -> str:
+    """Say what a recipe is for: ``U-Net++ · BCE · Adam 0.0001``."""
+    settings = TrainSettings().with_recipe(name)
+    rate = f" {settings.learning_rate:g}" if settings.learning_rate else ""
+    words = (_WORDS[x] for x in (name, settings.loss, settings.optimiser))
+    return f"{' · '.join(words)}{rate}"
 
 
 class FieldEdit(ValuedContainerWidget[Any]):

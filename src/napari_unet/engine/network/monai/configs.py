@@ -6,7 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from napari_unet.engine.network.config import NetworkConfig, Widths, WindowedConfig
+from napari_unet.engine.network.config import (
+    HalvedConfig,
+    NetworkConfig,
+    Widths,
+    WindowedConfig,
+)
 
 
 class UNetPlusPlusConfig(NetworkConfig):
@@ -41,7 +46,7 @@ class UNetPlusPlusConfig(NetworkConfig):
         return int(sum(2 * 2**i for i in range(5)) + sum(3 * 2**i for i in range(4)))
 
 
-class ResUNetConfig(NetworkConfig):
+class ResUNetConfig(HalvedConfig):
     """A U-Net of residual units, which halves with its first unit (Kerfoot 2018)."""
 
     title: ClassVar[str] = "Residual U-Net"
@@ -57,11 +62,6 @@ class ResUNetConfig(NetworkConfig):
     def widths(self) -> tuple[int, ...]:
         """Channels of each level; that of the frame's size holds the outputs only."""
         return (len(self.outputs), *self.filters[:-1])
-
-    @property
-    def multiple(self) -> int:
-        """Halved by every unit but the last."""
-        return int(2 ** (len(self.filters) - 1))
 
     @property
     def halo(self) -> int:
@@ -119,7 +119,7 @@ class EfficientNetB2UNetConfig(WindowedConfig):
         return 32
 
 
-class AttentionUNetConfig(WindowedConfig):
+class AttentionUNetConfig(HalvedConfig, WindowedConfig):
     """A U-Net whose skips are weighted by gates (Oktay 2018); MONAI's merges by instance norm."""
 
     title: ClassVar[str] = "Attention U-Net"
@@ -133,16 +133,6 @@ class AttentionUNetConfig(WindowedConfig):
         if min(self.filters) < 2:
             raise ValueError("gates have half as many channels, so a level has two at least")
         return self
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of each level."""
-        return self.filters
-
-    @property
-    def multiple(self) -> int:
-        """Halved once from level to level."""
-        return int(2 ** (len(self.filters) - 1))
 
 
 class UNETRConfig(WindowedConfig):
@@ -206,21 +196,11 @@ class SegResNetVAEConfig(WindowedConfig):
         return 16
 
 
-class DynUNetConfig(WindowedConfig):
+class DynUNetConfig(HalvedConfig, WindowedConfig):
     """What the networks of nnU-Net (Isensee 2021) have in common: instance norm, leaky ReLU."""
 
     filters: Annotated[Widths, Field(min_length=3, max_length=7)]
     dropout: float = Field(0.0, ge=0, lt=1)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of each level."""
-        return self.filters
-
-    @property
-    def multiple(self) -> int:
-        """Halved once from level to level."""
-        return int(2 ** (len(self.filters) - 1))
 
 
 class NnUNetConfig(DynUNetConfig):
