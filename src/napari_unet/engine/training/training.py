@@ -114,9 +114,9 @@ def train(
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    regions = wanted_regions(settings, base)
-    painted = annotations.in_regions(regions, known=base is not None).without_edge(settings.edge)
-    painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
+    of_regions = annotations.in_regions(wanted_regions(settings, base), known=base is not None)
+    kept = of_regions.frames.keys() - state.get("left_out", ())
+    painted = of_regions.without_edge(settings.edge).only(kept)
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
