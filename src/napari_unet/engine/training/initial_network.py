@@ -22,6 +22,7 @@ from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
+    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.network.config import NetworkConfig
     from napari_unet.engine.network.model import Model
@@ -130,6 +131,13 @@ def network_outputs(
 def wanted_regions(settings: TrainSettings, base: Model | None) -> Regions:
     """Return the regions to learn: the base's own, else those in the settings; () for none."""
     return regions_of(base.config.outputs) if base else parse_regions(settings.regions)
+
+
+def in_wanted_regions(
+    annotations: Annotations, settings: TrainSettings, base: Model | None
+) -> Annotations:
+    """Return annotations in the regions to learn, where there are some."""
+    return annotations.in_regions(wanted_regions(settings, base), known=base is not None)
 
 
 def kept_of_base(base: Model | None, settings: TrainSettings) -> str:

@@ -31,10 +31,10 @@ from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import (
     check_base,
+    in_wanted_regions,
     initial_network,
     kept_of_base,
     take_encoder_weights,
-    wanted_regions,
 )
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.schedule import (
@@ -114,9 +114,8 @@ def train(
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    of_regions = annotations.in_regions(wanted_regions(settings, base), known=base is not None)
-    kept = of_regions.frames.keys() - state.get("left_out", ())
-    painted = of_regions.without_edge(settings.edge).only(kept)
+    painted = in_wanted_regions(annotations, settings, base).without_edge(settings.edge)
+    painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
     annotations = painted.without_missing(stack)
     annotations.check()
     check_base(stack, settings, base, annotations.classes)
