@@ -37,18 +37,19 @@ def plain_basins(codes, settings):
     depth = np.zeros(levels.shape, np.float32)
     for box in ndi.find_objects(regions):
         part = np.pad(interior[box], 4)
-        distance = ndi.distance_transform_edt(part).astype(np.float32)
+        whole = part if border is None else ndi.binary_fill_holes(part)
+        distance = ndi.distance_transform_edt(whole).astype(np.float32)
         smooth = ndi.gaussian_filter(distance, 1.0, truncate=3.0)[4:-4, 4:-4]
-        np.maximum(depth[box], smooth, out=depth[box], where=interior[box])
+        np.maximum(depth[box], smooth, out=depth[box], where=whole[4:-4, 4:-4])
     seeds = s.summits_of(depth, depth > 0.9)
     seeded = np.zeros(n + 1, bool)
     seeded[regions[seeds > 0]] = True
     seeds = np.where(seeded[regions] | (regions == 0), seeds, seeds.max() + regions)
-    landscape = -depth - levels.astype(np.float32) / np.float32(255)
-    if border is not None:
-        landscape += border.astype(np.float32) / np.float32(255)
+    depth[regions == 0] = 0
+    landscape = -depth - s._height(levels, border, depth)
     parts = s.flood(landscape, seeds.astype(np.int32), regions > 0)
-    parts = s._joined(parts, seeds, depth, 0.5 + 0.45 * settings.split_strength)
+    convex = 2.0 if border is None else 0.9 + 0.1 * settings.split_strength
+    parts = s._joined(parts, seeds, depth, 0.5 + 0.45 * settings.split_strength, convex)
     ids = b._at_most(parts, levels)
     if settings.fill_holes:
         ids, levels = b._filled(ids, levels)

@@ -139,7 +139,7 @@ def _split_basins(
     """Basins of regions whose touching cells are divided, found canvas by canvas."""
     interior = interior_of(levels, border)
     canvases = list(Pieces.of(regions))
-    depth = depth_of(interior, canvases)
+    depth = depth_of(interior, canvases, closed=border is not None)
     laid = [_Laid.of(pieces, regions, levels) for pieces in canvases]
     parts = [
         split(

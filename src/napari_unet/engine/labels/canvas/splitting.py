@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.morphology import local_maxima
+from skimage.morphology import convex_hull_image, local_maxima
 from skimage.segmentation import watershed
 
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
@@ -22,6 +22,7 @@ _INSIDE = threshold_code(0.5)
 CONNECTED = np.ones((3, 3), dtype=bool)
 _SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
 _LAST = 1 << 62  # behind every pixel of a frame
+_NECK = 0.4  # of the lower summit: a narrower pass never joins
 _SPECK = 0.9  # px: a thinner part is no cell of its own beside a cell
 
 
@@ -45,16 +46,29 @@ def interior_of(levels: NDArray[np.uint8], border: NDArray[np.uint8] | None) -> 
     return interior
 
 
-def depth_of(interior: NDArray[np.bool_], canvases: Sequence[Pieces]) -> NDArray[np.float32]:
-    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), box by box."""
+def depth_of(
+    interior: NDArray[np.bool_], canvases: Sequence[Pieces], *, closed: bool
+) -> NDArray[np.float32]:
+    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), box by box.
+
+    ``closed``: what the interior encloses belongs to it, as a nucleolus or a vacuole does. Only
+    where borders part the cells: without them, a gap that several cells enclose looks the same.
+    """
     depth = np.zeros(interior.shape, dtype=np.float32)
     for pieces in canvases:
         inside = pieces.lay(interior)
+        inside = _without_holes(inside) if closed else inside
         distance = distance_to_rim(inside)
         smooth = ndi.gaussian_filter(distance, _SMOOTH, truncate=3.0)
         smooth *= inside
         pieces.lift(smooth, depth)
     return depth
+
+
+def _without_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask of a canvas with its holes; ground lies all around it."""
+    gaps = ndi.label(~inside)[0]
+    return np.asarray(gaps != gaps[0, 0])
 
 
 def split(
@@ -70,18 +84,29 @@ def split(
     ``depth`` is the distance to the rim of the interior, 0 outside; all are (Y, X) of the canvas.
     It has a summit in each cell, from which the part grows; two parts are one cell where the neck
     between them is wide for the smaller of them: wider than half of it at ``strength`` 0, than
-    95 % of it at 1. A region without summit is one part.
+    95 % of it at 1. With borders, a neck that is narrower, but leads past a hole or notch in a cell
+    of convex outline, joins them, too. A region without summit is one part.
     """
     seeds, order = _seeds(pieces, depth, regions)
-    landscape = -depth - levels.astype(np.float32) / np.float32(255)
-    if border is not None:
-        landscape += border.astype(np.float32) / np.float32(255)
+    landscape = -depth - _height(levels, border, depth)
     parts = _grown(landscape, seeds, regions)
-    parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength)
+    convex = 2.0 if border is None else 0.9 + 0.1 * strength
+    parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength, convex)
     heights = np.zeros(len(order), dtype=np.uint8)
     inside = np.flatnonzero(parts)
     np.maximum.at(heights, parts.reshape(-1)[inside], levels.reshape(-1)[inside])
     return Parts(parts, order, heights)
+
+
+def _height(
+    levels: NDArray[np.uint8], border: NDArray[np.uint8] | None, depth: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return probability of the object less that of a border, 1 in the holes of a cell."""
+    height = levels.astype(np.float32) / np.float32(255)
+    if border is not None:
+        height -= border.astype(np.float32) / np.float32(255)
+        height[(depth > 0) & ~interior_of(levels, border)] = 1
+    return height
 
 
 def adjacent(
@@ -167,23 +192,52 @@ def _grown(
 
 
 def _joined(
-    parts: NDArray[np.int32], seeds: NDArray[np.int32], depth: NDArray[np.float32], ratio: float
+    parts: NDArray[np.int32],
+    seeds: NDArray[np.int32],
+    depth: NDArray[np.float32],
+    ratio: float,
+    convex: float,
 ) -> NDArray[np.int32]:
-    """Join parts where the pass between them is above ``ratio`` of the lower summit."""
+    """Join parts where the pass between them is above ``ratio`` of the lower summit.
+
+    Or not far below, where both together fill a share ``convex`` of their hull: one cell with a
+    hole or notch, and not two that touch.
+    """
     n = int(seeds.max(initial=0))
     height = np.zeros(n + 1, dtype=np.float32)
     inside = np.flatnonzero(seeds)
     np.maximum.at(height, seeds.reshape(-1)[inside], depth.reshape(-1)[inside])
     parent = np.arange(n + 1)
     a, b, passes = adjacent(parts, depth)
+    boxes: list[Any] = []
     for i in np.flatnonzero(passes)[np.argsort(-passes[passes > 0], kind="stable")]:
         low, high = _root(parent, int(a[i])), _root(parent, int(b[i]))
         if height[low] > height[high]:
             low, high = high, low
-        if low != high and passes[i] >= ratio * height[low]:
-            parent[low] = high
+        if low == high or passes[i] < _NECK * height[low]:
+            continue
+        if passes[i] < ratio * height[low]:
+            if convex > 1:
+                continue
+            boxes = boxes or ndi.find_objects(parts)
+            both = [k for k in range(1, n + 1) if _root(parent, k) in (low, high)]
+            if _solidity(parts, both, boxes) < convex:
+                continue
+        parent[low] = high
     roots = np.array([_root(parent, i) for i in range(n + 1)])
     return np.asarray(roots.astype(np.int32)[parts])
+
+
+def _solidity(parts: NDArray[np.int32], these: Sequence[int], boxes: Sequence[Any]) -> float:
+    """Return which share of their convex hull some parts fill, their holes filled."""
+    found = [boxes[k - 1] for k in these]
+    box = tuple(
+        slice(min(b[axis].start for b in found), max(b[axis].stop for b in found))
+        for axis in (0, 1)
+    )
+    whole = ndi.binary_fill_holes(np.isin(parts[box], these))
+    hull = convex_hull_image(whole)  # type: ignore[no-untyped-call]
+    return float(whole.sum() / hull.sum())
 
 
 def _root(parent: NDArray[np.intp], i: int) -> int:
