@@ -78,6 +78,7 @@ class LabelSettings(Settings):
     min_size: int = Field(30, ge=0, title="Smallest cell", description="Objects with fewer pixels are dropped", json_schema_extra={"unit": "px"})
     max_size: int | None = Field(None, ge=1, title="Largest cell", description="Objects with more pixels are dropped; empty for no limit", json_schema_extra={"unit": "px", **ADVANCED})
     fill_holes: bool = Field(True, title="Fill holes", description="Close holes inside cells")
+    holes_part: bool = Field(False, exclude_if=lambda value: not value, title="Holes part cells", description="Let a hole in a cell, such as a nucleolus, cut it as a neck does; so it was in version 0.1.0", json_schema_extra=ADVANCED)
     drop_border: bool = Field(False, title="Drop cells at the edge", description="Leave out cells that touch the image edge", json_schema_extra=ADVANCED)
     class_thresholds: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(max_length=63)] = Field((), title="Class thresholds", description="Least probability of each class or region, in their order, where a model tells those; empty for the likeliest class, and for regions at the threshold of all", json_schema_extra=ADVANCED)
     class_sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=63)] = Field((), title="Smallest pieces", description="Pieces of each class or region with fewer pixels go to what is around them, of a region to the one that holds it; empty for none", json_schema_extra={"unit": "px", **ADVANCED})
@@ -88,6 +89,11 @@ class LabelSettings(Settings):
         """Leave out what version 0.1.0 had not and nobody set, so that equal models are equal."""
         values: dict[str, Any] = dump(self)
         return {k: v for k, v in values.items() if v or k not in ("class_sizes", "class_sure")}
+
+
+def parted_as_in_0_1_0(labels: Any) -> Any:
+    """Return label settings as version 0.1.0 saved them, with the rule that it had for holes."""
+    return {"holes_part": True} | labels if isinstance(labels, dict) else labels
 
 
 class PredictSettings(Settings):

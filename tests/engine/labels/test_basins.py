@@ -48,7 +48,7 @@ def plain_basins(codes, settings):
     depth[regions == 0] = 0
     landscape = -depth - s._height(levels, border, depth)
     parts = s.flood(landscape, seeds.astype(np.int32), regions > 0)
-    convex = 2.0 if border is None else 0.9 + 0.1 * settings.split_strength
+    convex = 2.0 if border is None else 0.9 + 0.1 * settings.split_strength  # or never
     parts = s._joined(parts, seeds, depth, 0.5 + 0.45 * settings.split_strength, convex)
     ids = b._at_most(parts, levels)
     if settings.fill_holes:

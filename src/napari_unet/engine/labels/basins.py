@@ -114,7 +114,8 @@ class Basins:
 
 def basins_key(settings: LabelSettings) -> tuple[object, ...]:
     """Return the part of the settings that basins depend on; the rest is settled per tick."""
-    return settings.split, settings.split_strength if settings.split else None, settings.fill_holes
+    how = (settings.split_strength, settings.holes_part) if settings.split else None
+    return settings.split, how, settings.fill_holes
 
 
 def frame_basins(codes: NDArray[np.uint8], settings: LabelSettings) -> Basins:
@@ -138,15 +139,16 @@ def _split_basins(
 ) -> Basins:
     """Basins of regions whose touching cells are divided, found canvas by canvas."""
     interior = interior_of(levels, border)
+    closed = border is not None and not settings.holes_part
     canvases = list(Pieces.of(regions))
-    depth = depth_of(interior, canvases, closed=border is not None)
+    depth = depth_of(interior, canvases, closed=closed)
     laid = [_Laid.of(pieces, regions, levels) for pieces in canvases]
     parts = [
         split(
             one.pieces, one.regions, one.levels,
             None if border is None else one.pieces.lay(border),
             np.where(one.regions > 0, one.pieces.lay(depth), np.float32(0)),
-            settings.split_strength,
+            settings.split_strength, closed=closed,
         )
         for one in laid
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME, user_path
 from napari_unet.engine.files.read_json import read_json
-from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
+from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings, parted_as_in_0_1_0
 
 FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
 
@@ -31,11 +31,12 @@ class Recipe(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_columns(cls, values: Any) -> Any:
-        """Leave out what 0.1.0 wrote and nothing ever read."""
-        if isinstance(values, dict):
-            return {key: value for key, value in values.items() if key != "columns"}
-        return values
+    def _of_0_1_0(cls, values: Any) -> Any:
+        """Leave out what 0.1.0 wrote and nothing ever read; cells part as they did then."""
+        if not isinstance(values, dict) or "columns" not in values:
+            return values
+        values = {key: value for key, value in values.items() if key != "columns"}
+        return values | {"labels": parted_as_in_0_1_0(values.get("labels"))}
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON."""

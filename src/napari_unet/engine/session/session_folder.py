@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput, Notice
@@ -23,7 +23,12 @@ from napari_unet.engine.files.atomic import atomic_path, make_folder
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.prediction.probabilities import Probabilities
-from napari_unet.engine.settings import LabelSettings, Selection, Settings
+from napari_unet.engine.settings import (
+    LabelSettings,
+    Selection,
+    Settings,
+    parted_as_in_0_1_0,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +58,14 @@ class SessionState(Settings):
     stamp: str | None = Field(None, description="When the movie's files were last saved")
     content: str | None = Field(None, description="Digest of a closer look at the movie")
     frames: int = Field(0, ge=0, description="How many frames the movie had")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_0_1_0(cls, values: Any) -> Any:
+        """Part cells as 0.1.0 did, which kept no stamp: the labels stay those that were seen."""
+        if not isinstance(values, dict) or "stamp" in values or "labels" not in values:
+            return values
+        return values | {"labels": parted_as_in_0_1_0(values["labels"])}
 
 
 class SessionFolder:

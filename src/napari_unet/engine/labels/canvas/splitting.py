@@ -22,6 +22,7 @@ _INSIDE = threshold_code(0.5)
 CONNECTED = np.ones((3, 3), dtype=bool)
 _SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
 _LAST = 1 << 62  # behind every pixel of a frame
+_NEVER = 2.0  # a share of its hull that nothing fills
 _NECK = 0.4  # of the lower summit: a narrower pass never joins
 _SPECK = 0.9  # px: a thinner part is no cell of its own beside a cell
 
@@ -78,19 +79,21 @@ def split(
     border: NDArray[np.uint8] | None,
     depth: NDArray[np.float32],
     strength: float,
+    *,
+    closed: bool,
 ) -> Parts:
     """Divide the regions of a canvas so that each part is one cell.
 
     ``depth`` is the distance to the rim of the interior, 0 outside; all are (Y, X) of the canvas.
     It has a summit in each cell, from which the part grows; two parts are one cell where the neck
     between them is wide for the smaller of them: wider than half of it at ``strength`` 0, than
-    95 % of it at 1. With borders, a neck that is narrower, but leads past a hole or notch in a cell
-    of convex outline, joins them, too. A region without summit is one part.
+    95 % of it at 1. ``closed`` as in `depth_of`: a neck that is narrower, but leads past a hole or
+    notch in a cell of convex outline, joins them, too. A region without summit is one part.
     """
     seeds, order = _seeds(pieces, depth, regions)
     landscape = -depth - _height(levels, border, depth)
     parts = _grown(landscape, seeds, regions)
-    convex = 2.0 if border is None else 0.9 + 0.1 * strength
+    convex = 0.9 + 0.1 * strength if closed else _NEVER
     parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength, convex)
     heights = np.zeros(len(order), dtype=np.uint8)
     inside = np.flatnonzero(parts)
@@ -217,7 +220,7 @@ def _joined(
         if low == high or passes[i] < _NECK * height[low]:
             continue
         if passes[i] < ratio * height[low]:
-            if convex > 1:
+            if convex == _NEVER:
                 continue
             boxes = boxes or ndi.find_objects(parts)
             both = [k for k in range(1, n + 1) if _root(parent, k) in (low, high)]
