@@ -39,11 +39,12 @@ def test_perfect_labels(world, scores):
 def test_table_for_a_person(world, run):
     answer = run("evaluate", world.truth, world.truth)
     assert answer.code == 0
-    header, *rows, total, words = answer.stdout.splitlines()
+    header, *rows, total, words, detail = answer.stdout.splitlines()
     assert "SEG" in header
     assert len(rows) == 6
     assert total.split()[0] == "all"
     assert "of 100 cells" in words
+    assert detail.endswith("0.0 of 100 cells missing or cut for one frame")
 
 
 def test_a_missing_cell_counts(world, tmp_path, scores):

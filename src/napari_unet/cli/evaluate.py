@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Pairs = list[tuple[int, int]]
 SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
 COUNTS = ("n_truth", "n_predicted")
+DETAIL = ("f1_75", "f1_90", "area_error", "flicker", "n_followed")  # of all frames together
 TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "cells", "found")
 
 
@@ -123,7 +124,7 @@ def choose(pairs: Pairs, n: int, frames: str | None, exclude: str | None) -> Pai
 def as_values(frames: list[int], scored: list[FrameScores], total: Scores) -> dict[str, Any]:
     """Return all scores as plain values for JSON."""
     return {
-        **{key: getattr(total, key) for key in (*SCORES, *COUNTS)},
+        **{key: getattr(total, key) for key in (*SCORES, *COUNTS, *DETAIL)},
         "n_frames": len(scored),
         **({"classes": total.classes, "class_iou": total.class_iou} if total.classes else {}),
         "frames": [
@@ -149,6 +150,7 @@ def table(frames: list[int], scored: list[FrameScores], total: Scores) -> None:
         typer.echo(_row(name, frame_values(scores)))
     typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
     typer.echo(str(total))
+    typer.echo(total.in_detail())
     if total.classes:
         from napari_unet.engine.labels.class_scores import classes_in_words
 

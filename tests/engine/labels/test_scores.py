@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.write_labels import write_labels
-from napari_unet.engine.labels.scores import FRAGMENT_SHARE, evaluate, frame_scores, pool
+from napari_unet.engine.labels.evaluation import evaluate
+from napari_unet.engine.labels.scores import FRAGMENT_SHARE, frame_scores, pool
 from napari_unet.engine.stack.stack import Stack
 
 SHAPE = (9, 11)

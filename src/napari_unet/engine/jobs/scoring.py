@@ -10,11 +10,12 @@ import numpy as np
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
 from napari_unet.engine.labels.class_scores import evaluate_classes
+from napari_unet.engine.labels.evaluation import evaluate
 from napari_unet.engine.labels.label_frames import left_out
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import guess_kind
-from napari_unet.engine.labels.scores import Scores, evaluate, pool
+from napari_unet.engine.labels.scores import Scores, pool
 from napari_unet.engine.stack.frame_matching import match_frames
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.text import counted

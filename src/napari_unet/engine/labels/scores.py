@@ -9,9 +9,9 @@ only one of them does every score is 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +20,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.objects import numbered, overlaps, pooled_iou, whole_labels
 
 if TYPE_CHECKING:
-    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.objects import Overlap
-    from napari_unet.engine.stack.stack import Stack
 
 Ints = NDArray[np.int64]
 
@@ -59,6 +57,11 @@ class FrameScores:
     invented: int
     number: int | None = None
     classes: Overlap = field(default_factory=dict)
+    agreeing_75: int = 0
+    agreeing_90: int = 0
+    area_errors: tuple[float, ...] = ()  # shares of the true area, of what agrees one to one
+    flickered: int = 0  # in the frame before, see `Flicker`
+    followed: int = 0
 
     @property
     def iou(self) -> float:
@@ -108,11 +111,26 @@ class Scores:
     n_truth: int
     n_predicted: int
     classes: Mapping[str, float] = field(default_factory=dict)  # IoU of each, pooled over frames
+    f1_75: float = 0.0  # as f1, with an IoU of at least 0.75
+    f1_90: float = 0.0
+    area_error: float = 0.0  # median over cells that agree, in % of their true area
+    flicker: float = 0.0  # of 100 cells right before and after a frame: missing or cut in it
+    n_followed: int = 0  # cells that the flicker is of
 
     @property
     def class_iou(self) -> float:
         """Mean IoU over the classes, where classes are told apart."""
         return float(np.mean(list(self.classes.values()))) if self.classes else 0.0
+
+    def in_detail(self) -> str:
+        """Say how exact outlines are, and how often cells flicker."""
+        line = (
+            f"F1 {self.f1:.3f} at an IoU of 0.5, {self.f1_75:.3f} at 0.75, {self.f1_90:.3f} at "
+            f"0.9; areas {self.area_error:.1f} % off in the median"
+        )
+        if not self.n_followed:
+            return line
+        return f"{line}; {self.flicker:.1f} of 100 cells missing or cut for one frame"
 
     def __str__(self) -> str:
         parts = [f"{self.right:.0f} right", f"{self.missed:.0f} missed"]
@@ -150,22 +168,6 @@ def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> Fra
     )
 
 
-def evaluate(
-    predicted: Stack | LabelStack,
-    truth: Stack | LabelStack,
-    pairs: Sequence[tuple[int, int]],
-    border: int = 0,
-) -> Iterator[FrameScores]:
-    """Score matched frames of two label stacks one by one.
-
-    ``pairs`` holds (position in ``predicted``, position in ``truth``), as `match_frames` gives;
-    each result carries the truth's frame number.
-    """
-    for p, t in pairs:
-        scores = frame_scores(predicted[p], truth[t], border)
-        yield replace(scores, number=int(truth.numbers[t]))
-
-
 def pool(frames: Iterable[FrameScores]) -> Scores:
     """Combine the scores of frames; raises `BadInput` where there are none."""
     frames = list(frames)
@@ -179,6 +181,7 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
 
     n_truth, n_predicted = total("n_truth"), total("n_predicted")
     per_hundred = 100 / max(n_truth, 1)
+    errors = [error for f in frames for error in f.area_errors]
     return Scores(
         iou=float(np.mean([f.iou for f in frames])),
         dice=float(np.mean([f.dice for f in frames])),
@@ -194,13 +197,35 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
         n_truth=n_truth,
         n_predicted=n_predicted,
         classes=pooled_iou(f.classes for f in frames),
+        f1_75=_ratio(2 * total("agreeing_75"), n_predicted + n_truth),
+        f1_90=_ratio(2 * total("agreeing_90"), n_predicted + n_truth),
+        area_error=100 * float(np.median(errors)) if errors else 0.0,
+        flicker=100 * total("flickered") / max(total("followed"), 1),
+        n_followed=total("followed"),
     )
 
 
-def _object_counts(
-    rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints
-) -> dict[str, Any]:
-    """Return what follows from the overlaps: one entry for each (truth, prediction) that touch."""
+def right_cells(predicted: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each cell of the truth (Y, X), by id, whether it is right (`FrameScores`)."""
+    _, p_areas, p = numbered(predicted)
+    _, t_areas, t = numbered(truth)
+    return _found(*overlaps(t, p), t_areas, p_areas).right
+
+
+class _Found(NamedTuple):
+    """What became of the cells, and which predictions had a part in it: masks by object."""
+
+    merged: NDArray[np.bool_]
+    split: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    agreeing: NDArray[np.bool_]
+    involved: NDArray[np.bool_]
+    cells_held: Ints
+    held: NDArray[np.bool_]
+
+
+def _found(rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints) -> _Found:
+    """Tell from the overlaps, one entry for each (truth, prediction) that touch."""
     n_t, n_p = len(t_areas), len(p_areas)
     jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
     held = 2 * overlap > t_areas[rows]  # most of the cell lies in the prediction
@@ -221,18 +246,32 @@ def _object_counts(
     involved = _marks(columns[fragment & is_split[rows]], n_p) | (cells_held >= 1) | agreeing_p
     is_split &= ~merged
     right = agreeing & ~merged & ~is_split
+    return _Found(merged, is_split, right, agreeing, involved, cells_held, held)
 
-    misses, inventions = n_t - int(held.sum()), int((cells_held == 0).sum())
-    merges = int((cells_held - 1)[cells_held >= 2].sum())
+
+def _object_counts(
+    rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints
+) -> dict[str, Any]:
+    """Return what follows from the overlaps: one entry for each (truth, prediction) that touch."""
+    found = _found(rows, columns, overlap, t_areas, p_areas)
+    jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
+    agree = jaccard > 0.5  # one to one by itself
+    errors = np.abs(p_areas[columns] - t_areas[rows]) / t_areas[rows]
+    misses = len(t_areas) - int(found.held.sum())
+    inventions = int((found.cells_held == 0).sum())
+    merges = int((found.cells_held - 1)[found.cells_held >= 2].sum())
     return {
-        "seg_sum": float(jaccard[held].sum()),
-        "agreeing": int(agreeing.sum()),
+        "seg_sum": float(jaccard[found.held].sum()),
+        "agreeing": int(found.agreeing.sum()),
+        "agreeing_75": int((jaccard >= 0.75).sum()),
+        "agreeing_90": int((jaccard >= 0.9).sum()),
+        "area_errors": tuple(errors[agree].tolist()),
         "det_cost": _DET_MERGE * merges + _DET_MISS * misses + _DET_INVENT * inventions,
-        "merged": int(merged.sum()),
-        "split": int(is_split.sum()),
-        "right": int(right.sum()),
-        "missed": int((~(merged | is_split | right)).sum()),
-        "invented": int((~involved).sum()),
+        "merged": int(found.merged.sum()),
+        "split": int(found.split.sum()),
+        "right": int(found.right.sum()),
+        "missed": int((~(found.merged | found.split | found.right)).sum()),
+        "invented": int((~found.involved).sum()),
     }
 
 
