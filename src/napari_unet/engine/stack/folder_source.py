@@ -1,4 +1,4 @@
-"""A folder of numbered TIFF files, one a frame, as a source."""
+"""A folder of numbered TIFF files or pictures, one a frame, as a source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, say_shape
 from napari_unet.engine.stack.file_order import order_files
-from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
+from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource, look_closer, stamp_of
 
@@ -113,9 +114,11 @@ class FolderSource(Source):
             self._check(frame)
             return frame.read(index).astype(self.dtype, copy=False)
 
-    def _frame(self, t: int) -> TiffSource:
-        return TiffSource(
-            self._files[t],
+    def _frame(self, t: int) -> TiffSource | PictureSource:
+        file = self._files[t]
+        kind = TiffSource if file.suffix.lower() in TIFF_SUFFIXES else PictureSource
+        return kind(
+            file,
             axes=self._wanted,
             position=self._position,
             taken="T",
@@ -151,7 +154,7 @@ class FolderSource(Source):
         line = notice.line.replace("\0", f"{names[0]} in the folder {self.name}")
         return Notice(notice.level, line + more)
 
-    def _check(self, frame: TiffSource) -> None:
+    def _check(self, frame: Source) -> None:
         if (frame.axes, frame.shape) != (self._frame_axes, self.shape[1:]):
             raise BadInput(
                 f"{frame.name} in the folder {self.name} has {say_shape(frame.axes, frame.shape)}",
@@ -171,7 +174,7 @@ def _list_files(folder: Path) -> list[Path]:
         entries = [f for f in folder.iterdir() if not f.name.startswith(".")]
     except PermissionError as error:
         raise BadInput(f"{folder} cannot be read", "read permission", "ask its owner") from error
-    named = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES]
+    named = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES] or _pictures(entries)
     for dead in sorted(f for f in named if f.is_symlink() and not f.exists()):
         raise BadInput(
             f"{dead.name} in the folder {folder.name} is a link to a file that is gone",
@@ -184,7 +187,20 @@ def _list_files(folder: Path) -> list[Path]:
         what = f"only {', '.join(others[:4])} files" if others else "no files"
         raise BadInput(
             f"the folder {folder} holds {what}",
-            "TIFF files with a number in each name",
+            "TIFF files with a number in each name, or PNG or JPEG files",
             "choose the folder with the frames, or export them as TIFF",
         )
     return files
+
+
+def _pictures(entries: list[Path]) -> list[Path]:
+    """Return the pictures of a folder without TIFFs; they are all of one kind."""
+    found = [f for f in entries if f.suffix.lower() in PICTURE_SUFFIXES]
+    kinds = sorted({f.suffix.lower().replace("jpeg", "jpg") for f in found})
+    if len(kinds) > 1:
+        raise BadInput(
+            f"the folder {found[0].parent.name} holds {' and '.join(kinds)} files",
+            "frames of one kind",
+            "move the others away",
+        )
+    return found

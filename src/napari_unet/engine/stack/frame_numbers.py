@@ -20,6 +20,9 @@ NUMBERS_KEY = "SourceFrameNumbers"
 TIFF_SUFFIXES = (".tif", ".tiff", ".stk", ".lsm", ".btf", ".tf2", ".tf8")
 """Names of files that hold TIFFs, in small letters."""
 
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+"""Names of files that hold one picture, in small letters."""
+
 _ENCODED = re.compile(r'\{\s*\\?"frames\\?"\s*:\s*(\[[\d\s,]*\])\s*\}')
 
 

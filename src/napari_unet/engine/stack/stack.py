@@ -19,7 +19,9 @@ from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
 from napari_unet.engine.stack.channels import name_channels, resolve_channels, resolve_z, to_grey
 from napari_unet.engine.stack.folder_source import FolderSource
+from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
 from napari_unet.engine.stack.lazy_frames import LazyFrames
+from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source, Users
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
@@ -43,15 +45,14 @@ class Stack:
 
     @classmethod
     def open(cls, path: str | Path, selection: Selection | None = None) -> Self:
-        """Open a TIFF, OME-TIFF or ImageJ file, or a folder of numbered TIFFs.
+        """Open a TIFF, OME-TIFF or ImageJ file, a PNG or JPEG, or a folder of numbered ones.
 
         Raises ``BadInput`` where there is none, where it is damaged or cut short, and where the
         selection asks for what it does not have.
         """
         selection = selection or Selection()
         path = user_path(path)
-        kind = FolderSource if path.is_dir() else TiffSource
-        source = kind(
+        source = _kind_of(path)(
             path,
             axes=selection.axes,
             position=selection.position,
@@ -315,3 +316,10 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _kind_of(path: Path) -> type[FolderSource | PictureSource | TiffSource]:
+    """Return what reads a folder or file; what is no picture by its name is taken for a TIFF."""
+    if path.is_dir():
+        return FolderSource
+    return PictureSource if path.suffix.lower() in PICTURE_SUFFIXES else TiffSource
