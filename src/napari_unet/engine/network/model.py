@@ -28,7 +28,6 @@ from napari_unet.engine.network.model_checks import check_arrays, check_card, ch
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.network.networks import build, read_config
 from napari_unet.engine.network.self_check import TOLERANCE, difference
-from napari_unet.engine.network.unet import UNet
 from napari_unet.engine.settings import LabelSettings, Normalisation
 
 if TYPE_CHECKING:
@@ -43,7 +42,9 @@ logger = logging.getLogger(__name__)
 FORMAT = "napari-unet 1"
 _KEY = "napari_unet"
 _ARRAY = "data/"
-_WANTED = "choose a .safetensors model of this program or the .pth state_dict of a plain 2D U-Net"
+_WANTED = (
+    "choose a .safetensors model of this program or the .pth state_dict of a network that is known"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class Model:
 
     @classmethod
     def load(cls, source: Path | str) -> Model:
-        """Load a bundled or kept model by name, a model file, or a plain U-Net's ``.pth``.
+        """Load a bundled or kept model by name, a model file, or a known network's ``.pth``.
 
         Raises
         ------
@@ -106,7 +107,7 @@ class Model:
         if path.suffix == SUFFIX:
             return _load(cls, path)
         config, tensors = read_state_dict(path)
-        network = UNet(config)
+        network = build(config)
         network.load_state_dict(tensors)
         return cls(network.eval(), name=path.stem, path=path, record={"imported": path.name})
 

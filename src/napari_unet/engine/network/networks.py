@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Discriminator, Tag, TypeAdapter
 
+from napari_unet.engine.network.foreign.bilinear_unet import BilinearUNet, BilinearUNetConfig
+from napari_unet.engine.network.foreign.smp_unet import (
+    SmpEfficientNetUNetConfig,
+    SmpResNetUNetConfig,
+    SmpUNet,
+)
 from napari_unet.engine.network.monai import configs as of_monai
 from napari_unet.engine.network.monai import networks as monai
 from napari_unet.engine.network.unet import (
@@ -40,7 +46,10 @@ AnyConfig = Annotated[
     | Annotated[of_monai.UNETRConfig, Tag("unetr")]
     | Annotated[of_monai.SegResNetVAEConfig, Tag("segresnet-vae")]
     | Annotated[of_monai.NnUNetConfig, Tag("nnunet")]
-    | Annotated[of_monai.NnUNetOptimisedConfig, Tag("nnunet-optimised")],
+    | Annotated[of_monai.NnUNetOptimisedConfig, Tag("nnunet-optimised")]
+    | Annotated[BilinearUNetConfig, Tag("unet-bilinear")]
+    | Annotated[SmpResNetUNetConfig, Tag("smp-resnet-unet")]
+    | Annotated[SmpEfficientNetUNetConfig, Tag("smp-efficientnet-unet")],
     Discriminator(_name),
 ]
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(AnyConfig)
@@ -59,10 +68,16 @@ _NETWORKS: dict[type[NetworkConfig], Any] = {
     of_monai.NnUNetConfig: monai.DynUNet,
     of_monai.NnUNetOptimisedConfig: monai.DynUNetOptimised,
 }
+_FOREIGN: dict[type[NetworkConfig], Any] = {
+    BilinearUNetConfig: BilinearUNet,
+    SmpResNetUNetConfig: SmpUNet,
+    SmpEfficientNetUNetConfig: SmpUNet,
+}
+"""Those that only come from files of others."""
 CONFIGS: dict[str, type[NetworkConfig]] = {
     kind.model_fields["network"].default: kind for kind in _NETWORKS
 }
-"""The config of each network, by its name."""
+"""The config of each network that can be made from new, by its name."""
 
 
 def read_config(values: Any) -> NetworkConfig:
@@ -79,4 +94,4 @@ def build(config: NetworkConfig) -> Network:
         Where it needs MONAI, which is not installed.
 
     """
-    return cast("Network", _NETWORKS[type(config)](config))
+    return cast("Network", (_NETWORKS | _FOREIGN)[type(config)](config))

@@ -145,7 +145,7 @@ def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
     if base is None:
         return ""
     own = {
-        "network": next(name for name, kind in CONFIGS.items() if kind is type(base.config)),
+        "network": type(base.config).model_fields["network"].default,
         "filters": getattr(base.config, "filters", None),
         "dropout": getattr(base.config, "dropout", None),
         "border": "border" in base.config.outputs,

@@ -50,12 +50,12 @@ def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
     """Return what each output should say: ``(N, 1, Y, X)`` labels to ``(N, len(outputs), Y, X)``.
 
     ``border`` is the outline of each object, inside it, and what touches another object: made
-    from the labels of the crop, so that it is equally thin at any zoom.
+    from the labels of the crop, so that it is equally thin at any zoom. ``foreground`` is what
+    *object* is, in networks of others that tell it from a background.
     """
     regions = regions_of(outputs)
     planes = [_any_of(labels, region.classes) for region in regions] or [
-        _outline(labels) if name == "border" else labels == class_number(name)
-        for name in outputs[1:]
+        _plane(labels, name) for name in outputs[1:]
     ]
     return torch.cat([labels > 0, *planes], 1).float()
 
@@ -79,6 +79,12 @@ def kinds_of(planes: Tensor, outputs: tuple[str, ...]) -> Tensor:
             inside.append(mask if region.parent is None else mask & inside[region.parent])
             kinds[inside[-1]] = k + 1
     return kinds
+
+
+def _plane(labels: Tensor, name: str) -> Tensor:
+    if name == "border":
+        return _outline(labels)
+    return labels > 0 if name == "foreground" else labels == class_number(name)
 
 
 def _outline(labels: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Other people's U-Nets: the ``.pth`` state_dict of a plain 2D U-Net, read without running code.
+"""Other people's networks: a ``.pth`` state_dict of a 2D network, read without running code.
 
-The shape is read from the tensors, not from names: double 3x3 convolutions with or without
-batch normalisation, transposed 2x2 up-convolutions, any filters, a 1x1 or 3x3 head.
+The shape of a plain U-Net is read from the tensors, not from names: double 3x3 convolutions with
+or without batch normalisation, transposed 2x2 up-convolutions, any filters, a 1x1 or 3x3 head.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from torch import Tensor
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
+from napari_unet.engine.network.exchange.import_bilinear import FIRST, from_bilinear
+from napari_unet.engine.network.exchange.import_monai import from_monai
+from napari_unet.engine.network.exchange.import_smp import from_smp
 from napari_unet.engine.network.exchange.state_dict import Foreign, plain_tensors
 from napari_unet.engine.network.model_checks import check_weights
 from napari_unet.engine.network.unet import UNet, UNetConfig
@@ -22,9 +25,11 @@ from napari_unet.engine.network.unet import UNet, UNetConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_unet.engine.network.config import NetworkConfig
+
 _EXPECTED = (
     "the state_dict of a plain 2D U-Net: double 3x3 convolutions, transposed 2x2 up-convolutions, "
-    "a 1x1 or 3x3 head"
+    "a 1x1 or 3x3 head; or of another network that is known"
 )
 _REMEDY = "save it with torch.save(net.state_dict(), 'net.pth'), or train a new model here"
 _NORM = ("weight", "bias", "running_mean", "running_var")
@@ -55,22 +60,32 @@ class _Layer:
         return int(self.weight.shape[1 if self.transposed else 0])
 
 
-def read_state_dict(path: Path) -> tuple[UNetConfig, dict[str, Tensor]]:
-    """Return configuration and tensors for :class:`UNet` from a ``.pth`` file.
+def read_state_dict(path: Path) -> tuple[NetworkConfig, dict[str, Tensor]]:
+    """Return configuration and tensors of a network from a ``.pth`` file.
 
     Raises
     ------
     BadInput
-        Where the file holds code, or anything but a plain 2D U-Net.
+        Where the file holds code, or anything but the weights of a network that is known.
 
     """
     try:
-        return convert(plain_tensors(read_plain(path)))
+        return recognise(plain_tensors(read_plain(path)))
+    except BadInput:  # of what is not installed
+        raise
     except (Foreign, Unreadable) as found:
         raise BadInput(f"{path.name} {found}", _EXPECTED, _REMEDY) from None
     except (RuntimeError, ValueError):  # of UNet and its config, which know their limits
         found_in = f"{path.name} has parts that do not fit together, or is too large"
         raise BadInput(found_in, _EXPECTED, _REMEDY) from None
+
+
+def recognise(state: dict[str, Tensor]) -> tuple[NetworkConfig, dict[str, Tensor]]:
+    """Return configuration and renamed tensors of the network whose ``state`` it is."""
+    for known in (from_smp, from_bilinear, from_monai):
+        if found := known(state):
+            return found
+    return convert(state)
 
 
 def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
@@ -105,6 +120,8 @@ def convert(state: dict[str, Tensor]) -> tuple[UNetConfig, dict[str, Tensor]]:
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise Foreign("holds weights that are NaN or infinite")
     check_weights(config, tensors)
+    if FIRST in state:  # of a repository whose code is known
+        return config, tensors
     return _with_skip_order(config, tensors), tensors
 
 

@@ -28,3 +28,15 @@ def plain_tensors(loaded: Any) -> dict[str, Tensor]:
         k.removeprefix(_OF_PARALLEL): v.float() if v.is_floating_point() else v
         for k, v in state.items()
     }
+
+
+def outputs_of(raw: int) -> dict[str, Any]:
+    """Return the outputs of a network of others by their number, as values of its config.
+
+    One is a logit of *object*; several are exclusive, background first, the second of two all
+    that is no background.
+    """
+    if raw == 1:
+        return {"outputs": ("object",)}
+    others = ("foreground",) if raw == 2 else tuple(f"class {k}" for k in range(1, raw))
+    return {"outputs": ("object", *others), "softmax": True}

@@ -118,7 +118,7 @@ class FlexibleUNet(MonaiNetwork):
             if hasattr(net.encoder, unused):
                 delattr(net.encoder, unused)
         if config.network == "resnet18-unet":
-            _learn_shortcuts(net.encoder)
+            learn_shortcuts(net.encoder)
         super().__init__(config, net)
         self.backbone = config.network.removesuffix("-unet")
 
@@ -128,7 +128,7 @@ class FlexibleUNet(MonaiNetwork):
         return cast("nn.Module", self.net.encoder)
 
 
-def _learn_shortcuts(encoder: Any) -> None:
+def learn_shortcuts(encoder: Any) -> None:
     """Give an encoder the shortcuts that ResNet-18 is known with, by 1x1 convolutions.
 
     MONAI's pad with zeros, and keep gradients from going through them.
