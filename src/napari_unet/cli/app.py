@@ -27,7 +27,7 @@ COMMANDS = {
         "Compare networks: train each on all blocks of frames but one, and score it on that one."
     ),
     "export": "Write labels, table and overlay movie of a movie whose labels are there already.",
-    "models": "List the models that have a name: bundled ones, and your own.",
+    "models": "List the models that have a name, take in those of others, hand on yours.",
     "info": "Say what is in a movie or a model file.",
 }
 _LISTING = f"{__name__}.listing"
@@ -65,7 +65,10 @@ class PlainGroup(TyperGroup):
         """Return a command; where the help lists them, only its name and first line."""
         if cmd_name not in COMMANDS or ctx.meta.get(_LISTING):
             return self.commands.get(cmd_name)
-        return _command(cmd_name, getattr(import_module(f"napari_unet.cli.{cmd_name}"), cmd_name))
+        module = import_module(f"napari_unet.cli.{cmd_name}")
+        if hasattr(module, "app"):  # with commands of its own
+            return get_command(module.app)
+        return _command(cmd_name, getattr(module, cmd_name))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help of the program, without bringing its commands in."""

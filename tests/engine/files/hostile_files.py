@@ -196,7 +196,7 @@ def link_to_zeros(folder: Path, marker: Path) -> Path:
 def _model(name: str, change: Callable[[dict[str, Any], dict[str, torch.Tensor]], None]) -> None:
     def make(folder: Path, marker: Path) -> Path:
         model = Model(kept.network(), name="tiny", card={"diameter": 12.0})
-        description, tensors = model._description(), model._tensors()
+        description, tensors = model.description, model._tensors()
         change(description, tensors)
         header = {
             "napari_unet": json.dumps(description),

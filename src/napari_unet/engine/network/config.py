@@ -26,6 +26,8 @@ class NetworkConfig(Settings):
     """Whether a pixel is decided within `halo`, so that a tile equals its part of the frame."""
     fixed: ClassVar[bool] = False
     """Whether it learns at no other size than its `window`."""
+    trainable: ClassVar[bool] = True
+    """Whether it can learn; else it only predicts, on the CPU."""
 
     in_channels: int = Field(1, ge=1, le=64)
     outputs: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] = ("object", "border")

@@ -23,7 +23,9 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import readable_name, user_path
 from napari_unet.engine.files.read_json import parse_json
+from napari_unet.engine.network.exchange.import_bioimageio import read_package
 from napari_unet.engine.network.exchange.import_pth import read_state_dict
+from napari_unet.engine.network.exchange.package import is_package
 from napari_unet.engine.network.model_checks import check_arrays, check_card, check_weights
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, find_model
 from napari_unet.engine.network.networks import build, read_config
@@ -74,7 +76,7 @@ class Model:
     @property
     def sha256(self) -> str:
         """Hex digest of weights, description and arrays: the model's identity."""
-        return _digest(self._description(), self._tensors())
+        return _digest(self.description, self._tensors())
 
     @property
     def diameter(self) -> float | None:
@@ -87,7 +89,7 @@ class Model:
         path = user_path(path)
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
-        description, tensors = self._description(), self._tensors()
+        description, tensors = self.description, self._tensors()
         header = {_KEY: json.dumps(description), "sha256": _digest(description, tensors)}
         with atomic_path(path) as temporary:
             temporary.write_bytes(to_safetensors(tensors, metadata=header))
@@ -95,7 +97,7 @@ class Model:
 
     @classmethod
     def load(cls, source: Path | str) -> Model:
-        """Load a bundled or kept model by name, a model file, or a known network's ``.pth``.
+        """Load a model by name, its file, a known network's ``.pth``, or a bioimage.io package.
 
         Raises
         ------
@@ -106,6 +108,17 @@ class Model:
         path = find_model(source)
         if path.suffix == SUFFIX:
             return _load(cls, path)
+        if is_package(path):
+            read = read_package(path)
+            return cls(
+                read.network,
+                read.normalisation,
+                read.label_settings,
+                read.name,
+                read.record,
+                read.card,
+                path=path,
+            )
         config, tensors = read_state_dict(path)
         network = build(config)
         network.load_state_dict(tensors)
@@ -116,7 +129,9 @@ class Model:
         """Names of the models that come with the package."""
         return list(bundled_models())
 
-    def _description(self) -> dict[str, Any]:
+    @property
+    def description(self) -> dict[str, Any]:
+        """Return all that its file says beside weights and arrays, as plain values."""
         description = {
             "format": FORMAT,
             "name": self.name,

@@ -9,6 +9,7 @@ from platformdirs import user_data_path
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.network.exchange.package import is_package
 
 SUFFIX = ".safetensors"
 
@@ -40,7 +41,7 @@ def find_model(source: Path | str) -> Path:
     bundled, path = bundled_models(), user_path(source)
     if str(source) in bundled:
         return bundled[str(source)]
-    if path.is_file():
+    if path.is_file() or is_package(path):
         return path
     own = own_models()
     if str(source) in own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -31,6 +32,11 @@ class Network(nn.Module):
 
     config: NetworkConfig
 
+    @property
+    def device(self) -> torch.device:
+        """Return where its weights are."""
+        return next(chain(self.parameters(), self.buffers())).device
+
     def training_outputs(self, frames: Tensor) -> TrainingOutputs:
         """Return what the losses compare with the targets: the logits of ``frames``."""
         return TrainingOutputs([self(frames)])
@@ -42,7 +48,7 @@ class Network(nn.Module):
 
 def network_codes(network: Network, image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return probability codes ``(K, Y, X)`` of a normalised frame ``(C, Y, X)``."""
-    device, config = next(network.parameters()).device, network.config
+    device, config = network.device, network.config
     with torch.inference_mode():
         frame = torch.from_numpy(image)[None].to(device)
         if device.type != "mps":

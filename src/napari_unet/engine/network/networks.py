@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from pydantic import Discriminator, Tag, TypeAdapter
 
 from napari_unet.engine.network.foreign.bilinear_unet import BilinearUNet, BilinearUNetConfig
+from napari_unet.engine.network.foreign.onnx_network import OnnxConfig, OnnxNetwork
 from napari_unet.engine.network.foreign.smp_unet import (
     SmpEfficientNetUNetConfig,
     SmpResNetUNetConfig,
@@ -47,6 +48,7 @@ AnyConfig = Annotated[
     | Annotated[of_monai.SegResNetVAEConfig, Tag("segresnet-vae")]
     | Annotated[of_monai.NnUNetConfig, Tag("nnunet")]
     | Annotated[of_monai.NnUNetOptimisedConfig, Tag("nnunet-optimised")]
+    | Annotated[OnnxConfig, Tag("onnx")]
     | Annotated[BilinearUNetConfig, Tag("unet-bilinear")]
     | Annotated[SmpResNetUNetConfig, Tag("smp-resnet-unet")]
     | Annotated[SmpEfficientNetUNetConfig, Tag("smp-efficientnet-unet")],
@@ -69,6 +71,7 @@ _NETWORKS: dict[type[NetworkConfig], Any] = {
     of_monai.NnUNetOptimisedConfig: monai.DynUNetOptimised,
 }
 _FOREIGN: dict[type[NetworkConfig], Any] = {
+    OnnxConfig: OnnxNetwork,
     BilinearUNetConfig: BilinearUNet,
     SmpResNetUNetConfig: SmpUNet,
     SmpEfficientNetUNetConfig: SmpUNet,
@@ -95,3 +98,8 @@ def build(config: NetworkConfig) -> Network:
 
     """
     return cast("Network", (_NETWORKS | _FOREIGN)[type(config)](config))
+
+
+def from_values(config: dict[str, Any]) -> Network:
+    """Return a new network from its config as plain values: packages of bioimage.io name this."""
+    return build(read_config(config))

@@ -31,7 +31,7 @@ def made_check(
     network: Network, normalisation: Normalisation, settings: LabelSettings, diameter: float
 ) -> dict[str, NDArray[Any]]:
     """Make the frame ``(C, Y, X)`` uint16 and the labels ``(Y, X)`` the network gives on it."""
-    frame = _blobs(network.config.in_channels, diameter)
+    frame = made_frame(network.config.in_channels, diameter)
     return {FRAME: frame, LABELS: _labels(network, normalisation, settings, frame)}
 
 
@@ -67,13 +67,13 @@ def _labels(
     return labels_of(codes, network.config.outputs, settings)
 
 
-def _blobs(channels: int, diameter: float) -> NDArray[np.uint16]:
-    """Bright discs of a typical diameter with soft outlines on a noisy ground, always the same."""
+def made_frame(channels: int, diameter: float, size: int = _SIZE) -> NDArray[np.uint16]:
+    """Return bright discs with soft outlines on a noisy ground ``(C, Y, X)``, always the same."""
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:_SIZE, :_SIZE]
+    y, x = np.mgrid[:size, :size]
     radius = float(np.clip(diameter, 8, 48)) / 2
-    plane = 200 + rng.normal(0, 8, (_SIZE, _SIZE))
-    for cy, cx, gain in zip(*rng.uniform(0, _SIZE, (2, 8)), rng.uniform(150, 500, 8), strict=True):
+    plane = 200 + rng.normal(0, 8, (size, size))
+    for cy, cx, gain in zip(*rng.uniform(0, size, (2, 8)), rng.uniform(150, 500, 8), strict=True):
         inside = radius - np.hypot(y - cy, x - cx)
         plane = np.maximum(plane, 200 + gain / (1 + np.exp(-inside)) + rng.normal(0, 8))
-    return np.broadcast_to(plane, (channels, _SIZE, _SIZE)).astype(np.uint16)
+    return np.broadcast_to(plane, (channels, size, size)).astype(np.uint16)

@@ -62,6 +62,10 @@ def open_backend(network: Network, settings: PredictSettings) -> Backend:
         Where the device, the backend or the precision is not to be had here.
 
     """
+    if not network.config.trainable:
+        from napari_unet.engine.prediction.onnx_backend import OnnxBackend
+
+        return OnnxBackend(network)
     device = choose_device(settings.device)
     threads = settings.threads or physical_cores()
     if wants_openvino(settings, device):

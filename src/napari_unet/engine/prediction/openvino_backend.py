@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import warnings
-from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_unet.engine.errors import not_installed
+from napari_unet.engine.network.foreign.openvino_core import core, keep_quiet
 from napari_unet.engine.network.unet import UNet
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class OpenVinoBackend:
                 "INFERENCE_NUM_THREADS": self._threads,
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
             }
-            compiled = _core().compile_model(model, "CPU", config)
+            compiled = core().compile_model(model, "CPU", config)
             self._compiled[shape] = compiled.create_infer_request()
         return self._compiled[shape]
 
@@ -90,21 +89,9 @@ class OpenVinoBackend:
 _tracing = threading.Lock()  # what one thread traces, another must not forget
 
 
-@cache
-def _core() -> Any:
-    """Return the one core of this process; it is never let go.
-
-    Each core's CPU plugin puts up a stack of its own for signals and, when it goes, the one from
-    before: of several cores that may be freed memory, and then Ctrl-C is a segmentation fault.
-    """
-    import openvino
-
-    return openvino.Core()
-
-
 def _convert(network: Network) -> Any:
     """Turn the folded network into an OpenVINO model for any number and size of frames."""
-    _keep_quiet()
+    keep_quiet()
     import openvino
 
     folded = network.folded().cpu().float()
@@ -130,9 +117,9 @@ def _convert(network: Network) -> Any:
 
 def _forget_traced() -> None:
     """Let go of the classes that TorchScript keeps of every traced network: 0.9 MB each."""
-    core: Any = torch._C  # noqa: SLF001 - nothing public lets them go
+    inner: Any = torch._C  # noqa: SLF001 - nothing public lets them go
     jit: Any = torch.jit
-    core._jit_clear_class_registry()  # noqa: SLF001
+    inner._jit_clear_class_registry()  # noqa: SLF001
     jit._recursive.concrete_type_store = jit._recursive.ConcreteTypeStore()  # noqa: SLF001
     jit._state._clear_class_state()  # noqa: SLF001
 
@@ -152,18 +139,13 @@ def _check(backend: OpenVinoBackend, network: Network) -> None:
         raise Inconvertible(f"OpenVINO gives other logits for a {config.title}")
 
 
-def _keep_quiet() -> None:
-    """Keep OpenVINO and NNCF from sending usage data, for which they also start processes."""
-    sys.modules.setdefault("openvino_telemetry", cast("Any", None))  # as if it were not installed
-
-
 def _quantise(model: Any, samples: Sequence[Tensor]) -> Any:
     """Post-training quantisation to int8 by NNCF, calibrated on ``samples`` (N, C, Y, X).
 
     The first and the last convolutions stay fp32: the grey values of the frame and the outlines
     need more than 8 bits (IoU with fp32 0.997 on HeLa, with one at each end 0.993).
     """
-    _keep_quiet()
+    keep_quiet()
     try:
         import nncf
     except ImportError as error:

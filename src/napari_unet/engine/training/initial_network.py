@@ -170,6 +170,12 @@ def check_base(
     stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
 ) -> None:
     """Refuse a base for other channels than the movie's, or other ``classes`` than the labels'."""
+    if base is not None and not base.config.trainable:
+        raise BadInput(
+            f"the model {base.name} came as an ONNX graph, which only predicts",
+            "a model with weights that can learn",
+            "start from another model or a new network, or ask its author for the state dict",
+        )
     if settings.freeze_norm and base is None:
         raise BadInput(
             "batch norm is to be frozen in a new network",
