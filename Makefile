@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV   := .venv
 READERS := $(VENV)-readers
+PACKAGES := $(VENV)-packages
 SYSTEM := $(shell uname -s 2>/dev/null || echo Windows)
 BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
 
-.PHONY: help install demo napari test slow readers lint screenshots bench clean
+.PHONY: help install demo napari test slow readers packages lint screenshots bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +34,9 @@ slow: $(VENV)/.installed-all $(VENV)/.system ## the tests that take long: signal
 readers: $(READERS)/.installed $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
 	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/export/test_read_back.py tests/engine/export/formats/test_ctc.py tests/engine/labels/test_scores.py
 
+packages: $(PACKAGES)/.installed ## packages of models, tested by bioimage.io's own program in an environment of its own
+	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pytest tests/engine/network/exchange/test_bioimageio_core.py
+
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,7 +52,7 @@ bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## what make made
-	rm -rf $(VENV) $(READERS) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(READERS) $(PACKAGES) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
@@ -65,6 +69,11 @@ $(VENV)/.installed-all: $(VENV)/.created pyproject.toml constraints.txt
 $(READERS)/.installed: pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(READERS)
 	$(subst $(VENV),$(READERS),$(PIP)) --editable '.[all,dev,readers]'
+	@touch $@
+
+$(PACKAGES)/.installed: pyproject.toml
+	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(PACKAGES)
+	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pip install --quiet --editable '.[all,dev]' 'bioimageio.core>=0.11' 'pydantic>=2.12,<2.13' onnxruntime
 	@touch $@
 
 $(VENV)/.system: $(VENV)/.created scripts/system_packages.sh

@@ -8,7 +8,7 @@ from napari_unet.engine.network.networks import CONFIGS
 from tests.engine.jobs.test_networks import untrained
 from tests.engine.network.exchange.packages import package
 
-core = pytest.importorskip("bioimageio.core")
+core = pytest.importorskip("bioimageio.core")  # of `make packages`
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
