@@ -10,6 +10,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.notices import by_level
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.network.exchange.package import is_package
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.text import say_ranges
@@ -52,7 +53,7 @@ def _about(file: str, wanted: Selection) -> dict[str, Any]:
     from napari_unet.engine.stack.stack import Stack
 
     named = file in bundled_models() or (file in own_models() and not user_path(file).exists())
-    if named or file.endswith(MODEL_SUFFIXES):
+    if named or file.endswith(MODEL_SUFFIXES) or is_package(user_path(file)):
         return about_model(Model.load(file))
     with Stack.open(file, wanted) as stack:
         return about_stack(stack)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.network.exchange.package import is_package
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.models import ModelChoice
@@ -23,9 +24,11 @@ def load_model(session: Session, owner: str, path: str) -> bool:
     file = user_path(path)
 
     def work() -> Generator[None, None, Model]:
-        if not file.is_file():
+        if not (file.is_file() or is_package(file)):
             raise BadInput(
-                f"there is no file {file}", "a model file (.safetensors or .pth)", "check the path"
+                f"there is no file {file}",
+                "a model file (.safetensors, .pth, .zip)",
+                "check the path",
             )
         return opening(file)
 
@@ -46,5 +49,5 @@ def opening(file: Path) -> Generator[None, None, Model]:
 
 def _describe(model: Model) -> str:
     channels = model.config.in_channels
-    levels = "-".join(map(str, model.config.widths))
+    levels = "-".join(map(str, model.config.widths)) if model.config.trainable else "to predict"
     return f"{model.config.title} {levels}, {counted(channels, 'channel')}"

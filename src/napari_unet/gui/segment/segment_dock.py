@@ -63,7 +63,7 @@ class SegmentDock(Dock):
         self.model_path = QLineEdit(objectName="segment.model_path")
         self.model_path.setPlaceholderText("path of a model file")
         self.model_path.setToolTip(
-            "A .safetensors model, or a plain U-Net's .pth. Left empty, Load… asks for it"
+            "A .safetensors model, .pth weights, a bioimage.io .zip. Left empty, Load… asks for it"
         )
         self.load = button("Load…", "segment.load_model", "Open a model file and choose it")
         self.run_frame = button("This frame", "segment.run_frame", "Segment the frame on screen")
@@ -156,7 +156,7 @@ class SegmentDock(Dock):
         path = self.model_path.text().strip()
         if not path:
             path, _ = QFileDialog.getOpenFileName(
-                self, "Load a model", "", "Models (*.safetensors *.pth *.pt);;All files (*)"
+                self, "Load a model", "", "Models (*.safetensors *.pth *.pt *.zip);;All files (*)"
             )
         if path:
             load_model(self.session, OWNER, path)
