@@ -12,7 +12,8 @@ from napari_unet.engine.network.model import Model
 ABOUT = ("--author", "Ada Author; Somewhere", "--license", "MIT")
 
 
-def test_a_model_goes_out_and_comes_back_by_name(world, run, tmp_path):
+def test_a_model_goes_out_and_comes_back_by_name(world, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     pytest.importorskip("onnx")
     package = tmp_path / "package.zip"
     answer = run("models", "export", world.model, "--out", package, *ABOUT)

@@ -89,6 +89,7 @@ def test_its_onnx_predicts_the_same_and_is_kept_as_a_model(written, tmp_path):
         export_package(kept, tmp_path / "again.zip", ABOUT)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_torchscript_gives_the_described_test(written):
     with zipfile.ZipFile(written) as archive:
         script = torch.jit.load(io.BytesIO(archive.read("weights.pt")))
@@ -172,7 +173,7 @@ def not_whole(said):
 
 REFUSED = {
     "holds torchscript only, which would run code": without("onnx", "pytorch_state_dict"),
-    "weights need code of the package, which is not run": code,
+    "weights need the code of the package, and it is not run": code,
     "takes 2 images at once": two_inputs,
     "prepares images by binarize": step("binarize", threshold=3),
     "normalises over the axes": step("zero_mean_unit_variance", axes=["batch", "x"]),
