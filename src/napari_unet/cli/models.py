@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def take_in(
     called = _NO_NAME.sub(" ", name or model.name).strip(" .") or "model"
     library().mkdir(parents=True, exist_ok=True)
     out = prepare_file(library() / f"{called}{SUFFIX}", SUFFIX, overwrite=overwrite)
-    model.save(out)
+    replace(model, name=called).save(out)
     if weights := model.record.get("weights"):
         typer.echo(f"{weights}, checked on {model.record['checked']}")
     if not model.config.trainable:
