@@ -106,7 +106,7 @@ def test_base_install_brings_no_qt_binding():
 
 
 def test_what_is_imported_is_declared():
-    others = {"pil": "pillow", "skimage": "scikit-image"}
+    others = {"yaml": "pyyaml", "pil": "pillow", "skimage": "scikit-image"}
     declared = PROJECT["dependencies"] + [
         line for extra in PROJECT["optional-dependencies"].values() for line in extra
     ]

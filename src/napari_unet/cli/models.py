@@ -80,8 +80,8 @@ def hand_on(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Write a model as a package of bioimage.io, for other programs: needs the extra bioimageio."""
-    from napari_unet.engine.network.exchange.export_bioimageio import PackageAbout, export_package
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.packages.export_package import PackageAbout, export_package
 
     out = prepare_file(out, ".zip", overwrite=overwrite)
     about = PackageAbout(tuple(author), licence, description, tuple(cite or ()))

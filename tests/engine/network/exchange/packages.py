@@ -5,7 +5,7 @@ import zipfile
 
 import yaml
 
-from napari_unet.engine.network.exchange.export_bioimageio import PackageAbout, export_package
+from napari_unet.engine.network.packages.export_package import PackageAbout, export_package
 
 ABOUT = PackageAbout(("Ada Author; Somewhere", "Ben"), "MIT", "Finds discs", ("Paper; 10.1/2",))
 

@@ -14,10 +14,10 @@ import yaml
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.exchange.described_tensors import described, normalised
-from napari_unet.engine.network.exchange.export_bioimageio import PackageAbout, export_package
 from napari_unet.engine.network.exchange.state_dict import Foreign
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.networks import CONFIGS
+from napari_unet.engine.network.packages.export_package import PackageAbout, export_package
 from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.settings import LabelSettings, Normalisation, PredictSettings, TrainSettings

@@ -1,4 +1,4 @@
-"""Networks and weights of others, read without running code, and ours for other programs.
+"""Networks and weights of others, read without running code.
 
 In: ``.pth`` files, encoders, packages of bioimage.io. Out: config and tensors of a `Network`.
 """

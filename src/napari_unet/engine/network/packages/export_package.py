@@ -20,10 +20,10 @@ from PIL import Image
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
-from napari_unet.engine.network.exchange.graphs import OPSET, onnx_graph, torchscript
 from napari_unet.engine.network.exchange.import_bioimageio import OURS
-from napari_unet.engine.network.exchange.package_page import page
 from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.packages.graphs import OPSET, onnx_graph, torchscript
+from napari_unet.engine.network.packages.page import page
 from napari_unet.engine.network.self_check import made_frame
 
 if TYPE_CHECKING:
