@@ -192,6 +192,11 @@ class Corrections:
         return len(self._done)
 
     @property
+    def touched(self) -> frozenset[int]:
+        """Frames of the steps that are not undone."""
+        return frozenset(frame for step in self._done for frame in step.frames)
+
+    @property
     def last_done(self) -> Step:
         """The step that ``undo`` would take back; empty where there is none."""
         return self._done[-1] if self._done else Step()

@@ -22,6 +22,8 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.gui.viewer import verb_keys
+from napari_unet.gui.viewer.correcting import Corrector
 from napari_unet.gui.viewer.layers import (
     OURS,
     frame_on_screen,
@@ -42,10 +44,7 @@ KEYS = {
     "undo": KeyMod.CtrlCmd | KeyCode.KeyZ,
     "redo": KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ,
     "new_cell": KeyCode.KeyM,
-    "background_brush": KeyMod.Shift | KeyCode.KeyB,
-    "confirm_cell": KeyCode.KeyC,
-    "confirm_frame": KeyMod.Shift | KeyCode.KeyC,
-}
+}  # napari's own; those of the verbs are in verb_keys
 
 
 def add_live_layer(
@@ -122,6 +121,8 @@ class LiveLayer(QObject):
             self._encircle.events.active.connect(self._on_encircle)
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
+        verb_keys.register(_act)
+        self.corrector = Corrector(self)
         layer.undo, layer.redo = self.undo, self.redo
         tell_in_3d(layer)
         layer.new_colormap = self.shuffle_colours
@@ -148,14 +149,27 @@ class LiveLayer(QObject):
     # ---- actions ----------------------------------------------------------------------------
 
     def undo(self) -> None:
-        """Take the last step back, after going to the frame it was made on."""
+        """Take the last step back, after going to the frame it was made on, and say which."""
         self._go_where(self.live.next_undo())
-        self.live.undo()
+        step = self.live.corrections.last_done
+        if self.live.undo():
+            self.corrector.say(f"Took back: {step.words}.")
 
     def redo(self) -> None:
-        """Do the last undone step again, after going to its frame."""
+        """Do the last undone step again, after going to its frame, and say which."""
         self._go_where(self.live.next_redo())
-        self.live.redo()
+        step = self.live.corrections.last_undone
+        if self.live.redo():
+            self.corrector.say(f"Did again: {step.words}.")
+
+    def act(self, verb: str, *, at_cursor: bool = False) -> None:
+        """Do a verb by its name, to the cell under the cursor or to the chosen one."""
+        if verb in ("background_brush", "confirm_frame"):
+            getattr(self, verb)()
+        elif verb == "confirm_cell" and at_cursor:
+            self.confirm_cell()  # of classes, too
+        else:
+            self.corrector.act(verb, at_cursor=at_cursor)
 
     def new_cell(self) -> None:
         """Paint a new cell: a brush with an id that no frame of the movie has."""
@@ -299,6 +313,7 @@ class LiveLayer(QObject):
             LiveLayer(self.viewer, layer)
 
     def _on_brush(self, _: Any = None) -> None:
+        self.corrector.follow()
         self.brush_changed.emit()
 
     def _on_removing(self, event: Any) -> None:
@@ -327,6 +342,7 @@ class LiveLayer(QObject):
         self._ended = True
         self.live.end_stroke()
         self.draft = None
+        self.corrector.end()
         self.live.changed.disconnect(self._on_live_changed)
         self.live.noticed.disconnect(self._on_live_noticed)
         self.layer.events.paint.disconnect(self._on_paint)
@@ -352,6 +368,12 @@ class LiveLayer(QObject):
             getattr(self, action)()
 
         return run
+
+
+def _act(layer: Labels, verb: str) -> None:
+    """Do a verb by its key, where the layer is a live one."""
+    if (actions := actions_of(layer)) is not None:
+        actions.act(verb, at_cursor=True)
 
 
 def _disc(

@@ -1,0 +1,219 @@
+"""Review: go through the frames, correct cells by verbs, and train on what was corrected."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+from superqt.utils import signals_blocked
+
+from napari_unet.engine.text import counted
+from napari_unet.gui.dock.dock import Dock
+from napari_unet.gui.review.cell_panel import CellPanel
+from napari_unet.gui.review.verb_panel import VerbPanel
+from napari_unet.gui.session.job import Task
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
+from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
+from napari_unet.gui.widgets.parts import Hint, allow, button, row
+from napari_unet.gui.widgets.timeline import Tick, Timeline
+from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+OWNER = "review"
+
+
+class ReviewDock(Dock):
+    """From labels that are nearly right to frames that are done."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, OWNER)
+        self._linked: weakref.ref[LiveLayer] | None = None
+        self._build_frames()
+        self._build_verbs()
+        self._build_end()
+        self.column.addStretch(1)
+        session = self.session
+        session.lifetime.connect(session.movie.frame_changed, self._on_frame, self)
+        self.watch()
+
+    # ---- parts ------------------------------------------------------------------------------
+
+    def _build_frames(self) -> None:
+        self.timeline = Timeline("review.timeline")
+        self.previous = button(
+            "◂ Touched", "review.previous", "Go to the frame before that is yours"
+        )
+        self.next = button("Touched ▸", "review.next", "Go to the next frame that is yours")
+        self.done = WrapCheck("Every cell here is right", "review.confirm_frame")
+        self.done.setProperty("tip", VERBS["confirm_frame"].tip)
+        self.frame = self.group("Frame", self.timeline, row(self.previous, self.next), self.done)
+        self.timeline.chosen.connect(self._go_to)
+        self.previous.clicked.connect(lambda: self._go_on(-1))
+        self.next.clicked.connect(lambda: self._go_on(1))
+        self.done.toggled.connect(self._on_done)
+
+    def _build_verbs(self) -> None:
+        self.verbs = VerbPanel(self.session, self.actions)
+        self.undo = button("Undo", "review.undo", "Take the last step back, on its frame")
+        self.redo = button("Redo", "review.redo", "Do it again")
+        self.last = Hint(name="review.last")
+        self.line = Hint(name="review.line")
+        self.group(
+            "Correct", self.verbs, self.line, row(self.undo, self.redo, stretch=0), self.last
+        )
+        self.cell = CellPanel(self.session, self.actions)
+        self.group("Cell", self.cell)
+        self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
+        self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
+
+    def _build_end(self) -> None:
+        self.counts = QLabel(objectName="review.counts")
+        self.counts.setWordWrap(True)
+        self.train = button(
+            "Train on these and go on",
+            "review.train",
+            "Open Train and start, with all that you corrected",
+        )
+        self.group("So far", self.counts, Flow(self.train))
+        self.train.clicked.connect(self._on_train)
+
+    # ---- a user acts ------------------------------------------------------------------------
+
+    def actions(self) -> LiveLayer | None:
+        """Return what the movie's labels layer can do; None where there is none."""
+        layer = self.session.labels.layer
+        return actions_of(layer) if layer is not None else None
+
+    def _go_to(self, frame: int) -> None:
+        image = self.session.movie.image
+        if image is not None:
+            layers.go_to_frame(self.session.viewer, image, frame)
+
+    def _go_on(self, step: int) -> None:
+        """Go to the nearest frame before or after that a user touched."""
+        now = self.session.movie.frame
+        found = [t for t in self._touched() if (t - now) * step > 0]
+        if found:
+            self._go_to(min(found) if step > 0 else max(found))
+
+    def _on_done(self, on: bool) -> None:
+        live = self.session.labels.live
+        if live is not None:
+            live.confirm_frame(self.session.movie.frame, on)
+
+    def _on_said(self, line: str, warn: bool) -> None:
+        self.line.say(line if warn else "", warn=warn)
+        self.update_state()
+
+    def _on_takes_time(self, title: str, steps: Any) -> None:
+        words = {"Deleting": "Deleted", "Merging": "Merged"}[title.split()[0]]
+        task = Task(
+            OWNER,
+            title,
+            lambda: steps,
+            on_done=lambda n: f"{words} on {counted(n, 'frame')}.",
+            cancelled_line="Stopped; nothing was changed.",
+        )
+        self.session.job.start(task)
+
+    def _on_train(self) -> None:
+        """Open the Train dock and press its button: docks do not know each other."""
+        _, dock = self.session.viewer.window.add_plugin_dock_widget("napari-unet-live", "Train")
+        start = dock.findChild(QWidget, "train.start")
+        if isinstance(start, QAbstractButton) and start.isEnabled():
+            start.click()
+
+    # ---- what is shown ----------------------------------------------------------------------
+
+    def _link(self) -> None:
+        """Hear of another layer's verbs than before."""
+        actions = self.actions()
+        before = self._linked() if self._linked is not None else None
+        if actions is before:
+            return
+        self._linked = weakref.ref(actions) if actions is not None else None
+        if actions is not None:
+            life, corrector = self.session.lifetime, actions.corrector
+            life.connect(corrector.changed, self._show_verbs, self)
+            life.connect(corrector.said, self._on_said, self)
+            life.connect(corrector.takes_time, self._on_takes_time, self)
+            life.connect(actions.layer.events.selected_label, self._show_cell, self)
+
+    def _on_frame(self, _: int) -> None:
+        self.line.say("")
+        self.update_state()
+
+    def _why_not(self) -> str:
+        live = self.session.labels.live
+        if self.no_movie():
+            return self.no_movie()
+        if live is None or self.actions() is None:
+            return "Segment a frame first, or start painting in Train"
+        return "These labels are classes: paint with the brush" if live.classes else ""
+
+    def _touched(self) -> set[int]:
+        live = self.session.labels.live
+        if live is None:
+            return set()
+        return {*live.corrections.touched, *live.corrections.complete_frames}
+
+    def update_state(self) -> None:
+        """Resolve what can be done and show it."""
+        self._link()
+        self._show_frames()
+        self._show_verbs()
+        self._show_steps()
+
+    def _show_verbs(self) -> None:
+        self.verbs.update_state(self._why_not())
+        self._show_cell()
+
+    def _show_cell(self, _: Any = None) -> None:
+        self.cell.update_cell(self._why_not())
+
+    def _show_frames(self) -> None:
+        session = self.session
+        live, now, stack = session.labels.live, session.movie.frame, session.movie.stack
+        n = len(stack) if stack is not None else 0
+        ticks = [Tick.NOTHING] * n
+        touched = self._touched()
+        if live is not None:
+            if live.probabilities is not None:
+                for t in live.probabilities.computed.nonzero()[0].tolist():
+                    ticks[t] = Tick.SEGMENTED
+            for t in touched:
+                ticks[t] = Tick.DONE if live.corrections.is_complete(t) else Tick.TOUCHED
+        self.timeline.show_frames(ticks, now)
+        self.frame.title.setText(f"Frame {now}/{n - 1}" if n else "Frame")
+        allow(self.previous, "" if any(t < now for t in touched) else "None is before this one")
+        allow(self.next, "" if any(t > now for t in touched) else "None is after this one")
+        allow(self.done, self.no_movie() or ("" if live is not None else self._why_not()))
+        with signals_blocked(self.done):
+            self.done.setChecked(live is not None and live.corrections.is_complete(now))
+            key = " ".join(keys_of("confirm_frame")[:1])
+            self.done.setText(f"Every cell here is right  {key}".rstrip())
+
+    def _show_steps(self) -> None:
+        live = self.session.labels.live
+        done = live.corrections.n_done if live is not None else 0
+        self.undo.setText(f"Undo {done}" if done else "Undo")
+        self.last.say(f"Last: {live.corrections.last_done.words}." if live and done else "")
+        again = bool(live is not None and live.corrections.last_undone)
+        allow(self.undo, "" if done else "Nothing was done yet")
+        allow(self.redo, "" if again else "Nothing was taken back")
+        stack = self.session.movie.stack
+        if live is None or stack is None:
+            self.counts.setText("Nothing is corrected yet.")
+            allow(self.train, self._why_not() or "Nothing is corrected yet")
+            return
+        complete = len(live.corrections.complete_frames)
+        touched = len(live.corrections.touched - set(live.corrections.complete_frames))
+        self.counts.setText(
+            f"{counted(len(stack), 'frame')}: {complete} done, {touched} touched · "
+            f"{counted(done, 'correction')}"
+        )
+        allow(self.train, self.busy() or ("" if touched or complete else "Correct a cell first"))

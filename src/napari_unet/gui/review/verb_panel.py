@@ -1,0 +1,109 @@
+"""The verbs as buttons, with their keys beside the words, and the line that undoes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.utils.action_manager import action_manager
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_unet.gui.viewer.verb_keys import VERBS, action_of, keys_of, use_preset
+from napari_unet.gui.widgets.editors import ChoiceEditor
+from napari_unet.gui.widgets.parts import (
+    Column,
+    Fold,
+    add_field,
+    allow,
+    button,
+    form_rows,
+    primary,
+)
+from napari_unet.gui.widgets.wrapping import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.viewer.live_layer import LiveLayer
+
+TOOLS = ("delete", "merge", "split", "draw", "fill")
+_MORE = ("grow", "shrink", "smooth", "fill_holes", "copy_previous", "copy_next", "interpolate")
+_ALL_FRAMES = ("delete_track", "merge_track")
+_PRESETS = {"own": "napari-unet", "cellpose": "Cellpose"}
+
+
+class VerbPanel(QWidget):
+    """*Correct*, the tools of the mouse, and under *More* what is done to the chosen cell."""
+
+    def __init__(self, session: Session, actions: Callable[[], LiveLayer | None]) -> None:
+        super().__init__()
+        self._actions = actions
+        self.buttons: dict[str, QPushButton] = {}
+        self.correct = primary(self._button("correct", checkable=True))
+        self.more = Fold("More verbs", self._build_more)
+        tools = [self._button(name, checkable=True) for name in TOOLS]
+        Column(self).add(self.correct, Flow(*tools), self.more)
+        self._why_not = ""
+        action_manager.events.shortcut_changed.connect(self._show_keys)
+        session.lifetime.at_end(
+            lambda: action_manager.events.shortcut_changed.disconnect(self._show_keys), self
+        )
+
+    def _build_more(self) -> QWidget:
+        inside = QWidget()
+        redraw = self._button("redraw", checkable=True)
+        self.preset = ChoiceEditor(_PRESETS)
+        self.preset.setObjectName("review.preset")
+        self.preset.setToolTip("Keys and mouse as here, or as in Cellpose")
+        self.preset.valueChanged.connect(self._on_preset)
+        rows = form_rows()
+        add_field(rows, "Keys and mouse", self.preset)
+        Column(inside).add(
+            Flow(redraw, *(self._button(name) for name in _MORE)),
+            Flow(*(self._button(name) for name in _ALL_FRAMES)),
+            rows,
+        )
+        self.update_state(self._why_not)
+        return inside
+
+    def _button(self, name: str, *, checkable: bool = False) -> QPushButton:
+        made = button(VERBS[name].title, f"review.{name}", VERBS[name].tip, checkable)
+        made.clicked.connect(partial(self._on_clicked, name))
+        self.buttons[name] = made
+        self._say_key(name)
+        return made
+
+    def _on_clicked(self, name: str, *_: object) -> None:
+        actions = self._actions()
+        if actions is not None:
+            actions.act(name)
+        self.update_state(self._why_not)
+
+    def _on_preset(self, preset: str) -> None:
+        use_preset(preset)
+        self.update_state(self._why_not)
+
+    def _show_keys(self, event: object = None) -> None:
+        for name in self.buttons:
+            if getattr(event, "name", action_of(name)) == action_of(name):
+                self._say_key(name)
+
+    def _say_key(self, name: str) -> None:
+        keys = " ".join(keys_of(name)[:1])
+        self.buttons[name].setText(f"{VERBS[name].title}  {keys}".rstrip())
+
+    def update_state(self, why_not: str) -> None:
+        """Switch the buttons on, or off with the reason; show what the mouse does."""
+        self._why_not = why_not
+        actions = self._actions()
+        corrector = actions.corrector if actions is not None else None
+        on = corrector is not None and corrector.on
+        if corrector is not None and "redraw" in self.buttons:
+            corrector.right_draws = self.preset.value() == "cellpose"
+        for name, made in self.buttons.items():
+            allow(made, why_not)
+            if name == "correct":
+                made.setChecked(on)
+            elif made.isCheckable():
+                made.setChecked(on and corrector is not None and corrector.tool == name)

@@ -1,0 +1,69 @@
+"""What lies over the canvas while *Correct* is on: a frame, a line of words, and the way drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent
+
+_COLOUR = QColor(255, 170, 0)
+_BEHIND_WORDS = QColor(0, 0, 0, 170)
+_RIM, _PAD = 3, 4  # px
+
+
+class CanvasMarks(QWidget):
+    """Drawn over the canvas, and nothing for the mouse: it goes through to napari."""
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.words = ""
+        self._way: list[QPointF] = []
+        self._closed = False
+        self.setObjectName("review.on_canvas")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        canvas.installEventFilter(self)
+        self.resize(canvas.size())
+
+    def say(self, words: str) -> None:
+        """Show the frame and some words; nothing where there are none."""
+        self.words = words
+        self.setVisible(bool(words))
+        self.raise_()
+        self.update()
+
+    def show_way(self, points: list[tuple[float, float]], closed: bool = False) -> None:
+        """Show a way (x, y) in pixels of the canvas; none where there are no points."""
+        self._way, self._closed = [QPointF(x, y) for x, y in points], closed
+        self.update()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stay as large as the canvas."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            canvas: Any = watched
+            self.resize(canvas.size())
+        return False
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the frame, the words and the way."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(_COLOUR, _RIM))
+        half = _RIM // 2 + 1
+        painter.drawRect(self.rect().adjusted(half, half, -half, -half))
+        room = self.rect().adjusted(2 * _RIM + _PAD, 2 * _RIM, -2 * _RIM - _PAD, -2 * _RIM)
+        words = painter.fontMetrics().boundingRect(room, int(Qt.TextFlag.TextWordWrap), self.words)
+        painter.fillRect(words.adjusted(-_PAD, -1, _PAD, 1), _BEHIND_WORDS)
+        painter.setPen(_COLOUR)
+        painter.drawText(words, int(Qt.TextFlag.TextWordWrap), self.words)
+        if len(self._way) > 1:
+            way = QPolygonF(self._way)
+            for pen in (QPen(QColor(0, 0, 0, 200), 3), QPen(_COLOUR, 1.5)):
+                painter.setPen(pen)
+                (painter.drawPolygon if self._closed else painter.drawPolyline)(way)

@@ -1,0 +1,348 @@
+"""*Correct*: the mouse, the keys and the buttons that do the verbs on a live layer.
+
+While it is on, the layer is in napari's pick mode, so that a click chooses a cell, Space still
+holds to pan, and napari's own double click and Alt-drag rest. A drag that begins on the ground
+pans as ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.gui.viewer.canvas_marks import CanvasMarks
+from napari_unet.gui.viewer.layers import go_to_frame
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.session.verbs import Verbs
+
+    Place = tuple[float, float]
+
+_MAC = sys.platform == "darwin"
+CTRL, ALT = ("Cmd", "Option") if _MAC else ("Ctrl", "Alt")
+_HELP = (
+    f"Correct: {CTRL}-click deletes · drag from cell to cell merges · Shift-drag splits · "
+    f"{ALT}-drag draws round a cell · double click fills in"
+)
+_TOOLS = {
+    "delete": "Delete: click cells",
+    "merge": "Merge: drag from one cell to the other, or click both",
+    "split": "Split: draw a line across a cell, or click it to split it by itself",
+    "draw": "Draw: draw round a new cell",
+    "redraw": "Redraw: draw roughly round a cell; its outline follows the probability",
+    "fill": "Fill: click where a cell is missing",
+}
+_DRAG = 3.0  # px of the canvas: less is a click
+_CLOSED = ("draw", "redraw")
+
+
+class Owner(Protocol):
+    """The live layer that is corrected."""
+
+    layer: Labels
+    live: LiveLabels
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer the layer is in."""
+
+    @property
+    def frame(self) -> int:
+        """Position of the frame on screen."""
+
+
+class Corrector(QObject):
+    """The verbs on one live layer."""
+
+    changed = Signal()  # on or off, or another tool
+    said = Signal(str, bool)  # what was done; or why it was not, then True
+    takes_time = Signal(str, object)  # a verb through a track: what it is, and its generator
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__()
+        self._owner = owner
+        self._verbs: Verbs | None = None
+        self._wanted = False
+        self._marks: CanvasMarks | None = None
+        self._outline: list[tuple[Place, Place]] | None = None  # begun by a right click
+        self.tool = ""
+        self.right_draws = False  # as in Cellpose: a right click begins an outline, another ends it
+        layer = owner.layer
+        layer.mouse_drag_callbacks.append(self._on_drag)
+        layer.mouse_move_callbacks.append(self._on_move)
+        layer.mouse_double_click_callbacks.append(self._on_double_click)
+
+    # ---- on and off -------------------------------------------------------------------------
+
+    @property
+    def on(self) -> bool:
+        """Whether the verbs of the mouse act now."""
+        layer = self._owner.layer
+        chosen = self._owner.viewer.layers.selection.active is layer
+        return self._wanted and chosen and str(layer.mode) == "pick"
+
+    def switch(self, on: bool, tool: str = "") -> None:
+        """Switch the verbs of the mouse on, with one on the plain button, or off."""
+        layer = self._owner.layer
+        self._wanted, self.tool, self._outline = on, tool if on else "", None
+        if on:
+            self._owner.viewer.layers.selection.active = layer
+            layer.mode = "pick"
+        elif str(layer.mode) == "pick":
+            layer.mode = "pan_zoom"
+        self._show()
+
+    def end(self) -> None:
+        """Act no more: the layer goes."""
+        self._wanted = False
+        if self._marks is not None:
+            self._marks.hide()
+            self._marks.deleteLater()
+            self._marks = None
+
+    def follow(self) -> None:
+        """Follow to another tool or layer."""
+        if str(self._owner.layer.mode) not in ("pick", "pan_zoom"):  # another tool was taken
+            self._wanted, self.tool = False, ""
+        self._show()
+
+    def _show(self) -> None:
+        on = self.on
+        if on and self._marks is None and (canvas := _canvas_of(self._owner.viewer)) is not None:
+            self._marks = CanvasMarks(canvas)
+        if self._marks is not None:
+            self._marks.say((_TOOLS.get(self.tool) or _HELP) if on else "")
+            self._marks.show_way([])
+        self.changed.emit()
+
+    # ---- the mouse --------------------------------------------------------------------------
+
+    def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Do the verb that a click or a drag is for, when the button is let go."""
+        if not self.on or not self._is_flat(event):
+            return
+        if event.button == 2 and self.right_draws:
+            self._on_right_click(event)
+            return
+        frame, start = self._place(event.position)
+        verb = self._verb_of(event, self.label_at(frame, start))
+        if not verb:  # napari's own: pan, or zoom with the right button
+            layer.mouse_pan = True
+            yield
+            while event.type == "mouse_move":
+                yield
+            layer.mouse_pan = str(layer.mode) == "pan_zoom"
+            return
+        chosen, alone = int(layer.selected_label), "Alt" in event.modifiers
+        points, way = [start], [_on_canvas(event)]
+        yield
+        while event.type == "mouse_move":
+            points.append(self._place(event.position)[1])
+            way.append(_on_canvas(event))
+            if self._marks is not None:
+                self._marks.show_way(way, verb in _CLOSED)
+            yield
+        if self._marks is not None:
+            self._marks.show_way([])
+        dragged = bool(np.ptp(np.array(way), axis=0).max() >= _DRAG)
+        self._finish(verb, frame, points, chosen, dragged=dragged, merges=alone)
+
+    def _verb_of(self, event: Any, label: int) -> str:
+        held = set(event.modifiers)
+        if event.button != 1:
+            return ""
+        if "Control" in held:
+            return "delete"
+        if "Alt" in held:
+            return "redraw" if "Shift" in held else "draw"
+        if "Shift" in held:
+            return "split"
+        return self.tool or ("merge" if label else "")
+
+    def _finish(
+        self,
+        verb: str,
+        frame: int,
+        points: list[Place],
+        chosen: int,
+        *,
+        dragged: bool,
+        merges: bool,
+    ) -> None:
+        first, last = self.label_at(frame, points[0]), self.label_at(frame, points[-1])
+        verbs = self.verbs
+        if verb == "delete":
+            self.run(lambda: verbs.delete(frame, first), frame)
+        elif verb == "merge" and dragged and last and last != first:
+            self.run(lambda: verbs.merge(frame, first, last), frame)
+        elif (
+            not dragged and first and (verb == "merge" == self.tool or (verb == "draw" and merges))
+        ):
+            if chosen and chosen != first and self._is_on(frame, chosen):
+                self.run(lambda: verbs.merge(frame, chosen, first), frame)
+        elif verb == "split" and dragged:
+            self.run(lambda: verbs.split_along(frame, points), frame)
+        elif verb == "split":
+            self.run(lambda: verbs.split(frame, first), frame)
+        elif verb in _CLOSED and dragged:
+            self.run(lambda: getattr(verbs, verb)(frame, points), frame)
+        elif verb == "fill":
+            self._fill(frame, points[0])
+
+    def _on_double_click(self, layer: Labels, event: Any) -> None:
+        if self.on and self._is_flat(event) and not self.tool and not event.modifiers:
+            frame, place = self._place(event.position)
+            if not self.label_at(frame, place):
+                self._fill(frame, place)
+
+    def _on_right_click(self, event: Any) -> None:
+        """Begin an outline, or end it."""
+        here = self._place(event.position)[1], _on_canvas(event)
+        if self._outline is None:
+            self._outline = [here]
+            return
+        outline, self._outline = [*self._outline, here], None
+        if self._marks is not None:
+            self._marks.show_way([])
+        frame, points = self._owner.frame, [point for point, _ in outline]
+        self.run(lambda: self.verbs.draw(frame, points), frame)
+
+    def _on_move(self, layer: Labels, event: Any) -> None:
+        if self._outline is not None and self.on:
+            self._outline.append((self._place(event.position)[1], _on_canvas(event)))
+            if self._marks is not None:
+                self._marks.show_way([way for _, way in self._outline], closed=True)
+
+    def _fill(self, frame: int, place: Place) -> None:
+        y, x = (round(v) for v in place)
+        if 0 <= y < self._owner.live.shape[1] and 0 <= x < self._owner.live.shape[2]:
+            self.run(lambda: self.verbs.fill(frame, y, x), frame)
+
+    # ---- keys and buttons -------------------------------------------------------------------
+
+    @property
+    def verbs(self) -> Verbs:
+        """The engine's verbs for these labels."""
+        if self._verbs is None:
+            from napari_unet.engine.session.verbs import Verbs
+
+            self._verbs = Verbs(self._owner.live)
+        return self._verbs
+
+    def act(self, name: str, *, at_cursor: bool) -> None:
+        """Do a verb to the cell under the cursor, or to the chosen one."""
+        chosen, frame, verbs = int(self._owner.layer.selected_label), self._owner.frame, self.verbs
+        place = self._place(self._owner.viewer.cursor.position)[1]
+        cell = self.label_at(frame, place) if at_cursor else chosen
+        y, x = (round(v) for v in place)
+        acts: dict[str, Callable[[], Any]] = {
+            "merge": lambda: verbs.merge(frame, chosen, cell),
+            "fill": lambda: verbs.fill(frame, y, x),
+            "interpolate": lambda: verbs.interpolate(frame, chosen),
+            "back_to_model": lambda: verbs.back_to_model(
+                frame, cell, *((y, x) if at_cursor else (-1, -1))
+            ),
+            "lock": lambda: verbs.lock(frame, cell, not verbs.is_locked(frame, cell)),
+            "confirm_cell": lambda: verbs.confirm(frame, cell),
+            "copy_previous": lambda: self._copy(frame, frame - 1, place, chosen, at_cursor),
+            "copy_next": lambda: self._copy(frame, frame + 1, place, chosen, at_cursor),
+        }
+        if name == "correct":
+            self.switch(not self.on)
+        elif name in _CLOSED or (name in _TOOLS and not at_cursor):
+            self.switch(True, name) if self.tool != name else self.switch(self.on)
+        elif name == "delete_track":
+            self._through("Deleting", lambda: verbs.delete_track(frame, cell), frame, cell)
+        elif name == "merge_track":
+            self._through("Merging", lambda: verbs.merge_track(frame, chosen, cell), frame, cell)
+        elif name in ("previous_frame", "next_frame"):
+            on = frame + (1 if name == "next_frame" else -1)
+            go_to_frame(self._owner.viewer, self._owner.layer, on % len(self._owner.live))
+        else:
+            self.run(acts.get(name, lambda: getattr(verbs, name)(frame, cell)), frame)
+
+    def _copy(
+        self, frame: int, source: int, place: Place, chosen: int, at_cursor: bool
+    ) -> tuple[int, ...]:
+        if not 0 <= source < len(self._owner.live):
+            raise BadInput("there is no frame there", "a frame before or after", "go to another")
+        cell = self.label_at(source, place) if at_cursor else chosen
+        return self.verbs.copy(frame, source, cell or chosen)
+
+    def _through(
+        self, title: str, begin: Callable[[], Generator[Any, Any, Any]], frame: int, cell: int
+    ) -> None:
+        if not cell or not self._is_on(frame, cell):
+            self.said.emit("No cell is there.", True)
+        else:
+            self.takes_time.emit(f"{title} through the track", begin())
+
+    def run(self, act: Callable[[], tuple[int, ...]], frame: int) -> None:
+        """Do a verb, and say what was done or why it was not."""
+        live = self._owner.live
+        if not live.is_prepared(frame):  # nobody corrects a draft
+            live.prepare(frame)
+        before = live.corrections.n_done, live.corrections.last_done
+        try:
+            cells = act()
+        except BadInput as error:
+            self.say(str(error), warn=True)
+            return
+        if cells and cells[0] != self._owner.layer.selected_label:
+            self._owner.layer.selected_label = cells[0]
+        step = live.corrections.last_done
+        if (live.corrections.n_done, step) == before:
+            self.say("It is so already.")
+        else:
+            self.say(f"{step.words[:1].upper()}{step.words[1:]}.")
+
+    def say(self, line: str, warn: bool = False) -> None:
+        """Say something below the canvas, and to whoever shows it."""
+        self._owner.viewer.status = line
+        self.said.emit(line, warn)
+
+    # ---- places -----------------------------------------------------------------------------
+
+    def label_at(self, frame: int, place: Place) -> int:
+        """Return the cell at a place, 0 where there is none."""
+        live = self._owner.live
+        y, x = (round(v) for v in place)
+        if not (0 <= y < live.shape[1] and 0 <= x < live.shape[2]):
+            return 0
+        label = int(live[frame, y, x])
+        return 0 if label == BACKGROUND_ID else label
+
+    def _is_on(self, frame: int, cell: int) -> bool:
+        return bool((np.asarray(self._owner.live[frame, :, :]) == cell).any())
+
+    def _place(self, position: Any) -> tuple[int, Place]:
+        t, y, x = (float(v) for v in self._owner.layer.world_to_data(position))
+        return int(np.clip(round(t), 0, len(self._owner.live) - 1)), (y, x)
+
+    def _is_flat(self, event: Any) -> bool:
+        """Whether a frame is seen from above, not the movie through time."""
+        ndim = self._owner.viewer.dims.ndim
+        return sorted(event.dims_displayed) == [ndim - 2, ndim - 1]
+
+
+def _on_canvas(event: Any) -> Place:
+    return float(event.pos[0]), float(event.pos[1])
+
+
+def _canvas_of(viewer: Viewer) -> Any:
+    """Return the widget that napari draws on; None without a window."""
+    window = getattr(viewer, "window", None)
+    try:
+        return window._qt_viewer.canvas.native  # noqa: SLF001 - nothing public gives it
+    except (AttributeError, RuntimeError):
+        return None

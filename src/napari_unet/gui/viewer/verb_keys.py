@@ -1,0 +1,131 @@
+"""The verbs by name: what they are called, what they do, and their keys.
+
+The keys are napari's actions of a Labels layer: they stand in *Preferences ▸ Shortcuts*, where
+they can be changed, and none of them is a key that napari has there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app_model.types import KeyBinding, KeyCode, KeyMod
+from napari.layers import Labels
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.interactions import Shortcut
+
+_PACKAGE = "napari-unet-live"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb as buttons and preferences show it; ``keys`` are those it has at first."""
+
+    title: str
+    tip: str
+    key: int = 0  # of app-model: KeyMod | KeyCode; 0 for none
+
+
+VERBS = {
+    "correct": Verb("Correct", "Switch the verbs of the mouse on or off", KeyCode.KeyR),
+    "delete": Verb(
+        "Delete", "Delete the cell; it stays deleted whatever the model says", KeyCode.KeyD
+    ),
+    "merge": Verb("Merge", "Merge the chosen cell with the one under the cursor", KeyCode.KeyG),
+    "split": Verb(
+        "Split", "Split the cell: by itself, or along a line that you draw", KeyCode.KeyS
+    ),
+    "draw": Verb("Draw", "Draw round a new cell", KeyCode.KeyO),
+    "fill": Verb("Fill", "Fill in the cell that the model nearly saw here", KeyCode.KeyA),
+    "redraw": Verb(
+        "Redraw",
+        "Draw roughly round a cell: its outline follows the probability",
+        KeyMod.Shift | KeyCode.KeyO,
+    ),
+    "grow": Verb("Grow", "Make the cell a pixel wider all round", KeyCode.KeyU),
+    "shrink": Verb("Shrink", "Make the cell a pixel narrower all round", KeyCode.KeyJ),
+    "smooth": Verb("Smooth", "Take dents and spurs off the cell", KeyMod.Shift | KeyCode.KeyS),
+    "fill_holes": Verb("Fill holes", "Fill the holes of the cell", KeyCode.KeyH),
+    "copy_previous": Verb("From previous", "Copy the cell of the frame before", KeyCode.Comma),
+    "copy_next": Verb("From next", "Copy the cell of the frame after", KeyCode.Period),
+    "interpolate": Verb(
+        "Interpolate",
+        "Draw the chosen cell on the frames between two on which you drew it",
+        KeyCode.KeyI,
+    ),
+    "confirm_cell": Verb("Confirm", "Vouch for the cell as it is", KeyCode.KeyC),
+    "back_to_model": Verb(
+        "Back to the model", "Take back all that you did to the cell", KeyCode.Backspace
+    ),
+    "lock": Verb("Lock", "Lock the cell: neither brush nor verb changes it", KeyCode.KeyK),
+    "delete_track": Verb(
+        "Delete track", "Delete the cell on all frames of its track", KeyMod.Shift | KeyCode.KeyD
+    ),
+    "merge_track": Verb(
+        "Merge tracks",
+        "Merge the chosen cell with the one under the cursor on all frames of both",
+        KeyMod.Shift | KeyCode.KeyG,
+    ),
+    "confirm_frame": Verb(
+        "Frame is done", "Say that every cell of the frame is outlined", KeyMod.Shift | KeyCode.KeyC
+    ),
+    "background_brush": Verb(
+        "Background brush", "Paint ground on which no cell is", KeyMod.Shift | KeyCode.KeyB
+    ),
+    "previous_frame": Verb("Previous frame", "Go a frame back"),
+    "next_frame": Verb("Next frame", "Go a frame on"),
+}
+# Where a preset has other keys than those above; 0 for none.
+PRESETS: dict[str, dict[str, int]] = {
+    "own": {},
+    "cellpose": {
+        "delete": KeyCode.Delete,
+        "fill": KeyMod.Shift | KeyCode.KeyA,
+        "previous_frame": KeyCode.KeyA,
+        "next_frame": KeyCode.KeyD,
+    },
+}
+
+
+def action_of(name: str) -> str:
+    """Return the name that napari has for a verb."""
+    return f"{_PACKAGE}:{name}"
+
+
+def register(act: Callable[[Labels, str], None]) -> None:
+    """Make napari know the verbs; ``act`` does one on a layer. Keys that a user chose stay."""
+    if action_of("correct") in action_manager._actions:  # noqa: SLF001 - nothing public tells
+        return
+    for name, verb in VERBS.items():
+        action_manager.register_action(
+            action_of(name), _command(name, act), f"{verb.title}: {verb.tip}", Labels
+        )
+    use_preset("own")
+
+
+def use_preset(preset: str) -> None:
+    """Give the verbs the keys of a preset, where a user has not chosen others."""
+    chosen = get_settings().shortcuts.shortcuts
+    names = [name for name in VERBS if action_of(name) not in chosen]
+    for name in names:  # first all go: one verb's new key may be another's old one
+        if keys_of(name):
+            action_manager.unbind_shortcut(action_of(name))
+    for name in names:
+        key = PRESETS[preset].get(name, VERBS[name].key)
+        if key:
+            action_manager.bind_shortcut(action_of(name), KeyBinding.from_int(key))
+
+
+def keys_of(name: str) -> list[str]:
+    """Return the keys that a verb has now, as this system writes them."""
+    found = action_manager._shortcuts.get(action_of(name), [])  # noqa: SLF001 - as above
+    return [str(Shortcut(key)) for key in found]
+
+
+def _command(name: str, act: Callable[[Labels, str], None]) -> Callable[[Labels], None]:
+    def run(layer: Labels) -> None:
+        act(layer, name)
+
+    run.__name__ = f"napari_unet_{name}"
+    return run
