@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.write import write_labels, write_movie, write_table
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.session.live_movie import live_labels
+    from napari_unet.engine.session.verbs import Verbs
     from napari_unet.engine.settings import (
         Augmentation,
         CompareSettings,
@@ -45,6 +48,7 @@ __all__ = [
     "CompareSettings",
     "Comparison",
     "LabelSettings",
+    "LiveLabels",
     "Model",
     "Normalisation",
     "OverlaySettings",
@@ -55,8 +59,10 @@ __all__ = [
     "Stack",
     "TableSettings",
     "TrainSettings",
+    "Verbs",
     "__version__",
     "compare",
+    "live_labels",
     "run",
     "score",
     "segment",
@@ -71,11 +77,14 @@ _HOMES = {
     "Annotations": "annotations.annotations",
     "BadInput": "errors",
     "Comparison": "jobs.comparison",
+    "LiveLabels": "session.live_labels",
     "Model": "network.model",
     "Scores": "labels.scores",
     "Segmentation": "jobs.segmentation",
     "Stack": "stack.stack",
     "compare": "jobs.compare",
+    "Verbs": "session.verbs",
+    "live_labels": "session.live_movie",
     "run": "jobs.progress",
     "score": "jobs.scoring",
     "segment": "jobs.segment",

@@ -16,7 +16,7 @@ from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
 from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
-from napari_unet.gui.widgets.parts import Hint, allow, button, row
+from napari_unet.gui.widgets.parts import Hint, allow, button
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
@@ -48,9 +48,9 @@ class ReviewDock(Dock):
             "◂ Touched", "review.previous", "Go to the frame before that is yours"
         )
         self.next = button("Touched ▸", "review.next", "Go to the next frame that is yours")
-        self.done = WrapCheck("Every cell here is right", "review.confirm_frame")
+        self.done = WrapCheck("Frame is done", "review.confirm_frame")
         self.done.setProperty("tip", VERBS["confirm_frame"].tip)
-        self.frame = self.group("Frame", self.timeline, row(self.previous, self.next), self.done)
+        self.frame = self.group("Frame", self.timeline, Flow(self.previous, self.next), self.done)
         self.timeline.chosen.connect(self._go_to)
         self.previous.clicked.connect(lambda: self._go_on(-1))
         self.next.clicked.connect(lambda: self._go_on(1))
@@ -63,7 +63,7 @@ class ReviewDock(Dock):
         self.last = Hint(name="review.last")
         self.line = Hint(name="review.line")
         self.group(
-            "Correct", self.verbs, self.line, row(self.undo, self.redo, stretch=0), self.last
+            "Correct", self.verbs, self.line, Flow(self.undo, self.redo, shares=(1, 0)), self.last
         )
         self.cell = CellPanel(self.session, self.actions)
         self.group("Cell", self.cell)
@@ -74,7 +74,7 @@ class ReviewDock(Dock):
         self.counts = QLabel(objectName="review.counts")
         self.counts.setWordWrap(True)
         self.train = button(
-            "Train on these and go on",
+            "Train on these",
             "review.train",
             "Open Train and start, with all that you corrected",
         )
@@ -195,7 +195,7 @@ class ReviewDock(Dock):
         with signals_blocked(self.done):
             self.done.setChecked(live is not None and live.corrections.is_complete(now))
             key = " ".join(keys_of("confirm_frame")[:1])
-            self.done.setText(f"Every cell here is right  {key}".rstrip())
+            self.done.setText(f"Frame is done  {key}".rstrip())
 
     def _show_steps(self) -> None:
         live = self.session.labels.live

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.action_manager import action_manager
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_unet.gui.viewer.verb_keys import VERBS, action_of, keys_of, use_preset
@@ -42,6 +43,9 @@ class VerbPanel(QWidget):
         self.buttons: dict[str, QPushButton] = {}
         self.correct = primary(self._button("correct", checkable=True))
         self.more = Fold("More verbs", self._build_more)
+        inner = self.more.layout()
+        assert inner is not None
+        inner.setAlignment(Qt.AlignmentFlag(0))  # else it is as high as rows that do not wrap
         tools = [self._button(name, checkable=True) for name in TOOLS]
         Column(self).add(self.correct, Flow(*tools), self.more)
         self._why_not = ""
