@@ -138,6 +138,7 @@ def test_a_verb_of_more_is_done_to_the_chosen_cell(hand, dock):
     assert "there is no cell 60000" in hand.find(dock, "review.line").text()
 
 
+@pytest.mark.slow
 def test_a_cell_goes_through_its_track_in_a_worker(hand, dock):
     live, layer = hand.session.labels.live, hand.session.labels.layer
     layer.selected_label = cells(live)[0]
@@ -148,6 +149,7 @@ def test_a_cell_goes_through_its_track_in_a_worker(hand, dock):
     assert len(step.frames) > 1 and live.corrections.n_done == 1
 
 
+@pytest.mark.slow
 def test_it_trains_on_what_was_corrected(hand, dock, qtbot):
     live = hand.session.labels.live
     live.confirm_frame(0)
