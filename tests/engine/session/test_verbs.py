@@ -236,6 +236,21 @@ def test_interpolation_renames_the_models_cell_that_has_the_id(hand):
     assert len(np.unique(hand.live[1, :, :])) == 5  # no two cells are one
 
 
+def test_interpolation_finds_the_cell_that_was_drawn_with_another_number(hand):
+    (first,) = hand.verbs.draw(0, ring(28, 38, 5))
+    (last,) = hand.verbs.draw(3, ring(30, 46, 7))
+    (far,) = hand.verbs.draw(0, ring(54, 4, 3))
+    assert len({first, last, far}) == 3
+    assert hand.verbs.interpolate(3, last) == (first,)
+    sizes = [int(hand.pixels(first, t).sum()) for t in range(4)]
+    assert sizes == sorted(sizes) and sizes[0] > 60
+    assert not hand.pixels(last, 3).any()
+    hand.live.undo()
+    assert hand.pixels(last, 3).any() and not hand.pixels(first, 1).any()
+    with pytest.raises(BadInput, match="not drawn on two frames"):
+        hand.verbs.interpolate(0, far)
+
+
 # What is refused
 
 

@@ -101,7 +101,7 @@ def test_closing_ends_all(make_napari_viewer, hand_at, qtbot, caplog, file, smal
         assert left in (set(), {"overlay.mp4", "overlay.mp4.json"})
 
 
-@pytest.mark.parametrize("name", ["Segment", "Train", "Export"])
+@pytest.mark.parametrize("name", ["Segment", "Review", "Train", "Export"])
 def test_a_dock_that_is_closed_hears_nothing_more(hand, movie, name):
     holder, dock = hand.viewer.window.add_plugin_dock_widget("napari-unet-live", name)
     hand.qtbot.waitUntil(lambda: dock.settled or not dock.isVisible(), timeout=5000)

@@ -127,6 +127,12 @@ class FrameState:
         free = (mine == 0) | (mine == BACKGROUND_ID)
         return self.repaint(box, np.where(shape & free, np.uint16(cell), self.labels[box]))
 
+    def renamed(self, cell: int, new: int) -> Plan:
+        """Plan another id for a cell, one that no other has here as the user's."""
+        box = self.box_of(cell)
+        labels = self.labels[box]
+        return self.repaint(box, np.where(labels == cell, np.uint16(new), labels), (cell,))
+
     def lock(self, label: int, on: bool) -> Plan:
         """Plan a cell to be the user's and locked, or open again."""
         plan = self.repaint(box := self.box_of(label), self.labels[box], (label,))

@@ -17,6 +17,7 @@ from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import areas_of, median_diameter
 from napari_unet.engine.labels.verbs import between, cuts, outlines, places, shapes
+from napari_unet.engine.session.drawn import drawn_around
 from napari_unet.engine.session.plans import FrameState, Plan, is_locked
 from napari_unet.engine.session.predicted_objects import hull
 from napari_unet.engine.tracks.follow import follow
@@ -184,37 +185,28 @@ class Verbs:
     def interpolate(self, frame: int, cell: int) -> tuple[int, ...]:
         """Draw a cell on the frames between the two nearest ones on which a user drew it.
 
-        One of those may be the frame itself.
+        One of those may be the frame itself. Drawn with two numbers, it has the earlier one then.
         """
-        first, last = self._drawn_around(frame, cell)
-        shapes_of = {}
-        for t in (first, last):
-            with self._state(t) as state:
-                shapes_of[t] = state.labels == cell
-        found = [bounds(mask) for mask in shapes_of.values()]
-        shape = self._live.shape[1:]
-        box = places.around(hull([b for b in found if b is not None]), 2, shape)
-        one, other = (mask[box] for mask in shapes_of.values())
+        first, last = drawn_around(self._live.corrections, frame, cell)
+        masks = []
+        for drawn in (first, last):
+            with self._state(drawn.frame) as state:
+                masks.append(state.mask.ids == drawn.cell)
+        found = [box for mask in masks if (box := bounds(mask)) is not None]
+        box = places.around(hull(found), 2, self._live.shape[1:])
+        one, other = (mask[box] for mask in masks)
         plans = []
-        for t in range(first + 1, last):
-            mask = between.interpolated(one, other, (t - first) / (last - first))
+        for t in range(first.frame + 1, last.frame):
+            part = (t - first.frame) / (last.frame - first.frame)
             with self._state(t) as state:
-                plans.append(state.laid_over(cell, box, mask))
-        self._live.carry_out(plans, "interpolate", (cell,))
-        return (cell,)
-
-    def _drawn_around(self, frame: int, cell: int) -> tuple[int, int]:
-        corrections = self._live.corrections
-        on = [t for t in corrections.frames() if cell in corrections.ids(t)]
-        before = [t for t in on if t < frame] or [t for t in on if t == frame]
-        after = [t for t in on if t > frame] or [t for t in on if t == frame]
-        if not before or not after or after[0] - before[-1] < 2:
-            raise BadInput(
-                f"cell {cell} is not drawn on two frames with others between them",
-                "one before and one after this frame, or this frame and another",
-                "draw it on both, with the same number",
-            )
-        return before[-1], after[0]
+                plans.append(
+                    state.laid_over(first.cell, box, between.interpolated(one, other, part))
+                )
+        if last.cell != first.cell:
+            with self._state(last.frame) as state:
+                plans.append(state.renamed(last.cell, first.cell))
+        self._live.carry_out(plans, "interpolate", (first.cell,))
+        return (first.cell,)
 
     # ---- whose it is ------------------------------------------------------------------------
 

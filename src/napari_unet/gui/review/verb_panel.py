@@ -49,10 +49,7 @@ class VerbPanel(QWidget):
         tools = [self._button(name, checkable=True) for name in TOOLS]
         Column(self).add(self.correct, Flow(*tools), self.more)
         self._why_not = ""
-        action_manager.events.shortcut_changed.connect(self._show_keys)
-        session.lifetime.at_end(
-            lambda: action_manager.events.shortcut_changed.disconnect(self._show_keys), self
-        )
+        session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
 
     def _build_more(self) -> QWidget:
         inside = QWidget()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -105,10 +106,11 @@ class Corrector(QObject):
     def end(self) -> None:
         """Act no more: the layer goes."""
         self._wanted = False
-        if self._marks is not None:
-            self._marks.hide()
-            self._marks.deleteLater()
-            self._marks = None
+        marks, self._marks = self._marks, None
+        if marks is not None:
+            with suppress(RuntimeError):  # the window is closed, and the canvas gone with it
+                marks.hide()
+                marks.deleteLater()
 
     def follow(self) -> None:
         """Follow to another tool or layer."""
