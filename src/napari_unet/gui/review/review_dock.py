@@ -31,7 +31,7 @@ class ReviewDock(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
-        self._linked: weakref.ref[LiveLayer] | None = None
+        self._linked: weakref.WeakSet[LiveLayer] = weakref.WeakSet()
         self._build_frames()
         self._build_verbs()
         self._build_end()
@@ -132,16 +132,14 @@ class ReviewDock(Dock):
     def _link(self) -> None:
         """Hear of another layer's verbs than before."""
         actions = self.actions()
-        before = self._linked() if self._linked is not None else None
-        if actions is before:
-            return
-        self._linked = weakref.ref(actions) if actions is not None else None
-        if actions is not None:
-            life, corrector = self.session.lifetime, actions.corrector
-            life.connect(corrector.changed, self._show_verbs, self)
-            life.connect(corrector.said, self._on_said, self)
-            life.connect(corrector.takes_time, self._on_takes_time, self)
-            life.connect(actions.layer.events.selected_label, self._show_cell, self)
+        if actions is not None and actions not in self._linked:
+            self._linked.add(actions)
+            corrector = actions.corrector  # Qt's: what goes first lets go of the other
+            corrector.changed.connect(self._show_verbs)
+            corrector.said.connect(self._on_said)
+            corrector.takes_time.connect(self._on_takes_time)
+            chosen = actions.layer.events.selected_label
+            self.session.lifetime.connect(chosen, self._show_cell, self)
 
     def _on_frame(self, _: int) -> None:
         self.line.say("")
