@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.target.writing import Labelled, Writer
     from napari_unet.engine.jobs.segment import SegmentedFrame
     from napari_unet.engine.prediction.predictor import Predictor
@@ -101,6 +102,7 @@ def _from_the_movie(
     from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import pixel_doubt
+    from napari_unet.engine.settings import TableSettings
 
     frames = job.chosen(len(stack))
     predictor = (kept or KeptPredictor()).open(job)
@@ -109,6 +111,7 @@ def _from_the_movie(
             steps = segment(
                 stack, job.model, job.predict, job.labels,
                 frames=frames, probabilities=probabilities, predictor=predictor,
+                ahead=True, table=TableSettings() if TABLE in parts else None,
             )  # fmt: skip
             say(f"{job.model.name} on {predictor.device}")
             if predictor.notice:
@@ -119,9 +122,9 @@ def _from_the_movie(
             foresee(stack, predictor, probabilities, frames)
             sizes = _Sizes(job, predictor, len(frames), found)
             with closing(steps):
-                writing = write_all(
-                    _writers(stack, results, job, parts, found), sizes.passing(steps)
-                )
+                measured: dict[int, Measured | None] = {}
+                writers = _writers(stack, results, job, parts, found, measured)
+                writing = write_all(writers, sizes.passing(steps, measured))
                 place = results.folder / f"{_name(stack)}.unet"
                 stays = f"Frames done so far are kept in {place}; the same command goes on there."
                 follow(writing, "Segment", len(frames), kept=stays)
@@ -146,9 +149,17 @@ def _from_the_labels(
 
 
 def _writers(
-    stack: Stack, results: Results, job: Job, parts: Sequence[str], found: list[Notice]
+    stack: Stack,
+    results: Results,
+    job: Job,
+    parts: Sequence[str],
+    found: list[Notice],
+    measured: dict[int, Measured | None] | None = None,
 ) -> list[Writer]:
-    """Return a writer for each part, each announced in its sidecar."""
+    """Return a writer for each part, each announced in its sidecar.
+
+    Of the ``measured`` frames that are there the table takes what it needs, once.
+    """
     from napari_unet.engine.export.overlay.look import PlainLook
     from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
@@ -157,9 +168,10 @@ def _writers(
     options = WriteOptions(job.chosen(len(stack)), True, made_by, found)
     # The labels come frame by frame: the export holds none of its own.
     export = Export(stack, (), results.folder, options, threshold=job.labels.threshold)
+    known = (lambda t: measured.pop(t, None)) if measured is not None else None
     make: dict[str, Callable[[Path], Writer]] = {
         LABELS: lambda path: export.labels_writer("ome-tiff", path),
-        TABLE: lambda path: export.table_writer(path=path),
+        TABLE: lambda path: export.table_writer(path=path, measured=known),
         MOVIE: lambda path: export.movie_writer(job.overlay, PlainLook(), path=path),
     }
     results.announce(parts, stack, job)
@@ -233,13 +245,20 @@ class _Sizes:
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
 
-    def passing(self, steps: Iterable[SegmentedFrame]) -> Iterator[Labelled]:
-        """Return each frame with its labels; at the end what is odd joins the notices."""
+    def passing(
+        self, steps: Iterable[SegmentedFrame], measured: dict[int, Measured | None]
+    ) -> Iterator[Labelled]:
+        """Return each frame with its labels; at the end what is odd joins the notices.
+
+        What was measured of it goes into ``measured``.
+        """
         from napari_unet.engine.labels.objects import areas_of
 
         for i, step in enumerate(steps):
             if i in self._looked_at:
                 self._areas.append(areas_of(step.labels))
+            measured.clear()  # of this frame alone: a table that failed takes nothing
+            measured[step.frame] = step.measured
             yield step.frame, step.labels
         if self._predictor.notice:  # it may have gone on otherwise meanwhile
             self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_unet.engine.labels.codes import LOGIT_RANGE, encode_logits
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.prediction.transfer import PlainTransfer, encode_on_device
+from napari_unet.engine.prediction.transfer import PlainTransfer, encode_on_device, transfer_to
 from napari_unet.engine.settings import Normalisation
 
 
@@ -32,3 +33,11 @@ def test_plain_transfer_stacks_normalised_frames():
     transfer = PlainTransfer(torch.device("cpu"))
     uploaded = transfer.upload([transfer.stage(f, normaliser) for f in frames], normaliser)
     np.testing.assert_array_equal(uploaded, np.stack([normaliser(f) for f in frames]))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA works here")
+def test_without_pinned_memory_and_streams_frames_go_the_plain_way(caplog):
+    way = transfer_to(torch.device("cuda"))
+    assert isinstance(way, PlainTransfer)
+    assert "slower" in way.notice
+    assert way.notice in caplog.text

@@ -30,6 +30,7 @@ from napari_unet.engine.export.target.writing import WriteOptions, Writer, write
 if TYPE_CHECKING:
     import numpy as np
 
+    from napari_unet.engine.export.formats.table import MeasuredBefore
     from napari_unet.engine.export.overlay.look import LookSource
     from napari_unet.engine.export.overlay.write_movie import Beside
     from napari_unet.engine.export.tracks.links import Links
@@ -138,6 +139,7 @@ class Export:
         settings: TableSettings | None = None,
         path: Path | None = None,
         linker: Linker | None = None,
+        measured: MeasuredBefore | None = None,
     ) -> Writer:
         """Return the writer of the table, for a pass that other writers share."""
         from napari_unet.engine.export.formats.table import table_writer
@@ -150,6 +152,7 @@ class Export:
             threshold=self.threshold,
             corrected=self.corrected,
             linker=linker,
+            measured=measured,
         )
 
     # ---- movie ------------------------------------------------------------------------------
@@ -180,11 +183,12 @@ class Export:
     ) -> Generator[int, None, Path]:
         """Write the overlay movie; tails and linked colours take a look at all frames first."""
         from napari_unet.engine.export.overlay.write_movie import check_length
+        from napari_unet.engine.jobs.segmentation import labels_of_frames
 
         labels, tracks = yield from self._tracked(settings, self.frames[-1])
         check_length(self.stack, labels)
         writer = self.movie_writer(settings, look, kind, before, path, tracks)
-        return (yield from write_one(writer, self.frames, (labels[t] for t in self.frames)))
+        return (yield from write_one(writer, self.frames, labels_of_frames(labels, self.frames)))
 
     def movie_writer(
         self,
@@ -285,7 +289,10 @@ class Export:
 
     def _labelled(self) -> Iterator[NDArray[Any]]:
         """Labels (Y, X) of the chosen frames, without supervised background."""
-        return (check_labels(self.labels[t], self._shape) for t in self.frames)
+        from napari_unet.engine.jobs.segmentation import labels_of_frames
+
+        found = labels_of_frames(self.labels, self.frames)
+        return (check_labels(labels, self._shape) for labels in found)
 
     def _find_linker(self) -> Generator[int, None, Linker]:
         """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""

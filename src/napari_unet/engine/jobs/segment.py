@@ -5,8 +5,11 @@ The network runs ahead in its own threads; what asks for the labels of a frame m
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from contextlib import closing
+import time
+from collections import deque
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -14,9 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_unet.engine.files.atomic import require_space
+from napari_unet.engine.jobs.frame_pool import FramePool
+from napari_unet.engine.jobs.frame_work import FrameWork
 from napari_unet.engine.jobs.segmentation import Kept, Segmentation, temporary_folder
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.network.cell_size import recommended_for
+from napari_unet.engine.network.devices import physical_cores
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.prediction import (
     check_channels,
@@ -31,13 +37,19 @@ from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_unet.engine.export.formats.measuring import Measured
+    from napari_unet.engine.jobs.frame_work import FrameDone
     from napari_unet.engine.prediction.predictor import Predictor
+    from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,10 +64,18 @@ class SegmentedFrame:
     codes: NDArray[np.uint8]
     outputs: tuple[str, ...]
     settings: LabelSettings
+    done: FrameDone | None = None
+
+    @property
+    def measured(self) -> Measured | None:
+        """What the table says of its labels, where they were measured ahead."""
+        return self.done.measured if self.done else None
 
     @cached_property
     def labels(self) -> NDArray[np.uint16]:
-        """Its labels ``(Y, X)``, made when first asked for: the dock makes its own."""
+        """Its labels ``(Y, X)``, made ahead or when first asked for: the dock makes its own."""
+        if self.done is not None:
+            return self.done.labels
         return labels_of(self.codes, self.outputs, self.settings)
 
 
@@ -68,6 +88,8 @@ def segment(
     frames: Iterable[int] | None = None,
     probabilities: Probabilities | str | Path | None = None,
     predictor: Predictor | None = None,
+    ahead: bool = False,
+    table: TableSettings | None = None,
 ) -> Generator[SegmentedFrame, None, Segmentation]:
     """Predict and label the frames of a movie; yields each, returns the labels of all.
 
@@ -84,6 +106,9 @@ def segment(
         is left open. A temporary file where left out.
     predictor
         One that is open already, and is left open.
+    ahead, table
+        Make the labels of frames as soon as they are predicted, on the cores that the network
+        leaves free, and measure them where ``table`` says how.
 
     Raises
     ------
@@ -98,7 +123,8 @@ def segment(
     check_channels(stack, model)
     kept = _kept(stack, model, settings, probabilities)
     _check_space(stack, model, wanted, kept)
-    return _segment(stack, model, settings, labels, wanted, kept, predictor)
+    work = FrameWork(tuple(model.config.outputs), labels, table) if ahead else None
+    return _segment(stack, model, settings, labels, wanted, kept, predictor, work)
 
 
 def _kept(
@@ -133,6 +159,7 @@ def _segment(
     wanted: Sequence[int],
     kept: Kept | None,
     predictor: Predictor | None,
+    work: FrameWork | None,
 ) -> Generator[SegmentedFrame, None, Segmentation]:
     if kept is None:
         folder = temporary_folder()
@@ -140,15 +167,79 @@ def _segment(
         kept = Kept(Probabilities.create(folder / "movie.unetp", shape, key), folder)
     probabilities = kept.probabilities
     codes = _codes(stack, model, settings, wanted, probabilities, predictor)
+    missing = len(missing_frames(stack, probabilities, wanted))
     try:
-        with closing(codes):
-            for step, (t, frame) in enumerate(zip(wanted, codes, strict=True), 1):
+        with ExitStack() as running:
+            running.enter_context(closing(codes))
+            pool = None
+            if work is not None:
+                cores = _free_cores(settings, missing, predictor)
+                pool = FramePool(stack, probabilities, work, cores, len(wanted))
+                running.enter_context(closing(pool))
+            made = _made(zip(wanted, codes, strict=True), pool)
+            for step, (t, frame, done) in enumerate(made, 1):
                 outputs = probabilities.outputs
-                yield SegmentedFrame(t, step, len(wanted), frame, outputs, labels)
+                yield SegmentedFrame(t, step, len(wanted), frame, outputs, labels, done)
     except BaseException:  # stopped, too: nobody gets the labels, so nobody would close them
         kept.close()
         raise
     return Segmentation(stack, model, settings, labels, kept)
+
+
+def _free_cores(settings: PredictSettings, missing: int, predictor: Predictor | None) -> int:
+    """Return on how many cores labels are made: on all, or what the network leaves free."""
+    cores = settings.threads or physical_cores()
+    if not missing:
+        return cores
+    on_cpu = predictor is None or predictor.on_cpu
+    return max(1, cores // 2 if on_cpu else cores - 2)
+
+
+def _made(
+    frames: Iterator[tuple[int, NDArray[np.uint8]]], pool: FramePool | None
+) -> Iterator[tuple[int, NDArray[np.uint8], FrameDone | None]]:
+    """Yield frames and codes in their order, with what the pool made of them meanwhile."""
+    if pool is None:
+        yield from ((t, codes, None) for t, codes in frames)
+        return
+    spent = _Spent()
+    waiting: deque[tuple[int, NDArray[np.uint8], Future[FrameDone]]] = deque()
+    more = True
+    while more or waiting:
+        if more:
+            found = next(frames, None)
+            spent.add("waiting for the network")
+            if found is None:
+                more = False
+            else:
+                waiting.append((*found, pool.submit(*found)))
+        if waiting and not (more and len(waiting) <= pool.cores + 1):
+            t, codes, done = waiting.popleft()
+            made = done.result()
+            spent.add("waiting for labels and measurements")
+            yield t, codes, made
+            spent.add("linking and writing")
+    spent.say()
+
+
+class _Spent:
+    """Where the time of a run went, as whoever writes its results sees it: said at ``-v``."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    def add(self, what: str) -> None:
+        """Count the time since the last call for this."""
+        now = time.perf_counter()
+        self._seconds[what] = self._seconds.get(what, 0) + now - self._since
+        self._since = now
+
+    def say(self) -> None:
+        """Log all of it in one line, the most first."""
+        longest = sorted(self._seconds.items(), key=lambda item: -item[1])
+        parts = [f"{seconds:.1f} s {what}" for what, seconds in longest]
+        logger.info("Time: %s", ", ".join(parts))
 
 
 def _codes(

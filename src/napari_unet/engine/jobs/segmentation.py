@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import weakref
 import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,11 +20,13 @@ from napari_unet.engine.labels.class_labels import classes_of, labels_of
 from napari_unet.engine.stack.lazy_array import LazyArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import LabelSettings, PredictSettings
+    from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
 
 _FAST = 1  # zlib level: labels are flat, a frame becomes a hundredth
@@ -149,6 +153,27 @@ class Segmentation(LazyArray):
                 f"frame {t} is not segmented", "a frame that was chosen", "segment that frame, too"
             )
         return labels_of(probabilities[t], probabilities.outputs, self.settings)
+
+
+def labels_of_frames(labels: Frames, frames: Sequence[int]) -> Iterator[NDArray[Any]]:
+    """Yield labels of frames in their order; those of a segmentation are made on all cores."""
+    if not isinstance(labels, Segmentation):
+        yield from (labels[t] for t in frames)
+        return
+    from napari_unet.engine.network.devices import physical_cores  # brings torch in
+
+    cores = physical_cores()
+    waiting: deque[Future[NDArray[Any]]] = deque()
+    pool = ThreadPoolExecutor(cores, "napari-unet label")
+    try:
+        for t in frames:
+            waiting.append(pool.submit(labels.__getitem__, t))
+            if len(waiting) > cores:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def chosen_frames(labels: Any, frames: Sequence[int] | None) -> Sequence[int] | None:

@@ -103,7 +103,7 @@ class Predictor:
             self._normaliser = Normaliser(self.model.normalisation)
             self._measured: object | None = None
             self._checked = False
-            self.notice = notice_for(self.settings, self._backend.device)
+            self.notice = notice_for(self.settings, self._backend.device) or self._transfer.notice
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         """Predict one raw frame ``(Y, X)`` or ``(C, Y, X)``: codes ``(len(outputs), Y, X)``."""

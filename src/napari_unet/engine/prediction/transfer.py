@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.normalisation import Normaliser
 
 
+logger = logging.getLogger(__name__)
+
+
 class Staged(NamedTuple):
     """A frame ready to be uploaded: ``raw`` as it was read, ``host`` as it will travel."""
 
@@ -28,7 +32,9 @@ class Staged(NamedTuple):
 
 
 class Transfer(Protocol):
-    """The way between host and device."""
+    """The way between host and device; ``notice`` is what a user should know about it."""
+
+    notice: str | None
 
     def stage(self, raw: NDArray[Any], normaliser: Normaliser) -> Staged:
         """Prepare a frame ``(Y, X)`` or ``(C, Y, X)``; runs in the reader threads."""
@@ -46,8 +52,8 @@ class Transfer(Protocol):
 class PlainTransfer:
     """CPU and MPS: normalised by numpy in the reader threads."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, notice: str | None = None) -> None:
+        self.device, self.notice = device, notice
 
     def stage(self, raw: NDArray[Any], normaliser: Normaliser) -> Staged:
         """Normalise."""
@@ -66,8 +72,11 @@ class PlainTransfer:
 class CudaTransfer:
     """CUDA: raw pixels through pinned memory, normalised on the device, copies overlapped."""
 
+    notice: str | None = None
+
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        torch.empty(1, pin_memory=True)  # fails here and not at the first frame
         self._up = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._down = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
@@ -115,8 +124,16 @@ class CudaTransfer:
 
 
 def transfer_to(device: torch.device) -> Transfer:
-    """Return the way to a device."""
-    return CudaTransfer(device) if device.type == "cuda" else PlainTransfer(device)
+    """Return the way to a device: the plain one, with a notice, where CUDA's is not to be had."""
+    if device.type != "cuda":
+        return PlainTransfer(device)
+    try:
+        return CudaTransfer(device)
+    except (RuntimeError, AssertionError) as error:  # of a torch without CUDA it is the latter
+        first = str(error).partition("\n")[0]
+        notice = f"frames go to the graphics card one by one, which is slower ({first})"
+        logger.warning("%s", notice)
+        return PlainTransfer(device, notice)
 
 
 def encode_on_device(logits: Tensor) -> Tensor:

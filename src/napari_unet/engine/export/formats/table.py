@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-import re
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.export.formats.measuring import Measured, Measuring
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_labels,
@@ -24,9 +23,7 @@ from napari_unet.engine.export.target.outputs import (
 from napari_unet.engine.export.target.sidecar import sidecar_beside
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.files.names import printable
-from napari_unet.engine.labels.measuring.measurement import measure_frame
 from napari_unet.engine.settings import TableSettings
-from napari_unet.engine.stack.missing_pixels import missing_pixels
 from napari_unet.engine.text import counted
 from napari_unet.engine.tracks.tracking import Linker, measure_objects
 
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 
 _BYTES_PER_FRAME = 30_000  # about a hundred objects
 
+MeasuredBefore = Callable[[int], Measured | None]
 Touched = Callable[[int], Collection[int]]  # by frame, the ids that a user touched
 
 
@@ -64,12 +62,14 @@ def table_writer(
     threshold: float | None = None,
     corrected: Touched | None = None,
     linker: Linker | None = None,
+    measured: MeasuredBefore | None = None,
 ) -> Writer:
     """Return the writer of a table: one row for each object and frame.
 
     Intensities are raw, of every channel of ``stack``. ``corrected`` gives the ids that a user
     touched in a frame, ``threshold`` is noted in each row, ``linker`` makes ``track_id`` and
-    ``parent_id`` (overlap linking by default).
+    ``parent_id`` (overlap linking by default); ``measured`` gives what was measured of a frame
+    already.
     """
     settings, options = settings or TableSettings(), options or WriteOptions()
     info = FrameInfo.of(stack, options.frames)
@@ -80,8 +80,8 @@ def table_writer(
             "set the pixel size, or leave the ring out",
         )
     target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
-    measured = _Measured(stack, settings, threshold, corrected, linker or Linker())
-    return _writer(target, measured, info, options)
+    rows = _Measured(stack, settings, threshold, corrected, linker or Linker(), measured)
+    return _writer(target, rows, info, options)
 
 
 class _Measured:
@@ -94,13 +94,12 @@ class _Measured:
         threshold: float | None,
         corrected: Touched | None,
         linker: Linker,
+        measured: MeasuredBefore | None,
     ) -> None:
         self.stack, self.settings, self.threshold = stack, settings, threshold
         self.corrected, self.linker = corrected, linker
-        names = stack.channel_names
-        several = len(names) > 1
-        self.raw = stack.select(channel=tuple(range(len(names)))) if several else stack
-        self.channels = _distinct(names) if several else ("intensity",)
+        self.measuring, self.measured = Measuring(stack, settings), measured
+        self.channels = self.measuring.channels
         self.file = printable(stack.name if stack.path is None else stack.path.name)
         self._missing: dict[int, int] = {}  # by frame, pixels of cells without a value
 
@@ -119,17 +118,10 @@ class _Measured:
 
     def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
         """Return header and rows of one frame."""
-        raw = np.asarray(self.raw[frame])
-        missing = missing_pixels(raw)
-        if missing is not None and (n := np.count_nonzero(missing & (labels > 0))):
-            self._missing[frame] = int(n)
-        found = measure_frame(
-            labels,
-            raw,
-            self.channels,
-            pixel_size=self.stack.pixel_sizes,
-            settings=self.settings,
-        )
+        done = self.measured(frame) if self.measured else None
+        found, missing = done or self.measuring(labels, frame)
+        if missing:
+            self._missing[frame] = missing
         self.linker.link(measure_objects(labels), frame)
         track_of = self.linker.id_of()
         ids = found.pop("label").tolist()
@@ -192,12 +184,3 @@ def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return f"{value:.10g}" if isinstance(value, float) else value
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Return column prefixes from channel names: letters, digits and _, no two alike."""
-    found: list[str] = []
-    for i, name in enumerate(names):
-        prefix = re.sub(r"\W+", "_", name).strip("_") or f"channel_{i}"
-        found.append(prefix if prefix not in found else f"{prefix}_{i}")
-    return tuple(found)
