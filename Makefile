@@ -1,5 +1,6 @@
 # Needs python3 and make; all else goes into .venv (and, on Debian as root, system libraries by apt).
 PYTHON ?= python3
+PYTHON_VERSION ?= 3.12
 VENV   := .venv
 READERS := $(VENV)-readers
 PACKAGES := $(VENV)-packages
@@ -8,7 +9,7 @@ BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
 
-.PHONY: help install demo napari test slow readers packages lint screenshots bench clean
+.PHONY: help install demo napari test slow readers packages lint screenshots bench wheels clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -51,8 +52,11 @@ screenshots: $(VENV)/.installed-all $(VENV)/.system ## the pictures of the docum
 bench: $(VENV)/.installed-all ## every benchmark, as ratios within one run
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
+wheels: $(VENV)/.created ## wheels of the engine's dependencies, without torch, for a GPU server without a network
+	sh scripts/wheels.sh $(BIN)/python $(PYTHON_VERSION) wheels
+
 clean: ## what make made
-	rm -rf $(VENV) $(READERS) $(PACKAGES) demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(READERS) $(PACKAGES) wheels demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)

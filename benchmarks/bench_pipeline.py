@@ -45,9 +45,7 @@ def main() -> None:
         rows = bench.rows(1 if options.quick else options.rounds)
         if options.memory:
             rows += bench.memory()
-    text = (
-        f"{describe_machine(torch.device('cpu'))}. {options.frames} frames of 700x1100, HeLa.\n\n"
-    )
+    text = f"{describe_machine(torch.device('cpu'))}. {options.frames} frames of {bench.size}.\n\n"
     text += markdown(("", "ratio", "what was measured"), rows)
     print(text)
     if not options.quick:
@@ -60,6 +58,7 @@ class Bench:
     def __init__(self, folder: Path, n: int) -> None:
         self.folder, self.n = folder, n
         self.frames, _ = bench_frames()
+        self.size = "x".join(map(str, self.frames.shape[1:]))
         self.movies = {m: self._movie(m) for m in (n, 2 * n)}
 
     def rows(self, rounds: int) -> list[tuple[str, str, str]]:
@@ -107,14 +106,16 @@ class Bench:
     def network(self) -> float:
         """Seconds a frame of the network alone, eager, as a notebook runs it."""
         model, _ = bench_model(None)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network, normalise = model.network.to(device), Normaliser(model.normalisation)
         inputs = [
-            pad_to_multiple(torch.from_numpy(Normaliser(model.normalisation)(f))[None], 16)[0]
+            pad_to_multiple(torch.from_numpy(normalise(f))[None], model.config.multiple)[0]
             for f in self.frames[:6]
         ]
-        eager(model.network, inputs[0])
+        eager(network, inputs[0].to(device))
         began = time.perf_counter()
         for one in inputs:
-            eager(model.network, one)
+            eager(network, one.to(device)).cpu()
         return (time.perf_counter() - began) / len(inputs)
 
     def per_frame(self, cores: int, *parts: str, codes: bool = False) -> float:
