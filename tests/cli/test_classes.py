@@ -58,6 +58,9 @@ def test_from_training_to_scores(kinds, trained, tmp_path, run):
     assert values["class_iou"] > 0.5
     assert values["classes"].keys() == {"1", "2"}
     assert "mean IoU of classes" in run(*words).stdout.splitlines()[-1]
+    values = json.loads(run(*words, "--json", "--regions", "any=1,2; dim=2").stdout)
+    assert list(values["classes"]) == ["any", "dim"]
+    assert "two regions are called a" in run(*words, "--regions", "a=1,2; a=1").error
 
 
 def test_a_class_has_a_threshold_of_its_own(kinds, trained, tmp_path, run):

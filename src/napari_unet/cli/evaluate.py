@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from napari_unet.engine.jobs.scoring import Labelled
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.labels.scores import FrameScores, Scores
 
 Pairs = list[tuple[int, int]]
@@ -45,6 +46,13 @@ def evaluate(
             "the truth where left out."
         ),
     ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=CLASSES;...",
+            help="Say the IoU of sets of classes, such as whole=1,2,4; core=1,4.",
+        ),
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Score labels against a truth, frame by frame and over all.
@@ -55,10 +63,13 @@ def evaluate(
     """
     from napari_unet.engine.jobs.scoring import holds_classes, odd_labels
     from napari_unet.engine.labels.label_stack import LabelStack
+    from napari_unet.engine.labels.regions import parse_regions
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
     from napari_unet.engine.stack.stack import Stack
 
+    of_regions = parse_regions(regions or "")
+    labels_are = labels_are or ("classes" if of_regions else None)
     with Noticed() as noticed, Stack.open(predicted) as labels, Stack.open(truth) as right:
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
         if not labels_are:
@@ -69,7 +80,7 @@ def evaluate(
         classes = labels_are == "classes" if labels_are else holds_classes(true, pairs)
         said = odd_labels(mine, true, matched, labels_are or "auto")
         noticed.of("", [*mine.notices, *true.notices, *said])
-        scored = score(mine, true, pairs, border, classes=classes)
+        scored = score(mine, true, pairs, border, classes=classes, regions=of_regions)
         chosen = [frame for frame, _ in pairs]
     if as_json:
         values = {**as_values(chosen, scored, pool(scored)), **noticed.as_values()}
@@ -79,7 +90,13 @@ def evaluate(
 
 
 def score(
-    labels: Labelled, truth: Labelled, pairs: Pairs, border: int = 0, *, classes: bool = False
+    labels: Labelled,
+    truth: Labelled,
+    pairs: Pairs,
+    border: int = 0,
+    *,
+    classes: bool = False,
+    regions: Regions = (),
 ) -> list[FrameScores]:
     """Score the matched frames with a progress bar."""
     from napari_unet.engine.jobs.scoring import score_frames
@@ -91,7 +108,7 @@ def score(
             scored.append(frame)
             yield len(scored)
 
-    frames = score_frames(labels, truth, pairs, border, classes=classes)
+    frames = score_frames(labels, truth, pairs, border, classes=classes, regions=regions)
     follow(steps(frames), "Score", len(pairs))
     return scored
 

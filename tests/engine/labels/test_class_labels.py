@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
+from napari_unet.engine.jobs.scoring import score
 from napari_unet.engine.labels.class_labels import class_outputs, classes_of, labels_of
-from napari_unet.engine.labels.class_scores import class_pieces, class_scores, evaluate_classes
+from napari_unet.engine.labels.class_scores import (
+    class_pieces,
+    class_scores,
+    classes_in_words,
+    evaluate_classes,
+)
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.labels.labels import label_frame
+from napari_unet.engine.labels.regions import parse_regions
 from napari_unet.engine.labels.scores import pool
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.stack import Stack
@@ -106,3 +113,14 @@ def test_stacks_are_scored_frame_by_frame():
     found = list(evaluate_classes(stack(FOUND, TRUTH), stack(TRUTH, TRUTH), pairs))
     assert [frame.number for frame in found] == [4, 9]
     assert found[1].classes == {1: (4, 4), 2: (6, 6)}
+
+
+def test_stacks_are_scored_by_regions():
+    regions = parse_regions("any=1,2; dim=2")
+    one = Stack.from_array(FOUND[None].astype(np.uint8), axes="TYX")
+    two = Stack.from_array(TRUTH[None].astype(np.uint8), axes="TYX")
+    scores = pool(evaluate_classes(one, two, [(0, 0)], regions))
+    assert scores.classes == {"any": pytest.approx(9 / 10), "dim": pytest.approx(4 / 6)}
+    assert list(scores.classes) == ["any", "dim"]
+    assert classes_in_words(scores) == "mean IoU of regions 0.783 (any: 0.90, dim: 0.67)"
+    assert score(one, two, regions="any=1,2; dim=2").classes == scores.classes

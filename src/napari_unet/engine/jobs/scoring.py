@@ -15,6 +15,7 @@ from napari_unet.engine.labels.label_frames import left_out
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import guess_kind
+from napari_unet.engine.labels.regions import parse_regions
 from napari_unet.engine.labels.scores import Scores, pool
 from napari_unet.engine.stack.frame_matching import match_frames
 from napari_unet.engine.stack.stack import Stack
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.labels.scores import FrameScores
     from napari_unet.engine.stack.source import Frames
 
@@ -49,6 +51,7 @@ def score(
     frames: Sequence[int] | None = None,
     border: int = 0,
     classes: bool | None = None,
+    regions: str = "",
 ) -> LabelScores:
     """Return how well labels agree with a truth; frames are matched by number, or by place.
 
@@ -65,6 +68,8 @@ def score(
         Drops objects wholly in the outer pixels.
     classes
         Whether they are kinds of pixels instead of ids; guessed where left out.
+    regions
+        Sets of classes whose IoU is given by name, such as ``whole=1,2,4; core=1,4``.
 
     Raises
     ------
@@ -72,6 +77,8 @@ def score(
         Where no frame of one is in the other.
 
     """
+    of_regions = parse_regions(regions)
+    classes = True if of_regions else classes
     if classes is None and isinstance(labels, Segmentation):
         classes = bool(labels.classes)
     wanted = chosen_frames(labels, frames)
@@ -87,7 +94,7 @@ def score(
     kind: Kind = "auto" if classes is None else "classes" if classes else "instances"
     if classes is None:
         classes = holds_classes(right, pairs)
-    found = pool(score_frames(mine, right, pairs, border, classes=classes))
+    found = pool(score_frames(mine, right, pairs, border, classes=classes, regions=of_regions))
     said = odd_labels(None if isinstance(labels, Segmentation) else mine, right, matched, kind)
     values = {field.name: getattr(found, field.name) for field in fields(found)}
     return LabelScores(**values, notices=(*mine.notices, *right.notices, *said))
@@ -123,11 +130,17 @@ def odd_labels(
 
 
 def score_frames(
-    labels: Labelled, truth: Labelled, pairs: Pairs, border: int = 0, *, classes: bool = False
+    labels: Labelled,
+    truth: Labelled,
+    pairs: Pairs,
+    border: int = 0,
+    *,
+    classes: bool = False,
+    regions: Regions = (),
 ) -> Iterator[FrameScores]:
-    """Score matched frames one by one, of classes or of objects."""
-    if classes:
-        return evaluate_classes(labels, truth, pairs)
+    """Score matched frames one by one, of classes or ``regions`` of them, or of objects."""
+    if classes or regions:
+        return evaluate_classes(labels, truth, pairs, regions)
     return evaluate(labels, truth, pairs, border)
 
 

@@ -66,7 +66,7 @@ def label_classes(
     above, as it must be of all regions around that one; those without a threshold of their own
     have that of all. Small pieces are given up as the settings say.
     """
-    planes = codes[list(class_planes(outputs))]
+    planes = [codes[i] for i in class_planes(outputs)]
     if regions := regions_of(tuple(outputs)):
         return _nested(planes, regions, settings)
     inside = codes[0] >= threshold_code(settings.threshold)
@@ -75,7 +75,7 @@ def label_classes(
 
 
 def _likeliest(
-    planes: NDArray[np.uint8],
+    planes: Sequence[NDArray[np.uint8]],
     numbers: Sequence[int],
     inside: NDArray[np.bool_],
     settings: LabelSettings,
@@ -92,9 +92,9 @@ def _likeliest(
 
 
 def _nested(
-    planes: NDArray[np.uint8], regions: Regions, settings: LabelSettings
+    planes: Sequence[NDArray[np.uint8]], regions: Regions, settings: LabelSettings
 ) -> NDArray[np.uint16]:
-    labels = np.zeros(planes.shape[1:], np.uint16)
+    labels = np.zeros(planes[0].shape, np.uint16)
     masks: list[NDArray[np.bool_]] = []
     for k, (plane, region) in enumerate(zip(planes, regions, strict=True)):
         around = None if region.parent is None else masks[region.parent]
@@ -144,7 +144,7 @@ def _small_pieces(
 
 def _without_small(
     labels: NDArray[np.uint16],
-    planes: NDArray[np.uint8],
+    planes: Sequence[NDArray[np.uint8]],
     numbers: Sequence[int],
     settings: LabelSettings,
 ) -> NDArray[np.uint16]:

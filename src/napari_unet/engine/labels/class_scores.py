@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_unet.engine.labels.objects import overlap_of_classes, whole_labels
+from napari_unet.engine.labels.objects import (
+    overlap_of_classes,
+    overlap_of_regions,
+    whole_labels,
+)
 from napari_unet.engine.labels.read_labels import class_numbers
 from napari_unet.engine.labels.scores import FrameScores, Scores, frame_scores
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.labels.label_stack import LabelStack
+    from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -39,11 +44,15 @@ def class_scores(
 
 
 def evaluate_classes(
-    predicted: Stack | LabelStack, truth: Stack | LabelStack, pairs: Sequence[tuple[int, int]]
+    predicted: Stack | LabelStack,
+    truth: Stack | LabelStack,
+    pairs: Sequence[tuple[int, int]],
+    regions: Regions = (),
 ) -> Iterator[FrameScores]:
     """Score matched frames one by one, as `metrics.evaluate` does for objects.
 
-    Classes are the numbers that either of them holds, 0 and 65535 aside.
+    Classes are the numbers that either of them holds, 0 and 65535 aside; or ``regions`` of them,
+    by their names, whose objects are still the pieces of each class.
     """
     for p, t in pairs:
         mine = whole_labels(np.asarray(predicted[p]), predicted.name)
@@ -51,6 +60,8 @@ def evaluate_classes(
         if mine.shape == right.shape:
             classes = class_numbers([mine, right])
             scores = class_scores(mine, right, classes)
+            if regions:
+                scores = replace(scores, classes=overlap_of_regions(mine, right, regions))
         else:
             scores = frame_scores(mine, right)  # refuses them
         yield replace(scores, number=int(truth.numbers[t]))
@@ -59,7 +70,8 @@ def evaluate_classes(
 def classes_in_words(scores: Scores) -> str:
     """Say how well classes agree: ``mean IoU of classes 0.71 (1: 0.93, 2: 0.49)``."""
     each = ", ".join(f"{number}: {iou:.2f}" for number, iou in scores.classes.items())
-    return f"mean IoU of classes {scores.class_iou:.3f} ({each})"
+    what = "classes" if all(name.isdigit() for name in scores.classes) else "regions"
+    return f"mean IoU of {what} {scores.class_iou:.3f} ({each})"
 
 
 def class_pieces(labels: NDArray[Any], classes: Iterable[int]) -> NDArray[np.int32]:

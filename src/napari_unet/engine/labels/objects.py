@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.labels.regions import Regions
+
     Ints = NDArray[np.int64]
-    Overlap = Mapping[int, tuple[int, int]]  # (intersection, union) in px by class
+    Overlap = Mapping[int | str, tuple[int, int]]  # (intersection, union) in px by class or region
 
 
 def whole_labels(image: NDArray[Any], name: str) -> NDArray[Any]:
@@ -132,11 +134,24 @@ def overlap_of_classes(
     }
 
 
+def overlap_of_regions(predicted: NDArray[Any], truth: NDArray[Any], regions: Regions) -> Overlap:
+    """Count the pixels ``(Y, X)`` that both images, and that either, give to each region."""
+    found: dict[int | str, tuple[int, int]] = {}
+    for region in regions:
+        a, b = (np.isin(image, region.classes) for image in (predicted, truth))
+        found[region.name] = int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b))
+    return found
+
+
 def pooled_iou(frames: Iterable[Overlap]) -> dict[str, float]:
-    """IoU over frames of each class that either side holds anywhere."""
-    sums: dict[int, tuple[int, int]] = {}
+    """IoU over frames of each class or region that either side holds anywhere."""
+    sums: dict[int | str, tuple[int, int]] = {}
     for frame in frames:
         for number, (both, either) in frame.items():
             so_far = sums.get(number, (0, 0))
             sums[number] = (so_far[0] + both, so_far[1] + either)
-    return {str(k): both / either for k, (both, either) in sorted(sums.items()) if either}
+    numbers = sorted(key for key in sums if isinstance(key, int))
+    names = [key for key in sums if isinstance(key, str)]  # in the order of the regions
+    order: list[int | str] = [*numbers, *names]
+    pairs = {key: sums[key] for key in order}
+    return {str(key): both / either for key, (both, either) in pairs.items() if either}

@@ -24,6 +24,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.files.read_json import parse_json
+from napari_unet.engine.labels.class_labels import classes_of
 
 MAGIC = b"NUNETPRB"
 VERSION = 1
@@ -171,6 +172,7 @@ def _understood(text: bytes, path: Path) -> Header:
         names = key.get("outputs")
         if names is not None and not (len(names) == c and all(isinstance(n, str) for n in names)):
             raise ValueError
+        classes_of(names or ())  # refuses what is neither a class nor a region
         return Header((t, c, y, x), key)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(
