@@ -10,14 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 NetworkName = Literal[
@@ -81,14 +74,8 @@ class LabelSettings(Settings):
     holes_part: bool = Field(False, exclude_if=lambda value: not value, title="Holes part cells", description="Let a hole in a cell, such as a nucleolus, cut it as a neck does; so it was in version 0.1.0", json_schema_extra=ADVANCED)
     drop_border: bool = Field(False, title="Drop cells at the edge", description="Leave out cells that touch the image edge", json_schema_extra=ADVANCED)
     class_thresholds: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(max_length=63)] = Field((), title="Class thresholds", description="Least probability of each class or region, in their order, where a model tells those; empty for the likeliest class, and for regions at the threshold of all", json_schema_extra=ADVANCED)
-    class_sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=63)] = Field((), title="Smallest pieces", description="Pieces of each class or region with fewer pixels go to what is around them, of a region to the one that holds it; empty for none", json_schema_extra={"unit": "px", **ADVANCED})
-    class_sure: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=63)] = Field((), title="Sure pieces", description="Smaller pieces of each class or region stay where their mean probability is this or more; empty for none", json_schema_extra=ADVANCED)
-
-    @model_serializer(mode="wrap")
-    def _as_in_0_1_0(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what version 0.1.0 had not and nobody set, so that equal models are equal."""
-        values: dict[str, Any] = dump(self)
-        return {k: v for k, v in values.items() if v or k not in ("class_sizes", "class_sure")}
+    class_sizes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=63)] = Field((), exclude_if=lambda value: not value, title="Smallest pieces", description="Pieces of each class or region with fewer pixels go to what is around them, of a region to the one that holds it; empty for none", json_schema_extra={"unit": "px", **ADVANCED})
+    class_sure: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=63)] = Field((), exclude_if=lambda value: not value, title="Sure pieces", description="Smaller pieces of each class or region stay where their mean probability is this or more; empty for none", json_schema_extra=ADVANCED)
 
 
 def parted_as_in_0_1_0(labels: Any) -> Any:

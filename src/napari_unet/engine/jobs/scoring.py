@@ -84,13 +84,7 @@ def score(
     wanted = chosen_frames(labels, frames)
     mine, right = _read(labels, truth, part=classes is None)
     matched = match_frames(mine, right)
-    pairs = [pair for pair in matched if wanted is None or pair[0] in set(wanted)]
-    if not pairs:
-        raise BadInput(
-            "none of the chosen frames has a truth",
-            f"frames of {right.name}",
-            "choose other frames, or give a truth for them",
-        )
+    pairs = _chosen(matched, wanted, right)
     kind: Kind = "auto" if classes is None else "classes" if classes else "instances"
     if classes is None:
         classes = holds_classes(right, pairs)
@@ -98,6 +92,17 @@ def score(
     said = odd_labels(None if isinstance(labels, Segmentation) else mine, right, matched, kind)
     values = {field.name: getattr(found, field.name) for field in fields(found)}
     return LabelScores(**values, notices=(*mine.notices, *right.notices, *said))
+
+
+def _chosen(pairs: Pairs, wanted: Sequence[int] | None, truth: LabelStack) -> Pairs:
+    chosen = [pair for pair in pairs if wanted is None or pair[0] in set(wanted)]
+    if not chosen:
+        raise BadInput(
+            "none of the chosen frames has a truth",
+            f"frames of {truth.name}",
+            "choose other frames, or give a truth for them",
+        )
+    return chosen
 
 
 def _read(labels: Frames, truth: Frames, *, part: bool) -> tuple[LabelStack, LabelStack]:
