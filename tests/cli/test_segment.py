@@ -304,3 +304,17 @@ def test_results_of_a_file_saved_again_are_not_taken_for_done(world, run, tmp_pa
     assert answer.code == 1
     assert "made before movie.tif was saved again" in answer.stderr
     assert run(*options, "--overwrite").code == 0
+
+
+def test_several_models_are_averaged_and_named(world, tmp_path, run):
+    other = tmp_path / "other.safetensors"
+    shutil.copy(world.model, other)
+    words = ("segment", world.movie, "--out", tmp_path / "r", "--frames", "0", "--no-movie")
+    answer = run(*words, "--model", f"{world.model},{other}")
+    assert answer.code == 0, answer.stderr
+    sidecar = json.loads((tmp_path / "r" / "labels.tif.json").read_text())
+    assert len(sidecar["model"]["training"]["ensemble"]) == 2
+    again = run(*words, "--model", f"{world.model},{other}")
+    assert again.code == 0 and "Segment" not in again.stderr
+    alone = run(*words, "--model", world.model)
+    assert alone.code == 1 and "made in another way" in alone.error

@@ -161,14 +161,14 @@ def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Correcti
 def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:
     """Say which model was used last, with its training where the file is still the same."""
     from napari_unet.engine.export.target.sidecar import Provenance
-    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.ensemble import load_models
 
     state = folder.state
     corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
     used = state.models[-1] if state.models else None
     if used and state.model:
         try:
-            model = Model.load(state.model)
+            model = load_models(state.model)
         except BadInput:
             model = None
         if model is not None and model.sha256 == used:

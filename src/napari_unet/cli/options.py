@@ -99,8 +99,9 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|FILE",
-        help="The name of a bundled model or of your own, or a model file.",
+        metavar="NAME|FILE[,...]",
+        help="The name of a bundled model or of your own, or a model file; of several, parted by "
+        "commas, the probabilities are averaged.",
         show_default="nuclei-fluorescence",
     ),
 ]

@@ -140,13 +140,12 @@ def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = No
 
     A recipe's model that is no longer where it was is looked for ``beside`` the recipe's file.
     """
-    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.prediction.ensemble import load_models, model_names
 
-    wanted = name or (recipe.model if recipe else DEFAULT_MODEL)
-    if recipe and not name and beside and not user_path(wanted).is_file():
-        near = beside.parent / re.split(r"[\\/]", wanted)[-1]
-        wanted = str(near) if near.is_file() else wanted
-    model = Model.load(wanted)
+    wanted = model_names(name or (recipe.model if recipe else DEFAULT_MODEL))
+    if recipe and not name and beside:
+        wanted = [_near(one, beside) for one in wanted]
+    model = load_models(wanted)
     if name or recipe is None or recipe.model_sha256 in (None, model.sha256):
         return model
     raise BadInput(
@@ -154,3 +153,11 @@ def load_model(name: str | None, recipe: Recipe | None, beside: Path | None = No
         f"sha256 {recipe.model_sha256}",
         "find that file, or choose a model with --model",
     )
+
+
+def _near(wanted: str, beside: Path) -> str:
+    """Return a model's file beside a recipe where it is no longer where it was."""
+    if user_path(wanted).is_file():
+        return wanted
+    near = beside.parent / re.split(r"[\\/]", wanted)[-1]
+    return str(near) if near.is_file() else wanted

@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from skimage.measure import regionprops
 
 from napari_unet.cli.demo import write_sample
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.ensemble import load_models
 from napari_unet.engine.prediction.predictor import Predictor, open_predictor
 from napari_unet.engine.session.frame_labels import FrameCache
+from napari_unet.gui.session.models import ModelList, reference
 from napari_unet.gui.viewer.regions import region_on_screen
 from napari_unet.sample.movie import sample_movie
 
@@ -248,3 +251,28 @@ def test_whole_movie_says_what_it_will_cost(hand, segment, monkeypatch):
     hand.done()
     hand.qtbot.waitUntil(lambda: "segmented on" in shown.text())
     assert "Expected" not in shown.text()
+
+
+def test_several_models_are_one_whose_probabilities_are_averaged(
+    hand, segment, small, model_file, tmp_path
+):
+    other = Model.load(model_file)
+    with torch.no_grad():
+        other.network.head.weight.mul_(0.5)
+    second = replace(other, arrays={}).save(tmp_path / "second")
+    said = hand.load_model(segment, f"{model_file}, {second}")
+    assert "tiny + second is open" in said
+    choice = hand.session.models.chosen
+    assert choice.title == "tiny + second (mean)" and choice.saved
+    assert hand.session.models.find(reference(choice)) is choice
+    anew = ModelList()  # of tomorrow
+    assert anew.find(reference(choice)).load().sha256 == choice.load().sha256
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    both = load_models([model_file, second])
+    predictor = open_predictor(both)
+    predictor.prepare(list(small[0]))
+    wanted = label_frame(predictor(small[0][2]), both.label_settings)
+    np.testing.assert_array_equal(np.asarray(hand.session.labels.live[2]), wanted)
+    base = hand.find(hand.open("Train"), "train.start_from")
+    assert choice.title not in [base.itemText(i) for i in range(base.count())]

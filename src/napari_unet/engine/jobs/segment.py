@@ -23,7 +23,7 @@ from napari_unet.engine.jobs.segmentation import Kept, Segmentation, temporary_f
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.devices import physical_cores
-from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.ensemble import load_models
 from napari_unet.engine.prediction.prediction import (
     check_channels,
     missing_frames,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.jobs.frame_work import FrameDone
+    from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
@@ -81,7 +82,7 @@ class SegmentedFrame:
 
 def segment(
     stack: Stack,
-    model: Model | str | Path,
+    model: Model | str | Path | Sequence[Model | str | Path],
     settings: PredictSettings | None = None,
     labels: LabelSettings | None = None,
     *,
@@ -96,7 +97,8 @@ def segment(
     Parameters
     ----------
     stack, model
-        The movie; a model, its file, or the name of a bundled or kept one.
+        The movie; a model, its file, or the name of a bundled or kept one; of several, in a list,
+        the probabilities are averaged.
     settings, labels
         How the network runs, and how labels are made; the model's own where left out.
     frames
@@ -116,7 +118,7 @@ def segment(
         At the call: where movie, model, frames and probabilities do not fit, or the disk is full.
 
     """
-    model = model if isinstance(model, Model) else Model.load(model)
+    model = load_models(model)
     settings = settings or PredictSettings()
     labels = labels or recommended_for(model, settings)
     wanted = wanted_frames(stack, frames)

@@ -6,8 +6,13 @@ from 0.00003 to 0.99997 in steps of at most 0.0204. The threshold slider has the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOGIT_RANGE = 10.4
 _HALF = 127.5
@@ -40,6 +45,12 @@ def decode_logits(code: ArrayLike) -> NDArray[np.float32]:
     return _LOGIT_OF_CODE.astype(np.float32)[np.asarray(code, dtype=np.uint8)]
 
 
+def mean_codes(several: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return the codes of the mean of the probabilities that arrays of one shape stand for."""
+    total = sum(_PROBABILITY_OF_CODE[codes] for codes in several)
+    return np.searchsorted(_BETWEEN, total / np.float32(len(several))).astype(np.uint8)
+
+
 def threshold_code(threshold: float) -> int:
     """Return the smallest code whose probability is above ``threshold``; 256 where none is.
 
@@ -52,3 +63,7 @@ _LOGIT_OF_CODE = (np.arange(256, dtype=np.float64) - _HALF) / _HALF * LOGIT_RANG
 _PROBABILITY_OF_CODE: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-_LOGIT_OF_CODE))).astype(
     np.float32
 )
+# Halfway between neighbours on the logit scale: a probability is coded as the nearest of them
+_BETWEEN: NDArray[np.float32] = (
+    1.0 / (1.0 + np.exp(-(_LOGIT_OF_CODE[:-1] + _LOGIT_OF_CODE[1:]) / 2))
+).astype(np.float32)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import require_space
 from napari_unet.engine.network.cell_size import scale_of
+from napari_unet.engine.prediction.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
@@ -44,7 +45,9 @@ def prediction_key(stack: Stack, model: Model, settings: PredictSettings) -> dic
 
     Device, tiles and threads are not in it: they give the same labels.
     """
-    shown = {"inverted": True} if stack.inverted else {}  # read as stored before
+    shown: dict[str, Any] = {"inverted": True} if stack.inverted else {}  # read as stored before
+    if isinstance(model, Ensemble):
+        shown["models"] = [_said_of(member, settings) for member in model.members]
     return {
         **shown,
         "fingerprint": stack.fingerprint,
@@ -54,6 +57,15 @@ def prediction_key(stack: Stack, model: Model, settings: PredictSettings) -> dic
         "accurate": settings.accurate,
         "scale": scale_of(model, settings),
         "int8": settings.precision == "int8",
+    }
+
+
+def _said_of(member: Model, settings: PredictSettings) -> dict[str, Any]:
+    """Say what the part of an ensemble depends on."""
+    return {
+        "model": member.sha256,
+        "normalisation": member.normalisation.model_dump(mode="json"),
+        "scale": scale_of(member, settings),
     }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.codes import mean_codes
 from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import device_name
@@ -22,6 +23,7 @@ from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
+from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
 from napari_unet.engine.prediction.precision import (
     CHECKED_EDGE,
@@ -65,7 +67,10 @@ def open_predictor(
         Where the device, the backend or the precision is not to be had here.
 
     """
-    return Predictor(model, settings or PredictSettings(), stack)
+    settings = settings or PredictSettings()
+    if isinstance(model, Ensemble):
+        return EnsemblePredictor(model, settings, stack)
+    return Predictor(model, settings, stack)
 
 
 class Predictor:
@@ -312,3 +317,65 @@ class Predictor:
 
     def _first_batch(self) -> int:
         return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
+
+
+class EnsemblePredictor(Predictor):
+    """The predictors of several models as one: codes of the mean of their probabilities."""
+
+    def __init__(self, model: Ensemble, settings: PredictSettings, stack: Stack | None) -> None:
+        self.model, self.settings, self.outputs = model, settings, model.config.outputs
+        self._each = [Predictor(member, settings, stack) for member in model.members]
+
+    @property
+    def device(self) -> str:
+        """What computes, each said once."""
+        return ", ".join(dict.fromkeys(one.device for one in self._each))
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether one of them runs on the CPU."""
+        return any(one.on_cpu for one in self._each)
+
+    @property
+    def notice(self) -> str | None:  # type: ignore[override]
+        """What a user should know about them."""
+        said = dict.fromkeys(one.notice for one in self._each if one.notice)
+        return "; ".join(said) or None
+
+    def renew(self) -> None:
+        """Forget the movie."""
+        for one in self._each:
+            one.renew()
+
+    def frames_at_once(self, shape: tuple[int, ...]) -> int:
+        """How many frames ``(Y, X)`` all of them take together."""
+        return min(one.frames_at_once(shape) for one in self._each)
+
+    def memory(self, shape: tuple[int, ...]) -> int:
+        """Bytes of feature maps at once: they run one after the other, and keep what they took."""
+        return sum(one.memory(shape) for one in self._each)
+
+    def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
+        """Measure a movie and check the precision, for each."""
+        for one in self._each:
+            one.prepare(movie)
+
+    def stage(self, frame: NDArray[Any]) -> Any:
+        """Prepare a raw frame for each."""
+        return tuple(one.stage(frame) for one in self._each)
+
+    def start(self, staged: Sequence[Any]) -> Callable[[], NDArray[np.uint8]]:
+        """Begin to predict frames with each; the function given back waits for the mean."""
+        waits = [
+            one.start(mine) for one, mine in zip(self._each, zip(*staged, strict=True), strict=True)
+        ]
+        return lambda: mean_codes([wait() for wait in waits])
+
+    def region(self, frame: NDArray[Any], box: Box) -> NDArray[np.uint8]:
+        """Predict only a box (y and x slices) of a raw frame."""
+        return mean_codes([one.region(frame, box) for one in self._each])
+
+    def close(self) -> None:
+        """Release the memory of the device."""
+        for one in self._each:
+            one.close()

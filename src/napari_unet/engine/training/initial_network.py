@@ -19,6 +19,7 @@ from napari_unet.engine.labels.regions import (
 from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
+from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
@@ -187,6 +188,12 @@ def check_base(
             f"encoder weights are given, and the model {base.name} to start from",
             "one of them: a model has its own encoder",
             "leave the encoder weights out, or start from a new network",
+        )
+    if isinstance(base, Ensemble):
+        raise BadInput(
+            f"the training is to start from {len(base.members)} models",
+            "a single one",
+            "choose one of them to start from",
         )
     _check_classes(base, classes, regions=bool(wanted_regions(settings, base)))
     check_class_weights(settings, base.config.classes if base else classes)

@@ -10,6 +10,8 @@ from superqt.utils import signals_blocked
 from napari_unet.gui.widgets.parts import narrow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.session.session import Session
 
@@ -35,6 +37,10 @@ class ModelMenu(QComboBox):
         """Return what the session has chosen for this."""
         return self._session.models.chosen
 
+    def offered(self) -> Sequence[ModelChoice]:
+        """Return the models to choose from."""
+        return self._session.models.all
+
     def take(self, choice: ModelChoice | None) -> None:
         """Tell the session what a user chose."""
         self._session.models.choose(choice)
@@ -44,7 +50,7 @@ class ModelMenu(QComboBox):
         session, chosen = self._session, self.chosen()
         with signals_blocked(self):
             self.clear()
-            for model in session.models.all:
+            for model in self.offered():
                 self.addItem(model.title, model)
             if self._new:
                 self.addItem(self._new, None)
@@ -68,6 +74,10 @@ class BaseMenu(ModelMenu):
     def chosen(self) -> ModelChoice | None:
         """Return what the session's training starts from."""
         return self._session.training.start_from
+
+    def offered(self) -> Sequence[ModelChoice]:
+        """Return single models: a training does not start from several."""
+        return [model for model in self._session.models.all if not model.parts]
 
     def take(self, choice: ModelChoice | None) -> None:
         """Tell the session's training what to start from."""

@@ -84,7 +84,7 @@ class RecipeRow(QWidget):
 
         selection: Selection = self._session.movie.require_stack().selection
         recipe = Recipe(
-            model=choice.name if choice.path is None else str(choice.path.absolute()),
+            model=_named(choice),
             model_sha256=model.sha256,
             axes=selection.axes,
             channel=selection.channel,
@@ -100,6 +100,13 @@ class RecipeRow(QWidget):
                 on_done=lambda written: f"Saved {written}",
             )
         )
+
+
+def _named(choice: ModelChoice) -> str:
+    """Return what a recipe calls a model: a bundled name, or its files."""
+    if choice.parts:
+        return ",".join(choice.parts)
+    return choice.name if choice.path is None else str(choice.path.absolute())
 
 
 def _opening(

@@ -63,7 +63,8 @@ class SegmentDock(Dock):
         self.model_path = QLineEdit(objectName="segment.model_path")
         self.model_path.setPlaceholderText("path of a model file")
         self.model_path.setToolTip(
-            "A .safetensors model, .pth weights, a bioimage.io .zip. Left empty, Load… asks for it"
+            "A .safetensors model, .pth weights, a bioimage.io .zip; of several, parted by commas, "
+            "the probabilities are averaged. Left empty, Load… asks for it"
         )
         self.load = button("Load…", "segment.load_model", "Open a model file and choose it")
         self.run_frame = button("This frame", "segment.run_frame", "Segment the frame on screen")
@@ -155,9 +156,10 @@ class SegmentDock(Dock):
     def _on_load(self) -> None:
         path = self.model_path.text().strip()
         if not path:
-            path, _ = QFileDialog.getOpenFileName(
+            paths, _ = QFileDialog.getOpenFileNames(
                 self, "Load a model", "", "Models (*.safetensors *.pth *.pt *.zip);;All files (*)"
             )
+            path = ",".join(paths)
         if path:
             load_model(self.session, OWNER, path)
 

@@ -13,6 +13,8 @@ from napari_unet.engine.network.model_files import bundled_models, own_models
 from napari_unet.engine.settings import PredictSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_unet.engine.network.model import Model
 
 
@@ -54,20 +56,26 @@ class ModelList:
     def find(self, named: str) -> ModelChoice | None:
         """Return the model that a `reference` names, opened where it is a file; None if gone."""
         known = next((m for m in self.all if reference(m) == named), None)
-        if known is not None or not Path(named).is_file():
+        path, parts = Path(named), tuple(named.split(","))
+        several = len(parts) > 1 and all(Path(part).is_file() for part in parts)
+        if known is not None or not (path.is_file() or several):
             return known
-        path = Path(named)
-        found = ModelChoice(free_name(path.stem, {m.name for m in self.all}), "file", path)
+        taken = {m.name for m in self.all}
+        if path.is_file():
+            found = ModelChoice(free_name(path.stem, taken), "file", path)
+        else:
+            found = ModelChoice(free_name(mean_name(parts), taken), "mean", parts=parts)
         self.all = (*self.all, found)
         self.changed.emit()
         return found
 
     def add(self, choice: ModelChoice) -> ModelChoice:
         """Put a model into every menu, under a free name, and choose it."""
-        same = next((m for m in self.all if m.path is not None and m.path == choice.path), None)
+        named = reference(choice)
+        same = next((m for m in self.all if named is not None and reference(m) == named), None)
         if same is None:
             name = free_name(choice.name, {m.name for m in self.all})
-            same = ModelChoice(name, choice.origin, choice.path, choice.model)
+            same = replace(choice, name=name)
             self.all = (*self.all, same)
         self.chosen = same
         self.changed.emit()
@@ -93,10 +101,17 @@ def reference(choice: ModelChoice | None) -> str | None:
     """Name a model so that it is found tomorrow: bundled name or file; None for an unsaved one."""
     if choice is None:
         return None
+    if choice.parts:
+        return ",".join(choice.parts)
     return choice.name if choice.origin == "bundled" else str(choice.path) if choice.path else None
 
 
-Origin = Literal["bundled", "mine", "file"]
+def mean_name(parts: Iterable[str]) -> str:
+    """Return the name of several models whose probabilities are averaged."""
+    return " + ".join(Path(part).stem for part in parts)
+
+
+Origin = Literal["bundled", "mine", "file", "mean"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,7 @@ class ModelChoice:
     origin: Origin
     path: Path | None = None
     model: Model | None = None  # trained in this session and perhaps not saved yet
+    parts: tuple[str, ...] = ()  # files, of several models whose probabilities are averaged
 
     @property
     def title(self) -> str:
@@ -115,20 +131,20 @@ class ModelChoice:
             return self.name.replace("-", " ")
         if self.origin == "mine":
             return f"{self.name} (mine)"
-        return f"{self.name} (file)"
+        return f"{self.name} ({self.origin})"
 
     @property
     def saved(self) -> bool:
         """Whether it would still be there tomorrow."""
-        return self.path is not None or self.origin == "bundled"
+        return self.path is not None or bool(self.parts) or self.origin == "bundled"
 
     def load(self) -> Model:
         """Open the model. Imports torch: call it where work is done, not on the GUI thread."""
         if self.model is not None:
             return self.model
-        from napari_unet.engine.network.model import Model
+        from napari_unet.engine.prediction.ensemble import load_models
 
-        return Model.load(self.path if self.path is not None else self.name)
+        return load_models(self.parts or (self.path if self.path is not None else self.name))
 
 
 def known_models() -> list[ModelChoice]:

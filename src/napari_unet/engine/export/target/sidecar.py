@@ -166,8 +166,7 @@ def methods_text(provenance: Provenance) -> str:
     program = f"{PROGRAM} {found.get(PROGRAM, '')}".strip()
     sentences = [f"Cells were segmented with {program} (PyTorch {found.get('torch', 'unknown')})"]
     if provenance.model_name:
-        sha = (provenance.model_sha256 or "unknown")[:12]
-        sentences.append(f'with the U-Net "{provenance.model_name}" (sha256 {sha}…)')
+        sentences.append(_models_sentence(provenance))
     text = " ".join(sentences) + "."
     for settings in provenance.settings.values():
         if isinstance(settings, LabelSettings):
@@ -201,6 +200,19 @@ def _classes_sentences(settings: LabelSettings, training: Mapping[str, Any]) -> 
 
 def _each(values: Sequence[float], none: str) -> str:
     return ", ".join(f"{value:g}" if value else none for value in values)
+
+
+def _models_sentence(provenance: Provenance) -> str:
+    """Name the model, or all whose probabilities were averaged."""
+    several = provenance.training.get("ensemble") or ()
+    named = [(one.get("name"), one.get("sha256")) for one in several]
+    each = [
+        f'"{name}" (sha256 {(sha or "unknown")[:12]}…)'
+        for name, sha in named or [(provenance.model_name, provenance.model_sha256)]
+    ]
+    if not several:
+        return f"with the U-Net {each[0]}"
+    return f"with the mean of the probabilities of the U-Nets {', '.join(each[:-1])} and {each[-1]}"
 
 
 def _labels_sentence(settings: LabelSettings) -> str:
