@@ -16,6 +16,7 @@ from PIL import Image
 from skimage.io import imread
 
 from napari_unet.cli import export as command
+from napari_unet.cli.demo import write_sample
 from napari_unet.engine.export.target.formats import LABEL_FORMATS, PROBABILITIES, labels_name
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.probabilities import Probabilities
@@ -296,3 +297,54 @@ def test_the_session_is_only_read(kept, run, tmp_path):
 
 def test_the_option_has_every_format():
     assert set(command.Format.__args__) == {*LABEL_FORMATS, *PROBABILITIES}
+
+
+@pytest.fixture(scope="module")
+def class_files(class_toy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    write_sample(folder / "movie.tif", class_toy.movie)
+    write_sample(folder / "truth.tif", class_toy.labels)
+    return folder / "movie.tif", folder / "truth.tif"
+
+
+@pytest.mark.parametrize("source", ["file", "session", "classes"])
+def test_a_figure_beside_the_truth(source, world, kept, class_files, run, tmp_path):
+    movie, truth = class_files if source == "classes" else (world.movie, world.truth)
+    words = {"file": (movie, truth), "session": (kept.movie,), "classes": (movie, truth)}[source]
+    words = (*words, "--out", tmp_path, "--style", "comparison", "--truth", truth, "--no-labels")
+    answer = run("export", *words, "--no-table", "--frames", "1,4", "--class-names", "one, two")
+    assert answer.code == 0, answer.stderr
+    assert answer.stdout.splitlines() == [str(tmp_path / "comparison.png")]
+    said = json.loads((tmp_path / "comparison.png.json").read_text())
+    assert said["kind"] == "comparison" and said["frames"] == [1, 4]
+    figure = imread(tmp_path / "comparison.png")
+    assert figure.shape[1] > 2 * 380 and (figure[:20, :20] == 255).all()
+    right, missed = (190, 195, 200), (86, 180, 233)
+    middle = figure[figure.shape[0] // 2 + 20 : figure.shape[0] * 3 // 4, 34 : 34 + 2 * 380]
+    assert (middle == right).all(-1).sum() > 100
+    assert source == "session" or not (middle == missed).all(-1).any()  # truth against itself
+
+
+def test_a_map_of_probabilities_in_jet(kept, run, tmp_path):
+    words = (kept.movie, "--out", tmp_path, *QUIET, "--no-labels", "--map", 2)
+    answer = run("export", *words, "--colours", "jet")
+    assert answer.code == 0, answer.stderr
+    figure = imread(tmp_path / "probability_0002.png")
+    pixels = figure[..., :3].reshape(-1, 3).astype(int)
+    for end in ((0, 0, 128), (128, 0, 0)):  # of the colour bar
+        assert (np.abs(pixels - end).max(1) < 20).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--style", "comparison"), "give the labels that are right, with --truth"),
+        (("--truth", "TRUTH"), "it is for --style comparison"),
+        (("--map", "0"), "there are no probabilities"),
+        (("--style", "comparison", "--truth", "TRUTH", "--frames", "0-9"), "frame"),
+    ],
+)
+def test_figures_that_cannot_be(words, said, world, run, tmp_path):
+    words = [world.truth if word == "TRUTH" else word for word in words]
+    answer = run("export", world.movie, world.truth, "--out", tmp_path / "f", *words)
+    assert answer.code in (1, 2) and said in answer.error

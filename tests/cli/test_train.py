@@ -156,3 +156,22 @@ def test_an_unknown_recipe_is_refused_by_name(world, tmp_path, run):
     answer = run("train", world.movie, world.truth, "--out", tmp_path / "m", "--recipe", "resnet")
     assert answer.code != 0
     assert "--recipe resnet: it is one of none, unet, unet-2015" in " ".join(answer.stderr.split())
+
+
+def test_the_two_best_are_kept_for_an_ensemble(tmp_path, run):
+    movie, cells = sample_movie(frames=8, shape=(64, 64), density=7)
+    write_sample(tmp_path / "movie.tif", movie)
+    write_sample(tmp_path / "truth.tif", cells)
+    out = tmp_path / "mine.safetensors"
+    answer = run(
+        "train", tmp_path / "movie.tif", tmp_path / "truth.tif", "--out", out, "--steps", 4,
+        "--keep", 2, "--threads", 1, "--set", "filters=4,8", "--set", "batch=1",
+    )  # fmt: skip
+    assert answer.code == 0, answer.stderr
+    best, second = Model.load(out), Model.load(tmp_path / "mine.best-2.safetensors")
+    assert second.name == "mine.best-2" and second.sha256 != best.sha256
+    assert second.record["rank"] == 2 and second.record["frames"] == best.record["frames"]
+    both = f"{out},{tmp_path / 'mine.best-2.safetensors'}"
+    words = ("segment", tmp_path / "movie.tif", "--out", tmp_path / "r", "--frames", 0)
+    answer = run(*words, "--no-movie", "--model", both)
+    assert answer.code == 0, answer.stderr

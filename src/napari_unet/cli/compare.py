@@ -61,6 +61,7 @@ def compare(
     seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
     threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
+    keep_best: Annotated[int | None, o.option(TrainSettings, "keep", "--keep", metavar="N")] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="0,3-5", help="Only these frames, counted from 0.")
@@ -96,7 +97,7 @@ def compare(
     )
     train = o.build(
         TrainSettings(), minutes=minutes, epochs=epochs, steps=steps, seed=seed, threads=threads,
-        edge=edge, device=device,
+        edge=edge, device=device, keep=keep_best,
     )  # fmt: skip
     if (steps or epochs) and minutes is None:
         train = train.replace(minutes=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +17,14 @@ from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow
 from napari_unet.engine.errors import BadInput, Notice
-from napari_unet.engine.export.target.formats import TABLE, labels_name, movie_name, still_name
+from napari_unet.engine.export.target.formats import (
+    COMPARISON,
+    TABLE,
+    labels_name,
+    map_name,
+    movie_name,
+    still_name,
+)
 from napari_unet.engine.settings import OverlaySettings, TableSettings
 from napari_unet.engine.text import counted
 
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
+    from napari_unet.engine.labels.label_frames import LabelFrames
+    from napari_unet.engine.stack.stack import Stack
 
 Format = Literal[
     "imagej",
@@ -38,6 +47,7 @@ Format = Literal[
     "probabilities",
     "probabilities-float",
 ]
+Part = tuple["Callable[[], Generator[int, None, Path]]", int]
 _MOVIES = {"mp4": ".mp4", "avi": ".avi", "pngs": ""}
 
 
@@ -86,9 +96,27 @@ def export(
         o.option(
             OverlaySettings,
             "style",
-            metavar="contours|filled|side_by_side|probability|before_after",
+            metavar="contours|filled|side_by_side|probability|before_after|comparison",
         ),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        o.path_option(
+            metavar="LABELS",
+            help="The labels that are right: comparison is a figure of some frames beside them.",
+        ),
+    ] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Names of the classes in the figure's legend."),
+    ] = None,
+    probability_map: Annotated[
+        int | None,
+        typer.Option("--map", metavar="FRAME", help="Write a map of this frame's probabilities."),
+    ] = None,
+    colours: Annotated[
+        Literal["viridis", "jet"], typer.Option(help="Colours of the map.")
+    ] = "viridis",
     before: Annotated[
         Path | None,
         o.path_option(metavar="LABELS", help="The labels that before_after compares with."),
@@ -129,9 +157,10 @@ def export(
     wanted = o.selection(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
+    compared = _is_comparison(style, truth)
     look = o.build(
-        OverlaySettings(), style=style, fps=fps, length=length, line_width=line_width,
-        opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
+        OverlaySettings(), style=None if compared else style, fps=fps, length=length,
+        line_width=line_width, opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
         show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), zoom=zoom, quality=quality,
     )  # fmt: skip
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
@@ -146,21 +175,18 @@ def export(
         found = noticed.of(stack.name, stack.notices)
         given = files.enter_context(open_labels(stack, labels, offset))
         noticed.of(stack.name, given.notices)
-        earlier = open_same(before, stack, files, offset) if before else None
-        if earlier is not None:
-            noticed.of(stack.name, earlier.notices)
-            earlier.require_all()
+        earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)
         job = _job(given, out, options, values)
         chosen = format or ("ome-tiff" if given.wide else "imagej")
         steps = len(job.frames)
-        parts: dict[str, tuple[Callable[[], Generator[int, None, Path]], int]] = {}
+        parts: dict[str, Part] = {}
         if write_labels:
             name = labels_name(stack.name, chosen)
             parts[name] = partial(job.write_labels, chosen), steps
         if table:
             parts[TABLE] = partial(job.write_table, columns), steps
-        if overlay:
+        if overlay and not compared:
             write = partial(job.write_movie, look, _plain_look(), kind, earlier)
             parts[movie_name(kind)] = write, job.movie_steps(look)
             job.check_movie(look, earlier)
@@ -168,9 +194,78 @@ def export(
             check_frames([still], len(stack))
             write = partial(job.write_still, look, _plain_look(), still, earlier)
             parts[still_name(still)] = write, job.still_steps(look, still)
+        right = open_same(truth, stack, files, offset) if truth else None
+        figures = _Figures(right, class_names, bool(frames), probability_map, colours)
+        parts |= figures.parts(job, look)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
             typer.echo(follow(begin(), name, n))
+
+
+def _is_comparison(style: str | None, truth: Path | None) -> bool:
+    """Whether a figure is asked for; truth and style go together."""
+    if (style == "comparison") == (truth is not None):
+        return truth is not None
+    if truth is None:
+        raise typer.BadParameter("--style comparison: give the labels that are right, with --truth")
+    raise typer.BadParameter("--truth: it is for --style comparison")
+
+
+def _earlier(
+    before: Path | None, stack: Stack, files: ExitStack, offset: int | None, noticed: Noticed
+) -> LabelFrames | None:
+    """Open the labels that before_after compares with."""
+    if before is None:
+        return None
+    earlier = open_same(before, stack, files, offset)
+    noticed.of(stack.name, earlier.notices)
+    earlier.require_all()
+    return earlier
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Figures that are asked for: frames beside their truth, one frame's probabilities."""
+
+    truth: LabelFrames | None
+    names: str | None  # of the classes
+    named: bool  # the frames were, and are not to be chosen
+    mapped: int | None
+    colours: Literal["viridis", "jet"]
+
+    def parts(self, job: Export, look: OverlaySettings) -> dict[str, Part]:
+        """Return what writes them, by name."""
+        from napari_unet.engine.export.target.outputs import check_frames
+
+        found: dict[str, Part] = {}
+        if self.truth is not None:
+            found[COMPARISON] = self._comparison(job, look, self.truth)
+        if (frame := self.mapped) is not None:
+            check_frames([frame], len(job.stack))
+            if job.probabilities is None:
+                raise BadInput(
+                    "there are no probabilities", "those of this movie", "segment it first"
+                )
+            write = partial(job.write_map, look, _plain_look(), frame, self.colours)
+            found[map_name(frame)] = write, 1
+        return found
+
+    def _comparison(self, job: Export, look: OverlaySettings, right: LabelFrames) -> Part:
+        """Take the frames that were named, else a few that have a truth."""
+        from napari_unet.engine.export.overlay.write_figure import shown_frames
+
+        frames = [t for t in job.frames if self.named or t in right.frame_indices]
+        if not frames:
+            raise BadInput(
+                f"no frame of the labels has a truth in {right.name}",
+                "a truth for some of them",
+                "give labels of the same frames",
+            )
+        shown = shown_frames(frames, named=self.named)
+        right.require(shown)
+        job = replace(job, options=replace(job.options, frames=shown))
+        said = tuple(name.strip() for name in self.names.split(",")) if self.names else ()
+        return partial(job.write_comparison, look, _plain_look(), right, said), len(shown)
 
 
 def _crop(text: str | None) -> tuple[str, ...] | None:

@@ -78,6 +78,7 @@ def train(
         str | None, o.option(TrainSettings, "validation", metavar="auto|none|FRAMES")
     ] = None,
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
+    keep_best: Annotated[int | None, o.option(TrainSettings, "keep", "--keep", metavar="N")] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
     stain: Annotated[str | None, o.option(TrainSettings, "stain", metavar="TEXT")] = None,
     others: o.Others = None,
@@ -99,7 +100,7 @@ def train(
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
         device=device, stain=stain, network=network, encoder_weights=encoder_weights,
-        regions=regions,
+        regions=regions, keep=keep_best,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
@@ -144,11 +145,10 @@ def train(
 
 
 def _write(model: Model, out: Path) -> Path:
-    from napari_unet.engine.training.history import write_history
+    from napari_unet.engine.training.history import save_with_history
 
-    written = model.save(out)
+    written = save_with_history(model, out)
     keep(STAYS)
-    write_history(model.record["history"], written)
     return written
 
 

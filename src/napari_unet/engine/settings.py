@@ -194,6 +194,7 @@ class TrainSettings(Settings):
     normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
     validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
     patience: int | None = Field(None, ge=1, title="Patience", description="Stop after so many checks without a better score; empty to use all the time", json_schema_extra=ADVANCED)
+    keep: int = Field(1, ge=1, le=5, title="Keep", description="How many of the best weights are kept, as models of their own; where what is checked on joins the training there is one", json_schema_extra=ADVANCED)
 
 
     def with_recipe(self, name: str) -> Self:
@@ -265,7 +266,6 @@ class CompareSettings(Settings):
     gap: int = Field(1, ge=0, le=1000, title="Gap", description="Annotated frames beside the block that are not learned from either: neighbours in time look alike", json_schema_extra={"unit": "frames"})
     recipes: bool = Field(True, title="Recipes", description="Train each network by its own recipe; otherwise all by the usual settings")
     clock: Literal["wall", "cpu"] = Field("wall", title="Clock", description="What minutes are counted by; cpu is the time that the processor worked, whatever else it did meanwhile")
-    keep: int = Field(1, ge=1, le=5, title="Keep", description="How many of the best checked weights are kept of each training")
     train: TrainSettings = TrainSettings()
 
     def training(self, network: str, seed: int) -> TrainSettings:

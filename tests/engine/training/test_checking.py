@@ -8,7 +8,7 @@ from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, ann
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.unet import UNet, UNetConfig
-from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.settings import LabelSettings, TrainSettings
 from napari_unet.engine.training.checking import (
     Checker,
     best_threshold,
@@ -133,6 +133,29 @@ def test_the_best_weights_are_kept_not_the_last(truth):
     assert checker.best["weights"]["head.bias"] == -10
     assert [h["step"] for h in checker.history] == [10, 20]
     assert checker.kept.iou == 1  # the scores of the weights that are kept
+
+
+@pytest.mark.parametrize(
+    ("biases", "keep", "best", "others"),
+    [
+        ((-10, -30, -12), 1, -12, []),  # of equal ones the last
+        ((-10, -30, -12), 2, -12, [-10]),
+        ((-30, -10, -30), 3, -10, [-30, -30]),
+    ],
+)
+def test_the_next_best_are_kept_in_order(truth, biases, keep, best, others):
+    held = [((truth > 0)[None].astype(np.float32), annotate(truth, complete=True))]
+    network = brightness_network()
+    checker = Checker(Clock(), SETTINGS, TrainSettings(keep=keep), keep_best=True)
+    for step, bias in enumerate(biases):
+        with torch.no_grad():
+            network.head.bias.fill_(bias)
+        checker.check(network, held, step)
+    assert checker.best["weights"]["head.bias"] == best
+    assert [one["weights"]["head.bias"] for one in checker.next_best] == others
+    again = Checker(Clock(), SETTINGS, keep_best=True)
+    again.restore(checker.state())
+    assert again.state() == checker.state()
 
 
 @pytest.mark.parametrize(

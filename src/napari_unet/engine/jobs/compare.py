@@ -24,6 +24,7 @@ from napari_unet.engine.network.networks import CONFIGS
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.settings import CompareSettings, PredictSettings
 from napari_unet.engine.training.checking import score_labels
+from napari_unet.engine.training.history import save_trained
 from napari_unet.engine.training.initial_network import check_base, initial_network
 from napari_unet.engine.training.training import train
 
@@ -255,7 +256,7 @@ def _fold(
     for t, labels, seconds in _predicted(stack, model, training, now):
         scored.add(labels, training.fold.test.frames[t], model.config.classes, seconds)
         yield CompareStep(*where, note=None)
-    path = model.save(folder / f"{training.name}{SUFFIX}")
+    path, *_ = save_trained(model, folder / f"{training.name}{SUFFIX}")
     checkpoint.unlink(missing_ok=True)
     return FoldResult(
         network=training.network,

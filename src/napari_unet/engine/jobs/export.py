@@ -7,7 +7,7 @@ imported when they are needed: a dock makes an `Export` where it may not wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
+    COMPARISON,
     LABEL_FORMATS,
     PROBABILITIES,
     TABLE,
     Meaning,
     labels_name,
+    map_name,
     movie_name,
     still_name,
 )
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_unet.engine.export.formats.table import MeasuredBefore
+    from napari_unet.engine.export.overlay.figure import MapColours
     from napari_unet.engine.export.overlay.look import LookSource
     from napari_unet.engine.export.overlay.write_movie import Beside
     from napari_unet.engine.export.tracks.links import Links
@@ -228,6 +231,37 @@ class Export:
         )
         yield frame
         return path
+
+    def write_comparison(
+        self,
+        settings: OverlaySettings,
+        look: LookSource,
+        truth: Frames,
+        names: Sequence[str] = (),
+    ) -> Generator[int, None, Path]:
+        """Write a figure of some frames: prediction, truth, one against the other, raw classes."""
+        from napari_unet.engine.export.overlay.write_figure import write_comparison
+
+        path, stack = self.folder / COMPARISON, look.of(self.stack)
+        beside = self._beside(settings, look, None, None)
+        return (
+            yield from write_comparison(
+                path, stack, self.labels, truth, settings, self.options, beside, names=names
+            )
+        )
+
+    def write_map(
+        self, settings: OverlaySettings, look: LookSource, frame: int, colours: MapColours
+    ) -> Generator[int, None, Path]:
+        """Write a frame beside its probabilities, with a colour bar."""
+        from napari_unet.engine.export.overlay.write_figure import write_map
+
+        measured = look.measured(look.of(self.stack), settings, self.frames)
+        yield frame
+        return write_map(
+            self.folder / map_name(frame), look.of(self.stack), self.probabilities, frame,
+            settings, self.options, measured, colours=colours,
+        )  # fmt: skip
 
     def _beside(
         self,

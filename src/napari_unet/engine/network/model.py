@@ -67,6 +67,9 @@ class Model:
     card: dict[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     path: Path | None = None
+    next_best: tuple[
+        Model, ...
+    ] = ()  # other weights of the same training, in order; not saved with it
 
     @property
     def config(self) -> NetworkConfig:

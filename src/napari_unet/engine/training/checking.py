@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Checker:
         self._training = training or TrainSettings()
         self._weights: list[NDArray[np.float32]] = []  # of borders, of each frame
         self.best: dict[str, Any] = {}
+        self.next_best: list[dict[str, Any]] = []  # in order, each with its threshold
         self.history: list[dict[str, float]] = []
         self.kept: Scores | None = None
         self.threshold = settings.threshold
@@ -89,10 +91,43 @@ class Checker:
         if not self.keep_best:
             self.kept, self.threshold = scores, threshold
         elif value >= self.best.get("score", -1.0):
-            weights = {k: v.clone() for k, v in network.state_dict().items()}
-            self.best = {"score": value, "step": step, "weights": weights}
+            self._put_back({**self.best, "threshold": self.threshold})
+            self.best = {"score": value, "step": step, "weights": _copied(network)}
             self.kept, self.threshold = scores, threshold
+        elif self._training.keep > 1 and value > self._least:
+            weights = _copied(network)
+            self._put_back(
+                {"score": value, "step": step, "weights": weights, "threshold": threshold}
+            )
         return scores
+
+    @property
+    def _least(self) -> float:
+        """Score of the last of those that are kept beside the best; -1 where there is room."""
+        full = len(self.next_best) >= self._training.keep - 1
+        return float(self.next_best[-1]["score"]) if full else -1.0
+
+    def _put_back(self, known: dict[str, Any]) -> None:
+        """Keep weights that are not the best, if there is room or others are worse."""
+        several = [*self.next_best, known] if "weights" in known else self.next_best
+        several = sorted(several, key=lambda one: -one["score"])
+        self.next_best = several[: self._training.keep - 1]
+
+    def state(self) -> dict[str, Any]:
+        """Return what it remembers, for a checkpoint."""
+        return {
+            "after": asdict(self.kept) if self.kept else None,
+            "best": self.best,
+            "next_best": self.next_best,
+            "threshold": self.threshold,
+            "history": self.history,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's state; those of before have no next best."""
+        self.kept = Scores(**state["after"]) if state["after"] else None
+        self.best, self.next_best = state["best"], state.get("next_best", [])
+        self.threshold, self.history = state["threshold"], state["history"]
 
     def _pixel_figures(self, network: Network, coded: list[Coded]) -> dict[str, float]:
         settings, config = self._training, network.config
@@ -110,6 +145,10 @@ class Checker:
             and len(values) > patience
             and max(values[-patience:]) <= max(values[:-patience])
         )
+
+
+def _copied(network: Network) -> dict[str, Any]:
+    return {k: v.clone() for k, v in network.state_dict().items()}
 
 
 def check(network: Network, frames: Iterable[Checked], settings: LabelSettings) -> Scores:

@@ -104,7 +104,8 @@ _MOMENTS = {
 def check_run(state: Mapping[str, Any], network: Network) -> None:
     """Raise ValueError, KeyError or TypeError where ``state`` is of no run of ``network``."""
     learner, best = state["learner"], state["best"]
-    for weights in (learner["network"], learner["mean"], *([best["weights"]] if best else [])):
+    ranked = [*([best] if best else []), *state.get("next_best", [])]
+    for weights in (learner["network"], learner["mean"], *(one["weights"] for one in ranked)):
         check_weights(network.config, weights)
     names = _MOMENTS[learner.get("optimiser", "adamw")]  # version 0.1.0 had no other
     moments = learner["optimizer"]["state"]
@@ -113,12 +114,15 @@ def check_run(state: Mapping[str, Any], network: Network) -> None:
     numbers = [state["threshold"], *times, *_scored(state, best)]
     if not all(map(_is_number, numbers)) or not isinstance(state["step"], int):
         raise ValueError("a number is none")
-    if not 0 < state["threshold"] < 1 or not all(0 <= t < math.inf for t in times):
+    thresholds = [state["threshold"], *(one["threshold"] for one in state.get("next_best", []))]
+    if not all(0 < t < 1 for t in thresholds) or not all(0 <= t < math.inf for t in times):
         raise ValueError("a number is out of range")
 
 
 def _scored(state: Mapping[str, Any], best: Mapping[str, Any]) -> list[Any]:
     numbers = [best["score"], best["step"]] if best else []
+    for one in state.get("next_best", []):
+        numbers += [one["score"], one["step"], one["threshold"]]
     for known in state["history"]:
         numbers += [known[key] for key in ("step", "seg", "f1", "iou")]
         numbers += [known["classes"]] if "classes" in known else []

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.network.model import Model
     from napari_unet.engine.settings import TrainSettings
 
 FIGURES = ("loss", "accuracy", "iou", "dice", "mean_iou")
@@ -161,6 +162,23 @@ def write_history(rows: Sequence[Mapping[str, Any]], model_path: Path) -> tuple[
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
     return paths
+
+
+def save_trained(model: Model, path: Path) -> tuple[Path, ...]:
+    """Write a model, and beside it ``NAME.best-2.safetensors`` and so on; return all paths."""
+    written = model.save(path)
+    others = (
+        other.save(written.with_name(f"{written.stem}.best-{number}{written.suffix}"))
+        for number, other in enumerate(model.next_best, 2)
+    )
+    return written, *others
+
+
+def save_with_history(model: Model, path: Path) -> Path:
+    """Write a model, the next best weights and the history of the training; returns its path."""
+    written, *_ = save_trained(model, path)
+    write_history(model.record.get("history", ()), written)
+    return written
 
 
 def _rounded(value: float | None) -> float | None:

@@ -52,6 +52,7 @@ from napari_unet.engine.training.training_record import (
     recommended_labels,
     training_record,
     typical_diameter,
+    with_next_best,
 )
 from napari_unet.engine.training.working_scale import kept_scale, scale_in_words, working_scale
 
@@ -339,7 +340,8 @@ class Run:
         labels = self.label_settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)
         arrays = {**(self.base.arrays if self.base else {}), **made}
-        return Model(network, normalisation, labels, self.how.name, record, card, arrays)
+        model = Model(network, normalisation, labels, self.how.name, record, card, arrays)
+        return with_next_best(model, self.checker.next_best, self.diameter)
 
     # For a checkpoint
 
@@ -354,10 +356,7 @@ class Run:
             "left_out": sorted(self.data.left_out),
             "held_out": self.split.hold_out.to_record(),
             "before": asdict(self.before) if self.before else None,
-            "after": asdict(self.checker.kept) if self.checker.kept else None,
-            "best": self.checker.best,
-            "threshold": self.checker.threshold,
-            "history": self.checker.history,
+            **self.checker.state(),
             "rows": self.history.state(),
             **self.clock.state(),
             "begun_from": self._begun_from,
@@ -379,10 +378,8 @@ class Run:
         self.plan = Plan.model_validate(state["plan"])
         self.step = state["step"]
         self.clock.restore(state)
-        self.checker.best, self.checker.history = state["best"], state["history"]
-        self.checker.threshold = state["threshold"]
+        self.checker.restore(state)
         self.history.restore(state.get("rows", {}))
-        self.checker.kept = Scores(**state["after"]) if state["after"] else None
         self.before = Scores(**state["before"]) if state["before"] else None
         self.data.drawn = state.get("drawn", 0)
         self.data.left_out.update(state.get("left_out", ()))

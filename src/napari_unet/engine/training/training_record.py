@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.labels.class_scores import class_pieces
 from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.labels.regions import region_text
+from napari_unet.engine.network.self_check import made_check
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
@@ -186,6 +188,31 @@ def _learned(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     kept = {*out.never_learned, *range(low, high + 1)}
     frames = [t for t in record.get("frames") or () if t not in kept]
     return [*before, {"movie_fingerprint": record["movie_fingerprint"], "frames": frames}]
+
+
+def with_next_best(model: Model, ranked: Sequence[Mapping[str, Any]], diameter: float) -> Model:
+    """Return a model with others of the same training, whose weights were ``ranked`` after it.
+
+    Each has its own threshold; cells have a ``diameter`` in px.
+    """
+    found = []
+    for number, known in enumerate(ranked, 2):
+        network = copy.deepcopy(model.network)
+        network.load_state_dict(known["weights"])
+        labels = model.label_settings.replace(threshold=known["threshold"])
+        check = made_check(network, model.normalisation, labels, diameter)
+        after = {"rank": number, "rank_step": known["step"], "rank_score": known["score"]}
+        found.append(
+            replace(
+                model,
+                network=network,
+                label_settings=labels,
+                name=f"{model.name}.best-{number}",
+                record={**model.record, **after},
+                arrays={**model.arrays, **check},
+            )
+        )
+    return replace(model, next_best=tuple(found)) if found else model
 
 
 def held_out(record: Mapping[str, Any]) -> HoldOut:

@@ -130,7 +130,7 @@ def both_labels(
 
 def saving(model: Model, path: Path, *, history: bool) -> Generator[None, None, Path]:
     """Write a model file, and beside it how it was trained where ``history`` is asked for."""
-    from napari_unet.engine.training.history import write_history
+    from napari_unet.engine.training.history import save_with_history
 
     yield
     try:
@@ -141,10 +141,7 @@ def saving(model: Model, path: Path, *, history: bool) -> Generator[None, None, 
             "a place you may write to",
             "choose another path",
         ) from error
-    written = model.save(path)
-    if history:
-        write_history(model.record.get("history", ()), written)
-    return written
+    return save_with_history(model, path) if history else model.save(path)
 
 
 def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:

@@ -38,6 +38,12 @@ def _viridis() -> Bytes:
     return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
 
+def _jet() -> Bytes:
+    """Return the rainbow that many figures use, though it draws edges that are none."""
+    at = 4 * np.linspace(0, 1, 256)[:, None]
+    return np.rint(255 * np.clip(1.5 - np.abs(at - (3, 2, 1)), 0, 1)).astype(np.uint8)
+
+
 def lifted(colours: Bytes, least: float = _DARKEST) -> Bytes:
     """Brighten dark colours (n, 3) until their luminance is ``least``; hues stay.
 
@@ -59,5 +65,6 @@ def _luminance(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 LABEL_COLOURS: Bytes = _parse(_LABELS)
 LINE_COLOURS: Bytes = lifted(LABEL_COLOURS)
 VIRIDIS: Bytes = _viridis()
+JET: Bytes = _jet()
 CODE_COLOURS: Bytes = VIRIDIS[np.rint(decode(np.arange(256)) * 255).astype(np.uint8)]
 """Viridis of each probability code (256, 3)."""

@@ -12,6 +12,7 @@ from typing import Literal
 
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
 TABLE, MOVIE, STILL = "objects.csv", "overlay", "frame"
+COMPARISON = "comparison.png"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def labels_name(movie: str, format: str) -> str:
 def movie_name(kind: str) -> str:
     """Name of the movie's file, or of the folder of its pictures."""
     return MOVIE + kind if kind else f"{MOVIE}_frames"
+
+
+def map_name(frame: int) -> str:
+    """Name of the picture of one frame's probabilities."""
+    return f"probability_{frame:04d}.png"
 
 
 def still_name(frame: int) -> str:
