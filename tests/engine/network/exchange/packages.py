@@ -7,7 +7,7 @@ import yaml
 
 from napari_unet.engine.network.packages.export_package import PackageAbout, export_package
 
-ABOUT = PackageAbout(("Ada Author; Somewhere", "Ben"), "MIT", "Finds discs", ("Paper; 10.1/2",))
+ABOUT = PackageAbout(("Ada Author; Somewhere", "Ben"), "MIT", "Finds discs", ("Paper; 10.1234/5",))
 
 
 def package(model, folder):

@@ -71,7 +71,7 @@ def test_its_onnx_predicts_the_same_and_is_kept_as_a_model(written, tmp_path):
     graph = Model.load(changed(written, without("pytorch_state_dict", "torchscript")))
     assert graph.config.network == "onnx" and graph.record["weights"] == "onnx"
     assert graph.config.outputs == ("object", "border")
-    assert graph.card["citation"].startswith("Paper 10.1/2; ") and graph.card["terms"] == "MIT"
+    assert graph.card["citation"].startswith("Paper 10.1234/5; ") and graph.card["terms"] == "MIT"
     kept = Model.load(graph.save(tmp_path / "kept"))
     assert kept.sha256 == graph.sha256
     side = graph.config.size
@@ -101,7 +101,7 @@ def test_torchscript_gives_the_described_test(written):
     found = torch.sigmoid(script(torch.from_numpy((given - low) / (high - low)).float()))
     np.testing.assert_allclose(found.detach().numpy(), wanted, atol=1e-5)
     assert said["authors"] == [{"name": "Ada Author", "affiliation": "Somewhere"}, {"name": "Ben"}]
-    assert said["cite"][0] == {"text": "Paper", "doi": "10.1/2"} and said["license"] == "MIT"
+    assert said["cite"][0] == {"text": "Paper", "doi": "10.1234/5"} and said["license"] == "MIT"
     assert json.loads(json.dumps(said["config"]["napari_unet"]["record"])) == {"steps": 3}
 
 
@@ -266,6 +266,10 @@ def test_authors_and_a_licence_are_asked_for(tmp_path):
     for about in (PackageAbout((), "MIT"), PackageAbout(("Ada",), " ")):
         with pytest.raises(BadInput, match="no author or no licence"):
             export_package(small(), tmp_path / "x.zip", about)
+    for cited in ("a paper", "a paper; 17", "; 10.1234/5"):
+        with pytest.raises(BadInput, match="cites nothing that can be found"):
+            export_package(small(), tmp_path / "x.zip", PackageAbout(("A",), "MIT", "", (cited,)))
+    assert not list(tmp_path.iterdir())
 
 
 OLD = {

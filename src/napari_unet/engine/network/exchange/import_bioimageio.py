@@ -189,9 +189,11 @@ def _of_onnx(told: _Told, entry: dict[str, Any]) -> Network:
     content = told.package.read(str(entry["source"]), entry.get("sha256"))
     given, found = told.given, told.found
     names, picked, softmax, gives = _outputs(told)
-    edge = given.edge
-    if given.step == 0 and edge > 2048:
-        raise Foreign(f"takes images of {edge} px and no others")
+    edge, test = given.edge, _test(told.package, given)
+    if given.step and test is not None and test.shape[2] == test.shape[3]:
+        edge = test.shape[3]  # what its author found fit to show it on
+    if not 16 <= edge <= 2048:
+        raise Foreign(f"is shown on images of {edge} px; 16 to 2048 px can be computed")
     config = OnnxConfig(
         length=len(content), in_channels=len(given.channels), outputs=names, softmax=softmax,
         axes=given.axes, output_axes=found.axes, size=edge, step=max(1, given.step),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _AXES = ["x", "y"]
 _UNSAID = re.compile(r"[^\w\-. ()/]")
 _CITE = {"text": "Ronneberger et al. 2015", "doi": "10.1007/978-3-319-24574-4_28"}
+_DOI = re.compile(r"10\.[0-9]{4}.+")
 _LEAST_EDGE = 128
 
 
@@ -228,9 +229,13 @@ def _author(words: str) -> dict[str, str]:
 
 def _cited(words: str) -> dict[str, str]:
     text, _, where = (part.strip() for part in words.partition(";"))
-    if not where:
-        raise BadInput(f"'{words}' cites nothing that can be found", "text; DOI", "add the DOI")
-    key = "url" if "://" in where else "doi"
+    key = "url" if where.startswith("https://") else "doi"
+    if not text or (key == "doi" and not _DOI.fullmatch(where)):
+        raise BadInput(
+            f"'{words}' cites nothing that can be found",
+            "'TEXT; DOI', the DOI as 10.1007/978-3-319-24574-4_28",
+            "add the DOI, or an address that begins with https://",
+        )
     return {"text": text, key: where}
 
 
