@@ -75,9 +75,10 @@ $(READERS)/.installed: pyproject.toml constraints.txt
 	$(subst $(VENV),$(READERS),$(PIP)) --editable '.[all,dev,readers]'
 	@touch $@
 
-$(PACKAGES)/.installed: pyproject.toml
+$(PACKAGES)/.installed: pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(PACKAGES)
-	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pip install --quiet --editable '.[all,dev]' 'bioimageio.core>=0.11' 'pydantic>=2.12,<2.13' onnxruntime
+	grep -v '^pydantic' constraints.txt > $(PACKAGES)/constraints.txt
+	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pip install --quiet --constraint $(PACKAGES)/constraints.txt --editable '.[all,dev]' 'bioimageio.core>=0.11' 'pydantic>=2.12,<2.13' onnxruntime
 	@touch $@
 
 $(VENV)/.system: $(VENV)/.created scripts/system_packages.sh
