@@ -74,6 +74,6 @@ def made_frame(channels: int, diameter: float, size: int = _SIZE) -> NDArray[np.
     radius = float(np.clip(diameter, 8, 48)) / 2
     plane = 200 + rng.normal(0, 8, (size, size))
     for cy, cx, gain in zip(*rng.uniform(0, size, (2, 8)), rng.uniform(150, 500, 8), strict=True):
-        inside = radius - np.hypot(y - cy, x - cx)
+        inside = np.maximum(radius - np.hypot(y - cy, x - cx), -700)  # exp knows no more
         plane = np.maximum(plane, 200 + gain / (1 + np.exp(-inside)) + rng.normal(0, 8))
     return np.broadcast_to(plane, (channels, size, size)).astype(np.uint16)

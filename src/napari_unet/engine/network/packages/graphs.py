@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from napari_unet.engine.errors import not_installed
 from napari_unet.engine.network.monai.networks import MonaiNetwork
-from napari_unet.engine.network.network import class_logits
 from napari_unet.engine.network.unet import UNet
 
 if TYPE_CHECKING:
@@ -36,7 +35,21 @@ class _Graph(nn.Module):
             raw = network._raw(frames)[0]  # noqa: SLF001
         else:
             return cast("Tensor", network(frames))
-        return class_logits(raw) if network.config.softmax else raw
+        return _class_logits(raw) if network.config.softmax else raw
+
+
+def _class_logits(raw: Tensor) -> Tensor:
+    """Return what `class_logits` does, in other words: OpenVINO errs in ONNX's ReduceLogSumExp."""
+    n = raw.shape[1]
+    each = [raw[:, k : k + 1] for k in range(n)]
+    rest = [_log_sum([each[j] for j in range(n) if j != k]) for k in range(n)]
+    return torch.cat((rest[0] - each[0], *(each[k] - rest[k] for k in range(1, n))), 1)
+
+
+def _log_sum(planes: list[Tensor]) -> Tensor:
+    together = torch.cat(planes, 1)
+    most = together.amax(1, keepdim=True)
+    return (together - most).exp().sum(1, keepdim=True).log() + most
 
 
 def _prepared(network: Network) -> nn.Module:
