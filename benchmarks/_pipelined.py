@@ -1,6 +1,7 @@
 """One movie through what ``napari-unet segment`` runs, in a process of its own; prints JSON.
 
-``python benchmarks/_pipelined.py MOVIE OUT CORES PARTS`` where PARTS are labels, table and movie.
+``python benchmarks/_pipelined.py MOVIE OUT CORES WORKERS PARTS``; WORKERS are threads, processes
+or auto, and PARTS labels, table and movie.
 Probabilities that are in OUT already are read: then the network costs nothing.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from napari_unet.cli.heap import keep_heap
 from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.engine.jobs import frame_pool
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.settings import PredictSettings
@@ -25,7 +27,10 @@ PARTS = {"labels": LABELS, "table": TABLE, "movie": MOVIE}
 
 
 def main() -> None:
-    movie, out, cores, *parts = sys.argv[1:]
+    movie, out, cores, workers, *parts = sys.argv[1:]
+    if workers != "auto":
+        worth = float("inf") if workers == "threads" else 0.0
+        frame_pool._WORTH_IT = worth  # noqa: SLF001 - to compare the two
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
     keep_heap()
@@ -36,7 +41,7 @@ def main() -> None:
         began = time.perf_counter()
         segment_stack(stack, Results(Path(out)), job, foresee=lambda *_: None)
         seconds = time.perf_counter() - began
-    memory = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF,))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": seconds, "kilobytes": memory}))
 
 

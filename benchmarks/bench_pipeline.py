@@ -31,6 +31,7 @@ from napari_unet.engine.network.normalisation import Normaliser
 
 CHILD = Path(__file__).with_name("_pipelined.py")
 FILES = ("labels.tif", "objects.csv")
+BOTH = ("labels", "table")
 
 
 def main() -> None:
@@ -67,13 +68,15 @@ class Bench:
         for _ in range(rounds):
             for name, seconds in (
                 ("network", self.network()),
-                ("whole", self.per_frame(2, "labels", "table")),
-                ("movie", self.per_frame(2, "labels", "table", "movie")),
-                ("one core", self.per_frame(1, "labels", "table", codes=True)),
-                ("two cores", self.per_frame(2, "labels", "table", codes=True)),
+                ("whole", self.per_frame(2, *BOTH)),
+                ("movie", self.per_frame(2, *BOTH, "movie")),
+                ("one core", self.per_frame(1, *BOTH, codes=True)),
+                ("two threads", self.per_frame(2, *BOTH, codes=True, workers="threads")),
+                ("two processes", self.per_frame(2, *BOTH, codes=True, workers="processes")),
             ):
                 found.setdefault(name, []).append(seconds)
-        bytes_of = {self.digest(cores) for cores in (1, 2)}
+        ways = ((1, "threads"), (2, "threads"), (2, "processes"))
+        bytes_of = {self.digest(cores, workers) for cores, workers in ways}
 
         def row(what: str, over: str, under: str) -> tuple[str, str, str]:
             ratios = [a / b for a, b in zip(found[over], found[under], strict=True)]
@@ -85,7 +88,8 @@ class Bench:
         return [
             row("plain eager network ÷ whole segment (labels and table)", "network", "whole"),
             row("with the overlay movie ÷ without", "movie", "whole"),
-            row("network that costs nothing, one core ÷ two", "one core", "two cores"),
+            row("network that costs nothing, one core ÷ two threads", "one core", "two threads"),
+            row("the same ÷ two processes", "one core", "two processes"),
             (
                 "labels and table of one core and two",
                 "",
@@ -96,7 +100,7 @@ class Bench:
     def memory(self) -> list[tuple[str, str, str]]:
         """Peak memory at ten times the frames, codes from a file."""
         few, many = (
-            self.run(self._movie(m), 2, "labels", "table", codes=True)["kilobytes"]
+            self.run(self._movie(m), 2, *BOTH, codes=True)["kilobytes"]
             for m in (self.n, 10 * self.n)
         )
         return [
@@ -118,36 +122,43 @@ class Bench:
             eager(network, one.to(device)).cpu()
         return (time.perf_counter() - began) / len(inputs)
 
-    def per_frame(self, cores: int, *parts: str, codes: bool = False) -> float:
+    def per_frame(
+        self, cores: int, *parts: str, codes: bool = False, workers: str = "auto"
+    ) -> float:
         """Seconds a frame, without the start."""
         few, many = (
-            self.run(self.movies[m], cores, *parts, codes=codes)["seconds"] for m in self.movies
+            self.run(movie, cores, *parts, codes=codes, workers=workers)["seconds"]
+            for movie in self.movies.values()
         )
         return (many - few) / self.n
 
-    def run(self, movie: Path, cores: int, *parts: str, codes: bool = False) -> dict[str, float]:
+    def run(
+        self, movie: Path, cores: int, *parts: str, codes: bool = False, workers: str = "auto"
+    ) -> dict[str, float]:
         """Segment a movie in a process of its own; with ``codes`` they are there already."""
         out = self.folder / f"{movie.stem}-{'codes' if codes else 'new'}"
         if codes and not out.exists():
-            self._child(movie, out, 2, "labels")
+            self._child(movie, out, 2, "auto", "labels")
         for path in out.glob("*"):
             if path.is_file():
                 path.unlink()
             elif not codes:
                 shutil.rmtree(path)
-        return self._child(movie, out, cores, *parts)
+        return self._child(movie, out, cores, workers, *parts)
 
-    def digest(self, cores: int) -> str:
+    def digest(self, cores: int, workers: str) -> str:
         """Hash of labels and table."""
         movie = self.movies[self.n]
-        self.run(movie, cores, "labels", "table", codes=True)
+        self.run(movie, cores, *BOTH, codes=True, workers=workers)
         whole = b"".join(
             (self.folder / f"{movie.stem}-codes" / name).read_bytes() for name in FILES
         )
         return hashlib.sha256(whole).hexdigest()
 
-    def _child(self, movie: Path, out: Path, cores: int, *parts: str) -> dict[str, float]:
-        command = [sys.executable, str(CHILD), str(movie), str(out), str(cores), *parts]
+    def _child(
+        self, movie: Path, out: Path, cores: int, workers: str, *parts: str
+    ) -> dict[str, float]:
+        command = [sys.executable, str(CHILD), str(movie), str(out), str(cores), workers, *parts]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return found
