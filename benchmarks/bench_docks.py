@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="once, few ticks; no table is kept")
     options = parser.parse_args()
     docks = []
-    for name in ("Segment", "Train", "Export"):
+    for name in ("Segment", "Review", "Train", "Export"):
         ms, torch = opening(name, 1 if options.quick else options.times)
         docks.append((name, f"{ms:.0f}", "300", "yes" if torch else "no"))
         print(docks[-1], flush=True)

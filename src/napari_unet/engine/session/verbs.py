@@ -131,10 +131,10 @@ class Verbs:
             labels = state.labels
             if _ground(labels[y : y + 1, x : x + 1]).sum() == 0:
                 raise BadInput("there is a cell already", "a place without one", "click beside it")
-            areas = areas_of(labels)
+            click, size = (slice(y, y + 1), slice(x, x + 1)), self._live.shape[1:]
+            areas = areas_of(labels[places.around(click, 2 * _REACH, size)])
             reach = 2 * round(median_diameter(areas[areas > 0])) if areas.any() else _REACH
-            click = (slice(y, y + 1), slice(x, x + 1))
-            box = places.around(click, max(reach, 16), (labels.shape[0], labels.shape[1]))
+            box = places.around(click, max(reach, 16), size)
             free, place = _ground(labels[box]), (y - box[0].start, x - box[1].start)
             at = state.settings.threshold
             cell = outlines.missing_cell(levels[box], free, ~free, place, at)
