@@ -77,8 +77,11 @@ def test_a_drag_on_the_ground_pans_and_one_on_a_cell_does_not(hand, corrector):
     centre = camera.center
     hand.mouse(A, (24, 24), (28, 30))  # ends on ground: no merge, and no pan
     assert camera.center == centre and not hand.live.corrections.n_done
+    chosen = hand.layer.selected_label
+    assert chosen == at(hand, A)
     hand.mouse(GROUND, (40, 40), (50, 50))
     assert camera.center != centre and not hand.layer.mouse_pan
+    assert hand.layer.selected_label == chosen
 
 
 @pytest.mark.slow

@@ -138,14 +138,15 @@ class Corrector(QObject):
             return
         frame, start = self._place(event.position)
         verb = self._verb_of(event, self.label_at(frame, start))
+        chosen, alone = int(layer.selected_label), "Alt" in event.modifiers
         if not verb:  # napari's own: pan, or zoom with the right button
             layer.mouse_pan = True
             yield
             while event.type == "mouse_move":
                 yield
             layer.mouse_pan = str(layer.mode) == "pan_zoom"
+            layer.selected_label = layer.selected_label or chosen  # napari picked the ground
             return
-        chosen, alone = int(layer.selected_label), "Alt" in event.modifiers
         points, way = [start], [_on_canvas(event)]
         yield
         while event.type == "mouse_move":
