@@ -171,6 +171,10 @@ def test_the_two_best_are_kept_for_an_ensemble(tmp_path, run):
     best, second = Model.load(out), Model.load(tmp_path / "mine.best-2.safetensors")
     assert second.name == "mine.best-2" and second.sha256 != best.sha256
     assert second.record["rank"] == 2 and second.record["frames"] == best.record["frames"]
+    out.unlink()  # the second best is not written over either
+    words = ("train", tmp_path / "movie.tif", tmp_path / "truth.tif", "--out", out, "--keep", 2)
+    assert "already holds mine.best-2.safetensors" in run(*words, "--steps", 1).error
+    best.save(out)
     both = f"{out},{tmp_path / 'mine.best-2.safetensors'}"
     words = ("segment", tmp_path / "movie.tif", "--out", tmp_path / "r", "--frames", 0)
     answer = run(*words, "--no-movie", "--model", both)

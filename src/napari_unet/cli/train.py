@@ -12,7 +12,7 @@ from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
 from napari_unet.cli.notices import Noticed
-from napari_unet.cli.outputs import prepare_file, unused
+from napari_unet.cli.outputs import prepare_file, prepare_folder, unused
 from napari_unet.cli.progress import say
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.progress import progress_bar
@@ -117,7 +117,7 @@ def train(
         found = noticed.of(stack.name, stack.notices, at_once=True)
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
-        out = prepare_file(out, SUFFIX, overwrite=overwrite)
+        out = _prepare(out, settings, overwrite=overwrite)
         parent = Model.load(base) if base else None
         chosen = parse_frames(frames, n) if frames else None
         wanted_ = wanted_regions(settings, parent)
@@ -142,6 +142,15 @@ def train(
     for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
+
+
+def _prepare(out: Path, settings: TrainSettings, *, overwrite: bool) -> Path:
+    """Return the model's path; refuse it where it, or one of the next best, is there already."""
+    from napari_unet.engine.training.history import next_best_names
+
+    out = prepare_file(out, SUFFIX, overwrite=overwrite)
+    prepare_folder(out.parent, next_best_names(out, settings.keep), overwrite=overwrite)
+    return out
 
 
 def _write(model: Model, out: Path) -> Path:

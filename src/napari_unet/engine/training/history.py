@@ -167,11 +167,14 @@ def write_history(rows: Sequence[Mapping[str, Any]], model_path: Path) -> tuple[
 def save_trained(model: Model, path: Path) -> tuple[Path, ...]:
     """Write a model, and beside it ``NAME.best-2.safetensors`` and so on; return all paths."""
     written = model.save(path)
-    others = (
-        other.save(written.with_name(f"{written.stem}.best-{number}{written.suffix}"))
-        for number, other in enumerate(model.next_best, 2)
-    )
-    return written, *others
+    names = next_best_names(written, 1 + len(model.next_best))
+    pairs = zip(model.next_best, names, strict=True)
+    return written, *(other.save(written.with_name(name)) for other, name in pairs)
+
+
+def next_best_names(path: Path, keep: int) -> list[str]:
+    """Return the names of files beside a model's ``path`` where ``keep`` of the best are kept."""
+    return [f"{path.stem}.best-{number}{path.suffix}" for number in range(2, keep + 1)]
 
 
 def save_with_history(model: Model, path: Path) -> Path:
