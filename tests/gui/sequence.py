@@ -173,10 +173,10 @@ class User:
 
     def duplicate(self) -> None:
         if (layer := self.layer()) is not None and len(self.viewer.layers) < 9:
-            from napari.layers._layer_actions import duplicate_layer
+            from napari.layers._layer_actions import _duplicate_layer
 
             self.viewer.layers.selection = {layer}
-            duplicate_layer(self.viewer.layers)
+            _duplicate_layer(self.viewer.layers)
 
     def transpose_layer(self) -> None:
         """Swap height and width of an array, of a layer that is no file's."""
