@@ -62,7 +62,9 @@ class Forks:
         code = server.stdout.readline().strip()
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
         if code != "0":
-            return {"hang": code == "None", "died": f"{code}\n{err[-6000:]}"}
+            said = err.partition("Extension modules:")[0].splitlines()
+            told = "\n".join(line for line in said if "Cannot open file" not in line)
+            return {"hang": code == "None", "died": f"{code}\n{told[-6000:]}"}
         return dict(json.loads(out.strip().splitlines()[-1]))
 
     def close(self) -> None:

@@ -267,6 +267,7 @@ class User:
             ).split()
         ]
         chosen = self.random.choice([*often * 2, *once])
+        sys.stderr.write(f"{chosen.__name__}\n")  # for who looks for why it died
         try:
             chosen()
         except Exception as error:  # noqa: BLE001 - that it raised is what is looked for

@@ -6,6 +6,7 @@ import gc
 import threading
 
 import pytest
+from PyQt6 import sip
 from qtpy.QtCore import QObject, QThreadPool, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -167,3 +168,13 @@ def test_an_answer_that_comes_after_the_end_is_not_given(qtbot):
     latest.ask(lambda: "again")
     qtbot.wait(50)
     assert answers == []
+
+
+def test_qt_holds_what_it_is_to_call_weakly(qapp):
+    """PyQt called a function that Python had emptied with its widget, and the process died."""
+    life, widget, ended = Lifetime(), QWidget(), []
+    life.at_end(lambda: ended.append(1), widget)
+    del life
+    gc.collect()
+    sip.delete(widget)
+    assert ended == []

@@ -36,14 +36,13 @@ class Lifetime:
 
     def at_end(self, act: Callable[[], object], owner: QObject | None = None) -> None:
         """Call ``act`` when this ends, or before where Qt deletes the ``owner``; once."""
-        end = _Once(act)
+        end = _Once(act, self)
         if self.ended:
             end()
             return
         self._ends[end] = None
         if owner is not None:
-            this = weakref.ref(self)  # whoever lives longer does not keep the other
-            owner.destroyed.connect(lambda *_: _leave(this(), end))
+            owner.destroyed.connect(end.leave)
 
     def connect(self, signal: Any, slot: Callable[..., Any], owner: QObject | None = None) -> None:
         """Call ``slot`` at a signal (of Qt, psygnal or napari) until this or its owner ends.
@@ -82,21 +81,28 @@ class Lifetime:
 
 
 class _Once:
-    """An act that is done once, whichever end comes first."""
+    """An act that is done once, whichever end comes first.
 
-    def __init__(self, act: Callable[[], object]) -> None:
+    Qt is given `leave`, a bound method, which PyQt holds weakly. A function of its own would be a
+    part of its widget: where Python collects both, it empties the function first, then Qt deletes
+    the widget, says so, and PyQt calls what is empty: the process dies.
+    """
+
+    def __init__(self, act: Callable[[], object], lifetime: Lifetime) -> None:
         self._act: Callable[[], object] | None = act
+        self._lifetime = weakref.ref(lifetime)  # whoever lives longer does not keep the other
 
     def __call__(self) -> None:
         act, self._act = self._act, None
         if act is not None:
             act()
 
-
-def _leave(lifetime: Lifetime | None, end: _Once) -> None:
-    end()
-    if lifetime is not None:
-        lifetime.leave(end)
+    def leave(self, *_: object) -> None:
+        """End before the lifetime does."""
+        self()
+        lifetime = self._lifetime()
+        if lifetime is not None:
+            lifetime.leave(self)
 
 
 def _disconnect(signal: Any, slot: Callable[..., Any] | None) -> None:

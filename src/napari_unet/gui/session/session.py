@@ -41,11 +41,10 @@ class Session:
         # the first to hear of another frame
         self.labels = MovieLabels(self.movie, self.place, life)
         self.autosave = SessionAutosave(self.movie, self.place, self.labels, self.models, life)
-        closed = weakref.WeakMethod(self.close)
-        layers.when_closed(viewer, lambda: (close := closed()) and close())
+        layers.when_closed(viewer, self.close)
         self.movie.refresh()
 
-    def close(self) -> None:
+    def close(self, *_: object) -> None:
         """End the session: the job is cancelled, what is not written yet is, nothing is heard."""
         self.lifetime.end()
 

@@ -38,11 +38,15 @@ def raw(proxied: Any) -> Any:
     return getattr(proxied, "__wrapped__", proxied)
 
 
-def when_closed(viewer: Viewer, act: Callable[[], object]) -> None:
-    """Call ``act`` once the viewer's window is closed; never for a viewer without a window."""
+def when_closed(viewer: Viewer, act: Callable[..., object]) -> None:
+    """Call a method once the viewer's window is closed; never for a viewer without a window.
+
+    PyQt holds it weakly. A function would be emptied where Python collects all of the window, and
+    be called then.
+    """
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is not None:  # it is deleted as it closes, before its docks are
-        window.destroyed.connect(lambda *_: act())
+        window.destroyed.connect(act)
 
 
 @contextmanager
