@@ -51,7 +51,7 @@ class Run:
         from napari_unet.engine.stack.stack import Stack
 
         with Stack.open(movie.path, movie.selection) as stack:
-            found = self.noticed.of(stack.name, stack.notices, at_once=True)
+            found = self.noticed.of(stack.name, (*stack.notices, *stack.taken), at_once=True)
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
             if parts and (before := results.before(stack, self.job)) is not None:
                 more = counted(len(stack) - len(before), "more frame")

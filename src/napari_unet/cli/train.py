@@ -114,7 +114,7 @@ def train(
     from napari_unet.engine.training.training import train as run
 
     with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        found = noticed.of(stack.name, stack.notices, at_once=True)
+        found = noticed.of(stack.name, (*stack.notices, *stack.taken), at_once=True)
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
         out = _prepare(out, settings, overwrite=overwrite)

@@ -131,6 +131,9 @@ def odd_labels(
         frames = f"{len(empty)} of {counted(len(pairs), 'frame')}"
         line = f"{frames} of the truth {truth.name} are empty: what is found there is invented"
         found.append(Notice("check", line))
+    elif pairs and len(empty) == len(pairs):
+        line = f"the truth {truth.name} holds no cells at all: the scores say nothing"
+        found.append(Notice("check", line))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +48,24 @@ def resolve_channels(
             "choose another channel, or correct the axes",
         )
     return asked
+
+
+def say_taken(
+    selection: Selection, names: tuple[str, ...], channel: object, source: Source
+) -> tuple[Notice, ...]:
+    """Say which channel and section are taken where the selection leaves that open."""
+    lines, n = [], source.length("Z")
+    if selection.channel is None and channel is None and len(names) > 1:
+        alpha = ", alpha is left out" if len(names) > 3 else ""
+        lines.append(f"the colours of {source.name} are taken as grey{alpha}")
+    elif selection.channel is None and len(names) > 1:
+        lines.append(
+            f"of the {len(names)} channels of {source.name} ({', '.join(names[:4])}"
+            f"{' …' if len(names) > 4 else ''}) the first is taken; choose another with --channel"
+        )
+    if selection.z == "max" and n > 1:
+        lines.append(f"of the {n} sections of {source.name} the maximum is taken")
+    return tuple(Notice("noted", line) for line in lines)
 
 
 def resolve_z(selection: Selection, source: Source) -> int | None:

@@ -18,6 +18,7 @@ from napari_unet.engine.errors import BadInput, Notice
 _DIGITS = re.compile(r"(\d+)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = re.compile(rf"(?<![a-z])({'|'.join(_MONTHS)})[a-z]*(?![a-z])")
+_HALF_DAY = re.compile(r"(?<!\d)(\d{1,2})((?:[-_.:h ]?\d{2}){1,2})[ _-]?([ap]m)(?![a-z])")
 _TIME_BEFORE = re.compile(
     r"(?:^|[^a-z])(t|tp|time|timepoint|frame|frames|f|img|image|cycle)[ _=-]?$"
 )
@@ -47,10 +48,12 @@ def order_files(files: Sequence[Path]) -> Ordered:
     A lone file that is named otherwise is left out and said. ``BadInput`` where the names allow
     two orders, or are of several kinds.
     """
-    patterns = Counter(_Name(f).pattern for f in files)
+    half = _half_days(files)
+    names = [_Name(f, half) for f in files]
+    patterns = Counter(name.pattern for name in names)
     if len(patterns) > 1:
         usual, n = patterns.most_common(1)[0]
-        strangers = [f for f in files if _Name(f).pattern != usual]
+        strangers = [name.path for name in names if name.pattern != usual]
         lone = len(strangers) == 1 or len(strangers) * 10 <= len(files)
         if n >= 3 and lone and "#" in usual:
             return _without(strangers, [f for f in files if f not in strangers])
@@ -60,15 +63,29 @@ def order_files(files: Sequence[Path]) -> Ordered:
         ordered = sorted(files, key=_natural)
         said = (Notice("check", _alphabetical(ordered)),) if len(files) > 1 else ()
         return Ordered(ordered, None, said)
-    return _by_numbers([_Name(f) for f in files])
+    return _by_numbers(names)
+
+
+def _half_days(files: Sequence[Path]) -> bool:
+    """Whether all names have a clock of twelve hours: am alone may be somebody's initials."""
+    found = [_HALF_DAY.search(file.stem.lower()) for file in files]
+    return {half[3] if half else "" for half in found} == {"am", "pm"}
+
+
+def _whole_day(found: re.Match[str]) -> str:
+    """Return a clock of twelve hours as one of twenty-four: 1-30pm is 13-30."""
+    hour, rest, half = int(found[1]), found[2], found[3]
+    return f"{hour % 12 + 12 * (half == 'pm'):02d}{rest}"
 
 
 class _Name:
     """A file's name, taken apart into numbers (months among them) and the text between."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, half_days: bool = False) -> None:
         self.path = path
-        text = _MONTH.sub(lambda m: f"\0{_MONTHS.index(m[1]) + 1:02d}\0", path.stem.lower())
+        text = path.stem.lower()
+        text = _HALF_DAY.sub(_whole_day, text) if half_days else text
+        text = _MONTH.sub(lambda m: f"\0{_MONTHS.index(m[1]) + 1:02d}\0", text)
         parts = re.split(r"(\0\d+\0|\d+)", text)
         self.between = parts[::2]
         self.is_month = [p.startswith("\0") for p in parts[1::2]]

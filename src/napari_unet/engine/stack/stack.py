@@ -17,7 +17,13 @@ from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
-from napari_unet.engine.stack.channels import name_channels, resolve_channels, resolve_z, to_grey
+from napari_unet.engine.stack.channels import (
+    name_channels,
+    resolve_channels,
+    resolve_z,
+    say_taken,
+    to_grey,
+)
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
 from napari_unet.engine.stack.lazy_frames import LazyFrames
@@ -135,6 +141,11 @@ class Stack:
     def notices(self) -> tuple[Notice, ...]:
         """What was guessed or left out when it was opened, each line once."""
         return self._source.notices
+
+    @property
+    def taken(self) -> tuple[Notice, ...]:
+        """Which channel and sections were taken where nobody chose: for who runs unseen."""
+        return say_taken(self.selection, self.channel_names, self._channels, self._source)
 
     @property
     def pixel_size(self) -> float | None:

@@ -76,6 +76,10 @@ def settle_sizes(
     if not all(_PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] for size in (height, width)):
         line = f"{name} says that a pixel is {width:.4g} µm wide, as no microscope's: not taken"
         return None, () if silent else (Notice("noted", line),)
+    if len(known) == 1:
+        said, other = ("height", "width") if sizes[0] is not None else ("width", "height")
+        line = f"{name} says the {said} of a pixel only ({width:.4g} µm): taken for its {other}, too"
+        return (width, width), () if silent else (Notice("noted", line),)
     if abs(height / width - 1) < _SQUARE:
         return (width, width), ()
     line = (
