@@ -86,14 +86,48 @@ def test_an_export_goes_on_with_what_its_labels_say(odd, world, tmp_path, run):
         assert "found by somebody" in lines and len(set(lines)) == len(lines)
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape", "said"),
+    [
+        (
+            "TCYX",
+            (3, 2),
+            "of the 2 channels of m.ome.tif (channel 0, channel 1) the first is taken",
+        ),
+        ("TZYX", (3, 4), "of the 4 sections of m.ome.tif the maximum is taken"),
+        ("TYXS", (3,), "the colours of m.ome.tif are taken as grey"),
+    ],
+)
+def test_what_is_taken_of_several_is_noted_where_nobody_chose(
+    world, tmp_path, run, axes, shape, said
+):
+    plane = tifffile.imread(world.movie)[0]
+    movie = np.broadcast_to(plane, (*shape, *plane.shape)).astype(np.uint8)
+    if axes == "TYXS":
+        movie = np.repeat(movie[..., None], 3, -1)
+    path = tmp_path / "m.ome.tif"
+    tifffile.imwrite(
+        path,
+        movie,
+        metadata={"axes": axes},
+        photometric=("rgb" if axes == "TYXS" else "minisblack"),
+    )
+    answer = run("segment", path, "--model", world.model, "--no-movie", "--out", tmp_path / "r")
+    assert answer.code == 0 and f"Noted: {said}" in answer.stderr
+    assert any(said in line for _, line in notices_of(tmp_path / "r" / "labels.tif"))
+
+
 def test_a_table_says_how_many_pixels_of_cells_it_left_out(world, tmp_path, run):
     movie = tifffile.imread(world.movie).astype(np.float32)
     truth = tifffile.imread(world.truth)
-    movie[1][truth[1] == truth[1].max()] = np.nan
+    movie[1][truth[1] == truth[1].max()], movie[3] = np.nan, np.nan
+    truth[3] = 0
+    cells = tmp_path / "truth.tif"
+    tifffile.imwrite(cells, truth)
     tifffile.imwrite(tmp_path / "ratio.tif", movie, metadata={"axes": "TYX"})
     n = np.count_nonzero(truth[1] == truth[1].max())
     first, second = tmp_path / "one", tmp_path / "two"
-    words = ("export", tmp_path / "ratio.tif", world.truth, "--no-movie", "--no-labels")
+    words = ("export", tmp_path / "ratio.tif", cells, "--no-movie", "--no-labels")
     answer = run(*words, "--out", first)
     assert answer.stderr.count(f"Please check: {n} pixels of cells in 1 frame of ratio") == 1
     assert any(f"{n} pixels of cells" in line for _, line in notices_of(first / "objects.csv"))
@@ -102,6 +136,8 @@ def test_a_table_says_how_many_pixels_of_cells_it_left_out(world, tmp_path, run)
     assert answer.code == 0
     said = [line for _, line in notices_of(second / "objects.csv") if "have no value" in line]
     assert all(line in answer.stderr for line in said)
+    line = "ratio.tif has no pixel with a value (NaN or infinite) in frame 3: what is found"
+    assert f"Please check: {line}" in answer.stderr
 
 
 def test_sidecars_of_earlier_versions_are_read(world, tmp_path, run):

@@ -12,6 +12,7 @@ from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import Notice
+from napari_unet.engine.text import say_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,7 +121,7 @@ def _from_the_movie(
                 found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
                 say(f"{found[-1]}.")
             foresee(stack, predictor, probabilities, frames)
-            sizes = _Sizes(job, predictor, len(frames), found)
+            sizes = _Sizes(stack, job, predictor, len(frames), found)
             with closing(steps):
                 measured: dict[int, Measured | None] = {}
                 writers = _writers(stack, results, job, parts, found, measured)
@@ -237,10 +238,13 @@ def _take_over(path: Path, probabilities: Probabilities) -> None:
 class _Sizes:
     """How large the cells are in a few of the ``n`` frames, taken as the frames pass by.
 
-    And at the end, what the predictor had to do otherwise.
+    And at the end, what the predictor had to do otherwise, and which frames held nothing.
     """
 
-    def __init__(self, job: Job, predictor: Predictor, n: int, found: list[Notice]) -> None:
+    def __init__(
+        self, stack: Stack, job: Job, predictor: Predictor, n: int, found: list[Notice]
+    ) -> None:
+        self._stack, self._without_value = stack, list[int]()
         self._job, self._predictor, self._found = job, predictor, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
@@ -259,10 +263,26 @@ class _Sizes:
                 self._areas.append(areas_of(step.labels))
             measured.clear()  # of this frame alone: a table that failed takes nothing
             measured[step.frame] = step.measured
+            if self._is_missing(step.frame):
+                self._without_value.append(step.frame)
             yield step.frame, step.labels
+        if self._without_value:
+            line = (
+                f"{self._stack.name} has no pixel with a value (NaN or infinite) in frame "
+                f"{say_ranges(self._without_value)}: what is found there is no cell"
+            )
+            self._found.append(Notice("check", line))
         if self._predictor.notice:  # it may have gone on otherwise meanwhile
             self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))
         self._doubt()
+
+    def _is_missing(self, frame: int) -> bool:
+        from napari_unet.engine.stack.missing_pixels import missing_pixels
+
+        if self._stack.dtype.kind != "f":
+            return False
+        missing = missing_pixels(self._stack[frame])
+        return missing is not None and bool(missing.all())
 
     def _doubt(self) -> None:
         """Notice where the cells that were found are not of the size that the model knows."""

@@ -207,6 +207,7 @@ def test_a_mask_is_parted_to_be_scored_and_what_is_odd_is_said(toy):
     empty = toy.labels.copy()
     empty[2] = 0
     assert "1 of 6 frames of the truth truth are empty" in str(score(toy.labels, empty))
+    assert "holds no cells at all" in str(score(toy.labels, np.zeros_like(mask)))
     with pytest.raises(BadInput, match="NaN"):
         score(toy.labels, np.full(mask.shape, np.nan))
 

@@ -33,6 +33,8 @@ IN_ORDER = {
     "month first": ["12-31-2023_1", "01-01-2024_2", "01-02-2024_3"],
     "named months": ["05Jan2024_2300", "06Jan2024_0000", "01Feb2024_0000"],
     "words": ["day1_hour23", "day2_hour0", "day2_hour1"],
+    "twelve hours": ["i_11-00AM", "i_12-00PM", "i_01-00PM", "i_02-30PM"],
+    "initials": ["i_10_00am", "i_11_00am", "i_12_00am"],
     "fractions": ["t0.25", "t0.50", "t1.00"],
     "case of letters": ["T001", "t002", "t003"],
 }

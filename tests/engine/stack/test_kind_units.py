@@ -100,7 +100,11 @@ def test_one_size_stands_for_both(tmp_path, axis):
     metadata = {"axes": "TYX", f"PhysicalSize{axis}": 0.5, f"PhysicalSize{axis}Unit": "µm"}
     tifffile.imwrite(tmp_path / "a.ome.tif", MOVIE, metadata=metadata)
     with Stack.open(tmp_path / "a.ome.tif") as stack:
-        assert stack.pixel_sizes == (0.5, 0.5) and not stack.notices
+        assert stack.pixel_sizes == (0.5, 0.5)
+        (notice,) = stack.notices
+        said, other = ("width", "height") if axis == "X" else ("height", "width")
+        assert notice.level == "noted"
+        assert f"says the {said} of a pixel only (0.5 µm): taken for its {other}" in notice.line
 
 
 def test_a_pixel_that_is_square_but_for_rounding_is_square(tmp_path):

@@ -78,7 +78,8 @@ def settle_sizes(
         return None, () if silent else (Notice("noted", line),)
     if len(known) == 1:
         said, other = ("height", "width") if sizes[0] is not None else ("width", "height")
-        line = f"{name} says the {said} of a pixel only ({width:.4g} µm): taken for its {other}, too"
+        only = f"{name} says the {said} of a pixel only ({width:.4g} µm)"
+        line = f"{only}: taken for its {other}, too"
         return (width, width), () if silent else (Notice("noted", line),)
     if abs(height / width - 1) < _SQUARE:
         return (width, width), ()
