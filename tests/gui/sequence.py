@@ -65,7 +65,7 @@ class User:
             (t, y, x) for t in range(len(data)) for y in range(_GRID[0]) for x in range(_GRID[1])
         ]
         self.random.shuffle(self.free)
-        self.painted: list[tuple[int, int, int]] = []
+        self.painted: list[dict[tuple[int, int, int], int]] = []  # what was there before each
 
     def _raise(self, kind: Any, error: BaseException, trace: Any) -> None:
         self.raised.append("".join(traceback.format_exception(kind, error, trace))[-6000:])
@@ -138,6 +138,8 @@ class User:
         if stack is None or stack.path != self.movie or not self.free:
             return
         self.click("Train", "train.annotate")
+        import numpy as np
+
         layer, live = self.session.labels.layer, self.session.labels.live
         if layer is None or live is None:
             return
@@ -148,16 +150,18 @@ class User:
         live.begin_stroke()
         layer.paint((t, y, x), label)
         live.end_stroke()
+        self.painted.append(dict(self.strokes))
         self.strokes[t, y, x] = label
-        self.painted.append((t, y, x))
+        for place in self.strokes:  # through the frames, in a view that is rolled
+            if int(np.asarray(live[place[0]])[place[1:]]) == label:
+                self.strokes[place] = label
 
     def undo(self) -> None:
         """Take the last stroke back."""
         layer = self.session.labels.layer
         if layer is not None and self.painted and not self.session.job.running:
-            place = self.painted.pop()
             layer.undo()
-            self.strokes.pop(place)
+            self.strokes = self.painted.pop()
 
     def rename(self) -> None:
         if (layer := self.layer()) is not None:

@@ -53,3 +53,10 @@ def test_background_and_ring_are_found_without_them():
     for name in ("background", "ring_mean", "ring_median", "mean_minus_background"):
         np.testing.assert_array_equal(holed[f"x_{name}"], whole[f"x_{name}"])
     assert (holed["x_ring_sum"] < whole["x_ring_sum"]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble])
+def test_pixels_of_any_float_are_measured(dtype):
+    labels, frame = np.zeros((8, 8), int), np.full((8, 8), -2, dtype)
+    labels[2:5, 2:5] = 3
+    assert measure_frame(labels, frame, ["x"])["x_sum"] == [-18]

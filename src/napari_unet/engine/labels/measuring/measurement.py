@@ -76,6 +76,8 @@ class _Groups:
         """
         chosen, of = values[self._where], self._of
         if chosen.dtype.kind == "f":
+            if chosen.dtype.itemsize > np.dtype(np.float64).itemsize:  # numpy counts no longdouble
+                chosen = chosen.astype(np.float64)
             finite = np.isfinite(chosen)
             if not finite.all():  # pixels of a ratio or a registered movie, never measured
                 chosen, of = chosen[finite], of[finite]
