@@ -110,7 +110,7 @@ def test_a_network_brings_its_recipe_and_leaves_what_was_chosen(train):
     assert form.value() == begun.with_recipe("unet-notebook")
     form.editor("momentum").setValue(0.5)
     form.editor("network").setValue("unet-2015")
-    assert form.value() == begun.with_recipe("unet-2015").replace(momentum=0.5, minutes=None)
+    assert form.value() == begun.with_recipe("unet-2015").replace(momentum=0.5, minutes=5.0)
     assert recipe.value() == "custom"
 
 

@@ -65,7 +65,7 @@ class TrainDock(Dock):
         self.recipe.setObjectName("train.recipe")
         self.recipe.setToolTip("Settings that go with a network; each can be changed below")
         self.form.insert("Recipe", self.recipe)
-        self._show_recipe(self.form.value())
+        self._show_recipe()
         self.form.valueChanged.connect(self._show_recipe)
         self.recipe.valueChanged.connect(self._on_recipe)
 
@@ -73,7 +73,8 @@ class TrainDock(Dock):
         if name in RECIPES:
             self.form.setValue(self.form.value().with_recipe(name))
 
-    def _show_recipe(self, settings: TrainSettings) -> None:
+    def _show_recipe(self, *_: TrainSettings) -> None:
+        settings = self.form.value()  # as it is by now: a network may have brought its recipe
         names = (name for name in RECIPES if settings.with_recipe(name) == settings)
         with signals_blocked(self.recipe):
             self.recipe.setValue(next(names, CUSTOM))
