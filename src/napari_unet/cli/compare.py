@@ -61,7 +61,9 @@ def compare(
     seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
     threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
-    keep_best: Annotated[int | None, o.option(TrainSettings, "keep", "--keep", metavar="N")] = None,
+    keep_best: Annotated[
+        int | None, o.option(TrainSettings, "keep_best", "--keep", metavar="N")
+    ] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="0,3-5", help="Only these frames, counted from 0.")
@@ -97,7 +99,7 @@ def compare(
     )
     train = o.build(
         TrainSettings(), minutes=minutes, epochs=epochs, steps=steps, seed=seed, threads=threads,
-        edge=edge, device=device, keep=keep_best,
+        edge=edge, device=device, keep_best=keep_best,
     )  # fmt: skip
     if (steps or epochs) and minutes is None:
         train = train.replace(minutes=None)

@@ -78,7 +78,9 @@ def train(
         str | None, o.option(TrainSettings, "validation", metavar="auto|none|FRAMES")
     ] = None,
     edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
-    keep_best: Annotated[int | None, o.option(TrainSettings, "keep", "--keep", metavar="N")] = None,
+    keep_best: Annotated[
+        int | None, o.option(TrainSettings, "keep_best", "--keep", metavar="N")
+    ] = None,
     device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
     stain: Annotated[str | None, o.option(TrainSettings, "stain", metavar="TEXT")] = None,
     others: o.Others = None,
@@ -100,7 +102,7 @@ def train(
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,
         device=device, stain=stain, network=network, encoder_weights=encoder_weights,
-        regions=regions, keep=keep_best,
+        regions=regions, keep_best=keep_best,
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
@@ -149,7 +151,7 @@ def _prepare(out: Path, settings: TrainSettings, *, overwrite: bool) -> Path:
     from napari_unet.engine.training.history import next_best_names
 
     out = prepare_file(out, SUFFIX, overwrite=overwrite)
-    prepare_folder(out.parent, next_best_names(out, settings.keep), overwrite=overwrite)
+    prepare_folder(out.parent, next_best_names(out, settings.keep_best), overwrite=overwrite)
     return out
 
 

@@ -194,7 +194,7 @@ class TrainSettings(Settings):
     normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
     validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
     patience: int | None = Field(None, ge=1, title="Patience", description="Stop after so many checks without a better score; empty to use all the time", json_schema_extra=ADVANCED)
-    keep: int = Field(1, ge=1, le=5, title="Keep", description="How many of the best weights are kept, as models of their own; where what is checked on joins the training there is one", json_schema_extra=ADVANCED)
+    keep_best: int = Field(1, ge=1, le=5, title="Keep best", description="How many of the best weights are kept, as models of their own; where what is checked on joins the training there is one", json_schema_extra=ADVANCED)
 
 
     def with_recipe(self, name: str) -> Self:

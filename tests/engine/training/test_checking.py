@@ -146,7 +146,7 @@ def test_the_best_weights_are_kept_not_the_last(truth):
 def test_the_next_best_are_kept_in_order(truth, biases, keep, best, others):
     held = [((truth > 0)[None].astype(np.float32), annotate(truth, complete=True))]
     network = brightness_network()
-    checker = Checker(Clock(), SETTINGS, TrainSettings(keep=keep), keep_best=True)
+    checker = Checker(Clock(), SETTINGS, TrainSettings(keep_best=keep), keep_best=True)
     for step, bias in enumerate(biases):
         with torch.no_grad():
             network.head.bias.fill_(bias)

@@ -94,7 +94,7 @@ class Checker:
             self._put_back({**self.best, "threshold": self.threshold})
             self.best = {"score": value, "step": step, "weights": _copied(network)}
             self.kept, self.threshold = scores, threshold
-        elif self._training.keep > 1 and value > self._least:
+        elif self._training.keep_best > 1 and value > self._least:
             weights = _copied(network)
             self._put_back(
                 {"score": value, "step": step, "weights": weights, "threshold": threshold}
@@ -104,14 +104,14 @@ class Checker:
     @property
     def _least(self) -> float:
         """Score of the last of those that are kept beside the best; -1 where there is room."""
-        full = len(self.next_best) >= self._training.keep - 1
+        full = len(self.next_best) >= self._training.keep_best - 1
         return float(self.next_best[-1]["score"]) if full else -1.0
 
     def _put_back(self, known: dict[str, Any]) -> None:
         """Keep weights that are not the best, if there is room or others are worse."""
         several = [*self.next_best, known] if "weights" in known else self.next_best
         several = sorted(several, key=lambda one: -one["score"])
-        self.next_best = several[: self._training.keep - 1]
+        self.next_best = several[: self._training.keep_best - 1]
 
     def state(self) -> dict[str, Any]:
         """Return what it remembers, for a checkpoint."""
