@@ -116,3 +116,23 @@ def test_labels_of_another_movie_are_refused(hand, export, viewer):
     hand.click(export, "export.save_labels")
     line = hand.failure()
     assert "labels other are 6 frames of 10 x 10 pixels, the movie small is 6 frames of 96" in line
+
+
+def test_one_press_writes_what_is_ticked(hand, export, small, tmp_path):
+    run, folder = hand.find(export, "export.run"), tmp_path / "ergebnis ä"
+    assert run.text() == "Export 3 files"
+    hand.click(export, "export.run")
+    assert "labels.tif, objects.csv, overlay.mp4" in hand.done()
+    assert {"labels.tif", "objects.csv", "overlay.mp4"} <= {p.name for p in folder.iterdir()}
+    assert hand.find(export, "export.open_folder").isVisibleTo(export)
+    hand.find(export, "export.with_movie").setChecked(False)
+    assert run.text() == "Export 2 files"
+    (folder / "labels.tif").unlink()
+    hand.click(export, "export.run")
+    assert hand.failure() == "objects.csv is in that folder already. Replace it?"
+    hand.click(export, "export.replace")
+    hand.done()
+    np.testing.assert_array_equal(tifffile.imread(folder / "labels.tif"), small[1])
+    for name in ("with_labels", "with_table"):
+        hand.find(export, f"export.{name}").setChecked(False)
+    assert not run.isEnabled() and "Tick" in run.toolTip()

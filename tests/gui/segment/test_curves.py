@@ -8,7 +8,6 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.gui.segment import counts
 from napari_unet.gui.segment.auto_threshold import auto_threshold, never_learned
-from napari_unet.gui.widgets.parts import Fold
 
 
 @pytest.fixture
@@ -25,11 +24,11 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     viewer.window._qt_window.show()
     over_time = hand.find(segment, "segment.count_over_time")
     over_threshold = hand.find(segment, "segment.count_over_threshold")
-    assert not over_time.isVisible() and not over_time.xs.size
-    curves = [x for x in segment.findChildren(Fold) if x.text() == "Curves"]
-    curves[0].expand()
+    assert not over_threshold.isVisible()
+    segment.more.expand()
     hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
+    assert over_time.isVisible()
     slider = hand.find(segment, "segment.threshold")
     for threshold in (0.3, 0.8):
         slider.setValue(threshold)
@@ -39,7 +38,7 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
     right = QPoint(over_time.width() - 8, over_time.height() // 2)
     hand.qtbot.mouseClick(over_time, Qt.MouseButton.LeftButton, pos=right)
     assert hand.session.movie.frame == 5
-    middle = QPoint(over_threshold.width() // 2, over_threshold.height() // 2)
+    middle = over_threshold.axes().area.center().toPoint()
     hand.qtbot.mouseClick(over_threshold, Qt.MouseButton.LeftButton, pos=middle)
     assert 0.4 < hand.session.labels.settings.threshold < 0.6
 
@@ -47,8 +46,6 @@ def test_curves_follow_the_threshold_and_a_click_goes_there(hand, segment, viewe
 def test_curves_count_what_the_layer_shows(hand, segment, viewer, small, monkeypatch):
     viewer.window._qt_window.show()
     over_time = hand.find(segment, "segment.count_over_time")
-    curves = [x for x in segment.findChildren(Fold) if x.text() == "Curves"]
-    curves[0].expand()
     hand.qtbot.waitUntil(lambda: over_time.xs.size == 6, timeout=10000)
     live = hand.session.labels.live
     t, n = hand.session.movie.frame, 6

@@ -72,10 +72,61 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     assert "before training" in names
     hand.click(train, "train.compare")
     assert "after training" in [x.name for x in viewer.layers]
+    assert layer.contour == 1  # judged against outlines, it is outlines
+    hand.click(train, "train.compare")
+    assert not {"before training", "after training"} & {x.name for x in viewer.layers}
+    assert hand.find(train, "train.compare").text() == "Compare" and layer.contour == 0
+    hand.click(train, "train.compare")
+    hand.done()
     hand.click(train, "train.revert")
     assert hand.session.models.chosen is chosen
     assert child not in hand.session.models.all
-    assert "after training" not in [x.name for x in viewer.layers]
+    assert not {"before training", "after training"} & {x.name for x in viewer.layers}
+
+
+def test_the_frame_on_screen_is_shown_by_the_new_model_and_discard_goes_back(
+    hand, train, small, viewer, model_file
+):
+    segment = hand.open("Segment")
+    hand.load_model(segment, model_file)
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    labels, former = hand.session.labels, hand.session.labels.live.probabilities
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.labels").setCurrentText("truth")
+    hand.find(train, "train.steps").setValue(3)
+    hand.find(train, "train.start_from").setCurrentText("a new network")
+    hand.click(train, "train.start")
+    line = hand.done()
+    assert "Keep it, or discard it" in line
+    frame = hand.session.movie.frame
+    now = labels.live.probabilities
+    assert now is not former and list(np.flatnonzero(now.computed)) == [frame]
+    assert labels.model is hand.session.models.chosen.model
+    hand.click(train, "train.revert")
+    assert labels.live.probabilities is former and former.computed.all()
+
+
+def test_comparing_ends_with_keep(hand, train, small, viewer, model_file):
+    segment = hand.open("Segment")
+    hand.load_model(segment, model_file)
+    hand.find(train, "train.start_from").setCurrentIndex(
+        hand.find(train, "train.start_from").findText("tiny (file)")
+    )
+    viewer.add_labels(small[1], name="truth")
+    hand.find(train, "train.steps").setValue(2)
+    hand.find(train, "train.frames").setText("0,3")
+    hand.click(train, "train.start")
+    hand.done()
+    for wanted in ("before training", "after training"):
+        hand.click(train, "train.compare")
+        hand.done()
+        assert wanted in [x.name for x in viewer.layers]
+    hand.click(train, "train.keep")
+    hand.done()
+    assert not {"before training", "after training"} & {x.name for x in viewer.layers}
+    kept = hand.session.models.chosen
+    assert kept.saved and hand.find(train, "train.start_from").currentData() is kept
 
 
 def test_a_recipe_fills_the_fields_and_each_can_be_changed(train):
@@ -242,7 +293,7 @@ def test_the_verdict_says_so_when_it_got_worse(change, words, worse):
     scores = {"before": SCORES, "after": after, "replay_before": SCORES, "replay_after": after}
     line, figures, told = verdict({**scores, "checked_on": "frames 4-5", "parent_name": "old"})
     assert line.startswith(words) and told is worse
-    assert ("Revert" in line) is worse
+    assert ("Discard" in line) is worse
     assert "trained on" in figures and "0.900" in figures
 
 

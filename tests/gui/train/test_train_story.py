@@ -70,6 +70,7 @@ def keep(hand, dock):
     hand.click(dock, "train.keep")
     kept = hand.find(dock, "train.keep")
     hand.qtbot.waitUntil(lambda: kept.text() == "Kept", timeout=60000)
+    hand.done()  # the frame on screen is segmented with it
     return hand.session.models.chosen
 
 

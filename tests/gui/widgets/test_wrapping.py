@@ -46,5 +46,7 @@ def test_a_line_shortens_the_name_and_keeps_the_figures(qtbot):
     assert line.text().startswith("▸") and line.text().endswith("34 frames")
     assert line.fontMetrics().horizontalAdvance(line.text()) <= 200
     assert line.words() in line.toolTip()
+    line.say("movie", "34 frames", "a pixel size", "and more than fits")
+    assert line.text() == "▸ movie · 34 frames"
     line.setChecked(True)
     assert line.text().startswith("▾")

@@ -11,15 +11,19 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.gui.dock.foot import Foot
+from napari_unet.gui.dock.loading import MODEL_SUFFIXES, load_model
 from napari_unet.gui.dock.movie_head import MovieHead
+from napari_unet.gui.dock.movie_picker import open_movie
 from napari_unet.gui.session.job import JobState
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.widgets.groups import Group
 from napari_unet.gui.widgets.parts import Column, build_folded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.viewer import Viewer
-    from qtpy.QtGui import QShowEvent
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
     from qtpy.QtWidgets import QLayout
 
 _WIDTH = 340
@@ -62,14 +66,15 @@ class Dock(QWidget):
         outside.addWidget(scroll, 1)
         outside.addWidget(self.foot)
         self.setMinimumWidth(280)
+        self.setAcceptDrops(True)
 
     def sizeHint(self) -> QSize:
         """Ask for a column wide enough for its words."""
         return QSize(_WIDTH, 620)
 
-    def group(self, title: str, *parts: QWidget | QLayout) -> Group:
+    def group(self, title: str, *parts: QWidget | QLayout, beside: Iterable[QWidget] = ()) -> Group:
         """Add a titled group below those there are; return it."""
-        made = Group(title, *parts)
+        made = Group(title, *parts, beside=beside)
         self.column.addWidget(made)
         return made
 
@@ -118,6 +123,19 @@ class Dock(QWidget):
             self._was_running = state.running
             self.update_state()
 
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take a file: a movie or a model."""
+        if event is not None and _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Open what was dropped: a model into the menus, anything else as the movie."""
+        path = _dropped(event) if event is not None else ""
+        if path.lower().endswith(MODEL_SUFFIXES):
+            load_model(self.session, self.name, path)
+        elif path:
+            open_movie(self.session, path)
+
     def event(self, event: QEvent | None) -> bool:
         """Go for good where napari took the dock out: its next opening makes another one."""
         if event is not None and event.type() == QEvent.Type.ParentChange and self._settled:
@@ -153,6 +171,13 @@ class Dock(QWidget):
     def settled(self) -> bool:
         """Whether the dock has found its place among the others."""
         return self._settled
+
+
+def _dropped(event: QDropEvent) -> str:
+    """Return the path of the first file that is dropped; empty where there is none."""
+    data = event.mimeData()
+    paths = [url.toLocalFile() for url in data.urls()] if data is not None else []
+    return next(filter(None, paths), "")
 
 
 def _holder(widget: QWidget) -> QDockWidget | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.gui.session.session import Session
 
+MODEL_SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
+
 
 def load_model(session: Session, owner: str, path: str) -> bool:
     """Open the model file at ``path`` and put it into the menus; several, parted by commas, as one.

@@ -58,7 +58,7 @@ class MovieHead(QWidget):
                 parts.append(f"max of {view.n_z} z" if view.z == "max" else f"z {view.z}")
             if stack.pixel_size:
                 parts.append(f"{stack.pixel_size:.4g} µm")
-        self.line.say(name, " · ".join(parts))
+        self.line.say(name, *parts)
         place = self._place
         kept = place.folder is not None and not place.needed
         lost = "" if kept else f"{WARNING} not saved" if place.needed or place.line else ""

@@ -33,6 +33,8 @@ _WAIT_MS = 200
 class CellsPanel(QWidget):
     """Measures the frame on screen in a worker, shows its cells, and follows what is picked.
 
+    ``copy_methods`` stands where the dock wants it.
+
     A row that is chosen becomes the layer's selected label and is brought to the middle of the
     canvas; a cell that is clicked or picked in the canvas becomes the chosen row.
     """
@@ -62,7 +64,7 @@ class CellsPanel(QWidget):
             f"{owner}.copy_methods",
             "Sentences for a paper: program, model, settings, references",
         )
-        Column(self).add(self.line, self.table, row(self.add_tracks, self.copy_methods))
+        Column(self).add(self.line, self.table, row(self.add_tracks))
         self.table.picked.connect(self._on_row)
         self.add_tracks.clicked.connect(self._show_tracks)
         self.copy_methods.clicked.connect(self._copy_methods)

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices, QStandardItemModel
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
@@ -29,23 +30,18 @@ from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.movie_form import Linking, MovieForm
+from napari_unet.gui.export.products import Product, stopped, write_products
 from napari_unet.gui.session.job import Ended, Task
 from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
-from napari_unet.gui.widgets.parts import (
-    Hint,
-    add_field,
-    allow,
-    button,
-    form_rows,
-    narrow,
-    row,
-)
-from napari_unet.gui.widgets.wrapping import Flow
+from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, narrow, primary
+from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_unet.engine.errors import Notice
 
 OWNER = "export"
 _MEANINGS = {
@@ -62,17 +58,14 @@ class ExportDock(Dock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
         self._again: Callable[[], None] | None = None
-        self._build_what()
-        self._build_labels()
+        self._written = Path()
+        self._build_target()
         self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking)
-        self.save_movie = button("Save movie", "export.save_movie", "Write the overlay movie")
-        self.save_still = button(
-            "Save this frame", "export.save_still", "Write the picture above as PNG at 300 dpi"
-        )
-        self.column.section("Overlay movie", self.movie, row(self.save_movie, self.save_still))
-        self._build_cells()
+        self.cells = CellsPanel(self.session, OWNER, self.labels.layer, self._to_link)
+        self._build_what()
+        self._build_more()
         self.column.addStretch(1)
-        self._build_progress()
+        self._build_end()
         self._connect()
         self.watch()
 
@@ -83,12 +76,13 @@ class ExportDock(Dock):
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def _build_what(self) -> None:
+    def _build_target(self) -> None:
         self.target = ExportTarget(self.session, OWNER)
         self.why_not = Hint(name="export.hint")
-        self.column.section("What and where", self.target, self.why_not)
+        self.column.addWidget(self.target)
+        self.column.addWidget(self.why_not)
 
-    def _build_labels(self) -> None:
+    def _build_what(self) -> None:
         self.format = QComboBox(objectName="export.format")
         for kind in LABEL_FORMATS.values():
             self.format.addItem(kind.title, kind.name)
@@ -101,28 +95,52 @@ class ExportDock(Dock):
         for menu in (self.format, self.meaning):
             _switch_off_missing(narrow(menu))
         self.meaning.setProperty("tip", "What the pixels of a cell hold; also the table's track_id")
+        self.columns = SettingsForm(TableSettings(), None, OWNER, plain=(), more="Columns")
+        self.with_labels = WrapCheck("Labels", "export.with_labels")
+        self.with_table = WrapCheck("Table, a row for each cell and frame", "export.with_table")
+        self.with_movie = WrapCheck("Movie", "export.with_movie")
+        for check in self._checks():
+            check.setChecked(True)
+            check.toggled.connect(self.update_state)
+        self.run = button("Export", "export.run", "Write what is ticked")
+        self.save_still = button(
+            "This frame as PNG", "export.save_still", "Write the picture above as PNG at 300 dpi"
+        )
+        self.group(
+            "What",
+            Flow(self.with_labels, self.format, shares=(0, 1)),
+            self.meaning,
+            self.with_table,
+            self.columns,
+            Flow(self.with_movie, self.movie.style_of_movie, shares=(0, 1)),
+            self.movie,
+            Flow(primary(self.run), self.save_still, shares=(2, 1)),
+        )
+
+    def _checks(self) -> tuple[WrapCheck, ...]:
+        return self.with_labels, self.with_table, self.with_movie
+
+    def _build_more(self) -> None:
         self.save_labels = button("Save labels", "export.save_labels", "Write the labels")
         self.save_table = button(
             "Save table", "export.save_table", "One row per cell and frame: place, size, brightness"
         )
-        self.columns = SettingsForm(
-            TableSettings(), None, OWNER, plain=(), more="Columns of the table"
-        )
-        rows = form_rows()
-        add_field(rows, "Format", self.format)
-        add_field(rows, "Values", self.meaning)
-        buttons = row(self.save_labels, self.save_table)
-        self.column.section("Labels and table", rows, self.columns, buttons)
+        self.save_movie = button("Save movie", "export.save_movie", "Write the overlay movie")
+        single = QWidget()
+        Column(single).add(Flow(self.save_labels, self.save_table, self.save_movie))
+        self.column.addWidget(Fold("One of them alone", lambda: single))
+        self.column.addWidget(Fold("Cells and tracks", lambda: self.cells))
 
-    def _build_cells(self) -> None:
-        self.cells = CellsPanel(self.session, OWNER, self.labels.layer, self._to_link)
-        self.column.section("Cells on screen", self.cells)
-
-    def _build_progress(self) -> None:
+    def _build_end(self) -> None:
+        """Put into the foot what is asked and offered at the end of an export."""
         self.foot.cancel.setProperty("tip", "Stop; nothing is written")
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
         self.keep = button("Keep the old one", "export.keep_old")
-        self.foot.add(Flow(self.replace, self.keep))
+        self.open_folder = button("Open folder", "export.open_folder", "Show what was written")
+        self.afterwards = QWidget()
+        Column(self.afterwards).add(Flow(self.open_folder, self.cells.copy_methods))
+        self.foot.add(Flow(self.replace, self.keep), self.afterwards)
+        self.afterwards.hide()
         self._forget_question()
 
     def _connect(self) -> None:
@@ -131,6 +149,8 @@ class ExportDock(Dock):
             (self.save_table, self._save_table),
             (self.save_movie, self._save_movie),
             (self.save_still, self._save_still),
+            (self.run, self._save_ticked),
+            (self.open_folder, self._open_folder),
             (self.replace, self._on_replace),
             (self.keep, self._forget_question),
         ):
@@ -151,70 +171,93 @@ class ExportDock(Dock):
 
     # ---- a user acts ----------------------------------------------------------------------
 
-    def _save_labels(self) -> None:
-        chosen = self.format.currentData()
-        stack = self.session.movie.stack
+    def _labels_file(self) -> Product:
+        chosen, stack = self.format.currentData(), self.session.movie.stack
         name = labels_name(stack.name, chosen) if stack else ""
-        self._save("Saving labels", name, lambda export: export.write_labels(chosen))
+        return Product("labels", name, lambda export: export.write_labels(chosen))
 
-    def _save_table(self) -> None:
-        self._save("Saving the table", TABLE, lambda x: x.write_table(self.columns.value()))
+    def _table_file(self) -> Product:
+        return Product("the table", TABLE, lambda x: x.write_table(self.columns.value()))
 
-    def _save_movie(self) -> None:
-        kind = self.movie.kind()
+    def _movie_file(self) -> Product:
+        movie, kind = self.movie, self.movie.kind()
 
         def write(export: Export) -> Any:
-            movie = self.movie
             return export.write_movie(movie.overlay(), movie.screen_look(), kind, movie.earlier())
 
         def steps(export: Export) -> int:
-            return export.movie_steps(self.movie.overlay())
+            return export.movie_steps(movie.overlay())
 
-        self._save("Saving the movie", movie_name(kind), write, steps=steps)
+        return Product("the movie", movie_name(kind), write, steps)
 
-    def _save_still(self) -> None:
-        frame = self.session.movie.frame
+    def _still_file(self) -> Product:
+        frame, movie = self.session.movie.frame, self.movie
 
         def write(export: Export) -> Any:
-            movie = self.movie
             return export.write_still(movie.overlay(), movie.screen_look(), frame, movie.earlier())
 
         def steps(export: Export) -> int:
-            return export.still_steps(self.movie.overlay(), frame)
+            return export.still_steps(movie.overlay(), frame)
 
-        self._save("Saving the frame", still_name(frame), write, steps=steps)
+        return Product("the frame", still_name(frame), write, steps)
 
-    def _save(
-        self,
-        title: str,
-        name: str,
-        write: Callable[[Export], Any],
-        overwrite: bool = False,
-        steps: Callable[[Export], int] = lambda export: len(export.frames),
-    ) -> None:
-        """Start writing; an earlier file is replaced only after a yes, asked in the dock."""
+    def _save_labels(self) -> None:
+        self._save((self._labels_file(),))
+
+    def _save_table(self) -> None:
+        self._save((self._table_file(),))
+
+    def _save_movie(self) -> None:
+        self._save((self._movie_file(),))
+
+    def _save_still(self) -> None:
+        self._save((self._still_file(),))
+
+    def _save_ticked(self) -> None:
+        made = (self._labels_file, self._table_file, self._movie_file)
+        ticked = zip(made, self._checks(), strict=True)
+        self._save(tuple(make() for make, check in ticked if check.isChecked()))
+
+    def _save(self, products: tuple[Product, ...], overwrite: bool = False) -> None:
+        """Start writing; earlier files are replaced only after a yes, asked in the dock."""
         self._forget_question()
+        self.afterwards.hide()
         job = self.session.job
         with job.refusing(OWNER):
             folder = self.target.place()
             export = self._export(folder, overwrite)
-            total = steps(export)
-            if (folder / name).exists() and not overwrite:
-                job.say(OWNER, f"{name} is in that folder already. Replace it?", failed=True)
-                self._again = lambda: self._save(title, name, write, True, steps)
+            total = sum(product.steps(export) for product in products)
+            there = [p.name for p in products if (folder / p.name).exists()]
+            if there and not overwrite:
+                are, them = ("are", "them") if len(there) > 1 else ("is", "it")
+                said = f"{', '.join(there)} {are} in that folder already. Replace {them}?"
+                job.say(OWNER, said, failed=True)
+                self._again = lambda: self._save(products, overwrite=True)
                 self.replace.show()
                 self.keep.show()
                 return
+            written: list[Path] = []
+            what = products[0].what if len(products) == 1 else f"{len(products)} files"
             job.start(
                 Task(
                     OWNER,
-                    title,
-                    lambda: _noticing(write(export), export),
+                    f"Saving {what}",
+                    lambda: write_products(products, export, written),
                     total=total,
-                    on_done=lambda done: Ended(f"Saved {done[0]}", done[1]),
-                    cancelled_line="Cancelled. Nothing was written.",
+                    on_done=lambda found: self._on_saved(written, found),
+                    cancelled_line=lambda: stopped(written),
                 )
             )
+
+    def _on_saved(self, paths: list[Path], found: list[Notice]) -> Ended:
+        self._written = paths[0].parent
+        self.afterwards.show()
+        if len(paths) == 1:
+            return Ended(f"Saved {paths[0]}", found)
+        return Ended(f"Saved {', '.join(p.name for p in paths)} in {self._written}", found)
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written)))
 
     def _to_link(self) -> Export:
         self._forget_question()
@@ -271,27 +314,24 @@ class ExportDock(Dock):
         unknown = pixels and (live is None or live.probabilities is None)
         allow(self.save_labels, why_not or ("Segment the movie first" if unknown else ""))
         self.save_labels.setText("Save probabilities" if pixels else "Save labels")
+        n_files = sum(check.isChecked() for check in self._checks())
+        self.run.setText(f"Export {n_files} files" if n_files > 1 else "Export")
+        none = "" if n_files else "Tick what is to be written"
+        movie = self.movie.why_not() if self.with_movie.isChecked() else ""
+        labels = "Segment the movie first" if unknown and self.with_labels.isChecked() else ""
+        allow(self.run, why_not or none or labels or movie)
         always = "These files always have one id per cell through time" if chosen == "ctc" else ""
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
         for part in (self.save_movie, self.save_still):
             allow(part, why_not or self.movie.why_not())
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
-        self.why_not.say(f"{why_not}." if why_not and not mine else self.target.unfinished())
+        self.why_not.say(f"{why_not}." if why_not and not mine else self.target.status())
         self._show_frame()
 
     def _show_frame(self, *_: Any) -> None:
         """Show the frame on screen in the preview and in the table."""
         self.movie.preview.update_scene()
         self.cells.update_cells()
-
-
-def _noticing(writing: Any, export: Export) -> Any:
-    """Write, and return the path with what was left out, or is odd about the labels."""
-    found, labels = export.options.found, export.labels
-    assert isinstance(labels, LayerFrames)
-    found.extend(labels.odd())
-    path = yield from writing
-    return path, found
 
 
 def _switch_off_missing(menu: QComboBox) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput, Notice
@@ -14,6 +14,7 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.text import counted
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.widgets.parts import Column, add_field, allow, button, form_rows, row
+from napari_unet.gui.widgets.wrapping import LineButton, WrapCheck
 
 if TYPE_CHECKING:
     from napari_unet.engine.session.live_labels import LiveLabels
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class ExportTarget(QWidget):
-    """Labels, frames and folder; a folder beside the movie is proposed."""
+    """Labels, frames and folder in one line, unfolded by a click.
+
+    A folder beside the movie is proposed.
+    """
 
     chosen = Signal()  # other labels
     folder_changed = Signal()
@@ -33,7 +37,7 @@ class ExportTarget(QWidget):
         self.frames = QLineEdit(objectName=f"{owner}.frames")
         self.frames.setPlaceholderText("all, or 0,3-5")
         self.frames.setToolTip("Frames to export, counted from 0; empty for all")
-        self.done_only = QCheckBox("Only done frames", objectName=f"{owner}.done_only")
+        self.done_only = WrapCheck("Only done frames", f"{owner}.done_only")
         self.done_only.setProperty("tip", "Leave out frames that nobody said are done")
         self.folder = QLineEdit(objectName=f"{owner}.folder")
         self.folder.setPlaceholderText("folder to write to")
@@ -43,7 +47,14 @@ class ExportTarget(QWidget):
         add_field(rows, "Frames", self.frames)
         add_field(rows, "", self.done_only)
         add_field(rows, "Folder", row(self.folder, browse, stretch=0))
-        Column(self).add(rows)
+        self.line = LineButton(f"{owner}.where")
+        inside = QWidget()
+        inside.setLayout(rows)
+        inside.hide()
+        Column(self).add(self.line, inside)
+        self.line.toggled.connect(inside.setVisible)
+        self.frames.textChanged.connect(self._show_line)
+        self.folder.textChanged.connect(self._show_line)
         self.labels.chosen.connect(self.chosen.emit)
         self.folder.textChanged.connect(lambda _: self.folder_changed.emit())
         browse.clicked.connect(self._on_browse)
@@ -76,17 +87,29 @@ class ExportTarget(QWidget):
 
     def update_state(self) -> None:
         """Offer what the labels allow."""
+        self._show_line()
         done = len(self._done_frames())
         allow(self.done_only, "" if done else "No frame of these labels is marked done")
         self.done_only.setText(f"Only done frames ({done})" if done else "Only frames marked done")
 
-    def unfinished(self) -> str:
-        """Say how many frames are not segmented yet; empty where all are."""
+    def status(self) -> str:
+        """Say how many frames are segmented and done; empty where the labels do not tell."""
         live = self.live()
         if live is None or live.probabilities is None:
             return ""
         missing = len(live) - int(live.probabilities.computed.sum())
-        return f"{missing} of {len(live)} frames are not segmented yet." if missing else ""
+        if missing:
+            return f"{missing} of {len(live)} frames are not segmented yet."
+        done = len(self._done_frames())
+        return f"All {len(live)} frames are segmented" + (f", {done} marked done." if done else ".")
+
+    def _show_line(self, *_: object) -> None:
+        """Say in one line what is written where to."""
+        layer, folder = self.labels.layer(), self.folder.text().strip()
+        frames = self.frames.text().strip()
+        what = layer.name if layer is not None else "Labels"
+        where = "/".join(Path(folder).parts[-2:]) if folder else "…"
+        self.line.say(f"{what} to {where}", f"frames {frames}" if frames else "all frames")
 
     def notices(self) -> list[Notice]:
         """Say of how many of the frames chosen there are neither labels nor corrections."""
@@ -117,6 +140,7 @@ class ExportTarget(QWidget):
         self._proposed = str(place / f"{name} results")
         with signals_blocked(self.folder):
             self.folder.setText(self._proposed)
+        self._show_line()
 
 
 def checked_folder(text: str) -> Path:

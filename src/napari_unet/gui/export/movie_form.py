@@ -19,6 +19,7 @@ from napari_unet.gui.viewer.label_frames import LayerFrames
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import Column, Fold, add_field, allow, button, form_rows, narrow
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,10 @@ class Linking:
 
 
 class MovieForm(QWidget):
-    """Edits an `OverlaySettings` and shows the frame on screen with it."""
+    """Edits an `OverlaySettings` and shows the frame on screen with it.
+
+    ``style_of_movie`` stands where the dock wants it.
+    """
 
     changed = Signal()
 
@@ -77,16 +81,18 @@ class MovieForm(QWidget):
         connect = partial(session.lifetime.connect, owner=self)
         self._kept_links = KeptLinks(self.preview.update_scene, connect)
         self._rows = form_rows()
-        add_field(self._rows, "Style", self.style_of_movie)
         add_field(self._rows, "Before", self.before.native)
-        add_field(self._rows, "File", self.format)
-        Column(self).add(self.preview, self.preview.note, self._rows, self.speed, self.more)
+        fps = self.speed.editor("fps")
+        fps.setSuffix(" fps")
+        column = Column(self)
+        column.add(self._rows, Flow(self.format, fps, shares=(1, 0)))
+        column.add(self.preview, self.preview.note, self.more)
         self._watch()
         self._resolve()
 
     def _build_look(self, owner: str) -> None:
         fields = [f for f in OverlaySettings.model_fields if f not in _NOT_IN_LOOK]
-        self.speed = SettingsForm(OverlaySettings(), ("fps",), owner)
+        self.speed = SettingsForm(OverlaySettings(), (), owner, apart=("fps",))
         self.look = SettingsForm(OverlaySettings(), fields, owner, plain=fields)
         self.on_screen = QCheckBox("Contrast as on screen", objectName=f"{owner}.as_on_screen")
         self.on_screen.setToolTip("Else black and white are percentiles of the whole movie")

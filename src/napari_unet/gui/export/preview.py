@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _WAIT_MS = 120
 _LINK_S = 0.3  # of linking, then a newer question has its turn
-_TALLEST = 320  # px of the dock
+_TALLEST, _SHARE = 320, 0.19  # px of the dock; of the window's height
 _LARGEST = 720  # px of the picture that is kept: twice the dock's width
 
 
@@ -163,7 +163,9 @@ class Preview(QLabel):
             self.setFixedHeight(self.sizeHint().height() if self.text() else 0)
             return
         ratio = self.devicePixelRatioF()
-        room = QSize(round(self.width() * ratio), round(_TALLEST * ratio))
+        window = self.window()
+        tallest = min(_TALLEST, _SHARE * window.height() if window is not None else _TALLEST)
+        room = QSize(round(self.width() * ratio), round(tallest * ratio))
         scaled = self._picture.scaled(
             room,
             Qt.AspectRatioMode.KeepAspectRatio,

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
+from napari_unet.engine.settings import LabelSettings
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.loading import load_model
 from napari_unet.gui.dock.model_menu import ModelMenu
 from napari_unet.gui.segment.cell_count import CellCount
 from napari_unet.gui.segment.curves_panel import CurvesPanel
-from napari_unet.gui.segment.recipe_row import RecipeRow
-from napari_unet.gui.segment.region_sliders import CLASS_FIELDS, RegionSliders
+from napari_unet.gui.segment.more_panel import MorePanel, in_pixels
+from napari_unet.gui.segment.region_sliders import RegionSliders
 from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.regions import region_on_screen
-from napari_unet.gui.widgets.forms import SettingsForm
-from napari_unet.gui.widgets.number_boxes import TINY, DecimalBox
-from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, row
+from napari_unet.gui.widgets.number_boxes import TINY, DecimalBox, WholeBox
+from napari_unet.gui.widgets.parts import (
+    Column,
+    Fold,
+    Hint,
+    allow,
+    button,
+    primary,
+    row,
+    titled,
+    what_is,
+)
 from napari_unet.gui.widgets.threshold_slider import ThresholdSlider
+from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -28,16 +39,11 @@ if TYPE_CHECKING:
     from napari_unet.gui.segment.auto_threshold import Auto
 
 OWNER = "segment"
-_LABEL_FIELDS = (
-    "split",
-    "min_size",
-    "fill_holes",
-    "split_strength",
-    "max_size",
-    "drop_border",
-    *CLASS_FIELDS,
+_THRESHOLD = (
+    "The network gives each pixel a probability of being in a cell. Pixels above the threshold "
+    "become cells. Lower it where cells are missed or too small, raise it where background is taken"
 )
-_RUN_FIELDS = ("device", "diameter", "accurate", "precision", "backend", "tile", "threads", "scale")
+_FIELDS = LabelSettings.model_fields
 
 
 class SegmentDock(Dock):
@@ -47,92 +53,98 @@ class SegmentDock(Dock):
         super().__init__(viewer, OWNER)
         session = self.session
         self._auto = Latest(self, wait_ms=0)
-        self._build_run()
-        self._build_labels()
+        self._more: MorePanel | None = None
+        self._build_model()
+        self._build_cells()
+        self.more = Fold("More", self._build_more)
+        self.column.addWidget(self.more)
         self.column.addStretch(1)
         session.lifetime.connect(session.labels.settings_changed, self._show_settings, self)
-        session.lifetime.connect(session.movie.changed, self._show_areas, self)
+        session.lifetime.connect(session.movie.changed, self._show_settings, self)
         self._show_settings()
         self.watch()
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def _build_run(self) -> None:
+    def _build_model(self) -> None:
         session = self.session
         self.model = ModelMenu(session, "segment.model")
-        self.model_path = QLineEdit(objectName="segment.model_path")
-        self.model_path.setPlaceholderText("path of a model file")
-        self.model_path.setToolTip(
-            "A .safetensors model, .pth weights, a bioimage.io .zip; of several, parted by commas, "
-            "the probabilities are averaged. Left empty, Load… asks for it"
+        self.load = button("…", "segment.load_model", "Open a model file and choose it")
+        self.run_movie = button(
+            "Segment movie", "segment.run_movie", "Every frame that is not segmented yet"
         )
-        self.load = button("Load…", "segment.load_model", "Open a model file and choose it")
         self.run_frame = button("This frame", "segment.run_frame", "Segment the frame on screen")
+        self.others = button(
+            "⋯", "segment.more_runs", "Only what is on screen, or some frames", checkable=True
+        )
+        self.why_not = Hint(name="segment.hint")
+        runs = Flow(primary(self.run_movie), self.run_frame, self.others, shares=(2, 1, 0))
+        self.group("Model", row(self.model, self.load, stretch=0), runs, self._other_runs())
+        self.column.addWidget(self.why_not)
+        self.load.clicked.connect(self._on_load)
+        self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
+        self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.movie.frame,)))
+
+    def _other_runs(self) -> QWidget:
+        """Return the ways to segment a part of the movie, shown by *⋯*."""
         self.run_region = button(
             "Visible region", "segment.run_region", "Segment what of the frame is on screen"
         )
-        self.run_movie = button(
-            "Whole movie", "segment.run_movie", "Segment every frame that is not segmented yet"
-        )
         self.frames = QLineEdit(objectName="segment.frames")
-        self.frames.setPlaceholderText("frames, such as 0,3-5")
+        self.frames.setPlaceholderText("frames: 0,3-5")
         self.run_frames = button(
             "These frames", "segment.run_frames", "Segment those of them that are not segmented yet"
         )
-        self.why_not = Hint(name="segment.hint")
-        self.run_form = SettingsForm(session.models.settings, _RUN_FIELDS, OWNER)
-        self.column.section(
-            "Model",
-            self.model,
-            row(self.model_path, self.load, stretch=0),
-            row(self.run_frame, self.run_region, self.run_movie),
-            row(self.frames, self.run_frames, stretch=0),
-            self.why_not,
-            self.run_form,
-        )
-        self.load.clicked.connect(self._on_load)
-        self.model_path.returnPressed.connect(self._on_load)
-        self.run_frame.clicked.connect(lambda: segment(session, OWNER, (session.movie.frame,)))
+        inside = QWidget()
+        column = Column(inside)
+        column.add(self.run_region, row(self.frames, self.run_frames, stretch=0))
+        inside.hide()
+        self.others.toggled.connect(inside.setVisible)
         self.run_region.clicked.connect(self._on_region)
-        self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
         self.run_frames.clicked.connect(self._on_these_frames)
         self.frames.returnPressed.connect(self.run_frames.click)
         self.frames.textChanged.connect(self.update_state)
-        self.run_form.valueChanged.connect(self._on_run_settings)
+        return inside
 
-    def _build_labels(self) -> None:
+    def _build_cells(self) -> None:
         self.threshold = ThresholdSlider()
         self.threshold.setObjectName("segment.threshold")
         self.threshold.setToolTip("Pixels above this probability belong to a cell")
         self.number = DecimalBox(TINY, 1 - TINY, step=0.01)
         self.number.setObjectName("segment.threshold_number")
-        self.number.setMaximumWidth(110)
         self.auto = button("Auto", "segment.auto")
         self.auto.setProperty("tip", "The threshold that gives the best cells where that is known")
         self.auto_words = Hint(name="segment.auto_words")
-        self.form = SettingsForm(self.session.labels.settings, _LABEL_FIELDS, OWNER)
+        self.split = WrapCheck("Split touching", "segment.split")
+        self.split.setToolTip(_FIELDS["split"].description or "")
+        self.min_size = WholeBox()
+        self.min_size.setObjectName("segment.min_size")
+        self.min_size.setToolTip(_FIELDS["min_size"].description or "")
         self.count = CellCount(self.session, OWNER)
-        name = QLabel("Threshold")
-        cells = Column()
-        cells.add(
-            row(name, self.number, self.auto, stretch=0),
+        self.curves = CurvesPanel(self.session)
+        self.group(
+            "Cells",
+            row(QLabel("Threshold"), what_is(_THRESHOLD), self.number, self.auto, stretch=2),
             self.threshold,
             RegionSliders(self.session, OWNER),
             self.auto_words,
-            self.form,
+            Flow(self.split, titled("Smallest", self.min_size), shares=(0, 1)),
             self.count,
-            Fold("Curves", lambda: CurvesPanel(self.session)),
+            self.curves,
         )
-        self.count.size_hint.taken.connect(self.run_form.editor("diameter").setValue)
+        self.count.size_hint.taken.connect(self._on_diameter)
         self.auto.clicked.connect(self._on_auto)
         self._auto.answered.connect(self._on_auto_found)
         self._auto.failed.connect(lambda line: self.auto_words.say(line, warn=True))
-        self.column.section("Cells", cells, RecipeRow(self.session, OWNER))
         self.threshold.valueChanged.connect(lambda t: self._change(threshold=t))
         self.number.valueChanged.connect(lambda _: self._change(threshold=self.number.value()))
-        self.form.valueChanged.connect(self._on_label_form)
-        self.form.unfolded.connect(self._show_areas)
-        self.form.unfolded.connect(self.update_state)
+        self.split.toggled.connect(lambda on: self._change(split=on))
+        self.min_size.valueChanged.connect(lambda n: self._change(min_size=n))
+
+    def _build_more(self) -> QWidget:
+        self._more = MorePanel(self.session, OWNER, self.curves.threshold, self._load)
+        self._more.run_changed.connect(self.count.soon)
+        return self._more
 
     # ---- a user acts ----------------------------------------------------------------------
 
@@ -154,22 +166,22 @@ class SegmentDock(Dock):
             segment(session, OWNER, frames)
 
     def _on_load(self) -> None:
-        path = self.model_path.text().strip()
+        path = self._more.model_path.text().strip() if self._more is not None else ""
         if not path:
             paths, _ = QFileDialog.getOpenFileNames(
                 self, "Load a model", "", "Models (*.safetensors *.pth *.pt *.zip);;All files (*)"
             )
             path = ",".join(paths)
+        self._load(path)
+
+    def _load(self, path: str) -> None:
         if path:
             load_model(self.session, OWNER, path)
 
-    def _on_run_settings(self, settings: Any) -> None:
-        self.session.models.settings = settings
-        self.count.soon()
-
-    def _on_label_form(self, settings: Any) -> None:
-        changes = {field: getattr(settings, field) for field in _LABEL_FIELDS}
-        self._change(**changes)
+    def _on_diameter(self, diameter: float) -> None:
+        models = self.session.models
+        models.settings = models.settings.replace(diameter=diameter)
+        models.changed.emit()
 
     def _change(self, **changes: Any) -> None:
         self.session.labels.set_settings(self.session.labels.settings.replace(**changes))
@@ -197,28 +209,21 @@ class SegmentDock(Dock):
     # ---- what is shown ----------------------------------------------------------------------
 
     def _show_settings(self) -> None:
-        settings = self.session.labels.settings
-        for part, value in (
+        settings, stack = self.session.labels.settings, self.session.movie.stack
+        shown = (
             (self.threshold, settings.threshold),
             (self.number, settings.threshold),
-        ):
+            (self.min_size, settings.min_size),
+        )
+        for part, value in shown:
             with signals_blocked(part):
                 part.setValue(value)
-        with signals_blocked(self.form):
-            self.form.setValue(settings)
+        with signals_blocked(self.split):
+            self.split.setChecked(settings.split)
+        pixel = stack.pixel_size if stack is not None else None
+        self.min_size.setSuffix(in_pixels(settings.min_size, pixel))
         if not self.auto_words.text().startswith(f"{settings.threshold:g}:"):
             self.auto_words.say("")
-        self._show_areas()
-
-    def _show_areas(self) -> None:
-        """Say sizes in µm² too, where the pixel size is known."""
-        stack = self.session.movie.stack
-        pixel = stack.pixel_size if stack is not None else None
-        for field in ("min_size", "max_size"):
-            size = getattr(self.session.labels.settings, field)
-            area = f" ({size * pixel**2:.3g} µm²)" if pixel and size is not None else ""
-            if field in self.form.editors:
-                self.form.editors[field].setSuffix(f" px{area}")
 
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
@@ -234,9 +239,6 @@ class SegmentDock(Dock):
         typed = self.frames.text().strip()
         allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)
-        if self.run_form.value() != self.session.models.settings:  # those of another movie
-            with signals_blocked(self.run_form):
-                self.run_form.setValue(self.session.models.settings)
         live = self.session.labels.live
         segmented = (
             live is not None
@@ -245,8 +247,8 @@ class SegmentDock(Dock):
         )
         allow(self.auto, "" if segmented else "Segment a frame first")
         of_classes = live is not None and bool(live.classes)
-        for field, editor in self.form.editors.items():  # classes are not split
-            editor.setEnabled(of_classes == (field in CLASS_FIELDS))
+        for part in (self.split, self.min_size):  # classes are not split, and have no sizes
+            part.setEnabled(not of_classes)
         mine = self.session.job.state.owner == OWNER
         self.why_not.say("" if busy and mine else f"{why_not}." if why_not else "")
         self.count.soon()

@@ -34,19 +34,28 @@ _IS_GONE = "Nothing is kept: the layer of the movie was removed, and has no file
 
 
 def segment(
-    session: Session, owner: str, frames: Sequence[int] | None, region: Box | None = None
+    session: Session,
+    owner: str,
+    frames: Sequence[int] | None,
+    region: Box | None = None,
+    said: str | Ended = "",
 ) -> bool:
     """Run the chosen model on frames of the movie (all where None) as the viewer's job.
 
-    Or on a ``region`` of one frame, to look at.
+    Or on a ``region`` of one frame, to look at. Where it comes of another job, ``said`` is what
+    that said, and stays in sight in place of how many frames it was.
     """
     with session.job.refusing(owner):
-        return _segment(session, owner, frames, region)
+        return _segment(session, owner, frames, region, said)
     return False
 
 
 def _segment(
-    session: Session, owner: str, frames: Sequence[int] | None, region: Box | None
+    session: Session,
+    owner: str,
+    frames: Sequence[int] | None,
+    region: Box | None,
+    said: str | Ended,
 ) -> bool:
     choice = session.models.chosen
     assert choice is not None
@@ -69,7 +78,7 @@ def _segment(
                 stack, choice, session.models.settings, frames, known, folder, region
             ),
             on_item=run.on_item,
-            on_done=run.on_done,
+            on_done=lambda done: said or run.on_done(done),
             on_end=session.labels.changed.emit,
             cancelled_line=run.kept,
         )

@@ -69,6 +69,7 @@ class Training:
         self.outcome: Outcome | None = None
         self.compared: Comparison | None = None
         self.stack: Stack | None = None
+        self.seen_before: tuple[Any, ...] | None = None  # what was on screen before a look
         self.keep_at_end = self.discarded = False
         self._task: Task | None = None
 
@@ -89,6 +90,7 @@ class Training:
     def begin(self, stack: Stack, task: Task) -> None:
         """Take in that a training on ``stack`` begins, as ``task``."""
         self.outcome, self.stack, self._task = None, stack, task
+        self.seen_before = None
         self.curve, self.note = Curve(), ""
         self.keep_at_end = self.discarded = False
         self.changed.emit()

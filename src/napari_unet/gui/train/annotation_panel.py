@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
@@ -19,14 +19,17 @@ from napari_unet.gui.viewer.live_layer import actions_of
 from napari_unet.gui.viewer.regions import rectangles, shapes_layers
 from napari_unet.gui.widgets.parts import (
     Column,
+    Fold,
     Hint,
     add_field,
     allow,
     button,
     form_rows,
     narrow,
-    row,
+    primary,
+    what_is,
 )
+from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import TrainSettings
@@ -41,6 +44,11 @@ _KINDS = {
     "binary": "a mask of the cells",
     "classes": "classes, a number for each",
 }
+_CHECKED = (
+    "A frame is kept for checking: the network does not learn from it, so that it can be asked "
+    "there how many cells it gets right by itself. Frames near it are left out, too, since they "
+    "look almost the same"
+)
 _GUESSED = {True: "guessed: classes", False: "guessed: cells"}
 _WHOLE = {
     (False, False): "Every cell on these frames is outlined",
@@ -96,7 +104,7 @@ class AnnotationPanel(QWidget):
             "Background brush: paint where there is no cell, it learns that too (Shift+B)",
             checkable=True,
         )
-        self.whole = QCheckBox(objectName="train.complete")
+        self.whole = WrapCheck(name="train.complete")
         self.kind = QComboBox(objectName="train.labels_are")
         set_up = self._session.training.form
         for kind, words in _KINDS.items():
@@ -113,20 +121,23 @@ class AnnotationPanel(QWidget):
             "Frames to learn from, counted from 0; empty for all that have labels"
         )
         self.summary = Hint(name="train.summary")
-        rows = form_rows()
+        rows, which = form_rows(), QWidget()
         add_field(rows, "Labels", self.labels.native)
         add_field(rows, "They are", self.kind)
         add_field(rows, "Frames", self.frames)
+        which.setLayout(rows)
+        self.which = Fold("Other labels, some frames", lambda: which)
         column = Column(self)
-        column.add(
-            row(self.annotate, self.new_cell, self.background), rows, self.whole, self.summary
-        )
+        brushes = Flow(self.annotate, self.new_cell, self.background)
+        column.add(brushes, self.whole, self.summary, self.which)
+        self.about = what_is(_CHECKED)
 
     # ---- painting ---------------------------------------------------------------------------
 
     def _on_annotate(self) -> None:
         with self._session.job.refusing(OWNER):
             live, layer = self._session.labels.show()
+            layers.suit_brush(layer, self._session.movie.frame)
             layers.paint(self._session.viewer, layer, live.new_id())
             self.changed.emit()
 
@@ -245,6 +256,7 @@ class AnnotationPanel(QWidget):
     def update_state(self, no_movie: str) -> None:
         """Resolve which tools can be used, and say why the others cannot."""
         allow(self.annotate, no_movie)
+        primary(self.annotate, bool(self.why_not()))
         painting = self._session.labels.layer is not None
         live = self._session.labels.live
         self.new_cell.setText("Next class" if live is not None and live.classes else "New cell")

@@ -1,4 +1,4 @@
-"""After a training: how good it is, a look at before and after, keep, revert, save."""
+"""After a training: how good it is, a look at before and after, keep, discard, save."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from napari_unet.gui.train.training_run import (
     show_compared,
     stop_comparing,
 )
-from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
+from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, primary, row
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
@@ -28,29 +29,31 @@ if TYPE_CHECKING:
 class OutcomePanel(QWidget):
     """*Keep* while it trains means stop and keep; afterwards it puts the model into the library.
 
-    Shows the session's training; holds nothing of it.
+    Shows the session's training; holds nothing of it. While it runs, *Keep* stands in the foot of
+    the dock, ``running``, beside ``discard``.
     """
 
-    def __init__(
-        self, session: Session, discard: QPushButton, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._session, self._discard = session, discard
+    def __init__(self, session: Session, running: Flow, discard: QPushButton) -> None:
+        super().__init__()
+        self._session, self._running, self._discard = session, running, discard
         self.words = Hint(name="train.outcome")
-        self.compare = button("Compare", "train.compare", checkable=True)
+        self.compare = button(
+            "Compare", "train.compare", "Before, after, and back to your labels", checkable=True
+        )
         self.keep = button("Keep", "train.keep")
-        self.revert = button("Revert", "train.revert", "Go back to the model chosen before")
+        self.revert = button(
+            "Discard", "train.revert", "Forget the new model; go back to the one chosen before"
+        )
         self.path = QLineEdit(objectName="train.model_path")
         self.path.setPlaceholderText("path for a model file")
         self.save = button(
             "Save model…", "train.save_model", "Write the model to a file for others"
         )
-        column = Column(self)
-        column.add(
-            self.words,
-            row(self.compare, self.keep, discard, self.revert),
-            row(self.path, self.save, stretch=0),
-        )
+        self._ended = Flow(self.compare, self.keep, self.revert)
+        file = QWidget()
+        Column(file).add(row(self.path, self.save, stretch=0))
+        self.to_file = Fold("Save to a file", lambda: file)
+        Column(self).add(self.words, self._ended, self.to_file)
         self.compare.toggled.connect(self._on_compare)
         self.keep.clicked.connect(self._on_keep)
         self.revert.clicked.connect(self._on_revert)
@@ -92,14 +95,15 @@ class OutcomePanel(QWidget):
             revert(self._session)
 
     def _on_compare(self, on: bool) -> None:
+        """Show before, then after; a third press ends it."""
         session, pair = self._session, self._session.training.compared
         with session.job.refusing(OWNER):
-            if pair is not None and pair.frame == session.movie.frame:
-                show_compared(session, before=on)
-            elif on:
-                compare(session)
-            else:
+            if pair is not None and pair.shows_before:
+                show_compared(session, before=False)
+            elif pair is not None or not on:
                 stop_comparing(session)
+            else:
+                compare(session)
         self._show_compared()
 
     def _on_frame(self, frame: int) -> None:
@@ -116,11 +120,11 @@ class OutcomePanel(QWidget):
         pair, comparing = self._session.training.compared, self._session.job.running
         with signals_blocked(self.compare):
             if pair is not None:
-                self.compare.setChecked(pair.shows_before)
+                self.compare.setChecked(True)
             elif not comparing:
                 self.compare.setChecked(False)
-        words = "Compare" if pair is None else "after" if pair.shows_before else "before"
-        self.compare.setText(words if pair is None else f"Show {words}")
+        words = "Show after" if pair is not None and pair.shows_before else "End comparing"
+        self.compare.setText("Compare" if pair is None else words)
 
     def update_state(self) -> None:
         """Resolve which buttons can be pressed, and say why the others cannot."""
@@ -130,18 +134,17 @@ class OutcomePanel(QWidget):
         wait = "Wait until the work under way is done" if busy else ""
         from_new = outcome is not None and outcome.base is None
         no_base = "It began from new: there is nothing to compare with" if from_new else ""
-        self.setVisible(outcome is not None or busy)
         self.words.say(outcome.words if outcome else "", warn=bool(outcome and outcome.worse))
         self.words.setToolTip(outcome.figures if outcome else "")
-        self.revert.setDefault(bool(outcome and outcome.worse))
-        for part in (self.words, self.compare, self.revert, self.path, self.save):
+        for part in (self.compare, self.revert, self.to_file):
             part.setVisible(outcome is not None and not training.running)
+        self._place_keep(running=training.running)
         allow(self.compare, none_yet or wait or no_base)
         allow(self.revert, none_yet or wait)
         allow(self.save, none_yet or wait)
         self._show_compared()
         self.keep.setVisible(outcome is not None or training.running)
-        self._discard.setText("Stop and discard" if training.running else "Cancel")
+        self._discard.setText("Stop and discard" if training.running else "Stop")
         if training.running:
             self.keep.setText("Stopping…" if training.keep_at_end else "Stop and keep")
             allow(self.keep, "It stops at the next step" if training.keep_at_end else "")
@@ -149,3 +152,14 @@ class OutcomePanel(QWidget):
             kept = outcome is not None and outcome.choice.saved
             self.keep.setText("Kept" if kept else "Keep")
             allow(self.keep, none_yet or wait or ("It is in your library" if kept else ""))
+        worse = bool(outcome and outcome.worse)
+        primary(self.keep, training.undecided and not worse)
+        primary(self.revert, training.undecided and worse)
+
+    def _place_keep(self, *, running: bool) -> None:
+        """Put *Keep* beside *Stop* while it learns, and beside *Compare* afterwards."""
+        wanted, at = (self._running, 0) if running else (self._ended, 1)
+        if wanted.indexOf(self.keep) < 0:
+            other = self._ended if running else self._running
+            other.removeWidget(self.keep)
+            wanted.insert(at, self.keep)

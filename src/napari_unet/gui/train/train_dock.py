@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QLineEdit
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.settings import RECIPES
@@ -17,11 +16,12 @@ from napari_unet.gui.train.annotation_panel import AnnotationPanel
 from napari_unet.gui.train.outcome import OutcomePanel
 from napari_unet.gui.train.resume import Begun, base_of, recall
 from napari_unet.gui.train.training_run import OWNER, start_training
-from napari_unet.gui.widgets.editors import ChoiceEditor
+from napari_unet.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_unet.gui.widgets.fields import recipe_words
 from napari_unet.gui.widgets.forms import CUSTOM, SettingsForm
-from napari_unet.gui.widgets.parts import Hint, add_field, allow, button, form_rows, row
+from napari_unet.gui.widgets.parts import Hint, allow, button, primary, titled
 from napari_unet.gui.widgets.plots import CurveView
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -36,35 +36,53 @@ class TrainDock(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, OWNER)
-        self._build_settings()
-        self._build_run()
+        self._build_parts()
         self.column.addStretch(1)
         self._connect()
         self.watch()
 
     # ---- parts ------------------------------------------------------------------------------
 
-    def _build_settings(self) -> None:
+    def _build_parts(self) -> None:
         set_up = self.session.training.form
-        self.start_from = BaseMenu(self.session, "train.start_from", "a new network")
-        self.name_of_model = QLineEdit(set_up.name, objectName="train.name")
-        self.name_of_model.setPlaceholderText("named after the movie")
-        self.form = SettingsForm(set_up.settings, name=OWNER, plain=("minutes", "stain"))
+        self.name_of_model = TextEditor(str, "named after the movie")
+        self.name_of_model.setObjectName("train.name")
+        self.name_of_model.setText(set_up.name)
+        self.form = SettingsForm(set_up.settings, name=OWNER, plain=(), apart=("minutes",))
         self.form.unfolded.connect(self._add_recipes)
-        rows = form_rows()
-        add_field(rows, "Start from", self.start_from)
-        add_field(rows, "Name", self.name_of_model)
         self.annotations = AnnotationPanel(self.session, self.form.value)
-        self.column.section("Cells to learn from", self.annotations)
-        self.column.section("Training", rows, self.form)
+        self.teach = self.group("1  Teach", self.annotations, beside=(self.annotations.about,))
+        self._build_learning()
+        self.foot.cancel.setProperty("tip", "Stop; no model is made")
+        self.outcome = OutcomePanel(self.session, self.foot.buttons, self.foot.cancel)
+        self.result = self.group("3  Result", self.outcome)
+        self.column.addWidget(self.form)
+
+    def _build_learning(self) -> None:
+        self.start_from = BaseMenu(self.session, "train.start_from", "a new network")
+        minutes = self.form.editor("minutes")
+        minutes.setSuffix(" min")
+        self.start = button("Train", "train.start")
+        self.resume = button("Resume", "train.resume", "Go on with the training that was cut off")
+        self.why_not = Hint(name="train.hint")
+        self.curve = CurveView()
+        self.curve.setObjectName("train.curve")
+        self.group(
+            "2  Learn",
+            Flow(titled("From", self.start_from), titled("for", minutes), shares=(2, 1)),
+            Flow(self.start, self.resume),
+            self.why_not,
+            self.curve,
+        )
 
     def _add_recipes(self) -> None:
-        """Put a menu on top of *Advanced*: what goes with a network, in all fields below."""
+        """Put on top of *Advanced* the model's name, and a menu of what goes with a network."""
         words = {name: recipe_words(name) for name in RECIPES}
         self.recipe = ChoiceEditor({**words, CUSTOM: CUSTOM})
         self.recipe.setObjectName("train.recipe")
         self.recipe.setToolTip("Settings that go with a network; each can be changed below")
         self.form.insert("Recipe", self.recipe)
+        self.form.insert("Name", self.name_of_model)
         self._show_recipe()
         self.form.valueChanged.connect(self._show_recipe)
         self.recipe.valueChanged.connect(self._on_recipe)
@@ -78,16 +96,6 @@ class TrainDock(Dock):
         names = (name for name in RECIPES if settings.with_recipe(name) == settings)
         with signals_blocked(self.recipe):
             self.recipe.setValue(next(names, CUSTOM))
-
-    def _build_run(self) -> None:
-        self.start = button("Start training", "train.start")
-        self.resume = button("Resume", "train.resume", "Go on with the training that was cut off")
-        self.why_not = Hint(name="train.hint")
-        self.curve = CurveView()
-        self.curve.setObjectName("train.curve")
-        self.foot.cancel.setProperty("tip", "Stop; no model is made")
-        self.outcome = OutcomePanel(self.session, self.foot.cancel)
-        self.column.add(row(self.start, self.resume), self.why_not, self.curve, self.outcome)
 
     def _connect(self) -> None:
         session, life = self.session, self.session.lifetime
@@ -189,7 +197,11 @@ class TrainDock(Dock):
         self.annotations.update_state(no_movie)
         self._show_resume(why_not)
         self._show_training()
-        if not self.session.training.running:
+        training = self.session.training
+        primary(self.start, not training.undecided)
+        self.teach.fold(self.annotations.summary.text() or "…" if training.running else "")
+        self.result.setVisible(training.outcome is not None and not training.running)
+        if not training.running:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
         self.outcome.update_state()
 

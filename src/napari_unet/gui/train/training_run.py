@@ -14,12 +14,13 @@ from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.network.model_files import SUFFIX, library
 from napari_unet.gui.session.job import Ended, Progress, Task
 from napari_unet.gui.session.models import ModelChoice, free_file, tell_kept
+from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.training import Comparison, Outcome
 from napari_unet.gui.train.resume import forget
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
@@ -119,9 +120,10 @@ class _Run:
         session.training.set_outcome(outcome)
         if session.training.keep_at_end and keep(session):
             return ""
-        line = f"{choice.name} is in the model menu. Keep it, or revert."
+        line = f"{choice.name} is in the model menu. Keep it, or discard it."
         noticed = [Notice(**notice) for notice in model.record.get("notices", ())]
-        return Ended(line, [n for n in noticed if n not in self._stack.notices])
+        new = [n for n in noticed if n not in self._stack.notices]
+        return _look(session, Ended(line, new))
 
     def on_end(self) -> None:
         session = self._session
@@ -131,6 +133,33 @@ class _Run:
         if session.training.discarded:
             forget(self._stack)
         session.training.changed.emit()
+
+
+def _look(session: Session, line: str | Ended) -> str | Ended:
+    """Show what the new model makes of the frame on screen; return the line that stays."""
+    training, labels = session.training, session.labels
+    if session.movie.is_open and session.movie.stack is training.stack and training.outcome:
+        live = labels.live
+        before = None
+        if live is not None:
+            before = (live, live.probabilities, labels.model, labels.settings)
+        if segment(session, OWNER, (session.movie.frame,), said=line):
+            training.seen_before = before
+    return line
+
+
+def _look_back(session: Session) -> None:
+    """Show again what was there before the look, frames of the former model and all."""
+    training, before = session.training, session.training.seen_before
+    training.seen_before = None
+    if before is None or session.labels.live is not before[0]:
+        return
+    _, probabilities, model, settings = before
+    session.labels.adopt(settings)
+    if model is not None:
+        session.labels.set_model(model, probabilities)
+    else:
+        session.labels.set_probabilities(probabilities)
 
 
 # ---- a user decides ---------------------------------------------------------------------------
@@ -149,12 +178,14 @@ def keep(session: Session) -> bool:
     outcome = training.outcome
     if outcome is None:
         return False
-    choice = outcome.choice
+    choice, stopped = outcome.choice, training.keep_at_end
+    training.keep_at_end = False
+    stop_comparing(session)
 
     def work(model: Model) -> Generator[None, None, Path]:
         return _keeping(model, choice.name)
 
-    def done(path: Path) -> str:
+    def done(path: Path) -> str | Ended:
         kept = ModelChoice(path.stem, "mine", path, choice.model)
         training.start_from = kept
         training.outcome = Outcome(
@@ -162,9 +193,10 @@ def keep(session: Session) -> bool:
         )
         session.models.replace(choice, kept)
         tell_kept(kept)
-        if path.stem == file_name(choice.name):
-            return f"{choice.name} is kept."
-        return f"{choice.name} is kept as {path.stem}: there was a model of that name already."
+        line = f"{choice.name} is kept."
+        if path.stem != file_name(choice.name):
+            line = f"{line[:-1]} as {path.stem}: there was a model of that name already."
+        return _look(session, line) if stopped else line
 
     return _write(session, work, done)
 
@@ -190,6 +222,7 @@ def revert(session: Session) -> None:
     if outcome is None:
         return
     stop_comparing(session)
+    _look_back(session)
     choice, former = outcome.choice, outcome.former
     if training.start_from is choice:
         training.start_from = outcome.base
@@ -204,14 +237,14 @@ def revert(session: Session) -> None:
     training.changed.emit()
 
 
-def _write(session: Session, work: Any, done: Any) -> bool:
+def _write(session: Session, work: Any, done: Callable[[Path], str | Ended]) -> bool:
     outcome = session.training.outcome
     if outcome is None or outcome.choice.model is None:
         return False
     model = outcome.choice.model
 
-    def written(path: Path) -> str:
-        line = str(done(path))
+    def written(path: Path) -> str | Ended:
+        line = done(path)
         _in_safety(session)
         session.training.changed.emit()
         return line
@@ -260,7 +293,7 @@ def compare(session: Session) -> bool:
     def done(pair: tuple[int, Any, Any]) -> str:
         training.compared = Comparison(*pair)
         show_compared(session, before=True)
-        return "On screen: before. Press again for after."
+        return "On screen: before. Press again for after, and again for your labels."
 
     return session.job.start(Task(OWNER, "Comparing", work, total=2, on_done=done))
 

@@ -164,7 +164,7 @@ def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
     else:
         line = f"{word}, checked on {checked}. {_both_in_words(before, after)}"
     if worse:
-        line += " Revert takes you back to the former model."
+        line += " Discard takes you back to the former model."
     return line, figures, worse
 
 

@@ -7,12 +7,14 @@ here runs on the main thread: adding a layer from a worker aborts the process.
 from __future__ import annotations
 
 import logging
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
@@ -313,15 +315,29 @@ def paint(viewer: Viewer, layer: Labels, label: int) -> None:
     layer.mode = "paint"
 
 
+def suit_brush(layer: Labels, frame: int) -> None:
+    """Give the brush a third of the diameter of the frame's cells, once for each layer."""
+    ours = layer.metadata.setdefault(OURS, {})
+    if not isinstance(ours, dict) or "brush" in ours:
+        return
+    shown = np.asarray(layer.data[frame] if layer.ndim == 3 else layer.data)
+    sizes = np.bincount(shown.ravel())[1:BACKGROUND_ID]
+    if sizes.any():
+        diameter = 2 * np.sqrt(np.median(sizes[sizes > 0]) / np.pi)
+        ours["brush"] = layer.brush_size = max(1, round(float(diameter) / 3))
+
+
 def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
     """Show ``frames`` (an array-like ``(T, Y, X)`` of labels) in the one preview layer."""
     for layer in map(raw, viewer.layers):
         if isinstance(layer, Labels) and role(layer) == PREVIEW:
             layer.data, layer.name, layer.visible = frames, name, True
             return layer
-    layer = Labels(
-        frames, name=name, metadata={OURS: {"role": PREVIEW}}, opacity=0.9, **place(over)
-    )
+    under = [x for x in label_layers(viewer) if x.visible and not x.contour]
+    for labels in under:  # what is judged against a preview is outlines, too
+        labels.contour = 1
+    ours = {"role": PREVIEW, "outlined": [weakref.ref(x) for x in under]}
+    layer = Labels(frames, name=name, metadata={OURS: ours}, opacity=0.9, **place(over))
     tell_in_3d(layer)
     with held(viewer):
         viewer.add_layer(layer)
@@ -332,6 +348,9 @@ def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
 def remove_preview(viewer: Viewer) -> None:
     """Take the preview layer away."""
     for layer in [x for x in map(raw, viewer.layers) if role(x) == PREVIEW]:
+        for ref in layer.metadata[OURS].get("outlined", ()):
+            if (labels := ref()) is not None and labels.contour == 1:
+                labels.contour = 0
         remove(viewer, layer)
 
 

@@ -47,6 +47,8 @@ class SettingsForm(QWidget):
         Names of the fields in sight; those not marked ``advanced`` where left out.
     more
         Title under which the other fields are.
+    apart
+        Names of fields whose editors a dock puts elsewhere (`editor`); they are of the value.
 
     """
 
@@ -60,6 +62,7 @@ class SettingsForm(QWidget):
         name: str = "",
         plain: Iterable[str] | None = None,
         more: str = "Advanced",
+        apart: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -67,7 +70,8 @@ class SettingsForm(QWidget):
         self._widgets: dict[str, BaseValueWidget[Any]] = {}
         self._containers: list[Container[Any]] = []
         known = type(settings).model_fields
-        shown = tuple(known if fields is None else fields)
+        self._make(apart)
+        shown = tuple(f for f in (known if fields is None else fields) if f not in self._widgets)
         if plain is None:
             plain = [field for field in shown if not is_advanced(known[field])]
         rest = [field for field in shown if field not in plain]
@@ -127,18 +131,22 @@ class SettingsForm(QWidget):
         """Put an editor that is of no field on top of the fields built last."""
         self._containers[-1].insert(0, FieldEdit(editor, label=title))
 
-    def _build(self, fields: list[str]) -> QWidget:
-        """Return a magicgui container with these fields."""
+    def _make(self, fields: Iterable[str]) -> list[BaseValueWidget[Any]]:
+        """Return magicgui widgets of these fields."""
         known = type(self._settings).model_fields
         made = {f: field_widget(f, known[f], getattr(self._settings, f)) for f in fields}
         for field, widget in made.items():
             qt_editor(widget).setObjectName(f"{self._name}.{field}" if self._name else field)
+            widget.changed.connect(self._on_edit)
         self._widgets |= made
-        container = Container(widgets=list(made.values()))
+        return list(made.values())
+
+    def _build(self, fields: list[str]) -> QWidget:
+        """Return a magicgui container with these fields."""
+        container = Container(widgets=self._make(fields))
         container.margins = (0, 0, 0, 0)
         container.native.layout().setSpacing(GAP)
         self._containers.append(container)
-        container.changed.connect(self._on_edit)
         return container.native
 
     def showEvent(self, event: QShowEvent | None) -> None:

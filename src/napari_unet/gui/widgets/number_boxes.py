@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from qtpy.QtCore import QLocale
+from qtpy.QtCore import QLocale, QSize
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
@@ -13,6 +13,7 @@ _DECIMALS = 12
 TINY = 10.0**-_DECIMALS  # the least difference that a box shows
 LARGEST = 10**9
 _READS_WELL = 0.001
+_LEAST, _BUTTONS = 80, 56  # px: of a box; of its two buttons and the margins
 _State = QValidator.State
 
 
@@ -30,7 +31,22 @@ class _Box:
         self.setRange(below if self._none else self._low, high)
         self.setSpecialValueText(self._none)
         self.setKeyboardTracking(False)
-        self.setMinimumWidth(80)
+        self.valueChanged.connect(lambda _: self.updateGeometry())
+
+    def setSuffix(self: Any, suffix: str | None) -> None:
+        """Show a unit, and make room for it."""
+        super().setSuffix(suffix)  # type: ignore[misc]
+        self.updateGeometry()
+
+    def sizeHint(self: Any) -> QSize:
+        """Ask for what is shown now; Qt asks for the longest number that could be."""
+        self.ensurePolished()
+        words = self.fontMetrics().horizontalAdvance(f"{self.text()} ")
+        return QSize(max(_LEAST, words + _BUTTONS), super().sizeHint().height())  # type: ignore[misc]
+
+    def minimumSizeHint(self: Any) -> QSize:
+        """Ask for what is shown now."""
+        return self.sizeHint()
 
     def value(self) -> Any:
         """Return the number, or None."""

@@ -13,6 +13,8 @@ from qtpy.QtWidgets import (
     QLayout,
     QPushButton,
     QSizePolicy,
+    QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -73,7 +75,7 @@ def button(text: str, name: str, tip: str = "", checkable: bool = False) -> QPus
     made.setToolTip(tip)
     made.setProperty("tip", tip)
     made.setCheckable(checkable)
-    made.setMinimumWidth(40)
+    made.setMinimumWidth(30)
     return made
 
 
@@ -91,6 +93,22 @@ def allow(widget: QWidget, why_not: str = "") -> None:
     widget.setToolTip(why_not or widget.property("tip") or "")
 
 
+def what_is(text: str) -> QToolButton:
+    """Return a *?* that explains a word, when pointed at or pressed."""
+    made = QToolButton()
+    made.setText("?")
+    made.setToolTip(text)
+    made.setAutoRaise(True)
+    made.setStyleSheet("border: none; background: transparent; padding: 0px 3px;")
+    made.setAccessibleName("What is this")
+
+    def tell() -> None:
+        QToolTip.showText(made.mapToGlobal(made.rect().bottomLeft()), text, made)
+
+    made.clicked.connect(lambda *_: tell())
+    return made
+
+
 def narrow(menu: QComboBox) -> QComboBox:
     """Keep a long word in a menu from widening the dock; return the menu."""
     menu.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -105,6 +123,16 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     for index, widget in enumerate(widgets):
         line.addWidget(widget, 1 if stretch is None or index == stretch else 0)
     return line
+
+
+def titled(title: str, field: QWidget) -> QWidget:
+    """Return a field with its title in front of it, as one part of a row."""
+    made = QWidget()
+    line = row(QLabel(title), field, stretch=1)
+    line.setContentsMargins(0, 0, 0, 0)
+    made.setLayout(line)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return made
 
 
 def form_rows(parent: QWidget | None = None) -> QFormLayout:

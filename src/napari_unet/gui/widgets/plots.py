@@ -1,4 +1,4 @@
-"""Plots: curves of a training run, and one curve with a mark where the user is."""
+"""Plots with axes: curves of a training run, and one curve with a mark where the user is."""
 
 from __future__ import annotations
 
@@ -10,27 +10,41 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_unet.gui.widgets.axes import Axes, Scale, nice_ticks
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
 
 
-_MARGIN = 6.0
 _SMOOTH = 0.9  # weight of the past in the smoothed loss
 _MOST_POINTS = 600
-_HEIGHT = 96
-LOSS, SCORE = QColor("#e8a33d"), QColor("#3fb8af")
-CURVE, HERE = SCORE, LOSS
+_LINES = 7  # of words: the height of a plot, in any font
+_DARK_INK = 128  # lightness below which the theme is a light one
+_COLORS = {False: ("#e8a33d", "#3fb8af"), True: ("#a35f00", "#00756c")}  # by: light theme
+_SHARES = [(0.0, "0"), (0.5, "50"), (1.0, "100 %")]
 
 
-def _begin(widget: QWidget) -> tuple[QPainter, QColor]:
-    """Return a painter whose pen draws faint lines, and the colour of words."""
+def _begin(widget: QWidget) -> tuple[QPainter, QColor, QColor, QColor]:
+    """Return a painter, the colour of words, and two of curves that read on the theme."""
     painter = QPainter(widget)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     ink = widget.palette().windowText().color()
-    faint = QColor(ink)
-    faint.setAlphaF(0.25)
-    painter.setPen(QPen(faint, 1))
-    return painter, ink
+    one, other = _COLORS[ink.lightness() < _DARK_INK]
+    return painter, ink, QColor(one), QColor(other)
+
+
+class _Plot(QWidget):
+    """As wide as the dock, and as high as its font asks for."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Wide and low."""
+        return QSize(200, _LINES * self.fontMetrics().height())
 
 
 @dataclass
@@ -68,21 +82,21 @@ class Curve:
         self.scored = of
 
 
-class CurveView(QWidget):
-    """Loss (smoothed, own scale) and score (0 to 1) against the steps of a run."""
+class CurveView(_Plot):
+    """Loss (smoothed, axis on the left) and score (on the right) against the steps of a run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(130)
         self.setToolTip(
-            "Loss on the crops it trains on, and the score of the cells on the frames kept aside"
+            "Loss: how wrong it still is on the parts it learns from; falling is good.\n"
+            "Cells right: on the frames kept for checking, which it does not learn from"
         )
         self._curve = Curve()
 
     def show_curve(self, curve: Curve) -> None:
-        """Show the curve of a run as it is by now."""
+        """Show the curve of a run as it is by now; nothing before there is one."""
         self._curve = curve
+        self.setVisible(bool(curve.loss.points))
         self.update()
 
     @property
@@ -95,60 +109,46 @@ class CurveView(QWidget):
         """The scores that are shown."""
         return self._curve.score
 
-    def sizeHint(self) -> QSize:
-        """Wide and low."""
-        return QSize(280, 130)
-
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw frame, curves and a legend with the newest values."""
-        painter, ink = _begin(self)
-        line = painter.fontMetrics().height()
-        area = QRectF(self.rect()).adjusted(_MARGIN, line + 2 * _MARGIN, -_MARGIN, -_MARGIN)
+        """Draw axes, curves and a legend with the newest values."""
         if not self.loss.points:
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 3, 3)
-            painter.setPen(ink)
-            words = "Loss and score are drawn here\nwhile it trains"
-            painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, words)
             return
-        for part in range(5):
-            y = area.top() + area.height() * part / 4
-            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        painter, ink, of_loss, of_score = _begin(self)
         highest = max(y for _, y in self.loss.points) or 1.0
-        self._draw(painter, area, self.loss, highest, LOSS)
-        self._draw(painter, area, self.score, 1.0, SCORE)
-        self._legend(painter, line)
+        steps = Scale(0, self._curve.steps, nice_ticks(0, self._curve.steps, 4))
+        left = Scale(0, highest, nice_ticks(0, highest, 3))
+        right = Scale(0, 1, _SHARES) if self.score.points else None
+        axes = Axes(self, steps, left, right, "step")
+        axes.draw(painter, ink, (of_loss, of_score))
+        self._draw(painter, axes, self.loss, left, of_loss)
+        if right is not None:
+            self._draw(painter, axes, self.score, right, of_score)
+        self._legend(painter, axes, of_loss, of_score)
 
-    def _draw(
-        self, painter: QPainter, area: QRectF, series: Series, top: float, color: QColor
-    ) -> None:
-        spots = [
-            QPointF(
-                area.left() + area.width() * x / self._curve.steps,
-                area.bottom() - area.height() * min(y / top, 1),
-            )
-            for x, y in series.points
-        ]
+    @staticmethod
+    def _draw(painter: QPainter, axes: Axes, series: Series, scale: Scale, color: QColor) -> None:
+        spots = [axes.spot(x, y, scale) for x, y in series.points]
         painter.setPen(QPen(color, 2))
         painter.drawPolyline(QPolygonF(spots))
-        if spots:
-            painter.setBrush(color)
-            painter.drawEllipse(spots[-1], 2.5, 2.5)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setBrush(color)
+        painter.drawEllipse(spots[-1], 2.5, 2.5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _legend(self, painter: QPainter, line: int) -> None:
-        words = [(f"loss {self.loss.points[-1][1]:.3f}", LOSS)]
-        if self.score.points:
-            last = self.score.points[-1][1]
-            said = f"{self._curve.scored} {last:.2f}" if self._curve.scored else None
-            words.append((said or f"{100 * last:.0f} of 100 cells right", SCORE))
-        x = _MARGIN
-        for text, color in words:
-            painter.setPen(color)
-            painter.drawText(QPointF(x, _MARGIN + line * 0.8), text)
-            x += painter.fontMetrics().horizontalAdvance(text) + 3 * _MARGIN
+    def _legend(self, painter: QPainter, axes: Axes, of_loss: QColor, of_score: QColor) -> None:
+        words = f"loss {self.loss.points[-1][1]:.3f}"
+        painter.setPen(of_loss)
+        painter.drawText(QPointF(axes.area.left(), axes.line * 0.8), words)
+        if not self.score.points:
+            return
+        last = self.score.points[-1][1]
+        scored = self._curve.scored
+        said = f"{scored} {last:.2f}" if scored else f"{100 * last:.0f} % of cells right"
+        painter.setPen(of_score)
+        box = QRectF(0, 0, axes.area.right(), axes.line)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight, said)
 
 
-class LinePlot(QWidget):
+class LinePlot(_Plot):
     """``y`` against ``x``; gaps in ``x`` are joined, ``here`` is marked."""
 
     clicked = Signal(float)  # x
@@ -157,11 +157,17 @@ class LinePlot(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self.setToolTip(tip)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._title = title
+        self._unit = self._note = ""
+        self._ticks: tuple[tuple[float, str], ...] = ()
         self.xs, self.ys = np.zeros(0), np.zeros(0)
         self.low, self.high, self.here = 0.0, 1.0, 0.0
+
+    def name_axis(self, unit: str, ticks: Sequence[tuple[float, str]] = (), note: str = "") -> None:
+        """Say what x is, and where its ticks are; round numbers where none are given."""
+        self._unit, self._ticks, self._note = unit, tuple(ticks), note
+        self.update()
 
     def show_curve(
         self, x: ArrayLike, y: ArrayLike, bounds: tuple[float, float], here: float
@@ -171,45 +177,35 @@ class LinePlot(QWidget):
         self.low, self.high, self.here = *bounds, here
         self.update()
 
-    def sizeHint(self) -> QSize:
-        """Wide and low."""
-        return QSize(280, _HEIGHT)
+    def axes(self) -> Axes:
+        """Return where things lie now."""
+        top = float(self.ys.max(initial=0)) or 1.0
+        ticks = self._ticks or nice_ticks(self.low, self.high, 4)
+        return Axes(
+            self,
+            Scale(self.low, self.high, ticks),
+            Scale(0, top, nice_ticks(0, top, 3)),
+            unit=self._unit,
+        )
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Tell which x was clicked."""
-        area = self._area()
-        if event is None or area.width() <= 0 or not self.xs.size:
-            return
-        share = (event.position().x() - area.left()) / area.width()
-        self.clicked.emit(self.low + (self.high - self.low) * float(np.clip(share, 0, 1)))
+        if event is not None and self.xs.size:
+            self.clicked.emit(self.axes().value_at(event.position().x()))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw frame, curve, mark and the value there."""
-        painter, ink = _begin(self)
-        area = self._area()
-        painter.drawRect(area)
-        top = float(self.ys.max(initial=0)) or 1.0
-        spots = [
-            QPointF(self._across(area, x), area.bottom() - area.height() * y / top)
-            for x, y in zip(self.xs, self.ys, strict=True)
-        ]
-        painter.setPen(QPen(CURVE, 2))
+        """Draw axes, curve, mark and the value there."""
+        painter, ink, mark, color = _begin(self)
+        axes = self.axes()
+        axes.draw(painter, ink)
+        spots = [axes.spot(x, y) for x, y in zip(self.xs, self.ys, strict=True)]
+        painter.setPen(QPen(color, 2))
         painter.drawPolyline(QPolygonF(spots))
+        if len(spots) == 1:
+            painter.drawEllipse(spots[0], 2, 2)
         if spots:
-            painter.setPen(QPen(HERE, 1))
-            mark = self._across(area, self.here)
-            painter.drawLine(QPointF(mark, area.top()), QPointF(mark, area.bottom()))
+            painter.setPen(QPen(mark, 1.5))
+            x = axes.across(self.here)
+            painter.drawLine(QPointF(x, axes.area.top()), QPointF(x, axes.area.bottom()))
         painter.setPen(ink)
-        most = f", {top:.0f} at most" if spots else ""
-        painter.drawText(QPointF(_MARGIN, self._line() * 0.9), f"{self._title}{most}")
-
-    def _area(self) -> QRectF:
-        box = QRectF(self.rect())
-        return box.adjusted(_MARGIN, self._line() + _MARGIN, -_MARGIN, -_MARGIN)
-
-    def _across(self, area: QRectF, x: float) -> float:
-        span = self.high - self.low
-        return area.left() + area.width() * ((x - self.low) / span if span > 0 else 0.5)
-
-    def _line(self) -> int:
-        return self.fontMetrics().height()
+        painter.drawText(QPointF(2, axes.line * 0.8), f"{self._title}{self._note}")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QStyleOptionButton,
     QStylePainter,
     QWidget,
+    QWidgetItem,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class Flow(QLayout):
         """Take a part, as Qt does."""
         if item is not None:
             self._parts.append(item)
+
+    def insert(self, index: int, widget: QWidget) -> None:
+        """Put a widget before others; from another layout, it moves."""
+        self.addChildWidget(widget)
+        self._parts.insert(index, QWidgetItem(widget))
+        self.invalidate()
 
     def count(self) -> int:
         """How many parts there are."""
@@ -199,19 +206,20 @@ class LineButton(QPushButton):
         super().__init__()
         self.setObjectName(name)
         self.setCheckable(True)
-        self._first = self._rest = ""
+        self._rest: tuple[str, ...]
+        self._first, self._rest = "", ()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setStyleSheet("text-align: left; border: none; background: transparent; padding: 2px;")
         self.toggled.connect(lambda _: self._fit())
 
-    def say(self, first: str, rest: str) -> None:
+    def say(self, first: str, *rest: str) -> None:
         """Show ``first · rest``; the whole of it is in the tooltip."""
         self._first, self._rest = first, rest
         self._fit()
 
     def words(self) -> str:
         """Return all that it says, whatever is in sight."""
-        return " · ".join(filter(None, (self._first, self._rest)))
+        return " · ".join(filter(None, (self._first, *self._rest)))
 
     def minimumSizeHint(self) -> QSize:
         """Never widen the dock."""
@@ -225,12 +233,13 @@ class LineButton(QPushButton):
     def _fit(self) -> None:
         metrics = self.fontMetrics()
         arrow = "▾ " if self.isChecked() else "▸ "
-        rest = f" · {self._rest}" if self._rest else ""
         room = self.width() - 8 - metrics.horizontalAdvance(arrow)
-        for_first = room - metrics.horizontalAdvance(rest)
-        if for_first > metrics.horizontalAdvance("MMMM"):
-            shown = metrics.elidedText(self._first, Qt.TextElideMode.ElideMiddle, for_first) + rest
-        else:
-            shown = metrics.elidedText(self._first + rest, Qt.TextElideMode.ElideRight, room)
+        least = min(metrics.horizontalAdvance(self._first), metrics.horizontalAdvance("M" * 5))
+        rest = list(self._rest)
+        while rest and metrics.horizontalAdvance(f" · {' · '.join(rest)}") + least > room:
+            rest.pop()  # what comes last matters least
+        behind = "".join(f" · {part}" for part in rest)
+        for_first = room - metrics.horizontalAdvance(behind)
+        shown = metrics.elidedText(self._first, Qt.TextElideMode.ElideMiddle, for_first) + behind
         self.setText(arrow + shown)
         self.setToolTip(self.words())

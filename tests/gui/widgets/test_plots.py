@@ -1,0 +1,50 @@
+"""Plots: ticks that read well, and a click that goes where it was made."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_unet.gui.widgets.axes import nice_ticks
+from napari_unet.gui.widgets.plots import Curve, CurveView, LinePlot
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "words"),
+    [
+        (0, 47, 4, ["0", "20", "40"]),
+        (0, 1, 3, ["0", "0.5", "1"]),
+        (0, 0.31, 3, ["0", "0.2"]),
+        (3, 3, 3, ["3"]),
+        (0, 5000, 4, ["0", "2000", "4000"]),
+    ],
+)
+def test_ticks_are_round_and_few(low, high, most, words):
+    assert [text for _, text in nice_ticks(low, high, most)] == words
+
+
+@pytest.mark.parametrize("frame", [0, 3, 9])
+def test_a_click_goes_to_where_the_curve_is(qtbot, frame):
+    plot = LinePlot("Cells over time", "plot", "")
+    qtbot.addWidget(plot)
+    plot.resize(300, 110)
+    plot.show_curve(range(10), range(10), (0, 9), 0)
+    spot = plot.axes().spot(frame, 5)
+    with qtbot.waitSignal(plot.clicked) as found:
+        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(spot.x()), 40))
+    assert round(found.args[0]) == frame
+
+
+def test_a_plot_is_drawn_in_every_state(qtbot):
+    view, curve = CurveView(), Curve()
+    qtbot.addWidget(view)
+    view.resize(300, 110)
+    view.show_curve(curve)
+    assert view.isHidden()  # no empty box before there is a curve
+    curve.add_loss(1, 30, 0.9)
+    view.show_curve(curve)
+    assert not view.isHidden() and not view.grab().isNull()
+    curve.add_loss(2, 30, 0.5)
+    curve.add_score(2, 0.7)
+    view.show_curve(curve)
+    assert not view.grab().isNull()
