@@ -1,152 +1,224 @@
-"""Take the pictures of the documentation: napari with the sample movie segmented, and each dock.
+"""Take the pictures of the documentation: napari and its docks on the sample movie.
 
-Run with a display of its own: ``make screenshots``. Writes docs/images/*.png. Segment runs the
-bundled model; Train starts from it, on cells outlined as a user would.
+Run with a display of its own: ``make screenshots``. Writes docs/images/*.png and the animated
+loop of the README. Segment runs the bundled model; Train starts from it, on cells outlined as a
+user would. ``--sheets FOLDER`` takes the docks in every state instead, at two sizes of the window,
+dark and light, with a small and a large font: a sheet for each, to be looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-PLUGIN = "napari-unet-live"
+from PIL import Image
+
+from stage import IMAGES, PLUGIN, Stage
+
 DOCKS = ("Segment", "Train", "Export")
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-WINDOW, HEIGHT = (1440, 960), 960
+WINDOW = (1280, 720)
+LOOP = (896, 504)  # px of the animated picture
+FRAMES = (6, 18, 30)  # that are outlined to learn from
+SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
+NARROW, USUAL = 300, 340  # px of a dock
+STATES = ("empty", "open", "running", "done")
 
 
-class Stage:
-    """A napari window, driven by the names of its widgets."""
-
-    def __init__(self) -> None:
-        import napari
-        from qtpy.QtWidgets import QApplication
-
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(*WINDOW)
-        self.app = QApplication.instance()
-        self.docks: dict[str, Any] = {}
-        self.holders: dict[str, Any] = {}
-
-    def open(self, name: str) -> None:
-        """Open a dock, or bring it to the front."""
-        holder, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
-        self.docks[name], self.holders[name] = dock, holder
-        self.settle()
-        holder.raise_()
-        self.settle()
-
-    def widget(self, name: str) -> Any:
-        """Return a widget by its object name."""
-        from qtpy.QtWidgets import QWidget
-
-        return self.docks[name.split(".")[0].capitalize()].findChild(QWidget, name)
-
-    def settle(self, seconds: float = 0.4) -> None:
-        """Let napari draw."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.app.processEvents()
-            time.sleep(0.01)
-
-    def wait(self, done: Callable[[], bool], seconds: float = 600) -> None:
-        """Let napari work until ``done``."""
-        end = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > end:
-                sys.exit("the screenshots took too long")
-            self.settle(0.05)
-
-    def run(self, name: str, at_most: float = 600) -> None:
-        """Press a button and wait for the job it starts."""
-        job = next(iter(self.docks.values())).session.job
-        self.widget(name).click()
-        self.wait(lambda: not job.running, at_most)
-        if job.state.failed:
-            sys.exit(f"{name}: {job.state.line}")
-        self.settle()
-
-    def picture(self, widget: Any, name: str) -> None:
-        """Save what a widget looks like."""
-        self.settle(0.8)
-        IMAGES.mkdir(parents=True, exist_ok=True)
-        widget.grab().save(str(IMAGES / f"{name}.png"))
+def show_sample(stage: Stage) -> None:
+    """Open the sample movie at a frame with divisions."""
+    stage.viewer.open_sample(PLUGIN, "nuclei")
+    stage.viewer.reset_view()
+    stage.viewer.dims.set_current_step(0, 22)
+    stage.settle()
 
 
-def picture_of_curves(stage: Stage) -> None:
-    """Unfold the curves of Segment, wait until all frames are counted, and fold them again."""
-    from napari_unet.gui.widgets.parts import Fold
+def segment(stage: Stage) -> None:
+    """Segment the movie with the bundled model."""
+    stage.run("segment.run_movie")
+    stage.widget("segment.threshold").setValue(0.6)
+    labels = stage.session.labels.layer
+    stage.viewer.layers.selection.active = labels
+    labels.mode = "pan_zoom"
+    counted = stage.widget("segment.count_over_time")
+    stage.wait(lambda: counted.xs.size == 48 or not counted.isVisible(), 120)
 
-    folded = stage.docks["Segment"].findChildren(Fold)
-    curves = next(part for part in folded if part.text() == "Curves")
-    curves.expand()
-    stage.wait(lambda: not stage.widget("segment.curves_hint").text(), 60)
-    stage.picture(stage.holders["Segment"], "segment-curves")
-    curves.collapse()
 
-
-def train_a_little(stage: Stage, steps: int) -> None:
-    """Outline the cells of two frames, as a user would, and train on them."""
+def outline(stage: Stage) -> None:
+    """Outline the cells of some frames, as a user would."""
     from napari_unet.sample.movie import sample_movie
 
     _, truth = sample_movie()
-    stage.open("Train")
     stage.widget("train.annotate").click()
-    layer = stage.viewer.layers.selection.active
-    for t in (6, 18, 30):
+    layer = stage.session.labels.layer
+    for t in FRAMES:
         layer.data[t] = truth[t]
         layer.data.confirm_frame(t)
+    layer.mode = "pan_zoom"
     stage.viewer.dims.set_current_step(0, 18)
-    layer.contour = 2
     stage.settle()
+
+
+def start_training(stage: Stage, steps: int) -> None:
+    """Begin to learn, and wait until there is a curve to see."""
     stage.widget("train.steps").setValue(steps)
     stage.widget("train.start").click()
-    job = stage.docks["Train"].session.job
-    stage.wait(lambda: job.state.done > steps * 0.6 or not job.running)
-    stage.picture(stage.holders["Train"], "train-running")
-    stage.wait(lambda: not job.running)
-    if job.state.failed:
-        sys.exit(job.state.line)
+    state = stage.session.job
+    stage.wait(lambda: state.state.done > min(20, steps * 0.6) or not state.running)
+
+
+# ---- the documentation --------------------------------------------------------------------------
+
+
+def documentation(steps: int) -> None:
+    """Take the pictures of README, tutorial and the other pages."""
+    stage, loop = Stage(WINDOW), []
+
+    def keep(name: str, dock: str) -> None:
+        stage.picture(stage.holders[dock], name)
+
+    def film() -> None:
+        shown = stage.grab(stage.window)
+        loop.append(shown.resize(LOOP, Image.Resampling.LANCZOS))
+
+    for name in DOCKS:
+        stage.open(name)
+    stage.open("Segment")
+    keep("segment-empty", "Segment")
+    show_sample(stage)
+    film()
+    segment(stage)
+    keep("segment", "Segment")
+    stage.picture(stage.window, "napari")
+    film()
+    stage.open("Train")
+    outline(stage)
+    keep("train-paint", "Train")
+    film()
+    start_training(stage, steps)
+    keep("train-running", "Train")
+    film()
+    stage.finish()
     stage.picture(stage.holders["Train"], "train")
-
-
-def main(steps: int) -> None:
-    """Take all pictures."""
-    stage = Stage()
+    film()
+    stage.run("train.keep")
     stage.open("Segment")
-    stage.picture(stage.holders["Segment"], "segment-empty")
-    stage.viewer.open_sample(PLUGIN, "nuclei")
-    stage.viewer.reset_view()
     stage.run("segment.run_movie")
-    stage.widget("segment.threshold").setValue(0.6)
-    stage.viewer.dims.set_current_step(0, 22)
-    labels = stage.docks["Segment"].session.labels.layer
-    stage.viewer.layers.selection.active = labels
-    labels.mode = "pan_zoom"
-    stage.picture(stage.holders["Segment"], "segment")
-    picture_of_curves(stage)
-    train_a_little(stage, steps)
-    stage.open("Export")
-    stage.open("Segment")
-    stage.picture(stage.viewer.window._qt_window, "napari")  # noqa: SLF001 - for a picture only
+    film()
     stage.open("Export")
     with tempfile.TemporaryDirectory(prefix="movies") as folder:
         stage.widget("export.folder").setText(str(Path(folder) / "results"))
-        stage.run("export.save_movie")
-        stage.picture(stage.holders["Export"], "export")
+        stage.run("export.run")
+        keep("export", "Export")
+        film()
     stage.viewer.close()
+    animate(loop, IMAGES / "loop.gif")
+
+
+def animate(frames: list[Image.Image], path: Path) -> None:
+    """Write a small animated picture: one palette, two seconds a frame."""
+    few = [f.quantize(64, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for f in frames]
+    few[0].save(path, save_all=True, append_images=few[1:], duration=2000, loop=0, optimize=True)
+
+
+# ---- sheets -------------------------------------------------------------------------------------
+
+
+def sheets(folder: Path, steps: int) -> None:
+    """Take each dock in each state and look, and put those of one look on a sheet."""
+    stage = Stage(WINDOW)
+    looks = list(product(SIZES, THEMES, FONTS))
+    taken: dict[Any, Image.Image] = {}
+    for name in DOCKS:
+        stage.open(name)
+
+    def take(state: str, docks: tuple[str, ...] = DOCKS) -> None:
+        for look in looks:
+            stage.look(*look, NARROW if look[2] > 10 else USUAL)
+            for name in docks:
+                stage.holders[name].raise_()
+                taken[look, name, state] = stage.grab(stage.holders[name], 0.3)
+
+    take("empty")
+    show_sample(stage)
+    take("open")
+    for name, act in states(stage, steps):
+        act()
+        take("running", (name,))
+        stop(stage)
+    with tempfile.TemporaryDirectory(prefix="movies") as place:
+        finish_all(stage, steps, Path(place))
+        take("done")
+    stage.viewer.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    for size, theme, font in looks:
+        rows = [[taken.get(((size, theme, font), n, s)) for s in STATES] for n in DOCKS]
+        arrange(rows).save(folder / f"docks-{size[0]}x{size[1]}-{theme}-{font}.png")
+
+
+def states(stage: Stage, steps: int) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give each dock with what starts its job, one that lasts as long as it is looked at."""
+
+    def run_segment() -> None:
+        stage.widget("segment.accurate").setChecked(True)
+        stage.widget("segment.run_movie").click()
+        stage.wait(lambda: stage.session.job.state.done >= 1)
+
+    def run_train() -> None:
+        stage.widget("segment.accurate").setChecked(False)
+        outline(stage)
+        start_training(stage, 100 * steps)
+
+    def run_export() -> None:
+        stage.widget("export.zoom").setValue(4)
+        stage.widget("export.save_movie").click()
+        stage.wait(lambda: stage.session.job.state.done >= 1)
+
+    yield "Segment", run_segment
+    yield "Train", run_train
+    yield "Export", run_export
+
+
+def stop(stage: Stage) -> None:
+    """Stop the job that runs."""
+    stage.session.job.cancel()
+    stage.wait(lambda: not stage.session.job.running)
+
+
+def finish_all(stage: Stage, steps: int, place: Path) -> None:
+    """Bring each dock to its end."""
+    stage.widget("export.zoom").setValue(1)
+    segment(stage)
+    start_training(stage, steps)
+    stage.finish()
+    stage.widget("export.folder").setText(str(place / "results"))
+    stage.run("export.run")
+
+
+def arrange(rows: list[list[Image.Image | None]]) -> Image.Image:
+    """Put pictures beside and below each other."""
+    there = [shown for row in rows for shown in row if shown is not None]
+    width, height = max(s.width for s in there) + 8, max(s.height for s in there) + 8
+    whole = Image.new("RGB", (width * len(rows[0]), height * len(rows)), "magenta")
+    for i, row in enumerate(rows):
+        for j, shown in enumerate(row):
+            if shown is not None:
+                whole.paste(shown, (j * width, i * height))
+    return whole
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=60, help="how long it trains")
+    parser.add_argument("--sheets", type=Path, help="folder for the docks in every state")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG")}
-        main(arguments.steps)
+        os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG", "STATE")}
+        if arguments.sheets:
+            sheets(arguments.sheets, arguments.steps)
+        else:
+            documentation(arguments.steps)

@@ -10,7 +10,7 @@ from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
-from napari_unet.gui.train.training_worker import verdict
+from napari_unet.gui.train.judged import verdict
 
 
 @pytest.fixture
@@ -112,10 +112,11 @@ def test_the_verdict_speaks_of_classes():
     assert line == "Checked on frame 3: mean IoU of classes 0.800 (1: 0.90, 2: 0.70)."
     assert not worse
     before = {**scores, "classes": {"1": 0.95, "2": 0.9}}
-    line, _, worse = verdict({"after": after, "before": before, "checked_on": "frame 3",
-                              "parent_name": "p"})  # fmt: skip
+    record = {"after": after, "before": before, "checked_on": "frame 3", "parent_name": "p"}
+    record["cells"] = {"before": "1" * 8, "after": "0" * 8}  # its pieces
+    line, _, worse = verdict(record)
     assert worse
-    assert "It got worse" in line
+    assert line.startswith("Worse. ") and "Discard takes you back" in line
     assert "Before: mean IoU of classes 0.925" in line
 
 

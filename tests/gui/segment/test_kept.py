@@ -29,8 +29,8 @@ def cancel(hand):
     [
         (False, remove_movie, "Nothing is kept: the layer of the movie was removed"),
         (False, cancel, "What is done is kept until napari closes"),
-        (True, cancel, "What is done is kept; Whole movie goes on"),
-        (True, remove_movie, "What is done is kept; Whole movie goes on"),
+        (True, cancel, "What is done is kept; Segment movie goes on"),
+        (True, remove_movie, "What is done is kept; Segment movie goes on"),
     ],
 )
 def test_what_is_said_to_be_kept_is(hand, tmp_path, model_file, small, has_file, act, said):

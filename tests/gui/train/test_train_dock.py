@@ -7,8 +7,8 @@ import pytest
 
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.model_files import library
+from napari_unet.gui.train.judged import Corrected, Trained, verdict
 from napari_unet.gui.train.resume import checkpoint_of
-from napari_unet.gui.train.training_worker import verdict
 from napari_unet.gui.widgets.editors import ChoiceEditor
 
 
@@ -56,7 +56,8 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     assert chosen.origin == "mine" and not chosen.saved
     curve = hand.find(train, "train.curve")
     assert len(curve.loss.points) == 30 and curve.score.points
-    assert hand.said(train, "train.outcome", "of 100 cells")
+    assert hand.said(train, "train.outcome", "right")
+    assert "By itself it draws" in hand.find(train, "train.outcome").text()
     assert not hand.find(train, "train.compare").isEnabled()
     # a child of it, so that there is a before
     start_from = hand.find(train, "train.start_from")
@@ -286,21 +287,36 @@ SCORES = dict.fromkeys(("iou", "dice", "seg", "det", "f1"), 0.9) | {
 
 
 @pytest.mark.parametrize(
-    ("change", "words", "worse"), [(-0.1, "It got worse", True), (0.05, "Better", False)]
+    ("before", "after", "words", "worse"),
+    [
+        ("1111100000", "1111100011", "No clear difference, 10 cells: 7 of 10 right", False),
+        ("1111110000", "0000000000", "Worse: 0 of 10 right, with old 6", True),
+        ("0000001111", "1111111111", "Better: 10 of 10 right, with old 4", False),
+        ("111", "1111111111", "9 of 10 cells right", False),  # not the same cells
+    ],
 )
-def test_the_verdict_says_so_when_it_got_worse(change, words, worse):
-    after = SCORES | {key: SCORES[key] + change for key in ("iou", "seg", "f1")}
-    scores = {"before": SCORES, "after": after, "replay_before": SCORES, "replay_after": after}
-    line, figures, told = verdict({**scores, "checked_on": "frames 4-5", "parent_name": "old"})
-    assert line.startswith(words) and told is worse
+def test_the_verdict_says_better_or_worse_only_where_a_test_does(before, after, words, worse):
+    scores = {"before": SCORES, "after": SCORES, "replay_before": SCORES, "replay_after": SCORES}
+    record = {**scores, "checked_on": "frames 4-5", "parent_name": "old"}
+    record["cells"] = {"before": before, "after": after}
+    line, figures, told = verdict(record)
+    assert line.startswith(words) and "frames 4-5" in line and told is worse
     assert ("Discard" in line) is worse
     assert "trained on" in figures and "0.900" in figures
 
 
-def test_the_verdict_tells_the_overlap_where_as_many_cells_are_right():
+def test_the_verdict_tells_which_corrections_it_gets_right_by_itself():
+    found = Corrected(3, 2, 1, wrong=((7, 1),))
+    line, figures, _ = verdict(
+        {"after": SCORES, "checked_on": "frame 4"}, Trained(None, "", "", found)
+    )
+    assert "2 of the 3 cells that you corrected or drew (before 1)" in line
+    assert "1 on frame 7" in figures
+
+
+def test_the_verdict_tells_the_overlap_where_the_same_cells_are_right():
     record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
+    record["cells"] = {"before": "1111111110", "after": "1111111110"}
     line, _, _ = verdict(record)
-    assert "before and now: 90 right" in line
+    assert "9 of 10 right, with before 9" in line
     assert "90.0\u00a0% before, 95.7\u00a0% now" in line
-    line, _, _ = verdict({**record, "after": SCORES | {"right": 95.0, "missed": 5.0}})
-    assert "before: 90 right" in line and "Now: 95 right" in line and "Overlap" not in line

@@ -39,7 +39,8 @@ class FrameScores:
     exactly one of them, looked for in that order: most of the cell lies in a prediction that
     also holds most of another cell; two or more predictions lie mostly inside it; a prediction
     agrees with it (IoU of at least 0.5); none does. ``invented`` counts predictions that agree
-    with no cell and are no part of a merge or a split.
+    with no cell and are no part of a merge or a split. ``cells`` says which are right, by
+    ascending id: 1 for each that is, 0 for each other.
     """
 
     intersection: int
@@ -62,6 +63,7 @@ class FrameScores:
     area_errors: tuple[float, ...] = ()  # shares of the true area, of what agrees one to one
     flickered: int = 0  # in the frame before, see `Flicker`
     followed: int = 0
+    cells: str = field(default="", repr=False)
 
     @property
     def iou(self) -> float:
@@ -116,6 +118,7 @@ class Scores:
     area_error: float = 0.0  # median over cells that agree, in % of their true area
     flicker: float = 0.0  # of 100 cells right before and after a frame: missing or cut in it
     n_followed: int = 0  # cells that the flicker is of
+    cells: str = field(default="", repr=False)  # those of `FrameScores`, frame by frame
 
     @property
     def class_iou(self) -> float:
@@ -202,6 +205,7 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
         area_error=100 * float(np.median(errors)) if errors else 0.0,
         flicker=100 * total("flickered") / max(total("followed"), 1),
         n_followed=total("followed"),
+        cells="".join(f.cells for f in frames),
     )
 
 
@@ -272,6 +276,7 @@ def _object_counts(
         "right": int(found.right.sum()),
         "missed": int((~(found.merged | found.split | found.right)).sum()),
         "invented": int((~found.involved).sum()),
+        "cells": "".join("01"[is_right] for is_right in found.right.tolist()),
     }
 
 

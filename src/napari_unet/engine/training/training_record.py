@@ -76,7 +76,7 @@ def _figures(scores: Scores | None) -> dict[str, Any] | None:
     """Return scores as plain values; classes only where they are told apart."""
     if scores is None:
         return None
-    values = asdict(scores)
+    values = {key: value for key, value in asdict(scores).items() if key != "cells"}
     return values if scores.classes else {k: v for k, v in values.items() if k != "classes"}
 
 
@@ -151,6 +151,7 @@ def training_record(
         "held_out": hold_out.to_record(),
         "before": _figures(before),
         "after": _figures(after),
+        "cells": {"before": before.cells if before else "", "after": after.cells if after else ""},
         "replay_before": _figures(replay[0]),
         "replay_after": _figures(replay[1]),
         "settings": settings,

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QLabel, QWidget
 from napari_unet.engine.text import counted
 from napari_unet.gui.dock.movie_picker import KeptPanel, MoviePicker
 from napari_unet.gui.dock.notice_panel import NoticePanel
-from napari_unet.gui.widgets.parts import WARNING, Column, row
-from napari_unet.gui.widgets.wrapping import LineButton
+from napari_unet.gui.widgets.parts import WARNING, Column
+from napari_unet.gui.widgets.wrapping import Flow, LineButton
 
 if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
@@ -31,7 +31,7 @@ class MovieHead(QWidget):
         self.picker = MoviePicker(session)
         self.notices, self.kept = NoticePanel(session), KeptPanel(session)
         top = QWidget()
-        Column(top).add(row(self.line, self.saved, stretch=0))
+        top.setLayout(Flow(self.line, self.saved, shares=(1, 0)))
         self._top = top
         Column(self).add(top, self.picker, self.notices, self.kept)
         self.line.toggled.connect(self.unfold)

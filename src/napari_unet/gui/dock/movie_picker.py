@@ -10,12 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task, describe_error
+from napari_unet.gui.session.recent import recent_movies, remember_movie
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.widgets.parts import (
     Column,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 OWNER = "movie"
+_TIP = Qt.ItemDataRole.ToolTipRole
 
 
 class MoviePicker(QWidget):
@@ -63,6 +66,7 @@ class MoviePicker(QWidget):
         self.sample = button(
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
         )
+        self.recent = _combo("movie.recent", "Movies that were opened before")
         self.summary = Hint(name="movie.summary")
         self._unfolded = self._telling = False
         self._rows = self._build()
@@ -70,6 +74,7 @@ class MoviePicker(QWidget):
         self.open.clicked.connect(self._on_open)
         self.open_folder.clicked.connect(self._on_open_folder)
         self.sample.clicked.connect(lambda: open_sample_movie(session))
+        self.recent.currentIndexChanged.connect(lambda i: self._open(self.recent.itemData(i)))
         self.path.returnPressed.connect(self._on_open)
         for combo, act in (
             (self.channel, lambda i: session.movie.select(channel=i)),
@@ -91,7 +96,7 @@ class MoviePicker(QWidget):
         self._choice, self._opening = QWidget(), QWidget()
         Column(self._choice).add(rows)
         opening = Column(self._opening)
-        opening.add(Flow(self.open, self.open_folder, self.sample), self.path)
+        opening.add(Flow(self.open, self.open_folder, self.sample), self.recent, self.path)
         Column(self).add(self._choice, self.summary, self._opening)
         return rows
 
@@ -108,6 +113,9 @@ class MoviePicker(QWidget):
         self._opening.setVisible(self._unfolded or none)
         self.path.setVisible(self._unfolded)
         self.sample.setVisible(none)
+        if none:
+            self._show_recent()
+        self.recent.setVisible(none and self.recent.count() > 1)
         primary(self.open, none)
         said = bool(self.summary.text())
         told = self._unfolded or none or self._telling or bool(view.problem or not view.axes)
@@ -149,7 +157,15 @@ class MoviePicker(QWidget):
             path or QFileDialog.getExistingDirectory(self, "Open a folder of numbered TIFFs")
         )
 
-    def _open(self, path: str) -> None:
+    def _show_recent(self) -> None:
+        with signals_blocked(self.recent):
+            self.recent.clear()
+            self.recent.addItem("Recent movies", None)
+            for path in recent_movies():
+                self.recent.addItem(path.name, str(path))
+                self.recent.setItemData(self.recent.count() - 1, str(path), _TIP)
+
+    def _open(self, path: str | None) -> None:
         if path:
             open_movie(self._session, path)
 
@@ -163,6 +179,7 @@ class MoviePicker(QWidget):
             self.open,
             self.open_folder,
             self.sample,
+            self.recent,
         ):
             part.setEnabled(not state.running)  # the work under way is on this movie
         if state.owner == OWNER:
@@ -178,6 +195,7 @@ def open_movie(session: Session, path: str | Path) -> bool:
     """Open a file or folder lazily and make it the movie; headers are read in a worker."""
 
     def opened(made: list[Any]) -> str:
+        remember_movie(path)
         added = layers.add_movie(session.viewer, made)
         session.movie.choose_image(added[0])
         return session.movie.view.summary

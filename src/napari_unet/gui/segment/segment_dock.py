@@ -124,7 +124,13 @@ class SegmentDock(Dock):
         self.curves = CurvesPanel(self.session)
         self.group(
             "Cells",
-            row(QLabel("Threshold"), what_is(_THRESHOLD), self.number, self.auto, stretch=2),
+            Flow(
+                QLabel("Threshold"),
+                what_is(_THRESHOLD),
+                self.number,
+                self.auto,
+                shares=(0, 0, 1, 0),
+            ),
             self.threshold,
             RegionSliders(self.session, OWNER),
             self.auto_words,

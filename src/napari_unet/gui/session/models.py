@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_unet.engine.network.model_files import bundled_models, own_models
 from napari_unet.engine.settings import PredictSettings
+from napari_unet.gui.session.preferences import preference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ class ModelList:
         _lists.add(self)
         self.all: tuple[ModelChoice, ...] = tuple(known_models())
         self.chosen: ModelChoice | None = self.all[0] if self.all else None
-        self.settings = PredictSettings()
+        self.settings = PredictSettings(device=preference("run", "device"))
 
     def choose(self, choice: ModelChoice | None) -> None:
         """Choose the model that Segment runs."""

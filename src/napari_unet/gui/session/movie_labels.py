@@ -15,6 +15,7 @@ from napari_unet.gui.session.threshold_preview import ThresholdPreview
 from napari_unet.gui.session.workers import Ahead
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
+from napari_unet.gui.viewer.ours import name_layer, named_by_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,9 @@ class MovieLabels:
                 corrections=self._place.corrections(stack),
             )
         if layer is None:
-            layer = layers.raw(add_live_layer(self._movie.viewer, live, image))
+            name = f"{stack.name} · labels"
+            layer = layers.raw(add_live_layer(self._movie.viewer, live, image, name))
+            name_layer(layer, layer.name)
             self.take(live, layer)
         return live, layer
 
@@ -161,6 +164,7 @@ class MovieLabels:
         if shown is None:
             return
         live, shown.model = shown.live, model
+        self._name_after(model)
         if live.probabilities is not probabilities:
             self._change(live, lambda: setattr(live, "probabilities", probabilities))
         self.changed.emit()
@@ -177,6 +181,13 @@ class MovieLabels:
         shown = self._now()
         if shown is not None and shown.model is None:
             shown.model = model
+            self._name_after(model)
+
+    def _name_after(self, model: Model) -> None:
+        """Let the layer's name say movie and model, unless a user gave it another."""
+        layer, stack = self.layer, self._movie.stack
+        if layer is not None and stack is not None and named_by_us(layer):
+            name_layer(layer, f"{stack.name} · {model.name}")
 
     def read_again(self) -> None:
         """Derive the labels anew: the corrections may have changed under them."""

@@ -7,6 +7,7 @@ without a file keeps its session in memory.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
+from napari_unet.gui.session.preferences import preference
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
@@ -52,8 +54,18 @@ class Place:
                 self.folder, self.needed = SessionFolder.for_movie(stack), ""
             except NeedsPlace as error:
                 self.needed = str(error)
+                self._take_preferred(stack)
             self.say(f"Kept in {self.folder.path.name}." if self.folder else "")
         return self.folder
+
+    def _take_preferred(self, stack: Stack) -> None:
+        """Keep it in the folder that the preferences name, where that can be written to."""
+        from napari_unet.engine.session.session_folder import NeedsPlace, SessionFolder
+
+        place = str(preference("sessions", "place")).strip()
+        if place and user_path(place).is_dir():
+            with suppress(NeedsPlace):
+                self.folder, self.needed = SessionFolder.for_movie(stack, user_path(place)), ""
 
     def corrections(self, stack: Stack) -> Corrections | None:
         """Return the corrections kept of a movie, shared by its channels; None without a place."""

@@ -121,10 +121,10 @@ class _Run:
         if not self._done:
             return "Cancelled."
         if self._has_file:
-            return f"Cancelled. {_IS_KEPT}; Whole movie goes on from there."
+            return f"Cancelled. {_IS_KEPT}; Segment movie goes on from there."
         if self._is_gone:
             return f"Cancelled. {_IS_GONE}"
-        return f"Cancelled. {_IS_KEPT} until napari closes; Whole movie goes on from there."
+        return f"Cancelled. {_IS_KEPT} until napari closes; Segment movie goes on from there."
 
     @property
     def _is_gone(self) -> bool:

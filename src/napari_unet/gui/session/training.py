@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_unet.engine.settings import TrainSettings
+from napari_unet.gui.session.preferences import preference
 from napari_unet.gui.widgets.plots import Curve
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Training:
 
     def __init__(self, job: Job, models: ModelList) -> None:
         self._job = job
-        self.form = TrainForm()
+        self.form = TrainForm(TrainSettings(device=preference("run", "device")))
         self.start_from: ModelChoice | None = models.chosen  # None: a new network
         self.curve = Curve()
         self.note = ""

@@ -16,6 +16,7 @@ from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of
+from napari_unet.gui.viewer.ours import suit_brush
 from napari_unet.gui.viewer.regions import rectangles, shapes_layers
 from napari_unet.gui.widgets.parts import (
     Column,
@@ -137,7 +138,8 @@ class AnnotationPanel(QWidget):
     def _on_annotate(self) -> None:
         with self._session.job.refusing(OWNER):
             live, layer = self._session.labels.show()
-            layers.suit_brush(layer, self._session.movie.frame)
+            if live.is_prepared(self._session.movie.frame):  # else its cells are not found yet
+                suit_brush(layer, self._session.movie.frame)
             layers.paint(self._session.viewer, layer, live.new_id())
             self.changed.emit()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.train.annotation_source import AnnotationSource
+    from napari_unet.gui.train.judged import Trained
     from napari_unet.gui.train.resume import Begun
     from napari_unet.gui.train.training_worker import WorkerStep
 
@@ -48,7 +49,8 @@ def start_training(
     def work() -> Any:
         from napari_unet.gui.train.training_worker import training
 
-        return training(source, begun, base, session.labels.settings, resume)
+        settings = session.labels.settings
+        return training(source, begun, base, settings, resume, session.models.chosen)
 
     task = Task(
         OWNER,
@@ -109,13 +111,13 @@ class _Run:
             frames = layers.OneFrame((len(stack), *stack.frame_shape), frame, labels)
             layers.show_preview(self._session.viewer, image, frames, "what it has learned so far")
 
-    def on_model(self, model: Model) -> str | Ended:
-        from napari_unet.gui.train.training_worker import verdict
+    def on_model(self, done: Trained) -> str | Ended:
+        from napari_unet.gui.train.judged import verdict
 
-        session = self._session
+        session, model = self._session, done.model
         former = session.models.chosen
         choice = session.models.add(ModelChoice(model.name, "mine", model=model))
-        words, figures, worse = verdict(model.record)
+        words, figures, worse = verdict(model.record, done)
         outcome = Outcome(choice, self._base, former, words, figures, worse)
         session.training.set_outcome(outcome)
         if session.training.keep_at_end and keep(session):

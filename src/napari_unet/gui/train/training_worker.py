@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.training.completeness import warning_of
 from napari_unet.gui.train.annotation_source import NOT_WHOLE
+from napari_unet.gui.train.judged import judge
 from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.training.training import TrainStep
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.train.annotation_source import AnnotationSource
+    from napari_unet.gui.train.judged import Trained
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ def training(
     base: ModelChoice | None,
     label_settings: LabelSettings,
     resume: bool = False,
-) -> Generator[WorkerStep, Message | None, Model]:
+    in_use: ModelChoice | None = None,
+) -> Generator[WorkerStep, Message | None, Trained]:
     """Train, yielding each step; takes a `Message` at each yield.
+
+    What comes of it is compared with the model ``in_use``.
 
     The checkpoint stays until the model is saved or discarded (`resume.forget`).
     """
@@ -64,7 +69,7 @@ def training(
 
     model = base.load() if base is not None else None
     source = source.for_base(model, begun.settings.regions)
-    annotations = source.read()
+    begun_with = annotations = source.read()
     outputs = network_outputs(begun.settings, model, annotations.classes)
     steps = train(
         source.stack,
@@ -84,7 +89,8 @@ def training(
         try:
             step = steps.send(told)
         except StopIteration as end:
-            return _with_doubt(end.value, doubt)
+            made = _with_doubt(end.value, doubt)
+            return judge(made, source, begun_with, annotations, in_use or base)
         preview = None
         if step.preview is not None:
             frame, codes = step.preview
@@ -142,57 +148,3 @@ def saving(model: Model, path: Path, *, history: bool) -> Generator[None, None, 
             "choose another path",
         ) from error
     return save_with_history(model, path) if history else model.save(path)
-
-
-def verdict(record: dict[str, Any]) -> tuple[str, str, bool]:
-    """(one line on how good the model is and was, its figures, whether it got worse)."""
-    from napari_unet.engine.training.checking import got_worse, in_words
-
-    before, after = record.get("before"), record.get("after")
-    checked, figures = record.get("checked_on") or "nothing", "\n".join(in_words(record))
-    if not after:
-        return f"Trained. How good it is could not be checked ({checked}).", figures, False
-    if not before:
-        line = f"Checked on {checked}: {_in_words(after)}."
-        return line, figures, False
-    worse = got_worse(record)
-    word = "It got worse" if worse else "Better" if got_worse(_swapped(record)) else "As good"
-    if after.get("classes"):
-        line = (
-            f"{word}, checked on {checked}. Before: {_in_words(before)}. Now: {_in_words(after)}."
-        )
-    else:
-        line = f"{word}, checked on {checked}. {_both_in_words(before, after)}"
-    if worse:
-        line += " Discard takes you back to the former model."
-    return line, figures, worse
-
-
-def _swapped(record: dict[str, Any]) -> dict[str, Any]:
-    return {"before": record["after"], "after": record["before"]}
-
-
-def _in_words(scores: dict[str, Any]) -> str:
-    """``of 100 cells 94 right, …``; of classes, the overlap of each and their mean."""
-    from napari_unet.engine.labels.class_scores import classes_in_words
-    from napari_unet.engine.labels.scores import Scores
-
-    if scores.get("classes"):
-        return classes_in_words(Scores(**scores))
-    return f"of 100 cells {_per_hundred(scores)}"
-
-
-def _both_in_words(before: dict[str, float], after: dict[str, float]) -> str:
-    """Of 100 cells before and now; where that is the same, how well they overlap."""
-    was, now = _per_hundred(before), _per_hundred(after)
-    if was != now:
-        return f"Of 100 cells, before: {was}. Now: {now}."
-    return (
-        f"Of 100 cells, before and now: {now}. "
-        f"Overlap with your cells: {100 * before['seg']:.1f}\u00a0% before, "
-        f"{100 * after['seg']:.1f}\u00a0% now."
-    )
-
-
-def _per_hundred(scores: dict[str, float]) -> str:
-    return ", ".join(f"{scores[k]:.0f} {k}" for k in ("right", "missed", "merged", "split"))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
@@ -313,18 +312,6 @@ def paint(viewer: Viewer, layer: Labels, label: int) -> None:
     viewer.layers.selection.active = layer
     layer.selected_label = label
     layer.mode = "paint"
-
-
-def suit_brush(layer: Labels, frame: int) -> None:
-    """Give the brush a third of the diameter of the frame's cells, once for each layer."""
-    ours = layer.metadata.setdefault(OURS, {})
-    if not isinstance(ours, dict) or "brush" in ours:
-        return
-    shown = np.asarray(layer.data[frame] if layer.ndim == 3 else layer.data)
-    sizes = np.bincount(shown.ravel())[1:BACKGROUND_ID]
-    if sizes.any():
-        diameter = 2 * np.sqrt(np.median(sizes[sizes > 0]) / np.pi)
-        ours["brush"] = layer.brush_size = max(1, round(float(diameter) / 3))
 
 
 def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:

@@ -13,7 +13,7 @@ _DECIMALS = 12
 TINY = 10.0**-_DECIMALS  # the least difference that a box shows
 LARGEST = 10**9
 _READS_WELL = 0.001
-_LEAST, _BUTTONS = 80, 56  # px: of a box; of its two buttons and the margins
+_LEAST, _BUTTONS = 80, 64  # px: of a box; of its two buttons and the margins
 _State = QValidator.State
 
 
@@ -56,6 +56,7 @@ class _Box:
     def setValue(self: Any, value: float | None) -> None:
         """Show the number, or the words for None."""
         super().setValue(self.minimum() if value is None else value)  # type: ignore[misc]
+        self.updateGeometry()
 
     def stepBy(self: Any, steps: int) -> None:
         """Step; from None to the lowest number that reads well, and below the lowest to None."""

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_unet.gui.widgets.wrapping import GAP
+from napari_unet.gui.widgets.wrapping import GAP, Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,12 +126,12 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
 
 
 def titled(title: str, field: QWidget) -> QWidget:
-    """Return a field with its title in front of it, as one part of a row."""
+    """Return a field with its title in front of it, or above it where there is no room."""
     made = QWidget()
-    line = row(QLabel(title), field, stretch=1)
-    line.setContentsMargins(0, 0, 0, 0)
-    made.setLayout(line)
-    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    made.setLayout(Flow(QLabel(title), field, shares=(0, 1)))
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    policy.setHeightForWidth(True)
+    made.setSizePolicy(policy)
     return made
 
 
@@ -141,6 +141,7 @@ def form_rows(parent: QWidget | None = None) -> QFormLayout:
     rows.setContentsMargins(0, 0, 0, 0)
     rows.setSpacing(GAP)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
     return rows
 
 

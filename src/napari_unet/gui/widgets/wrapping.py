@@ -91,7 +91,7 @@ class Flow(QLayout):
 
     def minimumSize(self) -> QSize:
         """Ask for the widest part at least."""
-        sizes = [_asked(part) for _, part in self._seen()]
+        sizes = [part.minimumSize() for _, part in self._seen()]
         return QSize(
             max((s.width() for s in sizes), default=0),
             max((s.height() for s in sizes), default=0),
@@ -108,9 +108,7 @@ class Flow(QLayout):
     def _lay_out(self, rect: QRect, *, move: bool) -> int:
         top = rect.y()
         for line in self._lines(rect.width()):
-            height = max(_asked(part).height() for _, part in line)
-            if move:
-                self._fill(line, QRect(rect.x(), top, rect.width(), height))
+            height = self._fill(line, QRect(rect.x(), top, rect.width(), 0), move=move)
             top += height + self.spacing()
         return max(0, top - self.spacing() - rect.y())
 
@@ -118,7 +116,7 @@ class Flow(QLayout):
         lines: list[list[tuple[int, QLayoutItem]]] = []
         left = 0
         for share, part in self._seen():
-            asked = _asked(part).width()
+            asked = _width(part, width)
             if not lines or asked > left:
                 lines.append([])
                 left = width
@@ -126,27 +124,35 @@ class Flow(QLayout):
             left -= asked + self.spacing()
         return lines
 
-    def _fill(self, line: list[tuple[int, QLayoutItem]], rect: QRect) -> None:
-        asked = [_asked(part).width() for _, part in line]
+    def _fill(self, line: list[tuple[int, QLayoutItem]], rect: QRect, *, move: bool) -> int:
+        """Return the height of a line; put its parts there where asked to."""
+        asked = [_width(part, rect.width()) for _, part in line]
         room = max(0, rect.width() - sum(asked) - self.spacing() * (len(line) - 1))
         shares = sum(share for share, _ in line)
+        widths = [
+            min(width + (room * share // shares if shares else 0), rect.width())
+            for (share, _), width in zip(line, asked, strict=True)
+        ]
+        height = max(_height(part, w) for (_, part), w in zip(line, widths, strict=True))
         x = rect.x()
-        for (share, part), width in zip(line, asked, strict=True):
-            width = min(width + (room * share // shares if shares else 0), rect.width())
-            part.setGeometry(QRect(QPoint(x, rect.y()), QSize(width, rect.height())))
+        for (_, part), width in zip(line, widths, strict=True):
+            if move:
+                part.setGeometry(QRect(QPoint(x, rect.y()), QSize(width, height)))
             x += width + self.spacing()
+        return height
 
 
 def _asked(part: QLayoutItem) -> QSize:
-    """Return what a part asks for; a menu that may be narrow is taken at its least."""
-    widget = part.widget()
-    least = part.minimumSize()
-    if widget is not None and widget.sizePolicy().horizontalPolicy() in (
-        QSizePolicy.Policy.Expanding,
-        QSizePolicy.Policy.Ignored,
-    ):
-        return least.expandedTo(QSize(0, part.sizeHint().height()))
-    return part.sizeHint().expandedTo(least)
+    return part.sizeHint().expandedTo(part.minimumSize())
+
+
+def _width(part: QLayoutItem, most: int) -> int:
+    """Return what a part asks for, or as little as it can do with where that is too much."""
+    return max(part.minimumSize().width(), min(_asked(part).width(), most))
+
+
+def _height(part: QLayoutItem, width: int) -> int:
+    return part.heightForWidth(width) if part.hasHeightForWidth() else _asked(part).height()
 
 
 class WrapCheck(QCheckBox):
@@ -208,7 +214,7 @@ class LineButton(QPushButton):
         self.setCheckable(True)
         self._rest: tuple[str, ...]
         self._first, self._rest = "", ()
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setStyleSheet("text-align: left; border: none; background: transparent; padding: 2px;")
         self.toggled.connect(lambda _: self._fit())
 
@@ -216,10 +222,16 @@ class LineButton(QPushButton):
         """Show ``first · rest``; the whole of it is in the tooltip."""
         self._first, self._rest = first, rest
         self._fit()
+        self.updateGeometry()
 
     def words(self) -> str:
         """Return all that it says, whatever is in sight."""
         return " · ".join(filter(None, (self._first, *self._rest)))
+
+    def sizeHint(self) -> QSize:
+        """Ask for all of it."""
+        wide = self.fontMetrics().horizontalAdvance(f"{self.words()} MM")
+        return QSize(wide, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         """Never widen the dock."""

@@ -1,0 +1,19 @@
+"""What a user set for this plugin in napari's *Preferences*, where this napari has that (0.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PLUGIN = "napari-unet-live"  # as in the manifest, which describes each preference
+_DEFAULTS: dict[tuple[str, str], Any] = {("run", "device"): "auto", ("sessions", "place"): ""}
+
+
+def preference(group: str, name: str) -> Any:
+    """Return a preference; its default where this napari has none for plugins."""
+    default = _DEFAULTS[group, name]
+    try:
+        from napari.settings import get_plugin_settings
+
+        return getattr(getattr(get_plugin_settings(PLUGIN), group), name)
+    except (ImportError, KeyError, AttributeError):
+        return default

@@ -1,0 +1,169 @@
+"""How good a new model is: counts, compared with the model in use, and what it has learned of you.
+
+*Better* and *worse* are said only where a paired test over the checked cells says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.annotations.holdout import HoldOut
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.training.verdict import Compared
+    from napari_unet.gui.session.models import ModelChoice
+    from napari_unet.gui.train.annotation_source import AnnotationSource
+
+_MOST_FRAMES = 12  # that are looked at again: each is run through the network
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """Of the ``n`` cells that a user corrected: how many each model draws right by itself."""
+
+    n: int
+    after: int
+    before: int | None = None
+    wrong: tuple[tuple[int, int], ...] = ()  # (frame, cells of it that are wrong still)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A new model, and the model in use: its name and which of the checked cells it gets right."""
+
+    model: Model
+    rival: str = ""
+    before: str = ""
+    corrected: Corrected | None = None
+
+
+def judge(
+    model: Model,
+    source: AnnotationSource,
+    begun_with: Annotations,
+    annotations: Annotations,
+    in_use: ModelChoice | None,
+) -> Trained:
+    """Compare a new model with the one in use, in the worker; `Trained` where it can be.
+
+    ``begun_with`` is what there was to learn from when frames to check on were chosen,
+    ``annotations`` what there is by now.
+    """
+    from napari_unet.engine.training.verdict import right_cells
+
+    if model.config.classes or in_use is None:
+        return Trained(model, corrected=_corrected(model, None, source, annotations))
+    try:
+        rival = in_use.load()
+        if rival.sha256 == model.record.get("parent"):
+            before = model.record["cells"]["before"]
+        else:
+            checked = HoldOut.from_record(model.record["held_out"]).part(begun_with).validation
+            frames = checked.frames if checked is not None else {}
+            frames = frames if len(frames) <= _MOST_FRAMES else {}
+            before = "".join(right_cells(rival, source.stack, frames).values())
+    except (BadInput, OSError):  # it does not take this movie, or is gone: nothing to compare with
+        return Trained(model, corrected=_corrected(model, None, source, annotations))
+    return Trained(model, in_use.name, before, _corrected(model, rival, source, annotations))
+
+
+def _corrected(
+    model: Model, rival: Model | None, source: AnnotationSource, annotations: Annotations
+) -> Corrected | None:
+    """Count which corrections the models get right by themselves; None where there are none."""
+    from napari_unet.engine.training.verdict import corrected_cells, right_cells
+
+    live = source.live
+    if live is None or model.config.classes:
+        return None
+    truth = corrected_cells(annotations, live.corrections.ids)
+    truth = {t: truth[t] for t in sorted(truth)[:_MOST_FRAMES]}
+    if not truth:
+        return None
+    now = right_cells(model, source.stack, truth)
+    then = right_cells(rival, source.stack, truth) if rival is not None else None
+    wrong = tuple((t, cells.count("0")) for t, cells in now.items() if "0" in cells)
+    n, right = (sum(count(c) for c in now.values()) for count in (len, lambda c: c.count("1")))
+    before = sum(cells.count("1") for cells in then.values()) if then is not None else None
+    return Corrected(n, right, before, wrong) if n else None
+
+
+# ---- in words ---------------------------------------------------------------------------------
+
+
+def verdict(record: Mapping[str, Any], trained: Trained | None = None) -> tuple[str, str, bool]:
+    """(how good the model is, its figures, whether it got worse)."""
+    from napari_unet.engine.training.checking import in_words
+    from napari_unet.engine.training.verdict import Compared
+
+    after, checked = record.get("after"), record.get("checked_on") or "nothing"
+    figures = "\n".join(in_words(record))
+    cells, in_use = record.get("cells", {}), trained is not None and bool(trained.rival)
+    before = trained.before if trained is not None and in_use else cells.get("before", "")
+    rival = trained.rival if trained is not None and in_use else record.get("parent_name")
+    compared = Compared.of(before, cells.get("after", ""))
+    if not after:
+        line = f"Trained. How good it is could not be checked ({checked})."
+    elif after.get("classes"):
+        line = _of_classes(record, compared, checked)
+    else:
+        line = _of_cells(record, compared, str(rival or "before"), checked)
+    if trained is not None and trained.corrected is not None:
+        line += f"\n{_of_corrections(trained.corrected)}"
+        if trained.corrected.wrong:
+            figures += f"\n{_still_wrong(trained.corrected)}"
+    worse = compared is not None and compared.word == "worse"
+    if worse:
+        line += " Discard takes you back to the former model."
+    return line, figures, worse
+
+
+def _of_cells(
+    record: Mapping[str, Any], compared: Compared | None, rival: str, checked: str
+) -> str:
+    after = record["after"]
+    if compared is None:
+        n = int(after["n_truth"])
+        right = round(after["right"] * n / 100)
+        return f"{right} of {counted(n, 'cell')} right; checked on {checked}."
+    line = f"{_word(compared, 'cell')}: {compared.after} of {compared.n} right"
+    line += f", with {rival} {compared.before}"
+    before = record.get("before")
+    if before and not compared.gained and not compared.lost:
+        was, now = (100 * scores["seg"] for scores in (before, after))
+        line += f"; overlap with your cells {was:.1f}\u00a0% before, {now:.1f}\u00a0% now"
+    return f"{line}. Checked on {checked}."
+
+
+def _word(compared: Compared, of: str) -> str:
+    return compared.word.capitalize() or f"No clear difference, {counted(compared.n, of)}"
+
+
+def _of_classes(record: Mapping[str, Any], compared: Compared | None, checked: str) -> str:
+    from napari_unet.engine.labels.class_scores import classes_in_words
+    from napari_unet.engine.labels.scores import Scores
+
+    before, now = record.get("before"), classes_in_words(Scores(**record["after"]))
+    if not before:
+        return f"Checked on {checked}: {now}."
+    word = f"{_word(compared, 'piece')}. " if compared is not None else ""
+    was = classes_in_words(Scores(**before))
+    return f"{word}Checked on {checked}. Before: {was}. Now: {now}."
+
+
+def _of_corrections(found: Corrected) -> str:
+    before = f" (before {found.before})" if found.before is not None else ""
+    of = f"{found.n} cells" if found.n > 1 else "1 cell"
+    return f"By itself it draws {found.after} of the {of} that you corrected or drew{before}."
+
+
+def _still_wrong(found: Corrected) -> str:
+    each = ", ".join(f"{n} on frame {t}" for t, n in found.wrong)
+    return f"Not yet right by itself: {each}"

@@ -1,0 +1,37 @@
+"""What is remembered of a layer of ours: the name it was given, and that its brush was suited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.gui.viewer.layers import OURS
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+
+def name_layer(layer: Layer, name: str) -> None:
+    """Give a layer of ours a name, and remember that it is ours."""
+    layer.name = name
+    layer.metadata[OURS]["name"] = layer.name
+
+
+def named_by_us(layer: Layer) -> bool:
+    """Whether a layer still has the name that we gave it."""
+    ours = layer.metadata.get(OURS)
+    return isinstance(ours, dict) and ours.get("name") == layer.name
+
+
+def suit_brush(layer: Labels, frame: int) -> None:
+    """Give the brush a third of the diameter of the frame's cells, once for each layer."""
+    ours = layer.metadata.setdefault(OURS, {})
+    if not isinstance(ours, dict) or "brush" in ours:
+        return
+    shown = np.asarray(layer.data[frame] if layer.ndim == 3 else layer.data)
+    sizes = np.bincount(shown.ravel())[1:BACKGROUND_ID]
+    if sizes.any():
+        diameter = 2 * np.sqrt(np.median(sizes[sizes > 0]) / np.pi)
+        ours["brush"] = layer.brush_size = max(1, round(float(diameter) / 3))
