@@ -57,7 +57,7 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     curve = hand.find(train, "train.curve")
     assert len(curve.loss.points) == 30 and curve.score.points
     assert hand.said(train, "train.outcome", "right")
-    assert "By itself it draws" in hand.find(train, "train.outcome").text()
+    assert "right by itself" in hand.find(train, "train.outcome").text()
     assert not hand.find(train, "train.compare").isEnabled()
     # a child of it, so that there is a before
     start_from = hand.find(train, "train.start_from")
@@ -289,9 +289,14 @@ SCORES = dict.fromkeys(("iou", "dice", "seg", "det", "f1"), 0.9) | {
 @pytest.mark.parametrize(
     ("before", "after", "words", "worse"),
     [
-        ("1111100000", "1111100011", "No clear difference, 10 cells: 7 of 10 right", False),
-        ("1111110000", "0000000000", "Worse: 0 of 10 right, with old 6", True),
-        ("0000001111", "1111111111", "Better: 10 of 10 right, with old 4", False),
+        (
+            "1111100000",
+            "1111100011",
+            "No clear difference, 10 cells: 7 of 10 right, 5 by old",
+            False,
+        ),
+        ("1111110000", "0000000000", "Worse: 0 of 10 right, 6 by old", True),
+        ("0000001111", "1111111111", "Better: 10 of 10 right, 4 by old", False),
         ("111", "1111111111", "9 of 10 cells right", False),  # not the same cells
     ],
 )
@@ -310,7 +315,7 @@ def test_the_verdict_tells_which_corrections_it_gets_right_by_itself():
     line, figures, _ = verdict(
         {"after": SCORES, "checked_on": "frame 4"}, Trained(None, "", "", found)
     )
-    assert "2 of the 3 cells that you corrected or drew (before 1)" in line
+    assert "Of your 3 cells it draws 2 right by itself (before 1)" in line
     assert "1 on frame 7" in figures
 
 
@@ -318,5 +323,5 @@ def test_the_verdict_tells_the_overlap_where_the_same_cells_are_right():
     record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
     record["cells"] = {"before": "1111111110", "after": "1111111110"}
     line, _, _ = verdict(record)
-    assert "9 of 10 right, with before 9" in line
+    assert "9 of 10 right, 9 by before" in line
     assert "90.0\u00a0% before, 95.7\u00a0% now" in line

@@ -33,8 +33,9 @@ _BETWEEN_GROUPS = 10  # px
 class Dock(QWidget):
     """A dock of the plugin; its state is the session's.
 
-    Its parts go in groups into ``self.column``. ``self.foot`` shows the job that it started; the
-    object names of both begin with the ``name`` of the dock.
+    Its parts go in groups into ``self.column``; what must stay in sight below them is ``pinned``.
+    ``self.foot`` shows the job that it started; the object names of both begin with the ``name``
+    of the dock.
     """
 
     def __init__(self, viewer: Viewer, name: str) -> None:
@@ -64,6 +65,9 @@ class Dock(QWidget):
         outside.setSpacing(0)
         outside.addWidget(top)
         outside.addWidget(scroll, 1)
+        self.pinned = Column()
+        self.pinned.setContentsMargins(10, 4, 10, 4)
+        outside.addLayout(self.pinned)
         outside.addWidget(self.foot)
         self.setMinimumWidth(280)
         self.setAcceptDrops(True)

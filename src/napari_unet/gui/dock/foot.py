@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QLayout, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLayout, QProgressBar, QWidget
 
 from napari_unet.gui.session.job import JobState
 from napari_unet.gui.widgets.groups import rule
@@ -40,7 +40,6 @@ class Foot(QWidget):
         self.column.setContentsMargins(10, 2, 10, 8)
         self.column.add(self.line, self.bar, self.buttons)
         Column(self).add(rule(), self._inside)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.cancel.clicked.connect(job.cancel)
         session.lifetime.connect(job.changed, self._on_job, self)
         self._on_job(job.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
@@ -27,6 +28,12 @@ class ModelMenu(QComboBox):
         session.lifetime.connect(session.models.changed, self.show_models, self)
         self.show_models()
         self.currentIndexChanged.connect(lambda _: self.take(self.choice()))
+
+    def sizeHint(self) -> QSize:
+        """Ask for the name that is shown; a row may give less."""
+        asked = super().sizeHint()
+        words = self.fontMetrics().horizontalAdvance(f"{self.currentText()} MM")
+        return QSize(max(asked.width(), words), asked.height())
 
     def choice(self) -> ModelChoice | None:
         """Return the model chosen; None for a new network, or where there is none."""

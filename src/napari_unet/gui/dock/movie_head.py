@@ -63,4 +63,5 @@ class MovieHead(QWidget):
         kept = place.folder is not None and not place.needed
         lost = "" if kept else f"{WARNING} not saved" if place.needed or place.line else ""
         self.saved.setText("saved ✓" if kept else lost)
+        self.saved.setVisible(kept or bool(lost))
         self.saved.setToolTip(place.needed or place.line)

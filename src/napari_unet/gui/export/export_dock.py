@@ -97,7 +97,7 @@ class ExportDock(Dock):
         self.meaning.setProperty("tip", "What the pixels of a cell hold; also the table's track_id")
         self.columns = SettingsForm(TableSettings(), None, OWNER, plain=(), more="Columns")
         self.with_labels = WrapCheck("Labels", "export.with_labels")
-        self.with_table = WrapCheck("Table, a row for each cell and frame", "export.with_table")
+        self.with_table = WrapCheck("Table of all cells", "export.with_table")
         self.with_movie = WrapCheck("Movie", "export.with_movie")
         for check in self._checks():
             check.setChecked(True)
@@ -114,8 +114,8 @@ class ExportDock(Dock):
             self.columns,
             Flow(self.with_movie, self.movie.style_of_movie, shares=(0, 1)),
             self.movie,
-            Flow(primary(self.run), self.save_still, shares=(2, 1)),
         )
+        self.pinned.add(Flow(primary(self.run), self.save_still, shares=(2, 1)))
 
     def _checks(self) -> tuple[WrapCheck, ...]:
         return self.with_labels, self.with_table, self.with_movie

@@ -79,7 +79,7 @@ class SegmentDock(Dock):
         )
         self.why_not = Hint(name="segment.hint")
         runs = Flow(primary(self.run_movie), self.run_frame, self.others, shares=(2, 1, 0))
-        self.group("Model", row(self.model, self.load, stretch=0), runs, self._other_runs())
+        self.group("Model", Flow(self.model, self.load, shares=(1, 0)), runs, self._other_runs())
         self.column.addWidget(self.why_not)
         self.load.clicked.connect(self._on_load)
         self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))

@@ -127,7 +127,7 @@ class AnnotationPanel(QWidget):
         add_field(rows, "They are", self.kind)
         add_field(rows, "Frames", self.frames)
         which.setLayout(rows)
-        self.which = Fold("Other labels, some frames", lambda: which)
+        self.which = Fold("Labels and frames", lambda: which)
         column = Column(self)
         brushes = Flow(self.annotate, self.new_cell, self.background)
         column.add(brushes, self.whole, self.summary, self.which)

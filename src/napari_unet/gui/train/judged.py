@@ -134,11 +134,11 @@ def _of_cells(
         right = round(after["right"] * n / 100)
         return f"{right} of {counted(n, 'cell')} right; checked on {checked}."
     line = f"{_word(compared, 'cell')}: {compared.after} of {compared.n} right"
-    line += f", with {rival} {compared.before}"
+    line += f", {compared.before} by {rival}"
     before = record.get("before")
     if before and not compared.gained and not compared.lost:
         was, now = (100 * scores["seg"] for scores in (before, after))
-        line += f"; overlap with your cells {was:.1f}\u00a0% before, {now:.1f}\u00a0% now"
+        line += f"; overlap {was:.1f}\u00a0% before, {now:.1f}\u00a0% now"
     return f"{line}. Checked on {checked}."
 
 
@@ -161,7 +161,7 @@ def _of_classes(record: Mapping[str, Any], compared: Compared | None, checked: s
 def _of_corrections(found: Corrected) -> str:
     before = f" (before {found.before})" if found.before is not None else ""
     of = f"{found.n} cells" if found.n > 1 else "1 cell"
-    return f"By itself it draws {found.after} of the {of} that you corrected or drew{before}."
+    return f"Of your {of} it draws {found.after} right by itself{before}."
 
 
 def _still_wrong(found: Corrected) -> str:

@@ -60,6 +60,7 @@ class TrainDock(Dock):
 
     def _build_learning(self) -> None:
         self.start_from = BaseMenu(self.session, "train.start_from", "a new network")
+        self.start_from.setMinimumContentsLength(5)
         minutes = self.form.editor("minutes")
         minutes.setSuffix(" min")
         self.start = button("Train", "train.start")
@@ -199,7 +200,8 @@ class TrainDock(Dock):
         self._show_training()
         training = self.session.training
         primary(self.start, not training.undecided)
-        self.teach.fold(self.annotations.summary.text() or "…" if training.running else "")
+        folded = training.running or training.undecided
+        self.teach.fold(self.annotations.summary.text() or "…" if folded else "")
         self.result.setVisible(training.outcome is not None and not training.running)
         if not training.running:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")

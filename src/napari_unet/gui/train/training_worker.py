@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.stack import Stack
-    from napari_unet.engine.training.training import TrainStep
+    from napari_unet.engine.training.training import TrainInput, TrainStep
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.train.annotation_source import AnnotationSource
     from napari_unet.gui.train.judged import Trained
@@ -65,7 +66,7 @@ def training(
     """
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.training.initial_network import network_outputs
-    from napari_unet.engine.training.training import TrainInput, train
+    from napari_unet.engine.training.training import train
 
     model = base.load() if base is not None else None
     source = source.for_base(model, begun.settings.regions)
@@ -97,12 +98,21 @@ def training(
             preview = frame, labels_of(codes, outputs, label_settings)
         note, warning = " ".join(filter(None, (warning, step.note))) or None, ""
         message = yield WorkerStep(replace(step, preview=None, note=note), preview)
-        told = None
-        if message is not None:
-            if message.touched:
-                annotations = source.reread(annotations, message.touched)
-            painted = annotations if message.touched else None
-            told = TrainInput(painted, message.preview, message.stop)
+        annotations, told = _taken(source, annotations, message)
+
+
+def _taken(
+    source: AnnotationSource, known: Annotations, message: Message | None
+) -> tuple[Annotations, TrainInput | None]:
+    """Return what there is to learn from by now, and what the engine is told."""
+    from napari_unet.engine.training.training import TrainInput
+
+    if message is None:
+        return known, None
+    if not message.touched:
+        return known, TrainInput(None, message.preview, message.stop)
+    known = source.reread(known, message.touched)
+    return known, TrainInput(known, message.preview, message.stop)
 
 
 def _with_doubt(model: Model, doubt: str) -> Model:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QWidget
 
-from napari_unet.gui.widgets.parts import Column, Hint, heading
+from napari_unet.gui.widgets.parts import Column, Hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from qtpy.QtGui import QMouseEvent
+
+
+class _Title(QLabel):
+    """A heading that can be pressed."""
+
+    pressed = Signal()
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        font = self.font()
+        font.setBold(True)
+        self.setFont(font)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Tell that it is pressed."""
+        super().mousePressEvent(event)
+        self.pressed.emit()
 
 
 class Group(QWidget):
@@ -19,7 +39,9 @@ class Group(QWidget):
         self, title: str, *parts: QWidget | QLayout, beside: Iterable[QWidget] = ()
     ) -> None:
         super().__init__()
-        self.title = heading(title)
+        self._words, self._line = title, ""
+        self.title = _Title(title)
+        self.title.pressed.connect(self._on_title)
         self.line = Hint()  # what it comes to, while it is folded
         self.inside = QWidget()
         self.column = Column(self.inside)
@@ -31,17 +53,31 @@ class Group(QWidget):
             top.addWidget(widget)
         outside = Column(self)
         outside.add(top, self.line, self.inside)
-        self.folded = False
+        self.folded = self._opened = False
 
     def add(self, *parts: QWidget | QLayout) -> None:
         """Add parts below those there are."""
         self.column.add(*parts)
 
     def fold(self, line: str) -> None:
-        """Show the line in place of the parts; the parts again where it is empty."""
-        self.folded = bool(line)
-        self.line.say(line)
-        self.inside.setVisible(not line)
+        """Show the line in place of the parts; the parts again where it is empty.
+
+        A press on the title shows them all the same, until it is folded anew.
+        """
+        if bool(line) != self.folded:
+            self.folded, self._opened = bool(line), False
+        self.title.setText(
+            f"{self._words}  {'▾' if self._opened else '▸'}" if line else self._words
+        )
+        shown = not line or self._opened
+        self.line.say("" if shown else line)
+        self._line = line
+        self.inside.setVisible(shown)
+
+    def _on_title(self) -> None:
+        if self.folded:
+            self._opened = not self._opened
+            self.fold(self._line)
 
 
 def rule() -> QFrame:

@@ -1,4 +1,4 @@
-"""Parts that docks are built from: headings, hints, buttons that say why they are off, folds."""
+"""Parts that docks are built from: hints, buttons that say why they are off, folds."""
 
 from __future__ import annotations
 
@@ -57,15 +57,6 @@ class Hint(QLabel):
         """Show ``text``, with a sign in front where it is a warning."""
         self.setText(f"{WARNING} {text}" if warn and text else text)
         self.setVisible(bool(text))
-
-
-def heading(text: str) -> QLabel:
-    """Return the title of a part of a dock."""
-    label = QLabel(text)
-    font = label.font()
-    font.setBold(True)
-    label.setFont(font)
-    return label
 
 
 def button(text: str, name: str, tip: str = "", checkable: bool = False) -> QPushButton:
@@ -129,7 +120,7 @@ def titled(title: str, field: QWidget) -> QWidget:
     """Return a field with its title in front of it, or above it where there is no room."""
     made = QWidget()
     made.setLayout(Flow(QLabel(title), field, shares=(0, 1)))
-    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
     made.setSizePolicy(policy)
     return made
@@ -168,13 +159,6 @@ class Column(QVBoxLayout):
             else:
                 self.addWidget(part)
 
-    def section(self, title: str, *parts: QWidget | QLayout) -> None:
-        """Add parts under a heading, a little apart from what is above."""
-        if self.count():
-            self.addSpacing(8)
-        self.addWidget(heading(title))
-        self.add(*parts)
-
 
 class Fold(QCollapsible):
     """A title that unfolds what ``build`` returns, which is built when first opened.
@@ -191,6 +175,7 @@ class Fold(QCollapsible):
         self._build: Callable[[], QWidget] | None = build
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.toggleButton().setStyleSheet(_AS_TEXT)
+        self.toggleButton().setMinimumWidth(10)
         column = self.layout()
         assert column is not None
         column.setContentsMargins(0, 0, 0, 0)

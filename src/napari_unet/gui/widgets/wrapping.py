@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent, QResizeEvent
 
 GAP = 6  # pixels between parts
+_SOME = 12  # letters of a name that tell it from others
 _WORDS = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -161,7 +162,7 @@ class WrapCheck(QCheckBox):
     def __init__(self, text: str = "", name: str = "") -> None:
         super().__init__(text)
         self.setObjectName(name)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
@@ -229,8 +230,9 @@ class LineButton(QPushButton):
         return " · ".join(filter(None, (self._first, *self._rest)))
 
     def sizeHint(self) -> QSize:
-        """Ask for all of it."""
-        wide = self.fontMetrics().horizontalAdvance(f"{self.words()} MM")
+        """Ask for some of the name, and what comes first behind it."""
+        some = " · ".join((self._first[:_SOME], *self._rest[:1]))
+        wide = self.fontMetrics().horizontalAdvance(f"{some} MM")
         return QSize(wide, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
