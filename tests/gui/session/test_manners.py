@@ -81,5 +81,7 @@ def test_preferences_of_napari_are_taken_where_it_has_them(monkeypatch, there):
         return Mine()
 
     monkeypatch.setattr(settings, "get_plugin_settings", found)
+    assert ModelList().settings.device == "auto"  # nothing was ever set: napari is not asked
+    monkeypatch.setattr(preferences, "_were_set", lambda: True)
     assert ModelList().settings.device == ("cpu" if there else "auto")
     assert preferences.preference("sessions", "place") == ""

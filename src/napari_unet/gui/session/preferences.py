@@ -11,9 +11,19 @@ _DEFAULTS: dict[tuple[str, str], Any] = {("run", "device"): "auto", ("sessions",
 def preference(group: str, name: str) -> Any:
     """Return a preference; its default where this napari has none for plugins."""
     default = _DEFAULTS[group, name]
+    if not _were_set():
+        return default
     try:
         from napari.settings import get_plugin_settings
 
         return getattr(getattr(get_plugin_settings(PLUGIN), group), name)
     except (ImportError, KeyError, AttributeError):
         return default
+
+
+def _were_set() -> bool:
+    """Whether there is a file of them: to ask napari takes as long as all of a dock."""
+    from napari.settings import get_settings
+
+    config = get_settings().config_path
+    return config is not None and config.with_name(f"{PLUGIN}.yaml").is_file()
