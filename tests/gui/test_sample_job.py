@@ -22,6 +22,7 @@ def clicks(hand):
     return made
 
 
+@pytest.mark.slow
 def test_the_sample_job_takes_few_clicks(hand, clicks, viewer, small, model_file, tmp_path):
     segment = hand.open("Segment")
     hand.load_model(segment, model_file)

@@ -85,6 +85,7 @@ def test_paint_train_compare_revert(hand, train, small, viewer):
     assert not {"before training", "after training"} & {x.name for x in viewer.layers}
 
 
+@pytest.mark.slow
 def test_the_frame_on_screen_is_shown_by_the_new_model_and_discard_goes_back(
     hand, train, small, viewer, model_file
 ):
@@ -108,6 +109,7 @@ def test_the_frame_on_screen_is_shown_by_the_new_model_and_discard_goes_back(
     assert labels.live.probabilities is former and former.computed.all()
 
 
+@pytest.mark.slow
 def test_comparing_ends_with_keep(hand, train, small, viewer, model_file):
     segment = hand.open("Segment")
     hand.load_model(segment, model_file)

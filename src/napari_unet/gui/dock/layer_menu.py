@@ -99,6 +99,11 @@ class LabelsMenu(LayerMenu):
         news = (session.movie.layers_changed, session.labels.changed, session.movie.changed)
         session.lifetime.connect_all(news, self.reset_choices, self.native)
 
+    def stay(self) -> None:
+        """Take what is chosen now as a user's choice: labels that come later do not replace it."""
+        layer = self.layer()
+        self._picked = weakref.ref(layer) if layer is not None else None
+
     def _choose(self, before: Labels | None) -> Any:
         picked = self._picked() if self._picked is not None else None
         wanted = (picked, self._session.labels.layer, before)

@@ -184,6 +184,7 @@ class TrainDock(Dock):
 
     def _train(self, begun: Begun, base: ModelChoice | None, *, resume: bool) -> None:
         self.outcome.forget()
+        self.annotations.labels.stay()  # the new model's labels are not what it learns from next
         with self.session.job.refusing(OWNER):
             source = self.annotations.source()
             start_training(self.session, source, begun, base, resume=resume)
