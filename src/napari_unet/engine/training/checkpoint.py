@@ -128,8 +128,10 @@ def _scored(state: Mapping[str, Any], best: Mapping[str, Any]) -> list[Any]:
         numbers += [known["classes"]] if "classes" in known else []
     for scores in (state["before"], state["after"]):
         if scores:
-            numbers += [value for key, value in scores.items() if key != "classes"]
+            numbers += [v for key, v in scores.items() if key not in ("classes", "cells")]
             numbers += list(scores.get("classes", {}).values())
+            if set(scores.get("cells", "")) - {"0", "1"}:  # version 0.1.0 had none
+                raise ValueError("cells that are neither right nor wrong")
     return numbers
 
 
