@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
@@ -16,6 +18,7 @@ class TrueCells:
 
     outputs = ("object",)
     parts = ()
+    key: ClassVar = {"model": "the truth"}
 
     def __init__(self, truth) -> None:
         self.truth, self.shape = truth, (len(truth), 1, *truth.shape[1:])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.verdict import Compared
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.training.verdict import Compared
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.train.annotation_source import AnnotationSource
 
@@ -56,7 +56,7 @@ def judge(
     ``begun_with`` is what there was to learn from when frames to check on were chosen,
     ``annotations`` what there is by now.
     """
-    from napari_unet.engine.training.verdict import right_cells
+    from napari_unet.engine.jobs.verdict import right_cells
 
     if model.config.classes or in_use is None:
         return Trained(model, corrected=_corrected(model, None, source, annotations))
@@ -78,7 +78,7 @@ def _corrected(
     model: Model, rival: Model | None, source: AnnotationSource, annotations: Annotations
 ) -> Corrected | None:
     """Count which corrections the models get right by themselves; None where there are none."""
-    from napari_unet.engine.training.verdict import corrected_cells, right_cells
+    from napari_unet.engine.jobs.verdict import corrected_cells, right_cells
 
     live = source.live
     if live is None or model.config.classes:
@@ -100,8 +100,8 @@ def _corrected(
 
 def verdict(record: Mapping[str, Any], trained: Trained | None = None) -> tuple[str, str, bool]:
     """(how good the model is, its figures, whether it got worse)."""
+    from napari_unet.engine.jobs.verdict import Compared
     from napari_unet.engine.training.checking import in_words
-    from napari_unet.engine.training.verdict import Compared
 
     after, checked = record.get("after"), record.get("checked_on") or "nothing"
     figures = "\n".join(in_words(record))

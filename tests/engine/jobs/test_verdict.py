@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
+from napari_unet.engine.jobs.verdict import Compared, corrected_cells
 from napari_unet.engine.labels.scores import frame_scores, pool
-from napari_unet.engine.training.verdict import Compared, corrected_cells
 
 
 @pytest.mark.parametrize(
