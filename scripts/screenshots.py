@@ -16,17 +16,18 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from stage import IMAGES, PLUGIN, Stage
 
-DOCKS = ("Segment", "Train", "Export")
+DOCKS = ("Segment", "Review", "Train", "Export")
 WINDOW = (1280, 720)
 LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
-STATES = ("empty", "open", "running", "done")
+STATES = ("empty", "open", "running", "done")  # Review runs nothing: it is correcting then
 
 
 def show_sample(stage: Stage) -> None:
@@ -63,6 +64,27 @@ def outline(stage: Stage) -> None:
     stage.settle()
 
 
+def correct(stage: Stage) -> None:
+    """Take up *Correct*, confirm a cell, delete one and choose another, as a user would."""
+    stage.widget("review.correct").click()
+    layer = stage.session.labels.layer
+    corrector, frame = stage.docks["Review"].actions().corrector, stage.session.movie.frame
+    areas = np.bincount(np.asarray(layer.data[frame]).ravel())[1:]
+    first, second, third = (int(i) + 1 for i in np.argsort(areas)[-3:])
+    corrector.run(lambda: corrector.verbs.confirm(frame, first), frame)
+    corrector.run(lambda: corrector.verbs.delete(frame, second), frame)
+    layer.selected_label = third
+    stage.settle()
+
+
+def put_back(stage: Stage) -> None:
+    """Leave *Correct*, and take back what was done in it."""
+    while stage.session.labels.live.undo():
+        pass
+    stage.widget("review.correct").click()
+    stage.settle()
+
+
 def start_training(stage: Stage, steps: int) -> None:
     """Begin to learn, and wait until there is a curve to see."""
     stage.widget("train.steps").setValue(steps)
@@ -95,6 +117,11 @@ def documentation(steps: int) -> None:
     keep("segment", "Segment")
     stage.picture(stage.window, "napari")
     film()
+    stage.open("Review")
+    correct(stage)
+    keep("review", "Review")
+    film()
+    put_back(stage)
     stage.open("Train")
     outline(stage)
     keep("train-paint", "Train")
@@ -168,7 +195,12 @@ def states(stage: Stage, steps: int) -> Iterator[tuple[str, Callable[[], None]]]
         stage.widget("segment.run_movie").click()
         stage.wait(lambda: stage.session.job.state.done >= 1)
 
+    def begin_to_correct() -> None:
+        stage.run("segment.run_frame")
+        correct(stage)
+
     def run_train() -> None:
+        put_back(stage)
         stage.widget("segment.accurate").setChecked(False)
         outline(stage)
         start_training(stage, 100 * steps)
@@ -179,6 +211,7 @@ def states(stage: Stage, steps: int) -> Iterator[tuple[str, Callable[[], None]]]
         stage.wait(lambda: stage.session.job.state.done >= 1)
 
     yield "Segment", run_segment
+    yield "Review", begin_to_correct
     yield "Train", run_train
     yield "Export", run_export
 

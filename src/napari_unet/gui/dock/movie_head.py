@@ -49,16 +49,18 @@ class MovieHead(QWidget):
         view, stack = self._movie.view, self._movie.stack
         self._top.setVisible(view.index >= 0)
         name = view.layers[view.index] if view.index >= 0 else ""
-        parts = []
+        parts, spare = [], []  # what is spare goes first where the dock is narrow
         if stack is not None:
             if len(view.channels) > 1 and view.channels[view.channel] not in name:
                 parts.append(view.channels[view.channel])
+                spare = parts[:]
             parts.append(counted(len(stack), "frame"))
             if view.n_z > 1:
                 parts.append(f"max of {view.n_z} z" if view.z == "max" else f"z {view.z}")
             if stack.pixel_size:
                 parts.append(f"{stack.pixel_size:.4g} µm")
-        self.line.say(name, *parts)
+                spare = [parts[-1], *spare]
+        self.line.say(name, *parts, spare=tuple(spare))
         place = self._place
         kept = place.folder is not None and not place.needed
         lost = "" if kept else f"{WARNING} not saved" if place.needed or place.line else ""

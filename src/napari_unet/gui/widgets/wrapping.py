@@ -207,21 +207,25 @@ class WrapCheck(QCheckBox):
 
 
 class LineButton(QPushButton):
-    """A line of words that is pressed like a title; its first part is shortened where it must."""
+    """A line of words that is pressed like a title; its name stays whole as long as it can."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setCheckable(True)
         self._rest: tuple[str, ...]
-        self._first, self._rest = "", ()
+        self._spare: tuple[str, ...]
+        self._first, self._rest, self._spare = "", (), ()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setStyleSheet("text-align: left; border: none; background: transparent; padding: 2px;")
         self.toggled.connect(lambda _: self._fit())
 
-    def say(self, first: str, *rest: str) -> None:
-        """Show ``first · rest``; the whole of it is in the tooltip."""
-        self._first, self._rest = first, rest
+    def say(self, first: str, *rest: str, spare: tuple[str, ...] = ()) -> None:
+        """Show ``first · rest``; the whole of it is in the tooltip.
+
+        Where that is too much, the parts in ``spare`` go in their order, then from the last.
+        """
+        self._first, self._rest, self._spare = first, rest, spare
         self._fit()
         self.updateGeometry()
 
@@ -230,8 +234,8 @@ class LineButton(QPushButton):
         return " · ".join(filter(None, (self._first, *self._rest)))
 
     def sizeHint(self) -> QSize:
-        """Ask for some of the name, and what comes first behind it."""
-        some = " · ".join((self._first[:_SOME], *self._rest[:1]))
+        """Ask for some of the name, and what goes last behind it."""
+        some = " · ".join((self._first[:_SOME], *self._going()[-1:]))
         wide = self.fontMetrics().horizontalAdvance(f"{some} MM")
         return QSize(wide, super().sizeHint().height())
 
@@ -248,12 +252,17 @@ class LineButton(QPushButton):
         metrics = self.fontMetrics()
         arrow = "▾ " if self.isChecked() else "▸ "
         room = self.width() - 8 - metrics.horizontalAdvance(arrow)
-        least = min(metrics.horizontalAdvance(self._first), metrics.horizontalAdvance("M" * 5))
-        rest = list(self._rest)
-        while rest and metrics.horizontalAdvance(f" · {' · '.join(rest)}") + least > room:
-            rest.pop()  # what comes last matters least
+        rest, going = list(self._rest), self._going()
+        name = metrics.horizontalAdvance(self._first)
+        while rest and metrics.horizontalAdvance(f" · {' · '.join(rest)}") + name > room:
+            rest.remove(going.pop(0))
         behind = "".join(f" · {part}" for part in rest)
         for_first = room - metrics.horizontalAdvance(behind)
         shown = metrics.elidedText(self._first, Qt.TextElideMode.ElideMiddle, for_first) + behind
         self.setText(arrow + shown)
         self.setToolTip(self.words())
+
+    def _going(self) -> list[str]:
+        """Return what is behind the name, what can be missed first in front."""
+        spare = [part for part in self._spare if part in self._rest]
+        return spare + [part for part in reversed(self._rest) if part not in spare]
