@@ -173,11 +173,11 @@ def sheets(folder: Path, steps: int) -> None:
     take("empty")
     show_sample(stage)
     take("open")
-    for name, act in states(stage, steps):
-        act()
-        take("running", (name,))
-        stop(stage)
     with tempfile.TemporaryDirectory(prefix="movies") as place:
+        for name, act in states(stage, steps, Path(place)):
+            act()
+            take("running", (name,))
+            stop(stage)
         finish_all(stage, steps, Path(place))
         take("done")
     stage.viewer.close()
@@ -187,7 +187,7 @@ def sheets(folder: Path, steps: int) -> None:
         arrange(rows).save(folder / f"docks-{size[0]}x{size[1]}-{theme}-{font}.png")
 
 
-def states(stage: Stage, steps: int) -> Iterator[tuple[str, Callable[[], None]]]:
+def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """Give each dock with what starts its job, one that lasts as long as it is looked at."""
 
     def run_segment() -> None:
@@ -206,6 +206,7 @@ def states(stage: Stage, steps: int) -> Iterator[tuple[str, Callable[[], None]]]
         start_training(stage, 100 * steps)
 
     def run_export() -> None:
+        stage.widget("export.folder").setText(str(place / "cut off"))
         stage.widget("export.zoom").setValue(4)
         stage.widget("export.save_movie").click()
         stage.wait(lambda: stage.session.job.state.done >= 1)

@@ -14,6 +14,7 @@ from qtpy.QtGui import QGuiApplication
 from napari_unet.engine.export.target import formats
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
+from napari_unet.gui.widgets.parts import Fold
 
 
 @pytest.fixture
@@ -28,8 +29,14 @@ def export(hand, truth, tmp_path):
     dock = hand.open("Export")
     dock.window().show()
     hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
+    unfold_cells(dock)
     hand.qtbot.waitUntil(lambda: dock.cells.table.cells.rowCount() > 0)
     return dock
+
+
+def unfold_cells(dock) -> None:
+    """Open *Cells and tracks*: the table measures only while it is in sight."""
+    next(f for f in dock.findChildren(Fold) if f.text() == "Cells and tracks").expand()
 
 
 def picture(export):
@@ -212,6 +219,7 @@ def test_a_persons_own_features_stay(hand, viewer, movie, small):
     layer = viewer.add_labels(small[1], name="mine", features={"index": [1], "kind": ["a"]})
     dock = hand.open("Export")
     dock.window().show()
+    unfold_cells(dock)
     hand.qtbot.waitUntil(lambda: dock.cells.table.cells.rowCount() > 0)
     assert list(layer.features.columns) == ["index", "kind"]
 

@@ -29,6 +29,18 @@ def test_buttons_take_as_many_lines_as_they_need_and_fill_them(qtbot, width, lin
     assert holder.layout().minimumSize().width() == 100
 
 
+def test_lines_of_buttons_that_are_alike_have_as_many_each(qtbot):
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    buttons = [QPushButton(text) for text in "abcd"]
+    for button in buttons:
+        button.setFixedWidth(100)
+    holder.setLayout(Flow(*buttons))
+    holder.resize(330, 200)
+    holder.layout().activate()
+    assert [button.y() == buttons[0].y() for button in buttons] == [True, True, False, False]
+
+
 def test_a_check_box_wraps_its_words(qtbot):
     box = WrapCheck(WORDS)
     qtbot.addWidget(box)

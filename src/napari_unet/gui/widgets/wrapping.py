@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent, QResizeEvent
 
 GAP = 6  # pixels between parts
+_PAD = 8  # pixels beside the words of a line
 _SOME = 12  # letters of a name that tell it from others
 _WORDS = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignVCenter)
 
@@ -29,8 +30,8 @@ _WORDS = int(Qt.TextFlag.TextWordWrap) | int(Qt.AlignmentFlag.AlignVCenter)
 class Flow(QLayout):
     """Widgets side by side over the whole width, on as many lines as they need.
 
-    Each line is filled: what is left of it is shared out by ``shares``, equally where none are
-    given. A share of 0 keeps the width that the widget asks for.
+    Each line is filled: what is left of it is shared out by ``shares``. A share of 0 keeps the
+    width that the widget asks for. Where none are given, lines are of like length, too.
     """
 
     def __init__(self, *widgets: QWidget, shares: tuple[int, ...] = ()) -> None:
@@ -114,10 +115,26 @@ class Flow(QLayout):
         return max(0, top - self.spacing() - rect.y())
 
     def _lines(self, width: int) -> list[list[tuple[int, QLayoutItem]]]:
+        """Return what stands on each line: as few as can be, and of parts that are alike equal."""
+        parts = [(share, part, _width(part, width)) for share, part in self._seen()]
+        lines = self._break(parts, width)
+        if self._shares or len(lines) < 2:
+            return lines
+        low, high = 0, width
+        while low < high:  # the narrowest that needs no line more
+            middle = (low + high) // 2
+            if len(self._break(parts, middle)) > len(lines):
+                low = middle + 1
+            else:
+                high = middle
+        return self._break(parts, high)
+
+    def _break(
+        self, parts: list[tuple[int, QLayoutItem, int]], width: int
+    ) -> list[list[tuple[int, QLayoutItem]]]:
         lines: list[list[tuple[int, QLayoutItem]]] = []
         left = 0
-        for share, part in self._seen():
-            asked = _width(part, width)
+        for share, part, asked in parts:
             if not lines or asked > left:
                 lines.append([])
                 left = width
@@ -236,7 +253,7 @@ class LineButton(QPushButton):
     def sizeHint(self) -> QSize:
         """Ask for some of the name, and what goes last behind it."""
         some = " · ".join((self._first[:_SOME], *self._going()[-1:]))
-        wide = self.fontMetrics().horizontalAdvance(f"{some} MM")
+        wide = self.fontMetrics().horizontalAdvance(f"▸ {some}") + _PAD
         return QSize(wide, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
@@ -251,7 +268,7 @@ class LineButton(QPushButton):
     def _fit(self) -> None:
         metrics = self.fontMetrics()
         arrow = "▾ " if self.isChecked() else "▸ "
-        room = self.width() - 8 - metrics.horizontalAdvance(arrow)
+        room = self.width() - _PAD - metrics.horizontalAdvance(arrow)
         rest, going = list(self._rest), self._going()
         name = metrics.horizontalAdvance(self._first)
         while rest and metrics.horizontalAdvance(f" · {' · '.join(rest)}") + name > room:
