@@ -41,6 +41,19 @@ def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, smal
     assert "narrower band" in hand.said(dock, "train.summary", "nothing is left")
 
 
+def test_what_was_taken_back_does_not_teach(hand, movie, small):
+    dock = hand.open("Train")
+    hand.click(dock, "train.annotate")
+    live = hand.session.labels.live
+    for t in (0, 3):
+        live[t] = small[1][t]
+    hand.said(dock, "train.summary", "2 frames")
+    live.undo()
+    hand.said(dock, "train.summary", "1 frame,")
+    cells = len(np.unique(small[1][0])) - 1
+    assert dock.annotations.gist() == f"Trains on 1 frame, {cells} cells"
+
+
 @pytest.mark.parametrize("frame", [None, 1])
 def test_limit(frame):
     labels = np.arange(64).reshape(8, 8)

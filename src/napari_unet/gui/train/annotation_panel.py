@@ -202,6 +202,11 @@ class AnnotationPanel(QWidget):
             return
         self._describe.ask(lambda: source.describe(settings))
 
+    def gist(self) -> str:
+        """Return what it will train on in one line: frames and cells, or what is wrong."""
+        words = self.summary.text()
+        return ", ".join(words.split(", ")[:2]) or "…"
+
     def source(self) -> AnnotationSource:
         """Return what there is to learn from; `BadInput` where there is nothing."""
         from napari_unet.gui.train.annotation_source import AnnotationSource, Scope

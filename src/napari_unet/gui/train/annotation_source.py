@@ -115,7 +115,8 @@ class AnnotationSource:
         touched = live.corrections.frames()
         painted = touched if chosen is None else tuple(t for t in chosen if t in touched)
         classes = self._painted_classes(live, painted)
-        frames = {t: self._annotation(live, t, classes) for t in painted}
+        read = ((t, self._annotation(live, t, classes)) for t in painted)
+        frames = {t: known for t, known in read if known.supervised.any()}  # else all taken back
         return Annotations(live.shape, frames, classes)
 
     def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:

@@ -202,7 +202,7 @@ class TrainDock(Dock):
         training = self.session.training
         primary(self.start, not training.undecided)
         folded = training.running or training.undecided
-        self.teach.fold(self.annotations.summary.text() or "…" if folded else "")
+        self.teach.fold(self.annotations.gist() if folded else "")
         self.result.setVisible(training.outcome is not None and not training.running)
         if not training.running:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
