@@ -52,6 +52,10 @@ def test_before_there_is_anything_it_says_what_to_do(hand, viewer):
         assert not hand.find(dock, f"review.{name}").isEnabled()
     assert "Open a movie first" in hand.find(dock, "review.correct").toolTip()
     assert hand.find(dock, "review.counts").text() == "Nothing is corrected yet."
+    assert not hand.find(dock, "review.timeline").isVisibleTo(dock)
+    viewer.add_image(np.zeros((3, 16, 20), np.uint8))
+    assert hand.find(dock, "review.timeline").isVisibleTo(dock)
+    assert "Segment a frame first" in hand.find(dock, "review.counts").text()
 
 
 def test_the_timeline_shows_the_frames_and_goes_there(hand, dock, qtbot):

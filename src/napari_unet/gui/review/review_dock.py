@@ -186,6 +186,7 @@ class ReviewDock(Dock):
             for t in touched:
                 ticks[t] = Tick.DONE if live.corrections.is_complete(t) else Tick.TOUCHED
         self.timeline.show_frames(ticks, now)
+        self.timeline.setVisible(n > 0)
         self.frame.title.setText(f"Frame {now}/{n - 1}" if n else "Frame")
         allow(self.previous, "" if any(t < now for t in touched) else "None is before this one")
         allow(self.next, "" if any(t > now for t in touched) else "None is after this one")
@@ -205,7 +206,8 @@ class ReviewDock(Dock):
         allow(self.redo, "" if again else "Nothing was taken back")
         stack = self.session.movie.stack
         if live is None or stack is None:
-            self.counts.setText("Nothing is corrected yet.")
+            why_not = "" if self.no_movie() else self._why_not()  # the head says that none is open
+            self.counts.setText(f"{why_not or 'Nothing is corrected yet'}.")
             allow(self.train, self._why_not() or "Nothing is corrected yet")
             return
         complete = len(live.corrections.complete_frames)
