@@ -17,6 +17,7 @@ from napari_unet.engine.annotations.edit_masks import (
     EditMask,
     EditMasks,
 )
+from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.ids import BACKGROUND_ID
@@ -80,10 +81,10 @@ def test_undo_and_redo_walk_the_steps():
         states.append(everything(corrections)[:2])
     for state in states[-2::-1]:
         assert corrections.undo() and everything(corrections)[:2] == state
-    assert corrections.undo() == ()
+    assert corrections.undo() == Step()
     for state in states[1:]:
         assert corrections.redo() and everything(corrections)[:2] == state
-    assert corrections.redo() == ()
+    assert corrections.redo() == Step()
 
 
 def test_changes_of_a_stroke_become_one_a_frame():
@@ -91,7 +92,7 @@ def test_changes_of_a_stroke_become_one_a_frame():
     part = EditMask(np.full((4, 6), 5, np.uint16), np.zeros((4, 6), np.uint8))
     shifted = (slice(5, 9), slice(1, 7))
     corrections.commit(corrections.write(t, box, part) for t in (0, 1) for box in (BOX, shifted))
-    (first, second) = corrections.undo()
+    (first, second) = corrections.undo().changes
     assert first.box == (slice(2, 9), slice(1, 9)) and second.frame == 1
     assert everything(corrections)[0] == {}
     corrections.commit([corrections.write(0, BOX, EditMask.empty((4, 6)))])
