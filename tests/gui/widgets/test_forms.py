@@ -16,6 +16,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.networks import CONFIGS
 from napari_unet.engine.settings import (
     Augmentation,
+    CompareSettings,
     LabelSettings,
     OverlaySettings,
     PredictSettings,
@@ -88,6 +89,8 @@ def every_value() -> list[Any]:
     cases = []
     known = (kind for kind in Settings.__subclasses__() if kind.__module__ == Settings.__module__)
     for kind in known:
+        if kind is CompareSettings:  # of the command line and scripts: no dock shows it
+            continue
         for field, info in kind.model_fields.items():
             values = [info.default, *limits(info)]
             values += [None] if type(None) in get_args(info.annotation) else []

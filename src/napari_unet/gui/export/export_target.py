@@ -55,7 +55,7 @@ class ExportTarget(QWidget):
         self.line.toggled.connect(inside.setVisible)
         self.frames.textChanged.connect(self._show_line)
         self.folder.textChanged.connect(self._show_line)
-        self.labels.chosen.connect(self.chosen.emit)
+        session.lifetime.connect(self.labels.chosen, self._on_labels, self)
         self.folder.textChanged.connect(lambda _: self.folder_changed.emit())
         browse.clicked.connect(self._on_browse)
         session.lifetime.connect(session.movie.changed, self._propose_folder, self)
@@ -124,6 +124,9 @@ class ExportTarget(QWidget):
     def _done_frames(self) -> frozenset[int]:
         live = self.live()
         return frozenset(live.corrections.complete_frames) if live else frozenset()
+
+    def _on_labels(self) -> None:
+        self.chosen.emit()
 
     def _on_browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for the export", self.folder.text())

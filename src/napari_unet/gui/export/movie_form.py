@@ -87,7 +87,7 @@ class MovieForm(QWidget):
         column = Column(self)
         column.add(self._rows, Flow(self.format, fps, shares=(1, 0)))
         column.add(self.preview, self.preview.note, self.more)
-        self._watch()
+        self._watch(session)
         self._resolve()
 
     def _build_look(self, owner: str) -> None:
@@ -106,11 +106,11 @@ class MovieForm(QWidget):
         Column(inside).add(self.on_screen, self.look, self.crop_view)
         self.more = Fold("Look", lambda: inside)
 
-    def _watch(self) -> None:
+    def _watch(self, session: Session) -> None:
         for signal in (self.style_of_movie.valueChanged, self.on_screen.toggled):
             signal.connect(self._resolve)
         self.look.valueChanged.connect(self._announce)
-        self.before.chosen.connect(self._announce)
+        session.lifetime.connect(self.before.chosen, self._announce, self)
         self.crop_view.clicked.connect(self._on_crop)
 
     # ---- what is chosen ---------------------------------------------------------------------

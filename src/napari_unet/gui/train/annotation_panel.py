@@ -76,8 +76,9 @@ class AnnotationPanel(QWidget):
         self.new_cell.clicked.connect(self._on_new_cell)
         self.background.toggled.connect(self._on_background)
         self.whole.toggled.connect(self._on_whole)
-        self.labels.chosen.connect(self.ask)
-        self.labels.chosen.connect(self.changed.emit)
+        # a menu in a fold that was never opened outlives the dock, so what it tells ends with us
+        session.lifetime.connect(self.labels.chosen, self.ask, self)
+        session.lifetime.connect(self.labels.chosen, self._on_labels, self)
         self.kind.currentIndexChanged.connect(self.ask)
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
@@ -168,6 +169,9 @@ class AnnotationPanel(QWidget):
         actions = actions_of(layer) if layer is not None else None
         with signals_blocked(self.background):
             self.background.setChecked(actions is not None and actions.paints_background)
+
+    def _on_labels(self) -> None:
+        self.changed.emit()
 
     def _on_whole(self, on: bool) -> None:
         live = self._session.labels.live
