@@ -13,12 +13,10 @@ from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import Interrupt, Stopped, keep
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import say
-from napari_unet.cli.train import Kind
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.settings import (
     COMPARED,
     CompareSettings,
-    Device,
     NetworkName,
     TrainSettings,
 )
@@ -32,10 +30,7 @@ if TYPE_CHECKING:
 
 def compare(
     movie: o.Movie,
-    labels: Annotated[
-        Path,
-        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
-    ],
+    labels: o.Labels,
     out: Annotated[
         Path, o.path_option("--out", metavar="DIR", help="Folder for the table and the models.")
     ],
@@ -55,29 +50,17 @@ def compare(
         bool | None, o.option(CompareSettings, "recipes", "--recipes/--no-recipes")
     ] = None,
     clock: Annotated[Literal["wall", "cpu"] | None, o.option(CompareSettings, "clock")] = None,
-    minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
-    epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
-    steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
-    seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
-    threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
-    edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
-    keep_best: Annotated[
-        int | None, o.option(TrainSettings, "keep_best", "--keep", metavar="N")
-    ] = None,
-    device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
-    frames: Annotated[
-        str | None, typer.Option(metavar="0,3-5", help="Only these frames, counted from 0.")
-    ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
-    ] = False,
-    labels_are: Annotated[
-        Kind | None,
-        typer.Option(
-            help="One number for each cell, a mask, or a number for each class of pixels; "
-            "guessed from the labels where left out."
-        ),
-    ] = None,
+    minutes: o.Minutes = None,
+    epochs: o.Epochs = None,
+    steps: o.Steps = None,
+    seed: o.Seed = None,
+    threads: o.TrainThreads = None,
+    edge: o.Edge = None,
+    keep_best: o.KeepBest = None,
+    device: o.TrainOn = None,
+    frames: o.Frames = None,
+    partial: o.Partial = False,
+    labels_are: o.LabelsAre = None,
     offset: o.Offset = None,
     others: o.Others = None,
     axes: o.Axes = None,

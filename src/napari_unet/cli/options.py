@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -17,9 +17,11 @@ from napari_unet.engine.settings import (
     PredictSettings,
     Selection,
     Settings,
+    TrainSettings,
 )
 
 S = TypeVar("S", bound=Settings)
+Kind = Literal["instances", "binary", "classes"]
 
 
 def option(settings: type[Settings], field: str, *names: str, **extra: Any) -> Any:
@@ -128,6 +130,27 @@ Split = Annotated[bool | None, option(LabelSettings, "split", "--split/--no-spli
 MinSize = Annotated[int | None, option(LabelSettings, "min_size", "--min-size", metavar="N")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Labels = Annotated[
+    Path, path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder.")
+]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
+]
+LabelsAre = Annotated[
+    Kind | None,
+    typer.Option(
+        help="One number for each cell, a mask, or a number for each class of pixels; "
+        "guessed from the labels where left out."
+    ),
+]
+Minutes = Annotated[float | None, option(TrainSettings, "minutes", metavar="M")]
+Epochs = Annotated[int | None, option(TrainSettings, "epochs", metavar="N")]
+Steps = Annotated[int | None, option(TrainSettings, "steps", metavar="N")]
+Seed = Annotated[int | None, option(TrainSettings, "seed", metavar="N")]
+TrainThreads = Annotated[int | None, option(TrainSettings, "threads", metavar="N")]
+Edge = Annotated[int | None, option(TrainSettings, "edge", metavar="N")]
+KeepBest = Annotated[int | None, option(TrainSettings, "keep_best", "--keep", metavar="N")]
+TrainOn = Annotated[Device | None, option(TrainSettings, "device")]
 Offset = Annotated[
     int | None,
     typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from napari_unet.cli.progress import say
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
-from napari_unet.engine.settings import RECIPES, Device, NetworkName, TrainSettings
+from napari_unet.engine.settings import RECIPES, NetworkName, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -26,15 +26,10 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.training.training import TrainInput, TrainStep
 
-Kind = Literal["instances", "binary", "classes"]
-
 
 def train(
     movie: o.Movie,
-    labels: Annotated[
-        Path,
-        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
-    ],
+    labels: o.Labels,
     out: Annotated[Path, o.path_option("--out", metavar="FILE", help="The model to write.")],
     base: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Start from this model.")
@@ -43,16 +38,8 @@ def train(
         str | None,
         typer.Option(metavar="0,3-5", help="Learn from these frames, counted from 0."),
     ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
-    ] = False,
-    labels_are: Annotated[
-        Kind | None,
-        typer.Option(
-            help="One number for each cell, a mask, or a number for each class of pixels; "
-            "guessed from the labels where left out."
-        ),
-    ] = None,
+    partial: o.Partial = False,
+    labels_are: o.LabelsAre = None,
     offset: o.Offset = None,
     recipe: Annotated[
         str | None,
@@ -69,19 +56,17 @@ def train(
     regions: Annotated[
         str | None, o.option(TrainSettings, "regions", metavar="NAME=CLASSES;...")
     ] = None,
-    minutes: Annotated[float | None, o.option(TrainSettings, "minutes", metavar="M")] = None,
-    epochs: Annotated[int | None, o.option(TrainSettings, "epochs", metavar="N")] = None,
-    steps: Annotated[int | None, o.option(TrainSettings, "steps", metavar="N")] = None,
-    seed: Annotated[int | None, o.option(TrainSettings, "seed", metavar="N")] = None,
-    threads: Annotated[int | None, o.option(TrainSettings, "threads", metavar="N")] = None,
+    minutes: o.Minutes = None,
+    epochs: o.Epochs = None,
+    steps: o.Steps = None,
+    seed: o.Seed = None,
+    threads: o.TrainThreads = None,
     validation: Annotated[
         str | None, o.option(TrainSettings, "validation", metavar="auto|none|FRAMES")
     ] = None,
-    edge: Annotated[int | None, o.option(TrainSettings, "edge", metavar="N")] = None,
-    keep_best: Annotated[
-        int | None, o.option(TrainSettings, "keep_best", "--keep", metavar="N")
-    ] = None,
-    device: Annotated[Device | None, o.option(TrainSettings, "device")] = None,
+    edge: o.Edge = None,
+    keep_best: o.KeepBest = None,
+    device: o.TrainOn = None,
     stain: Annotated[str | None, o.option(TrainSettings, "stain", metavar="TEXT")] = None,
     others: o.Others = None,
     resume: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,22 +28,14 @@ def tune(
         str, typer.Argument(metavar="MODEL", help="A model file, or the name of your own.")
     ],
     movie: o.Movie,
-    labels: Annotated[
-        Path,
-        o.path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder."),
-    ],
+    labels: o.Labels,
     out: Annotated[
         Path | None,
         o.path_option("--out", metavar="FILE", help="Write another model; MODEL stays as it is."),
     ] = None,
     frames: o.Frames = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")
-    ] = False,
-    labels_are: Annotated[
-        Literal["instances", "binary", "classes"] | None,
-        typer.Option(help="What the numbers are; guessed from the labels where left out."),
-    ] = None,
+    partial: o.Partial = False,
+    labels_are: o.LabelsAre = None,
     offset: o.Offset = None,
     device: o.RunOn = None,
     threads: o.Threads = None,

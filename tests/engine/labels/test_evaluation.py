@@ -20,6 +20,10 @@ def cells(shift=0):
     return labels
 
 
+def add(flicker, frame, predicted, truth):
+    return flicker.add(frame, truth, frame_scores(predicted, truth).cells)
+
+
 def changed(labels, what, cell=3):
     labels = labels.copy()
     if what == "missing":
@@ -47,7 +51,7 @@ def test_a_cell_flickers_where_it_is_wrong_between_two_right_ones(what, when, fl
     flicker = Flicker()
     truths = [cells(shift) for shift in range(3)]
     shown = [changed(t, what) if i == when else t for i, t in enumerate(truths)]
-    counts = [flicker.add(i, p, t) for i, (p, t) in enumerate(zip(shown, truths, strict=True))]
+    counts = [add(flicker, i, p, t) for i, (p, t) in enumerate(zip(shown, truths, strict=True))]
     followed = N - (what == "missing" and when != 1)
     assert counts == [(0, 0), (0, 0), (flickered, followed)]
 
@@ -55,15 +59,15 @@ def test_a_cell_flickers_where_it_is_wrong_between_two_right_ones(what, when, fl
 def test_frames_that_are_not_one_after_the_other_are_not_compared():
     flicker = Flicker()
     for frame in (0, 1, 3, 5):
-        assert flicker.add(frame, cells(), cells()) == (0, 0)
+        assert add(flicker, frame, cells(), cells()) == (0, 0)
 
 
 def test_ids_of_the_truth_need_not_last():
     flicker, truth = Flicker(), cells()
     other = np.where(truth > 0, N + 1 - truth, 0).astype(np.uint16)
-    flicker.add(0, truth, truth)
-    flicker.add(1, changed(other, "missing"), other)
-    assert flicker.add(2, truth, truth) == (1, N)
+    add(flicker, 0, truth, truth)
+    add(flicker, 1, changed(other, "missing"), other)
+    assert add(flicker, 2, truth, truth) == (1, N)
 
 
 def test_flicker_is_per_100_cells_and_said():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_unet.engine.labels.objects import numbered, overlaps, whole_labels
-from napari_unet.engine.labels.scores import FrameScores, frame_scores, right_cells
+from napari_unet.engine.labels.scores import FrameScores, frame_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,9 +36,7 @@ def evaluate(
     for p, t in pairs:
         mine, right = np.asarray(predicted[p]), np.asarray(truth[t])
         scores = frame_scores(mine, right, border)
-        flickered, followed = flicker.add(
-            t, whole_labels(mine, predicted.name), whole_labels(right, truth.name)
-        )
+        flickered, followed = flicker.add(t, whole_labels(right, truth.name), scores.cells)
         number = int(truth.numbers[t])
         yield replace(scores, number=number, flickered=flickered, followed=followed)
 
@@ -60,16 +58,16 @@ class Flicker:
     def __init__(self) -> None:
         self._seen: deque[_Seen] = deque(maxlen=3)
 
-    def add(self, frame: int, predicted: NDArray[Any], truth: NDArray[Any]) -> tuple[int, int]:
-        """Take labels and truth (Y, X) of a frame: cells that flickered in the one before it.
+    def add(self, frame: int, truth: NDArray[Any], right: str) -> tuple[int, int]:
+        """Take the truth (Y, X) of a frame: cells that flickered in the one before it.
 
         And of how many: those that are right on both sides of it. Both 0 where the two frames
-        before are not there.
+        before are not there. ``right`` is what `FrameScores` say of the cells.
         """
         _, areas, cells = numbered(truth)
         if self._seen and frame != self._seen[-1].frame + 1:
             self._seen.clear()
-        self._seen.append(_Seen(frame, cells, areas, right_cells(predicted, truth)))
+        self._seen.append(_Seen(frame, cells, areas, np.array([c == "1" for c in right], bool)))
         if len(self._seen) < 3:
             return 0, 0
         before, between, after = self._seen

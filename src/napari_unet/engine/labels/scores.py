@@ -209,13 +209,6 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
     )
 
 
-def right_cells(predicted: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return for each cell of the truth (Y, X), by id, whether it is right (`FrameScores`)."""
-    _, p_areas, p = numbered(predicted)
-    _, t_areas, t = numbered(truth)
-    return _found(*overlaps(t, p), t_areas, p_areas).right
-
-
 class _Found(NamedTuple):
     """What became of the cells, and which predictions had a part in it: masks by object."""
 

@@ -64,6 +64,10 @@ class PictureSource(Source):
         where = tuple(index.get(axis, slice(None)) for axis in self.axes)
         return np.ascontiguousarray(self._pixels.reshape(self.shape)[where], dtype=self.dtype)
 
+    def close(self) -> None:
+        """Let go of the pixels."""
+        self.__dict__.pop("_pixels", None)
+
     def samples(self) -> Iterator[bytes]:
         """Return the file's size and all of its content: it is small."""
         content = self.path.read_bytes()
@@ -82,7 +86,7 @@ class PictureSource(Source):
         look_closer(self.path, _CLOSER, digest)
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def _pixels(self) -> NDArray[Any]:
         """Decode; ``BadInput`` where it is damaged, animated, or would lose bits."""
         try:

@@ -13,11 +13,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_unet.engine.network.config import Widths, WindowedConfig
+from napari_unet.engine.network.config import HalvedConfig, Widths, WindowedConfig
 from napari_unet.engine.network.network import Network, class_logits, pad_to_multiple
 
 
-class BilinearUNetConfig(WindowedConfig):
+class BilinearUNetConfig(HalvedConfig, WindowedConfig):
     """Channels of each level; the deepest has as many as the one above it."""
 
     title: ClassVar[str] = "U-Net that rises bilinearly"
@@ -26,16 +26,6 @@ class BilinearUNetConfig(WindowedConfig):
     filters: Annotated[Widths, Field(min_length=2, max_length=7)] = (64, 128, 256, 512, 512)
     bias: bool = False
     size: int = Field(512, ge=16, le=2048)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of each level, that of the frame's size first."""
-        return self.filters
-
-    @property
-    def multiple(self) -> int:
-        """Halved once from level to level."""
-        return int(2 ** (len(self.filters) - 1))
 
 
 class BilinearUNet(Network):
