@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from npe2 import PluginManifest
+
+from napari_unet.engine.stack.kinds import KINDS, WHOLE_SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "src" / "napari_unet" / "napari.yaml"
@@ -56,6 +59,19 @@ def test_manifest_is_valid(manifest):
     manifest.validate_imports()
     assert manifest.name == PROJECT["name"]
     assert entry_points(group="napari.manifest", name=manifest.name)
+
+
+def test_the_reader_takes_every_file_that_holds_a_movie(manifest):
+    (reader,) = manifest.contributions.readers
+    rare = {".tf2", ".tf8"}  # of TIFFs: opened by the dock, and by --plugin
+    assert {p.removeprefix("*") for p in reader.filename_patterns} == set(WHOLE_SUFFIXES) - rare
+    assert {kind.extra for kind in KINDS} - {""} <= set(PROJECT["optional-dependencies"])
+
+
+def test_the_page_has_the_table_of_formats_that_the_script_makes():
+    script = runpy.run_path(str(ROOT / "scripts" / "formats_table.py"))
+    page = script["PAGE"].read_text(encoding="utf-8")
+    assert script["written"](page) == page
 
 
 def test_menus_exist_in_napari(manifest):

@@ -73,6 +73,7 @@ def about_stack(stack: Stack) -> dict[str, Any]:
         "positions": list(stack.position_names),
         "pixel_size_um": stack.pixel_size,
         **_heights(stack),
+        "z_step_um": stack.z_step,
         "frame_interval_s": stack.frame_interval,
         **by_level(stack.notices),
     }

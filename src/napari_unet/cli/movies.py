@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,10 +59,11 @@ def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
 
 def stem(path: Path) -> str:
     """Name of a movie's file or folder without its suffix."""
-    return (
-        re.sub(r"(\.ome)?\.(tiff?|stk|lsm|btf|tf[28])$", "", path.name, flags=re.IGNORECASE)
-        or "movie"
-    )
+    name = path.name
+    end = next((suffix for suffix in WHOLE_SUFFIXES if name.lower().endswith(suffix)), "")
+    if end:
+        name = re.sub(r"\.ome$", "", name[: -len(end)], flags=re.IGNORECASE)
+    return name or "movie"
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
@@ -110,7 +112,7 @@ def _expand(word: str) -> Iterator[Path]:
     if not movies:
         raise BadInput(
             f"no movie matches {word}",
-            "a pattern that names TIFF files, or folders of them",
+            "a pattern that names movies (TIFF, ND2, CZI, LIF), or folders of TIFFs",
             "correct the pattern",
         )
     yield from movies
@@ -134,7 +136,7 @@ def _may_be_movie(path: Path) -> bool:
     if path.is_dir():
         with contextlib.suppress(OSError):  # opening it says why it cannot be read
             return any(child.suffix.lower() in TIFF_SUFFIXES for child in path.iterdir())
-    return path.is_dir() or path.suffix.lower() in TIFF_SUFFIXES
+    return path.suffix.lower() in WHOLE_SUFFIXES
 
 
 def is_result(path: Path) -> bool:

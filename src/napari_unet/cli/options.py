@@ -95,7 +95,9 @@ def _channel(text: str | None) -> int | str | tuple[int, ...] | None:
 
 Movie = Annotated[
     Path,
-    path_argument(metavar="MOVIE", help="A TIFF file, or a folder with one TIFF a frame."),
+    path_argument(
+        metavar="MOVIE", help="A file (TIFF, ND2, CZI, LIF), or a folder with one TIFF a frame."
+    ),
 ]
 Model = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES
 from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def get_reader(
     path: str | list[str],
 ) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
-    """Return the reader for a TIFF or a folder of TIFFs; None for anything else."""
+    """Return the reader for a movie's file or a folder of TIFFs; None for anything else."""
     if not isinstance(path, str):
         return None
     place = Path(path)
@@ -40,7 +41,7 @@ def get_reader(
         except OSError:  # a folder that may not be read is nobody's
             return None
     else:
-        found = place.name.lower().endswith(TIFF_SUFFIXES)
+        found = place.name.lower().endswith(WHOLE_SUFFIXES)
     return read_movie if found else None
 
 

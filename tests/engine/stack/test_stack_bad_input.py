@@ -80,7 +80,7 @@ def write_huge_page(path):
     [
         ("a.tif", None, "does not exist"),
         ("a.tif", write_text, "is not a TIFF file in spite of its name"),
-        ("a.nd2", write_text, r"is not a TIFF file.*Fiji"),
+        ("a.vsi", write_text, r"is not a TIFF file.*Fiji"),
         ("a.tif", write_nothing, "is empty"),
         ("a.tif", write_pages_of_two_sizes, r"different sizes: 2 of \(8, 8\), 1 of \(9, 9\)"),
         ("a.tif", write_complex, "pixels of type complex64"),

@@ -34,6 +34,7 @@ class Metadata:
     channel_names: tuple[str, ...] = ()
     position_names: tuple[str, ...] = ("",)
     numbers: tuple[int, ...] | None = None
+    z_step: float | None = None  # µm from section to section
 
 
 class Source(ABC):

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import operator
 import weakref
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -51,18 +52,16 @@ class Stack:
 
     @classmethod
     def open(cls, path: str | Path, selection: Selection | None = None) -> Self:
-        """Open a TIFF, OME-TIFF or ImageJ file, a PNG or JPEG, or a folder of numbered ones.
+        """Open a file of one of the ``KINDS`` (TIFF, ND2, CZI …), or a folder of numbered ones.
 
         Raises ``BadInput`` where there is none, where it is damaged or cut short, and where the
         selection asks for what it does not have.
         """
         selection = selection or Selection()
         path = user_path(path)
-        source = _kind_of(path)(
-            path,
-            axes=selection.axes,
-            position=selection.position,
-            chosen="position" in selection.model_fields_set,
+        chosen = "position" in selection.model_fields_set
+        source = _reader_of(path)(
+            path, axes=selection.axes, position=selection.position, chosen=chosen
         )
         return cls._of(source, selection)
 
@@ -159,6 +158,11 @@ class Stack:
         if self.selection.pixel_size:
             return (self.selection.pixel_size, self.selection.pixel_size)
         return self._source.metadata.pixel_sizes
+
+    @property
+    def z_step(self) -> float | None:
+        """µm from section to section, as the source says."""
+        return self._source.metadata.z_step
 
     @property
     def inverted(self) -> bool:
@@ -329,8 +333,24 @@ class Stack:
         self.close()
 
 
-def _kind_of(path: Path) -> type[FolderSource | PictureSource | TiffSource]:
-    """Return what reads a folder or file; what is no picture by its name is taken for a TIFF."""
+def _reader_of(path: Path) -> Callable[..., Source]:
+    """Return what reads a folder or file; what is no kind of ours by its name is taken for a TIFF.
+
+    Readers of extras are imported here; ``BadInput`` names the extra that is not installed.
+    """
     if path.is_dir():
         return FolderSource
-    return PictureSource if path.suffix.lower() in PICTURE_SUFFIXES else TiffSource
+    suffix = path.suffix.lower()
+    if suffix == ".nd2":
+        from napari_unet.engine.stack.vendor.nd2_source import Nd2Source
+
+        return Nd2Source
+    if suffix == ".czi":
+        from napari_unet.engine.stack.vendor.czi_source import CziSource
+
+        return CziSource
+    if suffix == ".lif":
+        from napari_unet.engine.stack.vendor.lif_source import LifSource
+
+        return LifSource
+    return PictureSource if suffix in PICTURE_SUFFIXES else TiffSource

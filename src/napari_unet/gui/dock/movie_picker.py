@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidg
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.kinds import KINDS, MOVIE_SUFFIXES
 from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.session.recent import recent_movies, remember_movie
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 OWNER = "movie"
+MOVIE_FILTER = ";;".join(
+    (
+        f"Movies ({' '.join(f'*{suffix}' for suffix in MOVIE_SUFFIXES)})",
+        *(f"{kind.title} ({' '.join(f'*{s}' for s in kind.suffixes)})" for kind in KINDS),
+        "All files (*)",
+    )
+)
 _TIP = Qt.ItemDataRole.ToolTipRole
 
 
@@ -59,10 +67,13 @@ class MoviePicker(QWidget):
         self.path = QLineEdit(objectName="movie.path")
         self.path.setPlaceholderText("file or folder")
         self.path.setToolTip(
-            "A TIFF, or a folder of numbered TIFFs. Left empty, Open movie… asks for it"
+            "A TIFF, ND2, CZI or LIF, or a folder of numbered TIFFs or pictures. Left empty, "
+            "Open movie… asks for it"
         )
-        self.open = button("Open movie…", "movie.open", "Open a TIFF lazily, however long it is")
-        self.open_folder = button("Folder…", "movie.open_folder", "Open a folder of numbered TIFFs")
+        self.open = button("Open movie…", "movie.open", "Open a file lazily, however long it is")
+        self.open_folder = button(
+            "Folder…", "movie.open_folder", "Open a folder of numbered TIFFs or pictures"
+        )
         self.sample = button(
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
         )
@@ -146,15 +157,13 @@ class MoviePicker(QWidget):
     def _on_open(self) -> None:
         path = self.path.text().strip()
         if not path:
-            path, _ = QFileDialog.getOpenFileName(
-                self, "Open movie", "", "Movies (*.tif *.tiff *.stk *.lsm *.btf);;All files (*)"
-            )
+            path, _ = QFileDialog.getOpenFileName(self, "Open movie", "", MOVIE_FILTER)
         self._open(path)
 
     def _on_open_folder(self) -> None:
         path = self.path.text().strip()
         self._open(
-            path or QFileDialog.getExistingDirectory(self, "Open a folder of numbered TIFFs")
+            path or QFileDialog.getExistingDirectory(self, "Open a folder of numbered frames")
         )
 
     def _show_recent(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
+from napari_unet.engine.stack.kinds import MOVIE_SUFFIXES
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def stack_of(image: Image, selection: Selection) -> Stack:
 
 
 def _behind(image: Image, selection: Selection) -> Stack | None:
-    """Open the TIFF or folder that another reader made the layer from, where it shows the same.
+    """Open the file or folder that another reader made the layer from, where it shows the same.
 
     Then corrections are kept beside it; an array is kept nowhere.
     """
@@ -63,7 +63,7 @@ def _behind(image: Image, selection: Selection) -> Stack | None:
     path = image.source.path
     if path is None or image.multiscale:
         return None
-    if not (path.lower().endswith((*TIFF_SUFFIXES, *PICTURE_SUFFIXES)) or Path(path).is_dir()):
+    if not (path.lower().endswith(MOVIE_SUFFIXES) or Path(path).is_dir()):
         return None
     try:
         stack = Stack.open(Path(path), selection)

@@ -48,7 +48,7 @@ PROBABILITIES = {
 MOVIE_FORMATS = {".mp4": "mp4 (H.264)", ".avi": "AVI (Motion JPEG)", "": "One PNG for each frame"}
 
 _EXTRAS = {"zarr": ("zarr", "zarr"), "rois": ("roifile", "roi"), "laptrack": ("laptrack", "track")}
-_TIFF = re.compile(r"(\.ome)?\.tiff?$", re.IGNORECASE)
+_SUFFIX = re.compile(r"(\.ome)?\.(tiff?|nd2|czi|lif|zarr)$", re.IGNORECASE)
 _PLAIN_NAMES = {
     "ome-tiff": "labels.tif",
     "imagej": "labels.tif",
@@ -68,7 +68,7 @@ def labels_name(movie: str, format: str) -> str:
     if format in _PLAIN_NAMES:
         return _PLAIN_NAMES[format]
     kind = LABEL_FORMATS[format]
-    return (_TIFF.sub("", movie) or movie if kind.files else "labels") + kind.suffix
+    return (_SUFFIX.sub("", movie) or movie if kind.files else "labels") + kind.suffix
 
 
 def movie_name(kind: str) -> str:

@@ -27,7 +27,7 @@ _SECONDS = {
 }  # fmt: skip
 _RESOLUTION_UNITS = {2: 25400.0, 3: 1e4}  # TIFF: inch, centimetre
 _PLAUSIBLE = (0.005, 20.0)  # µm: 72 or 300 dots per inch are a printer's, not a microscope's
-_LONGEST = 31 * 86400.0  # s from frame to frame
+LONGEST = 31 * 86400.0  # s from frame to frame
 _SQUARE = 1e-3  # pixels are square where height and width differ by less than this part
 
 Sizes = tuple[float | None, float | None]
@@ -54,7 +54,7 @@ def read_metadata(
     channel_names = found.get("channel_names", ())
     metadata = Metadata(
         pixel_sizes=sizes,
-        frame_interval=interval if interval and interval <= _LONGEST else None,
+        frame_interval=interval if interval and interval <= LONGEST else None,
         times=found.get("times"),
         channel_names=channel_names if len(channel_names) == n_channels else (),
         numbers=numbers,
