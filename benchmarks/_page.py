@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
+NETWORKS = ROOT / "docs" / "networks.md"
 DATA = Path(os.environ.get("NAPARI_UNET_DATA", ROOT.parent / "shared" / "data"))
 HELA = DATA / "Fluo-N2DL-HeLa"  # of the Cell Tracking Challenge
 DSB = DATA / "dsb2018_fluo"
@@ -29,23 +30,23 @@ def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def write_between_markers(marker: str, text: str) -> None:
-    """Replace what the page has between ``<!-- marker -->`` and ``<!-- /marker -->``."""
+def write_between_markers(marker: str, text: str, page: Path = PAGE) -> None:
+    """Replace what a page has between ``<!-- marker -->`` and ``<!-- /marker -->``."""
     start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
     block = f"{start}\n{text.strip()}\n{end}"
-    content = PAGE.read_text() if PAGE.is_file() else "# Benchmarks\n"
+    content = page.read_text() if page.is_file() else "# Benchmarks\n"
     if start in content:
         before, rest = content.split(start, 1)
         content = before + block + rest.split(end, 1)[1]
     else:
         content = f"{content.rstrip()}\n\n{block}\n"
-    PAGE.write_text(content)
+    page.write_text(content)
 
 
-def write_row(marker: str, head: tuple[str, ...], row: tuple[str, ...]) -> None:
-    """Put a row into a table of the page, in place of an older one with the same first cell."""
-    text = PAGE.read_text() if PAGE.is_file() else ""
+def write_row(marker: str, head: tuple[str, ...], row: tuple[str, ...], page: Path = PAGE) -> None:
+    """Put a row into a table of a page, in place of an older one with the same first cell."""
+    text = page.read_text() if page.is_file() else ""
     block = text.partition(f"<!-- {marker} -->")[2].partition(f"<!-- /{marker} -->")[0]
     lines = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("|")]
     rows = {line[0]: tuple(line) for line in lines[2:]} | {row[0]: row}
-    write_between_markers(marker, markdown(head, list(rows.values())))
+    write_between_markers(marker, markdown(head, list(rows.values())), page)

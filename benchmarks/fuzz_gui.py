@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks._page import ROOT, markdown, write_between_markers
+from benchmarks._page import ROOT, markdown, write_row
 
 
 def small_model(place: Path) -> Path:
@@ -112,13 +112,14 @@ def main() -> int:
                     print(f"seed {seed}, {what}:", told[what], told.get("done"), sep="\n")
             print(seed, dict(found), flush=True)
         forks.close()
-    columns = ("sequences", "actions", "strokes", "closed in a job", "napari's drawing")
+    columns = ("seeds", "sequences", "actions", "strokes", "closed in a job", "napari's drawing")
     faults = ("hangs", "aborts", "exceptions", "lost strokes")
     head = (*columns, *faults)
-    table = markdown(head, [tuple(str(found[name]) for name in head)])
-    print(table)
+    seeds = f"{chosen.seed}-{chosen.seed + found['sequences'] - 1}"
+    row = (seeds, *(str(found[name]) for name in head[1:]))
+    print(markdown(head, [row]))
     if chosen.write:
-        write_between_markers("bench:fuzz-gui", table)
+        write_row("bench:fuzz-gui", head, row)
     return int(any(found[name] for name in faults))
 
 

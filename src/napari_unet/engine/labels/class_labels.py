@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.labels import label_frame, object_codes
+from napari_unet.engine.labels.mask_pieces import MaskPieces
 from napari_unet.engine.labels.regions import regions_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
 
 _PREFIX = "class "
-_TOUCHING = np.ones((3, 3), bool)
+_NONE = np.empty(0, np.intp), np.empty(0, np.int32)
 _AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
@@ -87,7 +87,8 @@ def _likeliest(
         least = settings.class_thresholds[k : k + 1]
         if any(least):
             likelier &= plane >= threshold_code(least[0])
-        best[likelier], labels[likelier] = plane[likelier], number
+        np.copyto(best, plane, where=likelier)
+        np.copyto(labels, number, where=likelier)
     return labels
 
 
@@ -99,7 +100,7 @@ def _nested(
     for k, (plane, region) in enumerate(zip(planes, regions, strict=True)):
         around = None if region.parent is None else masks[region.parent]
         masks.append(region_mask(plane, around, k, settings))
-        labels[masks[-1]] = region.number
+        np.copyto(labels, region.number, where=masks[-1])
     return labels
 
 
@@ -113,8 +114,9 @@ def region_mask(
     mask = plane >= threshold_code(any_of(settings.class_thresholds, k) or settings.threshold)
     if around is not None:
         mask &= around
-    pieces = _small_pieces(mask, plane, k, settings)
-    return mask if pieces is None else mask & (pieces == 0)
+    where, _ = _small_pieces(mask, plane, k, settings)
+    mask.reshape(-1)[where] = False
+    return mask
 
 
 def any_of(values: Sequence[float], k: int) -> float:
@@ -124,22 +126,18 @@ def any_of(values: Sequence[float], k: int) -> float:
 
 def _small_pieces(
     mask: NDArray[np.bool_], plane: NDArray[np.uint8], k: int, settings: LabelSettings
-) -> NDArray[np.int32] | None:
-    """Return the pieces of ``mask`` that are given up, numbered from 1; None without a rule."""
+) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Return the pixels of pieces of ``mask`` that are given up, and which piece each is of."""
     least, sure = any_of(settings.class_sizes, k), any_of(settings.class_sure, k)
     if least <= 1:
-        return None
-    pieces, n = ndimage.label(mask, _TOUCHING)
-    sizes = np.bincount(pieces.reshape(-1), minlength=n + 1)
-    small = sizes < least
-    small[0] = False
+        return _NONE
+    pieces = MaskPieces.find(mask)
+    small = pieces.sizes < least
     if sure:
-        inside = np.flatnonzero(small[pieces])
-        of = pieces.reshape(-1)[inside]
-        sums = np.bincount(of, weights=decode(plane.reshape(-1)[inside]), minlength=n + 1)
-        small &= sums < sure * sizes
-    table = np.where(small, np.cumsum(small), 0).astype(np.int32)
-    return np.asarray(table[pieces])
+        where, of = pieces.pixels(small)
+        inside = decode(plane.reshape(-1)[where])
+        small &= np.bincount(of, inside, minlength=len(small)) < sure * pieces.sizes
+    return pieces.pixels(small)
 
 
 def _without_small(
@@ -149,30 +147,28 @@ def _without_small(
     settings: LabelSettings,
 ) -> NDArray[np.uint16]:
     """Give small pieces of each class, one class after the other, to what most of them touch."""
+    values = np.array(sorted({0, *numbers}), np.uint16)
     for k, (plane, number) in enumerate(zip(planes, numbers, strict=True)):
-        pieces = _small_pieces(labels == number, plane, k, settings)
-        if pieces is not None and pieces.any():
-            ys, xs = np.nonzero(pieces)
-            values = np.array(sorted({0, *numbers}), np.uint16)
-            labels[ys, xs] = _around(labels, values, pieces, ys, xs)[pieces[ys, xs]]
+        where, of = _small_pieces(labels == number, plane, k, settings)
+        if len(where):
+            labels.reshape(-1)[where] = _around(labels, values, where, of)[of]
     return labels
 
 
 def _around(
     labels: NDArray[np.uint16],
     values: NDArray[np.uint16],
-    pieces: NDArray[np.int32],
-    ys: NDArray[np.intp],
-    xs: NDArray[np.intp],
+    where: NDArray[np.intp],
+    of: NDArray[np.int32],
 ) -> NDArray[np.uint16]:
     """Return which of ``values`` each piece touches most, by its number; the smaller of equals."""
-    own = pieces[ys, xs]
-    touched = np.zeros((int(own.max()) + 1, len(values)), np.int64)
+    ys, xs = np.divmod(where, labels.shape[1])
+    own = labels[ys[0], xs[0]]  # a pixel of it beside a piece is of the same piece
+    touched = np.zeros((int(of.max()) + 1, len(values)), np.int64)
     for dy, dx in _AROUND:
         y, x = ys + dy, xs + dx
         there = (y >= 0) & (y < labels.shape[0]) & (x >= 0) & (x < labels.shape[1])
-        y, x, of = y[there], x[there], own[there]
-        beside = pieces[y, x] != of
-        what = np.searchsorted(values, labels[y[beside], x[beside]])
-        np.add.at(touched, (of[beside], what), 1)
+        found, piece = labels[y[there], x[there]], of[there]
+        beside = found != own
+        np.add.at(touched, (piece[beside], np.searchsorted(values, found[beside])), 1)
     return np.asarray(np.where(touched.any(1), values[touched.argmax(1)], 0), np.uint16)
