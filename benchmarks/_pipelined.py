@@ -17,7 +17,7 @@ from pathlib import Path
 from napari_unet.cli.heap import keep_heap
 from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
-from napari_unet.engine.jobs import frame_pool
+from napari_unet.engine.jobs.stages import frame_pool
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.settings import PredictSettings

@@ -78,6 +78,29 @@ def test_ten_lines(kind, toy, class_toy, tmp_path):
     assert (tmp_path / "overlay.mp4").read_bytes()[4:8] == b"ftyp"
 
 
+COUNTED = """
+from napari_unet.engine.jobs.stages import frame_pool
+print("begins")
+started = []
+class Counted(frame_pool._Worker):
+    def __init__(self, setup):
+        started.append(setup)
+        super().__init__(setup)
+frame_pool._Worker, frame_pool._WORTH_IT = Counted, 0
+"""
+
+
+@pytest.mark.slow
+def test_ten_lines_are_run_once_whatever_processes_of_ours_start(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")  # half of them beside the network
+    write_sample(tmp_path / "movie.tif", toy.movie)
+    write_sample(tmp_path / "truth.tif", toy.labels)
+    ten = shortened(blocks()[0]).replace("steps=60", "steps=2")
+    done = run_script(f"{COUNTED}{ten}\nassert started\n", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("begins") == 1
+
+
 def test_the_page_runs_from_top_to_bottom(toy, tmp_path):
     write_sample(tmp_path / "movie.tif", toy.movie)
     write_sample(tmp_path / "truth.tif", toy.labels)

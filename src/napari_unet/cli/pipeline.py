@@ -112,7 +112,7 @@ def _from_the_movie(
             steps = segment(
                 stack, job.model, job.predict, job.labels,
                 frames=frames, probabilities=probabilities, predictor=predictor,
-                ahead=True, table=TableSettings() if TABLE in parts else None,
+                keep=False, table=TableSettings() if TABLE in parts else None,
             )  # fmt: skip
             say(f"{job.model.name} on {predictor.device}")
             if predictor.notice:

@@ -26,12 +26,12 @@ from napari_unet.engine.export.target.formats import (
     movie_name,
     still_name,
 )
-from napari_unet.engine.export.target.outputs import check_labels
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.formats.table import MeasuredBefore
     from napari_unet.engine.export.overlay.figure import MapColours
     from napari_unet.engine.export.overlay.look import LookSource
@@ -134,8 +134,9 @@ class Export:
     ) -> Generator[int, None, Path]:
         """Write one row per object and frame."""
         linker = yield from self._find_linker()
-        writer = self.table_writer(settings, path, linker)
-        return (yield from write_one(writer, self.frames, self._labelled()))
+        measured: dict[int, Measured | None] = {}
+        writer = self.table_writer(settings, path, linker, measured.pop)
+        return (yield from write_one(writer, self.frames, self._measured(settings, measured)))
 
     def table_writer(
         self,
@@ -186,12 +187,11 @@ class Export:
     ) -> Generator[int, None, Path]:
         """Write the overlay movie; tails and linked colours take a look at all frames first."""
         from napari_unet.engine.export.overlay.write_movie import check_length
-        from napari_unet.engine.jobs.segmentation import labels_of_frames
 
         labels, tracks = yield from self._tracked(settings, self.frames[-1])
         check_length(self.stack, labels)
         writer = self.movie_writer(settings, look, kind, before, path, tracks)
-        return (yield from write_one(writer, self.frames, labels_of_frames(labels, self.frames)))
+        return (yield from write_one(writer, self.frames, self._labelled(labels)))
 
     def movie_writer(
         self,
@@ -321,12 +321,26 @@ class Export:
         height, width = self.stack.frame_shape
         return int(height), int(width)
 
-    def _labelled(self) -> Iterator[NDArray[Any]]:
-        """Labels (Y, X) of the chosen frames, without supervised background."""
-        from napari_unet.engine.jobs.segmentation import labels_of_frames
+    def _labelled(self, labels: Frames | None = None) -> Iterator[NDArray[Any]]:
+        """Labels (Y, X) of the chosen frames, without supervised background, made ahead."""
+        from napari_unet.engine.jobs.stages.ahead import labelled_ahead
 
-        found = labels_of_frames(self.labels, self.frames)
-        return (check_labels(labels, self._shape) for labels in found)
+        labels = self.labels if labels is None else labels
+        return (made.labels for made in labelled_ahead(labels, self.frames, self._shape))
+
+    def _measured(
+        self, settings: TableSettings | None, into: dict[int, Measured | None]
+    ) -> Iterator[NDArray[Any]]:
+        """Labels of the chosen frames; what was measured of each is there when it comes."""
+        from napari_unet.engine.export.formats.measuring import Measuring
+        from napari_unet.engine.jobs.stages.ahead import labelled_ahead
+        from napari_unet.engine.settings import TableSettings
+
+        measuring = Measuring(self.stack, settings or TableSettings())
+        made = labelled_ahead(self.labels, self.frames, self._shape, measuring)
+        for t, done in zip(self.frames, made, strict=True):
+            into[t] = done.measured
+            yield done.labels
 
     def _find_linker(self) -> Generator[int, None, Linker]:
         """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""

@@ -5,9 +5,7 @@ The network runs ahead in its own threads; what asks for the labels of a frame m
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import time
 from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -17,9 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_unet.engine.files.atomic import require_space
-from napari_unet.engine.jobs.frame_pool import FramePool
-from napari_unet.engine.jobs.frame_work import FrameWork
-from napari_unet.engine.jobs.segmentation import Kept, Segmentation, temporary_folder
+from napari_unet.engine.jobs.segmentation import (
+    Kept,
+    MadeLabels,
+    Segmentation,
+    temporary_folder,
+)
+from napari_unet.engine.jobs.stages.frame_pool import FramePool
+from napari_unet.engine.jobs.stages.frame_work import FrameWork
+from napari_unet.engine.jobs.stages.spent import Spent
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.devices import physical_cores
@@ -44,13 +48,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.export.formats.measuring import Measured
-    from napari_unet.engine.jobs.frame_work import FrameDone
+    from napari_unet.engine.jobs.stages.frame_work import FrameDone
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def segment(
     frames: Iterable[int] | None = None,
     probabilities: Probabilities | str | Path | None = None,
     predictor: Predictor | None = None,
-    ahead: bool = False,
+    ahead: bool = True,
+    keep: bool = True,
     table: TableSettings | None = None,
 ) -> Generator[SegmentedFrame, None, Segmentation]:
     """Predict and label the frames of a movie; yields each, returns the labels of all.
@@ -108,9 +111,10 @@ def segment(
         is left open. A temporary file where left out.
     predictor
         One that is open already, and is left open.
-    ahead, table
+    ahead, keep, table
         Make the labels of frames as soon as they are predicted, on the cores that the network
-        leaves free, and measure them where ``table`` says how.
+        leaves free; keep them, packed, for who asks for them again; and measure them where
+        ``table`` says how.
 
     Raises
     ------
@@ -126,7 +130,8 @@ def segment(
     kept = _kept(stack, model, settings, probabilities)
     _check_space(stack, model, wanted, kept)
     work = FrameWork(tuple(model.config.outputs), labels, table) if ahead else None
-    return _segment(stack, model, settings, labels, wanted, kept, predictor, work)
+    made = MadeLabels(stack.frame_shape) if ahead and keep else None
+    return _segment(stack, model, settings, labels, wanted, kept, predictor, work, made)
 
 
 def _kept(
@@ -162,39 +167,43 @@ def _segment(
     kept: Kept | None,
     predictor: Predictor | None,
     work: FrameWork | None,
+    kept_labels: MadeLabels | None,
 ) -> Generator[SegmentedFrame, None, Segmentation]:
     if kept is None:
         folder = temporary_folder()
         shape, key = probabilities_shape(stack, model), prediction_key(stack, model, settings)
         kept = Kept(Probabilities.create(folder / "movie.unetp", shape, key), folder)
     probabilities = kept.probabilities
-    codes = _codes(stack, model, settings, wanted, probabilities, predictor)
-    missing = len(missing_frames(stack, probabilities, wanted))
+    missing = frozenset(missing_frames(stack, probabilities, wanted))
     try:
         with ExitStack() as running:
+            if missing and predictor is None:
+                predictor = running.enter_context(closing(open_predictor(model, settings)))
+            codes = _codes(stack, wanted, missing, probabilities, predictor)
             running.enter_context(closing(codes))
             pool = None
             if work is not None:
-                cores = _free_cores(settings, missing, predictor)
+                cores = _free_cores(settings, predictor if missing else None)
                 pool = FramePool(stack, probabilities, work, cores, len(wanted))
                 running.enter_context(closing(pool))
             made = _made(zip(wanted, codes, strict=True), pool)
             for step, (t, frame, done) in enumerate(made, 1):
+                if done is not None and kept_labels is not None:
+                    kept_labels.put(t, done.labels)
                 outputs = probabilities.outputs
                 yield SegmentedFrame(t, step, len(wanted), frame, outputs, labels, done)
     except BaseException:  # stopped, too: nobody gets the labels, so nobody would close them
         kept.close()
         raise
-    return Segmentation(stack, model, settings, labels, kept)
+    return Segmentation(stack, model, settings, labels, kept, kept_labels)
 
 
-def _free_cores(settings: PredictSettings, missing: int, predictor: Predictor | None) -> int:
-    """Return on how many cores labels are made: on all, or what the network leaves free."""
+def _free_cores(settings: PredictSettings, running: Predictor | None) -> int:
+    """Return on how many cores labels are made: on all, or what a network leaves free."""
     cores = settings.threads or physical_cores()
-    if not missing:
+    if running is None:
         return cores
-    on_cpu = predictor is None or predictor.on_cpu
-    return max(1, cores // 2 if on_cpu else cores - 2)
+    return max(1, cores // 2 if running.on_cpu else cores - 2)
 
 
 def _made(
@@ -204,7 +213,7 @@ def _made(
     if pool is None:
         yield from ((t, codes, None) for t, codes in frames)
         return
-    spent = _Spent()
+    spent = Spent()
     waiting: deque[tuple[int, NDArray[np.uint8], Future[FrameDone]]] = deque()
     more = True
     while more or waiting:
@@ -224,45 +233,17 @@ def _made(
     spent.say()
 
 
-class _Spent:
-    """Where the time of a run went, as whoever writes its results sees it: said at ``-v``."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-        self._seconds: dict[str, float] = {}
-
-    def add(self, what: str) -> None:
-        """Count the time since the last call for this."""
-        now = time.perf_counter()
-        self._seconds[what] = self._seconds.get(what, 0) + now - self._since
-        self._since = now
-
-    def say(self) -> None:
-        """Log all of it in one line, the most first."""
-        longest = sorted(self._seconds.items(), key=lambda item: -item[1])
-        parts = [f"{seconds:.1f} s {what}" for what, seconds in longest]
-        logger.info("Time: %s", ", ".join(parts))
-
-
 def _codes(
     stack: Stack,
-    model: Model,
-    settings: PredictSettings,
     wanted: Sequence[int],
+    missing: frozenset[int],
     probabilities: Probabilities,
     predictor: Predictor | None,
 ) -> Generator[NDArray[np.uint8], None, None]:
     """Yield the codes of each frame: what is there already is read, the rest predicted."""
-    missing = set(missing_frames(stack, probabilities, wanted))
-    if not missing:
+    if predictor is None or not missing:
         yield from (probabilities[t] for t in wanted)
         return
-    opened = predictor or open_predictor(model, settings)
-    try:
-        run = predict(stack, opened, probabilities, wanted)
-        with closing(run):  # its threads end with this block
-            for t in wanted:
-                yield next(run).codes if t in missing else probabilities[t]
-    finally:
-        if predictor is None:
-            opened.close()
+    with closing(predict(stack, predictor, probabilities, wanted)) as run:  # ends its threads
+        for t in wanted:
+            yield next(run).codes if t in missing else probabilities[t]

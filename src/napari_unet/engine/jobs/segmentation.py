@@ -6,8 +6,6 @@ import shutil
 import tempfile
 import weakref
 import zlib
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,16 +18,15 @@ from napari_unet.engine.labels.class_labels import classes_of, labels_of
 from napari_unet.engine.stack.lazy_array import LazyArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Sequence
 
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import LabelSettings, PredictSettings
-    from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
 
 _FAST = 1  # zlib level: labels are flat, a frame becomes a hundredth
+_MOST_KEPT = 256 << 20  # bytes of labels so packed: those of very long movies are made again
 
 
 class Kept:
@@ -58,6 +55,28 @@ def _let_go(probabilities: Probabilities | None, folder: Path | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class MadeLabels:
+    """Labels of frames ``(Y, X)`` that were made, packed in memory as far as there is room."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._shape, self._bytes = shape, 0
+        self._packed: dict[int, bytes] = {}
+
+    def put(self, frame: int, labels: NDArray[np.uint16]) -> None:
+        """Keep the labels of a frame."""
+        if self._bytes < _MOST_KEPT and frame not in self._packed:
+            self._packed[frame] = packed = zlib.compress(np.ascontiguousarray(labels).data, _FAST)
+            self._bytes += len(packed)
+
+    def get(self, frame: int) -> NDArray[np.uint16] | None:
+        """Return the labels of a frame, None where they are not here."""
+        packed = self._packed.get(frame)
+        if packed is None:
+            return None
+        pixels = bytearray(zlib.decompress(packed))  # an array of bytes could not be written to
+        return np.frombuffer(pixels, np.uint16).reshape(self._shape)
+
+
 class Segmentation(LazyArray):
     """Labels of a movie: ``labels[t]`` is ``(Y, X)`` uint16, as is an array ``(T, Y, X)``.
 
@@ -76,13 +95,14 @@ class Segmentation(LazyArray):
         predict: PredictSettings,
         settings: LabelSettings,
         kept: Kept,
+        made: MadeLabels | None = None,
     ) -> None:
         self.name = f"{stack.name} labels"
         self.numbers, self.numbered = stack.numbers, stack.numbered
         self.settings = settings
         self.shape = (len(stack), *stack.frame_shape)
         self._stack, self._model, self._predict, self._kept = stack, model, predict, kept
-        self._made: dict[int, bytes] = {}
+        self._made = made or MadeLabels(stack.frame_shape)
 
     @property
     def probabilities(self) -> Probabilities:
@@ -132,48 +152,22 @@ class Segmentation(LazyArray):
         raise NotImplementedError("no read is too large here")
 
     def _frame(self, t: int) -> NDArray[np.uint16]:
-        packed = self._made.get(t)
-        if packed is None:
-            labels = self._label(t)
-            self._made[t] = zlib.compress(labels.tobytes(), _FAST)
-            return labels
-        pixels = bytearray(zlib.decompress(packed))  # an array of bytes could not be written to
-        return np.frombuffer(pixels, np.uint16).reshape(self.shape[1:])
-
-    def _label(self, t: int) -> NDArray[np.uint16]:
         if not self._kept.close.alive:
             raise BadInput(
                 f"the labels of {self._stack.name} were closed",
                 "labels that are open",
                 "use them before close(), or inside their with block",
             )
+        if (known := self._made.get(t)) is not None:
+            return known
         probabilities = self.probabilities
         if not probabilities.computed[t]:
             raise BadInput(
                 f"frame {t} is not segmented", "a frame that was chosen", "segment that frame, too"
             )
-        return labels_of(probabilities[t], probabilities.outputs, self.settings)
-
-
-def labels_of_frames(labels: Frames, frames: Sequence[int]) -> Iterator[NDArray[Any]]:
-    """Yield labels of frames in their order; those of a segmentation are made on all cores."""
-    if not isinstance(labels, Segmentation):
-        yield from (labels[t] for t in frames)
-        return
-    from napari_unet.engine.network.devices import physical_cores  # brings torch in
-
-    cores = physical_cores()
-    waiting: deque[Future[NDArray[Any]]] = deque()
-    pool = ThreadPoolExecutor(cores, "napari-unet label")
-    try:
-        for t in frames:
-            waiting.append(pool.submit(labels.__getitem__, t))
-            if len(waiting) > cores:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        labels = labels_of(probabilities[t], probabilities.outputs, self.settings)
+        self._made.put(t, labels)
+        return labels
 
 
 def chosen_frames(labels: Any, frames: Sequence[int] | None) -> Sequence[int] | None:

@@ -94,7 +94,7 @@ def tune(
     frames = free_frames(model, stack, truth.frame_indices)
     height, width = stack.frame_shape
     frames = frames[:: max(1, ceil(len(frames) * height * width / _MOST_PIXELS))]
-    predicting = segment(stack, model, settings or PredictSettings(), frames=frames)
+    predicting = segment(stack, model, settings or PredictSettings(), frames=frames, ahead=False)
     return _tune(stack, truth, model, frames, predicting)
 
 

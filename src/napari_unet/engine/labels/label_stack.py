@@ -9,6 +9,7 @@ import numpy as np
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import components, guess_kind
+from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ class LabelStack:
         shape: tuple[int, int, int],
         numbers: tuple[int, ...] | None = None,
         notices: Sequence[Notice] = (),
+        *,
+        from_any_thread: bool = False,
     ) -> None:
         self._read, self.name, self.shape = read, name, shape
+        self.from_any_thread = from_any_thread
         self.numbered = numbers is not None
         self.numbers = numbers or tuple(range(shape[0]))
         self.notices = tuple(notices)
@@ -49,7 +53,8 @@ class LabelStack:
         labels, notices = _along_time(labels, movie)
         numbers = labels.numbers if labels.numbered else None
         shape = (len(labels), *labels.frame_shape)
-        return cls(_reader(labels), labels.name, shape, numbers, (*labels.notices, *notices))
+        said = (*labels.notices, *notices)
+        return cls(_reader(labels), labels.name, shape, numbers, said, from_any_thread=True)
 
     @classmethod
     def of_array(cls, data: Any, name: str) -> LabelStack:
@@ -78,7 +83,12 @@ class LabelStack:
 
         n = 1 if time is None else shape[time]
         flat = len(shape) == 2
-        return cls((lambda _: np.array(data)) if flat else read, name, (n, shape[-2], shape[-1]))
+        return cls(
+            (lambda _: np.array(data)) if flat else read,
+            name,
+            (n, shape[-2], shape[-1]),
+            from_any_thread=isinstance(data, LazyArray | np.ndarray),
+        )
 
     @property
     def frame_shape(self) -> tuple[int, int]:

@@ -191,7 +191,7 @@ def segmenting(
             return _notices(predictor, stack)
         steps = segment(
             stack, model, settings,
-            frames=missing, probabilities=probabilities, predictor=predictor,
+            frames=missing, probabilities=probabilities, predictor=predictor, ahead=False,
         )  # fmt: skip
         if len(missing) > 1:
             yield str(estimate(stack, predictor, probabilities, missing))

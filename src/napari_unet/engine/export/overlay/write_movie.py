@@ -1,6 +1,6 @@
 """Overlay movies and stills: frames are read, composed and encoded at the same time.
 
-A thread composes ahead while the encoder, a process of its own, works; only a few pictures are
+Threads compose ahead while the encoder, a process of its own, works; only a few pictures are
 held, so memory is the same for 100 frames and for 100,000.
 """
 
@@ -228,7 +228,9 @@ def _writer(
     output = output_file if path.suffix else output_folder
     place = output(path, options.overwrite)
     with _noted(path, stack, settings, info, options, "movie") as note, place as temporary:
-        with _open_encoder(temporary, settings, info) as encoder, _Ahead(scenes.compose) as ahead:
+        threads = 1 if beside.before is not None else _AHEAD  # earlier labels are anybody's array
+        ahead = _Ahead(scenes.compose, threads)
+        with _open_encoder(temporary, settings, info) as encoder, ahead:
             while (given := (yield)) is not None:
                 for packed in ahead.add(*given):
                     with writing(path):
@@ -248,12 +250,12 @@ def _open_encoder(path: Path, settings: OverlaySettings, info: FrameInfo) -> Enc
 
 
 class _Ahead:
-    """Composes pictures in a thread, a few ahead of the one that the encoder takes."""
+    """Composes pictures in threads, a few ahead of the one that the encoder takes."""
 
-    def __init__(self, compose: Callable[[int, Any], Packed]) -> None:
+    def __init__(self, compose: Callable[[int, Any], Packed], threads: int) -> None:
         self._compose = compose
         self._waiting: deque[Future[Packed]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="compose")
+        self._thread = ThreadPoolExecutor(threads, thread_name_prefix="compose")
 
     def __enter__(self) -> Self:
         return self

@@ -17,8 +17,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.jobs.frame_work import FrameMaker
-from napari_unet.engine.jobs.frame_worker import Packed, Setup
+from napari_unet.engine.jobs.stages.frame_work import FrameMaker
+from napari_unet.engine.jobs.stages.frame_worker import Packed, Setup
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet.engine.jobs.frame_work import FrameDone, FrameWork
+    from napari_unet.engine.jobs.stages.frame_work import FrameDone, FrameWork
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.stack.stack import Stack
 
 logger = logging.getLogger(__name__)
 
 _WORTH_IT = 10.0  # s of work that is left: processes are started
-_PROGRAM = "from napari_unet.engine.jobs.frame_worker import main; main()"
+_PROGRAM = "from napari_unet.engine.jobs.stages.frame_worker import main; main()"
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of Windows
 
 

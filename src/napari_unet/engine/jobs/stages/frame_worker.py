@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.jobs.frame_work import FrameDone, FrameMaker, FrameWork
+from napari_unet.engine.jobs.stages.frame_work import FrameDone, FrameMaker, FrameWork
 from napari_unet.engine.prediction.probability_file import ProbabilityFile
 from napari_unet.engine.stack.stack import Stack
 

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.jobs import frame_pool
-from napari_unet.engine.jobs.frame_pool import FramePool
-from napari_unet.engine.jobs.frame_work import FrameMaker, FrameWork
+from napari_unet.engine.jobs.stages import frame_pool
+from napari_unet.engine.jobs.stages.frame_pool import FramePool
+from napari_unet.engine.jobs.stages.frame_work import FrameMaker, FrameWork
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, TableSettings
@@ -21,8 +21,8 @@ N = 6
 WORK = FrameWork(("object",), LabelSettings(), TableSettings())
 
 SCRIPT = """
-from napari_unet.engine.jobs import frame_pool
-from napari_unet.engine.jobs.frame_work import FrameWork
+from napari_unet.engine.jobs.stages import frame_pool
+from napari_unet.engine.jobs.stages.frame_work import FrameWork
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, TableSettings
 from napari_unet.engine.stack.stack import Stack
