@@ -28,6 +28,7 @@ FRAMES = (6, 18, 30)  # that are outlined to learn from
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
 STATES = ("empty", "open", "running", "done")  # Review runs nothing: it is correcting then
+Look = tuple[tuple[int, int], str, int]  # the window's size, napari's theme and font
 
 
 def show_sample(stage: Stage) -> None:
@@ -155,17 +156,27 @@ def animate(frames: list[Image.Image], path: Path) -> None:
 # ---- sheets -------------------------------------------------------------------------------------
 
 
-def sheets(folder: Path, steps: int) -> None:
+def name_of(look: Look) -> str:
+    """Return what a look is called: ``1280x720-dark-16``."""
+    (width, height), theme, font = look
+    return f"{width}x{height}-{theme}-{font}"
+
+
+def sheets(folder: Path, steps: int, only: str) -> None:
     """Take each dock in each state and look, and put those of one look on a sheet."""
     stage = Stage(WINDOW)
-    looks = list(product(SIZES, THEMES, FONTS))
+    looks = [look for look in product(SIZES, THEMES, FONTS) if only in name_of(look)]
     taken: dict[Any, Image.Image] = {}
     for name in DOCKS:
         stage.open(name)
 
-    def take(state: str, docks: tuple[str, ...] = DOCKS) -> None:
+    def take(
+        state: str, docks: tuple[str, ...] = DOCKS, again: Callable[[], None] | None = None
+    ) -> None:
         for look in looks:
             stage.look(*look, NARROW if look[2] > 10 else USUAL)
+            if again is not None and not stage.session.job.running:
+                again()  # the job came to its end meanwhile
             for name in docks:
                 stage.holders[name].raise_()
                 taken[look, name, state] = stage.grab(stage.holders[name], 0.3)
@@ -174,63 +185,70 @@ def sheets(folder: Path, steps: int) -> None:
     show_sample(stage)
     take("open")
     with tempfile.TemporaryDirectory(prefix="movies") as place:
-        for name, act in states(stage, steps, Path(place)):
+        for name, state, act in states(stage, steps, Path(place)):
             act()
-            take("running", (name,))
+            take(state, (name,), act if state == "running" and name != "Review" else None)
             stop(stage)
-        finish_all(stage, steps, Path(place))
-        take("done")
     stage.viewer.close()
     folder.mkdir(parents=True, exist_ok=True)
-    for size, theme, font in looks:
-        rows = [[taken.get(((size, theme, font), n, s)) for s in STATES] for n in DOCKS]
-        arrange(rows).save(folder / f"docks-{size[0]}x{size[1]}-{theme}-{font}.png")
+    for look in looks:
+        rows = [[taken.get((look, n, s)) for s in STATES] for n in DOCKS]
+        arrange(rows).save(folder / f"docks-{name_of(look)}.png")
 
 
-def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Give each dock with what starts its job, one that lasts as long as it is looked at."""
+def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
+    """Give a dock and a state with what brings it there, in the order in which a user would."""
 
     def run_segment() -> None:
         stage.widget("segment.accurate").setChecked(True)
         stage.widget("segment.run_movie").click()
         stage.wait(lambda: stage.session.job.state.done >= 1)
 
-    def begin_to_correct() -> None:
-        stage.run("segment.run_frame")
-        correct(stage)
+    def end_segment() -> None:
+        stage.widget("segment.accurate").setChecked(False)
+        segment(stage)
+
+    def end_review() -> None:
+        stage.widget("review.correct").click()
+        stage.session.labels.live.confirm_frame(stage.session.movie.frame)
 
     def run_train() -> None:
-        put_back(stage)
-        stage.widget("segment.accurate").setChecked(False)
-        outline(stage)
+        if not stage.session.labels.live.corrections.is_complete(FRAMES[0]):
+            outline(stage)
         start_training(stage, 100 * steps)
 
+    def end_train() -> None:
+        start_training(stage, steps)
+        stage.finish()
+
     def run_export() -> None:
-        stage.widget("export.folder").setText(str(place / "cut off"))
+        if stage.session.training.undecided:
+            stage.run("train.keep")
+            stage.run("segment.run_movie")
+        stage.widget("export.folder").setText(str(place / f"cut off {len(list(place.iterdir()))}"))
         stage.widget("export.zoom").setValue(4)
         stage.widget("export.save_movie").click()
         stage.wait(lambda: stage.session.job.state.done >= 1)
 
-    yield "Segment", run_segment
-    yield "Review", begin_to_correct
-    yield "Train", run_train
-    yield "Export", run_export
+    def end_export() -> None:
+        stage.widget("export.zoom").setValue(1)
+        stage.widget("export.folder").setText(str(place / "results"))
+        stage.run("export.run")
+
+    yield "Segment", "running", run_segment
+    yield "Segment", "done", end_segment
+    yield "Review", "running", lambda: correct(stage)
+    yield "Review", "done", end_review
+    yield "Train", "running", run_train
+    yield "Train", "done", end_train
+    yield "Export", "running", run_export
+    yield "Export", "done", end_export
 
 
 def stop(stage: Stage) -> None:
     """Stop the job that runs."""
     stage.session.job.cancel()
     stage.wait(lambda: not stage.session.job.running)
-
-
-def finish_all(stage: Stage, steps: int, place: Path) -> None:
-    """Bring each dock to its end."""
-    stage.widget("export.zoom").setValue(1)
-    segment(stage)
-    start_training(stage, steps)
-    stage.finish()
-    stage.widget("export.folder").setText(str(place / "results"))
-    stage.run("export.run")
 
 
 def arrange(rows: list[list[Image.Image | None]]) -> Image.Image:
@@ -249,10 +267,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=60, help="how long it trains")
     parser.add_argument("--sheets", type=Path, help="folder for the docks in every state")
+    parser.add_argument("--look", default="", help="part of a sheet's name: only those, such as 16")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG", "STATE")}
         if arguments.sheets:
-            sheets(arguments.sheets, arguments.steps)
+            sheets(arguments.sheets, arguments.steps, arguments.look)
         else:
             documentation(arguments.steps)

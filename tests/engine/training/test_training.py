@@ -104,8 +104,8 @@ def test_steps_say_where_they_are(learned):
     seconds = [s.seconds for s in steps]
     assert seconds == sorted(seconds)
     assert steps[-1].seconds_left == 0
-    assert "training on 2 frames" in steps[0].note
-    assert "checked on frame 1" in steps[0].note
+    assert "training on 3 frames" in steps[0].note
+    assert "checked on frame 1 (" in steps[0].note and "in the end)" in steps[0].note
     joining = next(s for s in steps if s.note and "joins" in s.note)
     assert joining.step == 120
     checked = [s.step for s in steps if s.validation]
@@ -652,7 +652,7 @@ def test_what_was_chosen_in_vain_beside_a_base_is_said(stack, annotated, toy_mod
     base = replace(toy_model, name="base")
     settings = TrainSettings(minutes=None, steps=1, crop=32, batch=2, threads=1, **chosen)
     note = next(train(stack, annotated(0, 1), settings, base=base)).note
-    assert f"; checked on frame 1{said}; frame 1 joins" in note
+    assert "; checked on frame 1 (" in note and f" learned from in the end){said}; frame 1" in note
 
 
 @pytest.mark.parametrize("frozen", [True, False])

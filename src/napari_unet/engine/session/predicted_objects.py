@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ALL = (slice(None), slice(None))
 _MOST = 0.5  # a basin with more of its weight under the user's ground is the user's
+_AT_ONCE = 1 << 18  # pixels painted at a time: what numpy makes of them stays in the cache
 
 
 class PredictedObjects:
@@ -104,9 +105,14 @@ class PredictedObjects:
 
     def paint(self, settings: LabelSettings, box: Box = _ALL) -> NDArray[np.uint16]:
         """Label a box of the frame with the machine's objects."""
-        code = threshold_code(settings.threshold)
-        labels = np.take(self.shown(settings), self.basins.ids[box], mode="clip")
-        np.multiply(labels, self.basins.levels[box] >= code, out=labels)
+        code, shown = threshold_code(settings.threshold), self.shown(settings)
+        basins, levels = self.basins.ids[box], self.basins.levels[box]
+        labels = np.empty(basins.shape, shown.dtype)
+        rows_at_once = max(1, _AT_ONCE // max(1, basins.shape[1]))
+        for first in range(0, len(basins), rows_at_once):
+            part = slice(first, first + rows_at_once)
+            np.take(shown, basins[part], mode="clip", out=labels[part])
+            np.multiply(labels[part], levels[part] >= code, out=labels[part])
         places, ids = self._pieces_at(settings)
         if places.size:
             ys, xs = np.divmod(places, self.basins.ids.shape[1])

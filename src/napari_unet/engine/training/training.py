@@ -152,7 +152,7 @@ class Run:
     ) -> Generator[TrainStep, TrainInput | None, Model]:
         """Draw, learn, check, show, save; until the plan is done or the user stops it."""
         self._begin(annotations, state)
-        begun = f"training on {self.split.train.describe()}; checked on {self.split.words}"
+        begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
         sized = scale_in_words(self.scale, self.diameter)
         said = (begun, sized, self.encoder.get("words"), self.missing, own)

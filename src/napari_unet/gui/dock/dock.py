@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet.gui.dock.foot import Foot
 from napari_unet.gui.dock.loading import MODEL_SUFFIXES, load_model
@@ -45,13 +53,14 @@ class Dock(QWidget):
         self.session = Session.of(viewer)
         self._viewer = viewer  # keeps the proxy that napari gave to this dock
         self._stacked = self._settled = self._was_running = False
+        self._sought: QWidget | None = None
         self.head = MovieHead(self.session)
         self.foot = Foot(self.session, name, self)
         inside = QWidget()
         self.column = Column(inside)
         self.column.setContentsMargins(10, 2, 10, 8)
         self.column.setSpacing(_BETWEEN_GROUPS)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -81,6 +90,16 @@ class Dock(QWidget):
         made = Group(title, *parts, beside=beside)
         self.column.addWidget(made)
         return made
+
+    def bring_into_sight(self, part: QWidget) -> None:
+        """Scroll to a part that has just been shown, once it has its place."""
+        self._sought = part
+        QTimer.singleShot(0, self._show_sought)
+
+    def _show_sought(self) -> None:
+        if self._sought is not None:
+            self._scroll.ensureWidgetVisible(self._sought, 0, 0)
+        self._sought = None
 
     def findChild(self, *what: Any) -> Any:
         """Return a child by name, as Qt does; *Advanced* is built where it must be for that."""
@@ -162,6 +181,8 @@ class Dock(QWidget):
         self._settled = True
         if mine is not None:  # three tabs that end in the plugin's name have no room for it
             mine.setWindowTitle(self.name.capitalize())
+            mine.topLevelChanged.connect(lambda _: QTimer.singleShot(0, self._fit_title))
+            self._fit_title()
         if not isinstance(window, QMainWindow) or mine is None:
             return
         others = [_holder(d) for d in window.findChildren(Dock) if d is not self and d.settled]
@@ -170,6 +191,18 @@ class Dock(QWidget):
             window.tabifyDockWidget(beside, mine)
             mine.show()
             mine.raise_()
+
+    def _fit_title(self) -> None:
+        """Let the words of napari's title bar fit it: it is 20 px high whatever the font is.
+
+        napari makes another bar where a dock floats, or is put back.
+        """
+        mine = _holder(self)
+        bar: Any = mine.titleBarWidget() if mine is not None else None
+        title = getattr(bar, "title", None)
+        if isinstance(title, QLabel):
+            title.setText(self.name.capitalize())
+            title.setStyleSheet("font-size: 13px;")
 
     @property
     def settled(self) -> bool:

@@ -27,13 +27,17 @@ class ModelMenu(QComboBox):
         self._session, self._new = session, new
         session.lifetime.connect(session.models.changed, self.show_models, self)
         self.show_models()
-        self.currentIndexChanged.connect(lambda _: self.take(self.choice()))
+        self.currentIndexChanged.connect(self._on_index)
 
     def sizeHint(self) -> QSize:
         """Ask for the name that is shown; a row may give less."""
         asked = super().sizeHint()
         words = self.fontMetrics().horizontalAdvance(f"{self.currentText()} MM")
         return QSize(max(asked.width(), words), asked.height())
+
+    def _on_index(self, _: int) -> None:
+        self.setToolTip(self.currentText())
+        self.take(self.choice())
 
     def choice(self) -> ModelChoice | None:
         """Return the model chosen; None for a new network, or where there is none."""
@@ -64,6 +68,7 @@ class ModelMenu(QComboBox):
             if not self.count():
                 self.addItem("no model yet", None)
             self.setCurrentIndex(self._index_of(chosen))
+        self.setToolTip(self.currentText())  # the whole of it, where the dock is narrow
         self.setEnabled(bool(session.models.all) or bool(self._new))
 
     def _index_of(self, chosen: ModelChoice | None) -> int:

@@ -73,6 +73,7 @@ class ReviewDock(Dock):
     def _build_end(self) -> None:
         self.counts = QLabel(objectName="review.counts")
         self.counts.setWordWrap(True)
+        self.counts.setIndent(0)
         self.train = button(
             "Train on these",
             "review.train",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.settings import LabelSettings
@@ -25,9 +25,11 @@ from napari_unet.gui.widgets.parts import (
     Hint,
     allow,
     button,
+    label,
     primary,
     row,
     titled,
+    together,
     what_is,
 )
 from napari_unet.gui.widgets.threshold_slider import ThresholdSlider
@@ -79,7 +81,8 @@ class SegmentDock(Dock):
         )
         self.why_not = Hint(name="segment.hint")
         runs = Flow(primary(self.run_movie), self.run_frame, self.others, shares=(2, 1, 0))
-        self.group("Model", Flow(self.model, self.load, shares=(1, 0)), runs, self._other_runs())
+        chosen = row(self.model, self.load, stretch=0)
+        self.group("Model", chosen, runs, self._other_runs())
         self.column.addWidget(self.why_not)
         self.load.clicked.connect(self._on_load)
         self.run_movie.clicked.connect(lambda: segment(session, OWNER, None))
@@ -125,11 +128,9 @@ class SegmentDock(Dock):
         self.group(
             "Cells",
             Flow(
-                QLabel("Threshold"),
-                what_is(_THRESHOLD),
-                self.number,
-                self.auto,
-                shares=(0, 0, 1, 0),
+                together(label("Threshold"), what_is(_THRESHOLD)),
+                together(self.number, self.auto, stretch=0),
+                shares=(0, 1),
             ),
             self.threshold,
             RegionSliders(self.session, OWNER),

@@ -166,7 +166,7 @@ class AnnotationSource:
         split = hold_out(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.scope.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
-        words = f"{annotations.describe()}{where}; checked on {split.words}."
+        words = f"{split.describe(annotations)}{where}."  # as the training says it when it begins
         noted = [f"{notice}." for notice in annotations.notices if notice.level == "noted"]
         odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]
         painted = warning(annotations, self._seen, NOT_WHOLE)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class OutcomePanel(QWidget):
     """*Keep* while it trains means stop and keep; afterwards it puts the model into the library.
 
-    Shows the session's training; holds nothing of it. While it runs, *Keep* stands in the foot of
+    Shows the session's training; holds nothing of it. ``decision`` are the buttons that must be in
+    sight. While it runs, *Keep* stands in the foot of
     the dock, ``running``, beside ``discard``.
     """
 
@@ -50,10 +51,12 @@ class OutcomePanel(QWidget):
             "Save model…", "train.save_model", "Write the model to a file for others"
         )
         self._ended = Flow(self.compare, self.keep, self.revert)
+        self.decision = QWidget()  # stands where the dock wants it: in sight
+        self.decision.setLayout(self._ended)
         file = QWidget()
         Column(file).add(row(self.path, self.save, stretch=0))
         self.to_file = Fold("Save to a file", lambda: file)
-        Column(self).add(self.words, self._ended, self.to_file)
+        Column(self).add(self.words, self.to_file)
         self.compare.toggled.connect(self._on_compare)
         self.keep.clicked.connect(self._on_keep)
         self.revert.clicked.connect(self._on_revert)
@@ -136,7 +139,7 @@ class OutcomePanel(QWidget):
         no_base = "It began from new: there is nothing to compare with" if from_new else ""
         self.words.say(outcome.words if outcome else "", warn=bool(outcome and outcome.worse))
         self.words.setToolTip(outcome.figures if outcome else "")
-        for part in (self.compare, self.revert, self.to_file):
+        for part in (self.compare, self.revert, self.to_file, self.decision):
             part.setVisible(outcome is not None and not training.running)
         self._place_keep(running=training.running)
         allow(self.compare, none_yet or wait or no_base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtWidgets import QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.settings import RECIPES
@@ -19,7 +20,7 @@ from napari_unet.gui.train.training_run import OWNER, start_training
 from napari_unet.gui.widgets.editors import ChoiceEditor, TextEditor
 from napari_unet.gui.widgets.fields import recipe_words
 from napari_unet.gui.widgets.forms import CUSTOM, SettingsForm
-from napari_unet.gui.widgets.parts import Hint, allow, button, primary, titled
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button, label, primary, row, titled
 from napari_unet.gui.widgets.plots import CurveView
 from napari_unet.gui.widgets.wrapping import Flow
 
@@ -56,6 +57,7 @@ class TrainDock(Dock):
         self.foot.cancel.setProperty("tip", "Stop; no model is made")
         self.outcome = OutcomePanel(self.session, self.foot.buttons, self.foot.cancel)
         self.result = self.group("3  Result", self.outcome)
+        self.pinned.add(self.outcome.decision)
         self.column.addWidget(self.form)
 
     def _build_learning(self) -> None:
@@ -68,13 +70,12 @@ class TrainDock(Dock):
         self.why_not = Hint(name="train.hint")
         self.curve = CurveView()
         self.curve.setObjectName("train.curve")
-        self.group(
-            "2  Learn",
-            Flow(titled("From", self.start_from), titled("for", minutes), shares=(2, 1)),
-            Flow(self.start, self.resume),
-            self.why_not,
-            self.curve,
+        self.choices = QWidget()  # of no use while it runs
+        Column(self.choices).add(
+            row(label("From"), self.start_from, stretch=1),
+            Flow(titled("for", minutes), self.start, self.resume, shares=(1, 1, 1)),
         )
+        self.group("2  Learn", self.choices, self.curve, self.why_not)
 
     def _add_recipes(self) -> None:
         """Put on top of *Advanced* the model's name, and a menu of what goes with a network."""
@@ -203,7 +204,11 @@ class TrainDock(Dock):
         primary(self.start, not training.undecided)
         folded = training.running or training.undecided
         self.teach.fold(self.annotations.gist() if folded else "")
-        self.result.setVisible(training.outcome is not None and not training.running)
+        self.choices.setVisible(not training.running)
+        judged = training.outcome is not None and not training.running
+        if judged and not self.result.isVisibleTo(self):
+            self.bring_into_sight(self.result)
+        self.result.setVisible(judged)
         if not training.running:
             self.why_not.say(f"{why_not}." if why_not and why_not != no_movie else "")
         self.outcome.update_state()

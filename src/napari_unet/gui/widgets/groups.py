@@ -25,6 +25,7 @@ class _Title(QLabel):
         font = self.font()
         font.setBold(True)
         self.setFont(font)
+        self.setIndent(0)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Tell that it is pressed."""

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_unet.gui.widgets.wrapping import GAP, Flow
+from napari_unet.gui.widgets.wrapping import GAP, Eliding, Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,7 @@ _PRIMARY = (
     "QPushButton:enabled { background: #2f6fd0; color: white; font-weight: bold; }"
     "QPushButton:enabled:hover { background: #4a86e0; }"
     "QPushButton:enabled:pressed { background: #245ab0; }"
+    "QPushButton:enabled:checked { background: #b36b00; }"  # as the frame of the canvas is
 )  # reads on the dark and on the light theme
 _AS_TEXT = "text-align: left; border: none; background: transparent; padding: 2px;"
 _UNLIMITED = (1 << 24) - 1  # Qt's QWIDGETSIZE_MAX
@@ -44,6 +45,7 @@ class Hint(QLabel):
         super().__init__(parent)
         self.setObjectName(name)
         self.setWordWrap(True)
+        self.setIndent(0)  # napari's style indents labels, and their height is then too large
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setMinimumWidth(10)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -101,9 +103,10 @@ def what_is(text: str) -> QToolButton:
 
 
 def narrow(menu: QComboBox) -> QComboBox:
-    """Keep a long word in a menu from widening the dock; return the menu."""
+    """Keep a long word in a menu from widening the dock, and show it with an …; return the menu."""
     menu.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     menu.setMinimumContentsLength(8)
+    menu.installEventFilter(Eliding(menu))
     return menu
 
 
@@ -116,10 +119,25 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     return line
 
 
+def label(words: str) -> QLabel:
+    """Return words that begin where the buttons below them do."""
+    made = QLabel(words)
+    made.setIndent(0)
+    return made
+
+
+def together(*widgets: QWidget, stretch: int | None = None) -> QWidget:
+    """Return ``widgets`` side by side as one, which no line end parts."""
+    made, line = QWidget(), row(*widgets, stretch=stretch)
+    line.setContentsMargins(0, 0, 0, 0)
+    made.setLayout(line)
+    return made
+
+
 def titled(title: str, field: QWidget) -> QWidget:
     """Return a field with its title in front of it, or above it where there is no room."""
     made = QWidget()
-    made.setLayout(Flow(QLabel(title), field, shares=(0, 1)))
+    made.setLayout(Flow(label(title), field, shares=(0, 1)))
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
     made.setSizePolicy(policy)
@@ -138,9 +156,9 @@ def form_rows(parent: QWidget | None = None) -> QFormLayout:
 
 def add_field(rows: QFormLayout, title: str, field: QWidget | QLayout) -> None:
     """Add a field with its title; titles of one dock are equally wide, so that fields align."""
-    label = QLabel(title)
-    label.setMinimumWidth(TITLE_WIDTH)
-    rows.addRow(label, field)
+    before = label(title)
+    before.setMinimumWidth(TITLE_WIDTH)
+    rows.addRow(before, field)
 
 
 class Column(QVBoxLayout):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QLayout,
     QLayoutItem,
     QPushButton,
     QSizePolicy,
     QStyle,
     QStyleOptionButton,
+    QStyleOptionComboBox,
     QStylePainter,
     QWidget,
     QWidgetItem,
@@ -251,9 +253,8 @@ class LineButton(QPushButton):
         return " · ".join(filter(None, (self._first, *self._rest)))
 
     def sizeHint(self) -> QSize:
-        """Ask for some of the name, and what goes last behind it."""
-        some = " · ".join((self._first[:_SOME], *self._going()[-1:]))
-        wide = self.fontMetrics().horizontalAdvance(f"▸ {some}") + _PAD
+        """Ask for some of the name: what is beside it has the rest of the line."""
+        wide = self.fontMetrics().horizontalAdvance(f"▸ {self._first[:_SOME]}") + _PAD
         return QSize(wide, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
@@ -283,3 +284,25 @@ class LineButton(QPushButton):
         """Return what is behind the name, what can be missed first in front."""
         spare = [part for part in self._spare if part in self._rest]
         return spare + [part for part in reversed(self._rest) if part not in spare]
+
+
+class Eliding(QObject):
+    """Draws the word of a menu with an … where it has no room; a style sheet cuts it off."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Draw the menu in its place."""
+        if event is None or event.type() != QEvent.Type.Paint or not isinstance(watched, QComboBox):
+            return False
+        option = QStyleOptionComboBox()
+        watched.initStyleOption(option)
+        style = watched.style()
+        assert style is not None
+        menu, edit = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+        room = style.subControlRect(menu, option, edit, watched).width() - 4
+        words, middle = option.currentText, Qt.TextElideMode.ElideMiddle
+        option.currentText = watched.fontMetrics().elidedText(words, middle, room)
+        painter = QStylePainter(watched)
+        painter.setPen(watched.palette().text().color())
+        painter.drawComplexControl(menu, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        return True
