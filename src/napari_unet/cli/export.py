@@ -252,20 +252,15 @@ class _Figures:
 
     def _comparison(self, job: Export, look: OverlaySettings, right: LabelFrames) -> Part:
         """Take the frames that were named, else a few that have a truth."""
-        from napari_unet.engine.export.overlay.write_figure import shown_frames
+        from napari_unet.engine.export.overlay.write_figure import require_truth, shown_frames
 
-        frames = [t for t in job.frames if self.named or t in right.frame_indices]
-        if not frames:
-            raise BadInput(
-                f"no frame of the labels has a truth in {right.name}",
-                "a truth for some of them",
-                "give labels of the same frames",
-            )
-        shown = shown_frames(frames, named=self.named)
-        right.require(shown)
-        job = replace(job, options=replace(job.options, frames=shown))
+        if self.named:
+            right.require(shown_frames(job.frames, named=True))
+        else:
+            require_truth(job.frames, right)
         said = tuple(name.strip() for name in self.names.split(",")) if self.names else ()
-        return partial(job.write_comparison, look, _plain_look(), right, said), len(shown)
+        write = partial(job.write_comparison, look, _plain_look(), right, said, named=self.named)
+        return write, job.comparison_steps(named=self.named)
 
 
 def _crop(text: str | None) -> tuple[str, ...] | None:

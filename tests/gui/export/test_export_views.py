@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
+from napari_unet.engine.export.overlay.colours import JET, VIRIDIS
 from napari_unet.engine.export.target import formats
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
@@ -365,3 +367,21 @@ def test_probabilities_as_shown(hand, viewer, movie, small, tmp_path):
     hand.done()
     found = np.squeeze(tifffile.imread(tmp_path / "out" / "probabilities.ome.tif"))
     np.testing.assert_array_equal(found > 127, small[1] > 0)
+
+    comparison, map_ = (hand.find(dock, f"export.save_{name}") for name in ("comparison", "map"))
+    assert map_.isEnabled() and not comparison.isEnabled() and "Truth" in comparison.toolTip()
+    painted = small[1].copy()
+    painted[[0, 2, 3, 5]] = 0  # a user drew on two frames alone
+    viewer.add_labels(painted, name="painted")
+    hand.find(dock, "export.truth").setCurrentText("painted")
+    hand.click(dock, "export.save_comparison")
+    assert hand.done().endswith("comparison.png")
+    sidecar = json.loads((tmp_path / "out" / "comparison.png.json").read_text())
+    assert sidecar["frames"] == [1, 4]
+    viewer.dims.set_current_step(0, 2)
+    hand.find(dock, "export.map_colours").setValue("jet")
+    hand.click(dock, "export.save_map")
+    hand.done()
+    with Image.open(tmp_path / "out" / "probability_0002.png") as figure:
+        drawn = np.asarray(figure)
+    assert (drawn == JET[255]).all(-1).any() and not (drawn == VIRIDIS[255]).all(-1).any()

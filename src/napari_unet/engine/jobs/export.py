@@ -8,7 +8,7 @@ imported when they are needed: a dock makes an `Export` where it may not wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.overlay.look import LookSource
     from napari_unet.engine.export.overlay.write_movie import Beside
     from napari_unet.engine.export.tracks.links import Links
+    from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
@@ -236,19 +237,35 @@ class Export:
         self,
         settings: OverlaySettings,
         look: LookSource,
-        truth: Frames,
+        truth: LabelFrames,
         names: Sequence[str] = (),
+        *,
+        named: bool = True,
     ) -> Generator[int, None, Path]:
-        """Write a figure of some frames: prediction, truth, one against the other, raw classes."""
-        from napari_unet.engine.export.overlay.write_figure import write_comparison
+        """Write a figure of some frames: prediction, truth, one against the other, raw classes.
 
-        path, stack = self.folder / COMPARISON, look.of(self.stack)
+        Where the frames were not ``named``, a few are chosen of those with a truth.
+        """
+        from napari_unet.engine.export.overlay import write_figure
+
+        path, stack, options = self.folder / COMPARISON, look.of(self.stack), self.options
+        if not named:
+            frames = yield from write_figure.with_truth(self.frames, truth)
+            shown = write_figure.shown_frames(frames, named=False)
+            options = replace(options, frames=shown)
         beside = self._beside(settings, look, None, None)
         return (
-            yield from write_comparison(
-                path, stack, self.labels, truth, settings, self.options, beside, names=names
+            yield from write_figure.write_comparison(
+                path, stack, self.labels, truth, settings, options, beside, names=names
             )
         )
+
+    def comparison_steps(self, *, named: bool) -> int:
+        """How often `write_comparison` yields, about: frames to choose from are looked at first."""
+        from napari_unet.engine.export.overlay.write_figure import EVENLY
+
+        n = len(self.frames)
+        return n if named else n + min(EVENLY, n)
 
     def write_map(
         self, settings: OverlaySettings, look: LookSource, frame: int, colours: MapColours

@@ -29,6 +29,7 @@ from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
+from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.movie_form import Linking, MovieForm
 from napari_unet.gui.export.products import Product, stopped, write_products
 from napari_unet.gui.session.job import Ended, Task
@@ -61,6 +62,7 @@ class ExportDock(Dock):
         self._written = Path()
         self._build_target()
         self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking)
+        self.figures = FiguresForm(self.session, OWNER, self.target, self.movie)
         self.cells = CellsPanel(self.session, OWNER, self.labels.layer, self._to_link)
         self._build_what()
         self._build_more()
@@ -129,6 +131,7 @@ class ExportDock(Dock):
         single = QWidget()
         Column(single).add(Flow(self.save_labels, self.save_table, self.save_movie))
         self.column.addWidget(Fold("One of them alone", lambda: single))
+        self.column.addWidget(Fold("Figures", lambda: self.figures))
         self.column.addWidget(Fold("Cells and tracks", lambda: self.cells))
 
     def _build_end(self) -> None:
@@ -149,6 +152,8 @@ class ExportDock(Dock):
             (self.save_table, self._save_table),
             (self.save_movie, self._save_movie),
             (self.save_still, self._save_still),
+            (self.figures.save_comparison, self._save_comparison),
+            (self.figures.save_map, self._save_map),
             (self.run, self._save_ticked),
             (self.open_folder, self._open_folder),
             (self.replace, self._on_replace),
@@ -161,6 +166,7 @@ class ExportDock(Dock):
             self.target.done_only.toggled,
             self.meaning.valueChanged,
             self.movie.changed,
+            self.figures.changed,
             self.format.currentIndexChanged,
         ):
             signal.connect(lambda *_: self.update_state())
@@ -212,6 +218,14 @@ class ExportDock(Dock):
 
     def _save_still(self) -> None:
         self._save((self._still_file(),))
+
+    def _save_comparison(self) -> None:
+        with self.session.job.refusing(OWNER):
+            self._save((self.figures.comparison(),))
+
+    def _save_map(self) -> None:
+        with self.session.job.refusing(OWNER):
+            self._save((self.figures.map(),))
 
     def _save_ticked(self) -> None:
         made = (self._labels_file, self._table_file, self._movie_file)
@@ -324,6 +338,7 @@ class ExportDock(Dock):
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
         for part in (self.save_movie, self.save_still):
             allow(part, why_not or self.movie.why_not())
+        self.figures.update_state(why_not)
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
         self.why_not.say(f"{why_not}." if why_not and not mine else self.target.status())
         self._show_frame()
@@ -331,6 +346,7 @@ class ExportDock(Dock):
     def _show_frame(self, *_: Any) -> None:
         """Show the frame on screen in the preview and in the table."""
         self.movie.preview.update_scene()
+        self.figures.update_frame()
         self.cells.update_cells()
 
 

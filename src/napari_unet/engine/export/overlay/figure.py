@@ -15,6 +15,7 @@ from napari_unet.engine.export.overlay.overlay import Look, Picture, as_bytes, c
 from napari_unet.engine.export.overlay.zooming import zoomed_labels
 from napari_unet.engine.labels.class_labels import classes_of, label_classes
 from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.settings import LabelSettings, OverlaySettings
 
 Bytes = NDArray[np.uint8]
@@ -190,7 +191,10 @@ def _judged(classes: tuple[int, ...]) -> list[tuple[str, tuple[int, int, int]]]:
 def _named(
     one: ComparedFrame, classes: tuple[int, ...], names: Sequence[str]
 ) -> list[tuple[str, tuple[int, int, int]]]:
-    usual = [f"class {n}" for n in classes] or ["cell", "border"][: 1 + ("border" in one.outputs)]
+    regions = {region.number: region.name for region in regions_of(one.outputs)}
+    usual = [regions.get(n, f"class {n}") for n in classes] or ["cell", "border"][
+        : 1 + ("border" in one.outputs)
+    ]
     said = [*names, *usual[len(names) :]][: len(usual)]
     coloured = [(name, _CLASSES[i % len(_CLASSES)]) for i, name in enumerate(said)]
     return [*coloured, ("ground", _GROUND)]

@@ -22,7 +22,7 @@ from napari_unet.engine.labels.read_labels import class_numbers, guess_kind
 from napari_unet.engine.settings import OverlaySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
 
     from PIL import Image
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.overlay.figure import MapColours
     from napari_unet.engine.export.overlay.overlay import Look
     from napari_unet.engine.export.overlay.write_movie import Beside
+    from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
 
 MOST_FRAMES, _DPI = 8, 300
-_EVENLY = 4  # frames that are shown where none were named
+EVENLY = 4  # frames that are shown where none were named
 
 
 def shown_frames(frames: Sequence[int], *, named: bool) -> tuple[int, ...]:
@@ -47,13 +48,41 @@ def shown_frames(frames: Sequence[int], *, named: bool) -> tuple[int, ...]:
 
     """
     if not named:
-        some = np.linspace(0, len(frames) - 1, min(_EVENLY, len(frames))).round().astype(int)
+        some = np.linspace(0, len(frames) - 1, min(EVENLY, len(frames))).round().astype(int)
         return tuple(frames[i] for i in some)
     if len(frames) > MOST_FRAMES:
         raise BadInput(
             f"{len(frames)} frames are to be in one figure", f"{MOST_FRAMES} at most", "name fewer"
         )
     return tuple(frames)
+
+
+def require_truth(frames: Iterable[int], truth: LabelFrames) -> tuple[int, ...]:
+    """Return those of ``frames`` that the truth is of; `BadInput` where there are none."""
+    found = tuple(t for t in frames if t in truth.frame_indices)
+    if not found:
+        raise _no_truth(truth)
+    return found
+
+
+def with_truth(frames: Iterable[int], truth: LabelFrames) -> Generator[int, None, tuple[int, ...]]:
+    """Return those of ``frames`` in which the truth holds anything; yields each, looked at."""
+    found = []
+    for t in require_truth(frames, truth):
+        if truth[t].any():
+            found.append(t)
+        yield t
+    if not found:
+        raise _no_truth(truth)
+    return tuple(found)
+
+
+def _no_truth(truth: LabelFrames) -> BadInput:
+    return BadInput(
+        f"no frame of the labels has a truth in {truth.name}",
+        "a truth for some of them",
+        "give labels of the same frames",
+    )
 
 
 def write_comparison(
