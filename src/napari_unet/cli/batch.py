@@ -51,7 +51,8 @@ class Run:
         from napari_unet.engine.stack.stack import Stack
 
         with Stack.open(movie.path, movie.selection) as stack:
-            found = self.noticed.of(stack.name, (*stack.notices, *stack.taken), at_once=True)
+            taken = stack.seen_by(self.job.model.config.in_channels).taken
+            found = self.noticed.of(stack.name, (*stack.notices, *taken), at_once=True)
             parts = results.missing(stack, self.job, overwrite=self.overwrite)
             if parts and (before := results.before(stack, self.job)) is not None:
                 more = counted(len(stack) - len(before), "more frame")

@@ -97,11 +97,11 @@ def train(
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
-    from napari_unet.engine.training.initial_network import wanted_regions
+    from napari_unet.engine.training.initial_network import in_its_colours, wanted_regions
     from napari_unet.engine.training.training import train as run
 
     with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        found = noticed.of(stack.name, (*stack.notices, *stack.taken), at_once=True)
+        found = noticed.of(stack.name, stack.notices, at_once=True)
         n = len(stack)
         settings = o.build(settings, validation=_validation(validation, n))
         out = _prepare(out, settings, overwrite=overwrite)
@@ -113,7 +113,8 @@ def train(
         annotations = Annotations.from_labels(
             stack, truth, chosen, partial=partial, kind=kind, offset=offset
         ).in_regions(wanted_, known=parent is not None)
-        noticed.of(stack.name, annotations.notices, at_once=True)
+        seen = in_its_colours(stack, annotations.frame_indices, parent)
+        noticed.of(stack.name, (*seen.taken, *annotations.notices), at_once=True)
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(

@@ -110,6 +110,8 @@ class Augmentation(Settings):
     exposure: float = Field(1.0, ge=1, le=10, title="Exposure", description="How many times as bright crops are made at most, as where a frame holds few cells")
     noise: float = Field(0.05, ge=0, le=1, title="Noise", description="Largest standard deviation of added Gaussian noise")
     blur: float = Field(1.0, ge=0, le=5, title="Blur", description="Largest Gaussian sigma", json_schema_extra={"unit": "px"})
+    stain: float = Field(0.2, ge=0, lt=1, title="Stains", description="How much stronger or weaker each stain of a coloured image on a light ground is made at most")
+    colour: float = Field(0.1, ge=0, le=1, title="Colours", description="Largest change of the gain of red, green and blue, as its logarithm; of coloured images only")
     cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="How much dimmer single cells are made at most, as a logarithm: 0.7 is half as bright")
 
     @classmethod
@@ -143,10 +145,10 @@ ClassWeight = Annotated[float, Field(ge=0, le=1000)]
 
 
 _STRENGTHS: dict[str, dict[str, Any]] = {
-    "none": {"flip": False, "rotate": 0, "zoom_low": 1, "zoom_high": 1, "elastic": 0, "brightness": 0, "contrast": 0, "gamma": 0, "noise": 0, "blur": 0},
-    "light": {"rotate": 0, "zoom_low": 0.9, "zoom_high": 1.1, "elastic": 0, "brightness": 0.05, "contrast": 0.1, "gamma": 0.1, "noise": 0.02, "blur": 0},
+    "none": {"flip": False, "rotate": 0, "zoom_low": 1, "zoom_high": 1, "elastic": 0, "brightness": 0, "contrast": 0, "gamma": 0, "noise": 0, "blur": 0, "stain": 0, "colour": 0},
+    "light": {"rotate": 0, "zoom_low": 0.9, "zoom_high": 1.1, "elastic": 0, "brightness": 0.05, "contrast": 0.1, "gamma": 0.1, "noise": 0.02, "blur": 0, "stain": 0.1, "colour": 0.05},
     "default": {},
-    "strong": {"zoom_low": 0.5, "zoom_high": 2.0, "elastic": 4, "brightness": 0.3, "contrast": 0.5, "gamma": 0.5, "noise": 0.1, "blur": 2},
+    "strong": {"zoom_low": 0.5, "zoom_high": 2.0, "elastic": 4, "brightness": 0.3, "contrast": 0.5, "gamma": 0.5, "noise": 0.1, "blur": 2, "stain": 0.35, "colour": 0.2},
 }
 
 

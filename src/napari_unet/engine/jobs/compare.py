@@ -285,6 +285,7 @@ def _predicted(
 ) -> Generator[tuple[int, NDArray[np.uint16], float], None, None]:
     """Yield frames of the block with their labels ``(Y, X)`` and the seconds that they took."""
     settings = PredictSettings(device=training.settings.device, threads=training.settings.threads)
+    stack = stack.seen_by(model.config.in_channels)
     predictor = open_predictor(model, settings, stack)
     try:
         for t in training.fold.test.frame_indices:

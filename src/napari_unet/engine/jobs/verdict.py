@@ -73,7 +73,7 @@ def right_cells(model: Model, stack: Stack, truth: Mapping[int, FrameAnnotation]
     """
     from napari_unet.engine.prediction.predictor import open_predictor
 
-    found = {}
+    found, stack = {}, stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model, PredictSettings(backend="torch"))) as predictor:
         for t, annotation in sorted(truth.items()):
             labels = labels_of(predictor(stack[t]), predictor.outputs, model.label_settings)

@@ -60,6 +60,7 @@ def estimate(
     frames: Iterable[int] | None = None,
 ) -> Cost:
     """Predict one missing frame, after warming up, and multiply by how many are missing."""
+    stack = stack.seen_by(predictor.model.config.in_channels)
     missing = missing_frames(stack, probabilities, frames)
     path, free = probabilities.path, None
     if path is not None:

@@ -91,6 +91,7 @@ def predict(
         At the call: where movie, model and probabilities do not fit, or the disk is too small.
 
     """
+    stack = stack.seen_by(predictor.model.config.in_channels)
     positions = missing_frames(stack, probabilities, frames)
     _check(stack, predictor, probabilities, len(positions))
     return _predict(stack, predictor, probabilities, positions)
@@ -107,6 +108,7 @@ def predict_region(
         Where movie, model and probabilities do not fit.
 
     """
+    stack = stack.seen_by(predictor.model.config.in_channels)
     _check(stack, predictor, probabilities, 0)
     predictor.prepare(stack)
     probabilities.write_part(frame, box, predictor.region(stack[frame], box))
@@ -148,8 +150,9 @@ def _check(stack: Stack, predictor: Predictor, probabilities: Probabilities, n: 
 
 def check_channels(stack: Stack, model: Model) -> None:
     """Refuse a movie of more or fewer channels than the model was trained on."""
-    channels = 1 if len(stack.shape) == 3 else stack.shape[1]
     wanted = model.config.in_channels
+    shape = stack.seen_by(wanted).shape
+    channels = 1 if len(shape) == 3 else shape[1]
     if channels != wanted:
         raise BadInput(
             f"{stack.name} gives {channels} channel(s)",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.source import Source
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_COLOURS = ("red", "green", "blue", "alpha")
+RGB = ("red", "green", "blue")
+_COLOURS = (*RGB, "alpha")
 
 
 def name_channels(source: Source, axis: str | None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
 from napari_unet.engine.stack.channels import (
+    RGB,
     name_channels,
     resolve_channels,
     resolve_z,
@@ -45,6 +46,7 @@ class Stack:
         self._channel_axis = next((a for a in "CS" if a in source.axes), None)
         self.channel_names = name_channels(source, self._channel_axis)
         self._channels = resolve_channels(selection, self.channel_names, source)
+        self._told = self._channels  # by the fingerprint
         self._z = resolve_z(selection, source)
         self._users = users or Users(source)
         self._users.join()
@@ -218,7 +220,7 @@ class Stack:
         The same wherever the source lies and however the selection was written.
         """
         digest = hashlib.sha256()
-        what = (self.source_axes, self._source.shape, str(self.dtype), self._channels, self._z)
+        what = (self.source_axes, self._source.shape, str(self.dtype), self._told, self._z)
         digest.update(repr((*what, self.selection.position)).encode())
         for sample in self._source.samples():
             digest.update(sample)
@@ -322,8 +324,25 @@ class Stack:
         assert isinstance(self._source, ArraySource)
         return self._of(self._source.replace(selection.axes, selection.position), selection)
 
+    def seen_by(self, channels: int) -> Stack:
+        """Return the movie as a network of so many channels takes it.
+
+        Colours where it takes three and nobody chose a channel: to the user, and by its
+        fingerprint, it is the same movie. One that does not fit is returned as it is.
+        """
+        coloured = self._channels is None and self.channel_names[:3] == RGB
+        return self._colours if coloured and channels == len(RGB) else self
+
+    @cached_property
+    def _colours(self) -> Stack:
+        seen = self.select(channel=tuple(range(len(RGB))))
+        seen._told = self._told  # noqa: SLF001 - one of its own kind
+        return seen
+
     def close(self) -> None:
         """Release the file once no other selection of it is open."""
+        if seen := self.__dict__.pop("_colours", None):
+            seen.close()
         self._release()
 
     def __enter__(self) -> Self:

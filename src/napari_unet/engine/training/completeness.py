@@ -62,6 +62,7 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.prediction.predictor import open_predictor
 
+    stack = stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model)) as predictor:
 
         def seen(t: int) -> NDArray[np.uint16]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import ValidationError
 from torch import nn
 
@@ -20,9 +22,14 @@ from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.prediction.ensemble import Ensemble
+from napari_unet.engine.stack.channels import RGB
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.network.config import NetworkConfig
@@ -30,6 +37,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
+
+_GREY = 0.02  # of the range: how far the channels of a picture without colours may differ
 
 
 def initial_network(
@@ -56,6 +65,38 @@ def initial_network(
     network = build(config.replace(scale=scale))
     network.load_state_dict(base.network.state_dict())
     return network
+
+
+def in_its_colours(
+    stack: Stack,
+    frames: Sequence[int],
+    base: Model | None,
+    state: Mapping[str, Any] = MappingProxyType({}),
+) -> Stack:
+    """Return the movie as it is learned from: as the ``base`` takes it, or as a run began.
+
+    From new, in colours where nobody chose a channel and the first of its ``frames`` has some.
+    """
+    if state:
+        channels = ((state.get("begun_from") or {}).get("config") or {}).get("in_channels", 1)
+        return stack.seen_by(channels)
+    if base is not None:
+        return stack.seen_by(base.config.in_channels)
+    coloured = stack.seen_by(len(RGB))
+    if coloured is stack or not any(_has_colours(coloured[t]) for t in frames[:1]):
+        return stack
+    return coloured
+
+
+def colours_in_words(stack: Stack) -> str:
+    """Say that a movie is learned from in its colours; empty where it is not."""
+    return "red, green and blue are learned from" if stack.selected_channels == RGB else ""
+
+
+def _has_colours(frame: NDArray[Any]) -> bool:
+    """Whether the channels of a raw frame ``(3, Y, X)`` differ by more than a compression does."""
+    values = np.nan_to_num(frame.astype(np.float32), posinf=0, neginf=0)
+    return bool(np.ptp(values, axis=0).mean() > _GREY * np.ptp(values))
 
 
 def _new_config(

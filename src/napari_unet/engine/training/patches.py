@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_unet.engine.training.augmentation.colours import change_colours, lit_from_behind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,6 +46,8 @@ class TrainingFrame:
     centres: tuple[NDArray[np.int32], ...]
     n_supervised: int
     of_classes: bool = False
+    light: bool | None = None
+    """Whether the ground of a coloured image is light; None where its channels are no colours."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def prepare_frame(
     device: torch.device,
     *,
     of_classes: bool = False,
+    coloured: bool = False,
 ) -> TrainingFrame:
     """Put a normalised frame ``(C, Y, X)``, its annotation and border weight on the device.
 
@@ -80,12 +85,14 @@ def prepare_frame(
         even = _evenly(annotation.labels, supervised)
         centres = (whole, even, even) if len(even) else (whole,) * _KINDS
     truth = np.stack([annotation.labels, supervised, weight]).astype(np.float32)
+    planes = torch.from_numpy(image)
     return TrainingFrame(
-        torch.from_numpy(image).to(device),
+        planes.to(device),
         torch.from_numpy(truth).to(device),
         centres,
         len(whole),
         of_classes,
+        lit_from_behind(planes) if coloured else None,
     )
 
 
@@ -122,9 +129,10 @@ class PatchSampler:
         """Draw ``n`` crops."""
         a, g, device = self.augmentation, self.generator, self.frames[0].image.device
         window = self._window()
-        images, truths = [], []
+        images, truths, light = [], [], []
         for pick in self._picks(n):
             frame = self.frames[pick]
+            light.append(frame.light)
             y, x = self._centre(frame)
             # beyond the edge the image goes on in the mirror; nobody vouches for what is there
             images.append(_cut(frame.image, y, x, window, reflect=True))
@@ -142,6 +150,8 @@ class PatchSampler:
         )
         if a.cells and not self.frames[0].of_classes:
             image = _change_cells(image, truth[:, :1], a.cells, g)
+        if None not in light:
+            image = change_colours(image, torch.tensor(light), a.stain, a.colour, g)
         image = change_intensities(image, a, g)
         return Batch(image, truth[:, :1], truth[:, 1:2], truth[:, 2:])
 

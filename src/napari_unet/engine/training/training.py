@@ -31,6 +31,8 @@ from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import (
     check_base,
+    colours_in_words,
+    in_its_colours,
     in_wanted_regions,
     initial_network,
     kept_of_base,
@@ -119,6 +121,7 @@ def train(
     painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
     annotations = painted.without_missing(stack)
     annotations.check()
+    stack = in_its_colours(stack, annotations.frame_indices, base, state)
     check_base(stack, settings, base, annotations.classes)
     split = split_as(state, annotations, settings.validation)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
@@ -155,7 +158,8 @@ class Run:
         begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
         sized = scale_in_words(self.scale, self.diameter)
-        said = (begun, sized, self.encoder.get("words"), self.missing, own)
+        seen = colours_in_words(self.stack)
+        said = (begun, seen, sized, self.encoder.get("words"), self.missing, own)
         note = "; ".join(filter(None, said))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:

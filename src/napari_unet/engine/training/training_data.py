@@ -10,6 +10,7 @@ from napari_unet.engine.annotations.frame_annotation import spare_neighbours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.network import network_codes
+from napari_unet.engine.stack.channels import RGB
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
 from napari_unet.engine.training.patches import (
@@ -183,7 +184,10 @@ class TrainingData:
         image, annotation = resized_frame(self.image(t), annotation, self._scale)
         w0 = 0.0 if classes else settings.border_weight
         weight = border_weight(annotation.labels, w0, settings.border_sigma)
-        return prepare_frame(image, annotation, weight, self._device, of_classes=bool(classes))
+        return prepare_frame(
+            image, annotation, weight, self._device,
+            of_classes=bool(classes), coloured=self._stack.selected_channels == RGB,
+        )  # fmt: skip
 
 
 def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:

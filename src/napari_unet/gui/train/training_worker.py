@@ -136,8 +136,9 @@ def both_labels(
 
     found = []
     for choice in (before, after):
-        predictor = open_predictor(choice.load())
-        codes = predictor(stack[frame])
+        model = choice.load()
+        predictor = open_predictor(model)
+        codes = predictor(stack.seen_by(model.config.in_channels)[frame])
         found.append(labels_of(codes, predictor.outputs, label_settings))
         predictor.close()
         yield

@@ -1,0 +1,162 @@
+"""Cells of every kind: what some annotated frames and minutes give on other frames.
+
+    python benchmarks/bench_kinds.py --list
+    python benchmarks/bench_kinds.py --write                  # all rows, three seeds: hours
+    python benchmarks/bench_kinds.py --row colour --seeds 1 --steps 300
+    python benchmarks/bench_kinds.py --row colour --inside 0 --set border_weight=2
+
+Each row runs the command line as a user would: train, segment, evaluate. Frames that are scored are
+never looked at to choose anything: ``--inside K`` learns from two thirds of the frames that a row
+learns from and scores the K-th third of them, and that is what settings are compared on. Generated
+movies have other frames to compare on (``--inside``), and are scored on another seed's.
+
+Real movies lie in ../shared/data (or NAPARI_UNET_DATA). Frames scored are 20 and more away from
+those learned from, images of another specimen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _page import DATA, markdown, write_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DIC, PSC, COLOUR = (DATA / name for name in ("DIC-C2DH-HeLa", "PhC-C2DL-PSC", "dsb2018_colour"))
+NUCLEOLI = DATA.parent / "cases" / "nucleoli.py"
+SCORES = ("seg", "f1", "f1_75", "f1_90", "area_error")
+ERRORS = ("missed", "invented", "merged", "split")  # per 100 cells
+HEAD = ("cells", "SEG", "F1@0.5", "0.75", "0.9", "area, %", *ERRORS)
+MARKER = "bench:kinds"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is learned from and scored: a folder or file of frames and one of labels."""
+
+    words: str
+    movie: Path
+    truth: Path
+    learn: tuple[int, ...]  # frames; none for the bundled model as it is
+    score: tuple[int, ...]
+    minutes: float = 5.0
+    train: tuple[str, ...] = ()
+    segment: tuple[str, ...] = ()
+
+
+def rows() -> dict[str, Row]:
+    """Return the rows that need no generated movie."""
+    dic, psc = (DIC / "01", DIC / "01_ST" / "SEG"), (PSC / "01", PSC / "01_ST" / "SEG")
+    far, other = tuple(range(40, 84, 4)), tuple(range(45, 101, 5))
+    images = range(53)
+    learned = tuple(n for n in images if n % 3 != 2)
+    five = tuple(range(0, 21, 5))
+    colour = (COLOUR / "images", COLOUR / "masks")
+    return {
+        "dic-5": Row("DIC 01, 5 frames, 5 min", *dic, five, far),
+        "dic-1": Row("DIC 01, 1 frame, 60 s", *dic, (0,), far, 1),
+        "psc-5": Row("PSC 01, 5 frames, 5 min", *psc, five, other),
+        "psc-1": Row("PSC 01, 1 frame, 60 s", *psc, (0,), other, 1),
+        "colour": Row("DSB 2018, colour, 36 images, 5 min", *colour, learned, images[2::3]),
+    }
+
+
+def scores(row: Row, seed: int, options: argparse.Namespace) -> dict[str, float]:
+    """Train, segment and evaluate by the command line; return what ``evaluate`` says."""
+    learn, score = row.learn, row.score
+    if options.inside is not None:
+        learn, score = inside(row.learn, options.inside)
+    with tempfile.TemporaryDirectory() as work:
+        model, labels = "nuclei-fluorescence", Path(work) / "found"
+        if learn:
+            model = str(options.keep or Path(work)) + f"/{options.name}-{seed}.safetensors"
+            length = ("--steps", options.steps) if options.steps else ()
+            length = length or ("--minutes", options.minutes or row.minutes)
+            changes = [part for change in options.set for part in ("--set", change)]
+            threads = ("--threads", options.threads) if options.threads else ()
+            cli(
+                "train", row.movie, row.truth, "--out", model, "--frames", listed(learn),
+                "--seed", seed, "--overwrite", *length, *threads, *changes, *row.train,
+            )  # fmt: skip
+        frames = ("--frames", listed(score))
+        cli("segment", row.movie, "--out", labels, "--model", model, "--no-movie", *frames,
+            *row.segment)  # fmt: skip
+        found: dict[str, float] = json.loads(
+            cli("evaluate", labels / "labels.tif", row.truth, "--json")
+        )
+        return found
+
+
+def inside(learned: Sequence[int], third: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return frames to learn from and to compare settings on, both of those ``learned`` from."""
+    return (
+        tuple(t for n, t in enumerate(learned) if n % 3 != third),
+        tuple(t for n, t in enumerate(learned) if n % 3 == third),
+    )
+
+
+def listed(frames: Sequence[int]) -> str:
+    """Return ``0,4,8``."""
+    return ",".join(map(str, frames))
+
+
+def cells(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Return the cells of a row: medians of the seeds, and their range where they are several."""
+    for name in (*SCORES, *ERRORS):
+        values = [float(scores[name]) for scores in found]
+        form = ".1f" if name in (*ERRORS, "area_error") else ".3f"
+        middle = format(statistics.median(values), form)
+        ends = f" ({min(values):{form}} to {max(values):{form}})" if len(values) > 1 else ""
+        yield middle + ends
+
+
+def cli(*arguments: object) -> str:
+    """Run the command line; return what it prints."""
+    command = [sys.executable, "-m", "napari_unet.cli", *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    """Run the rows asked for, print them, and write docs/benchmarks.md where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--row", action="append", help="one of --list; may be given several times")
+    parser.add_argument("--list", action="store_true", help="say which rows there are")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--steps", type=int, help="in place of minutes: a busy machine gives the same"
+    )
+    length.add_argument("--minutes", type=float, help="in place of the row's own")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--inside", type=int, choices=(0, 1, 2), help="compare settings so")
+    parser.add_argument("--keep", type=Path, help="folder for the models")
+    parser.add_argument("--write", action="store_true", help="put the rows into the docs")
+    options = parser.parse_args()
+    known = rows()
+    if options.list:
+        print("\n".join(f"{name}: {row.words}" for name, row in known.items()))
+        return
+    print(markdown(HEAD, []), flush=True)
+    for name in options.row or known:
+        row, options.name = known[name], name
+        seeds = range(options.first_seed, options.first_seed + options.seeds)
+        found = [scores(row, seed, options) for seed in seeds]
+        line = (row.words, *cells(found))
+        print(markdown(HEAD, [line]).splitlines()[-1], flush=True)
+        if options.write:
+            write_row(MARKER, HEAD, line)
+
+
+if __name__ == "__main__":
+    main()
