@@ -77,23 +77,34 @@ def scores(row: Row, seed: int, options: argparse.Namespace) -> dict[str, float]
         learn, score = inside(row.learn, options.inside)
     with tempfile.TemporaryDirectory() as work:
         model, labels = "nuclei-fluorescence", Path(work) / "found"
+        movie = some_of(row.movie, score, Path(work) / "movie")
+        truth = some_of(row.truth, score, Path(work) / "truth")
         if learn:
             model = str(options.keep or Path(work)) + f"/{options.name}-{seed}.safetensors"
             length = ("--steps", options.steps) if options.steps else ()
             length = length or ("--minutes", options.minutes or row.minutes)
             changes = [part for change in options.set for part in ("--set", change)]
             threads = ("--threads", options.threads) if options.threads else ()
-            cli(
-                "train", row.movie, row.truth, "--out", model, "--frames", listed(learn),
-                "--seed", seed, "--overwrite", *length, *threads, *changes, *row.train,
-            )  # fmt: skip
-        frames = ("--frames", listed(score))
-        cli("segment", row.movie, "--out", labels, "--model", model, "--no-movie", *frames,
-            *row.segment)  # fmt: skip
+            taught = (
+                some_of(row.movie, learn, Path(work) / "learned"),
+                some_of(row.truth, learn, Path(work) / "outlines"),
+            )
+            how = ("--out", model, "--seed", seed, "--overwrite")
+            cli("train", *taught, *how, *length, *threads, *changes, *row.train)
+        cli("segment", movie, "--out", labels, "--model", model, "--no-movie", *row.segment)
         found: dict[str, float] = json.loads(
-            cli("evaluate", labels / "labels.tif", row.truth, "--json")
+            cli("evaluate", labels / "labels.tif", truth, "--json")
         )
         return found
+
+
+def some_of(folder: Path, frames: Sequence[int], out: Path) -> Path:
+    """Return a folder with links to some of the files of another, by the order of their names."""
+    files = sorted(folder.glob("*.tif"))
+    out.mkdir()
+    for t in frames:
+        (out / files[t].name).symlink_to(files[t])
+    return out
 
 
 def inside(learned: Sequence[int], third: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -102,11 +113,6 @@ def inside(learned: Sequence[int], third: int) -> tuple[tuple[int, ...], tuple[i
         tuple(t for n, t in enumerate(learned) if n % 3 != third),
         tuple(t for n, t in enumerate(learned) if n % 3 == third),
     )
-
-
-def listed(frames: Sequence[int]) -> str:
-    """Return ``0,4,8``."""
-    return ",".join(map(str, frames))
 
 
 def cells(found: Sequence[dict[str, Any]]) -> Iterator[str]:

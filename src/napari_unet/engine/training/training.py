@@ -157,9 +157,8 @@ class Run:
         self._begin(annotations, state)
         begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
-        sized = scale_in_words(self.scale, self.diameter)
-        seen = colours_in_words(self.stack)
-        said = (begun, seen, sized, self.encoder.get("words"), self.missing, own)
+        seen = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
+        said = (begun, *seen, self.encoder.get("words"), self.missing, own)
         note = "; ".join(filter(None, said))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
