@@ -95,10 +95,8 @@ def train(
     ----------
     stack, annotations
         The movie, frames ``(Y, X)`` or ``(C, Y, X)``; what a user vouches for of it.
-    settings
-        Time, network and augmentation.
-    base
-        Model to start from; it is not changed. A new network where not given.
+    settings, base
+        Time, network and augmentation. A model to start from, not changed; none for a new network.
     checkpoint, checkpoint_every
         File that is written now and then; remove it once the model is saved. Seconds from one to
         the next, less than a minute where not given.
