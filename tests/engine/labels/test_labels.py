@@ -108,6 +108,9 @@ def test_split_strength_goes_from_clear_necks_to_the_slightest():
         (("......", ".###..", ".###..", "......"), {"max_size": 5}, 0),
         (("###...", "###...", "......", ".....#"), {"drop_border": True}, 0),
         ((".....", ".###.", ".###.", "....."), {"drop_border": True}, 1),
+        ((".###.", ".###.", ".....", ".....", "....#"), {"edge": 1}, 1),
+        ((".###.", ".....", ".....", "....#"), {"edge": 1}, 0),
+        ((".###.", ".....", "....."), {"edge": 2}, 1),  # nothing would be left
         ((".....", ".....", "....."), {}, 0),
         (("-----", "-----"), {"threshold": 0.2}, 1),
         (("-----", "-----"), {"threshold": 0.5}, 0),
@@ -143,7 +146,8 @@ def test_a_component_that_breaks_keeps_the_id_in_its_highest_part():
 
 def test_basins_depend_on_splitting_and_holes_only():
     base = LabelSettings()
-    for change in ({"threshold": 0.9}, {"min_size": 3}, {"max_size": 99}, {"drop_border": True}):
+    later = {"threshold": 0.9, "min_size": 3, "max_size": 99, "drop_border": True, "edge": 9}
+    for change in ({name: value} for name, value in later.items()):
         assert basins_key(base.replace(**change)) == basins_key(base)
     for change in ({"split": False}, {"split_strength": 0.1}, {"fill_holes": False}):
         assert basins_key(base.replace(**change)) != basins_key(base)

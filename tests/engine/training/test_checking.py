@@ -113,11 +113,12 @@ def test_checks_wait_where_the_clock_decides_and_time_is_short():
 
 
 def test_another_threshold_is_chosen_only_where_it_is_clearly_better():
-    def scores(value):
-        return Scores(value, value, value, value, value, 100, 0, 0, 0, 0, 1, 4, 4)
+    def scores(value, cells=40):
+        return Scores(value, value, value, value, value, 100, 0, 0, 0, 0, 1, cells, cells)
 
     assert best_threshold({0.4: scores(0.802), 0.5: scores(0.8)}, 0.5) == 0.5
     assert best_threshold({0.4: scores(0.81), 0.5: scores(0.8)}, 0.5) == 0.4
+    assert best_threshold({0.4: scores(0.81, 4), 0.5: scores(0.8, 4)}, 0.5) == 0.5
 
 
 def test_the_best_weights_are_kept_not_the_last(truth):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.annotations.blank_edge import blank_edge, without_ground
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.label_frames import OFFSET, LabelFrames, listed
@@ -42,6 +43,7 @@ class Annotations:
     classes: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()  # what was guessed or left out of a label file, or is odd
     regions: Regions = ()
+    blank: int = 0  # px along the image edge in which no cell is outlined: what is there is unknown
 
     @property
     def frame_indices(self) -> tuple[int, ...]:
@@ -101,8 +103,11 @@ class Annotations:
         classes = tuple(region.number for region in regions)
         return replace(self, frames=frames, classes=classes, notices=notices, regions=regions)
 
-    def without_edge(self, width: int) -> Annotations:
+    def without_edge(self, width: int | None) -> Annotations:
         """Return the annotations without a band of ``width`` px along the image edge.
+
+        None: where no cell lies wholly in a band though cells reach into it, the background there
+        does not count (`blank_edge`).
 
         Raises
         ------
@@ -110,6 +115,8 @@ class Annotations:
             Where the band leaves nothing of a frame.
 
         """
+        if width is None:
+            return self._without_blank_edge()
         if not width:
             return self
         if 2 * width >= min(self.shape[1:]):
@@ -121,6 +128,26 @@ class Annotations:
         inner = np.zeros(self.shape[1:], bool)
         inner[width:-width, width:-width] = True
         return self.with_frames({t: f.within(inner) for t, f in self.frames.items()})
+
+    def _without_blank_edge(self) -> Annotations:
+        width = 0 if self.classes else blank_edge(self.frames.values())
+        if not width or 2 * width >= min(self.shape[1:]):
+            return self
+        frames = {
+            t: without_ground(frame, width) if frame.complete else frame
+            for t, frame in self.frames.items()
+        }
+        return replace(self, frames=frames, blank=width)
+
+    @property
+    def blank_in_words(self) -> str:
+        """What is not known of the image edge; empty where all is."""
+        if not self.blank:
+            return ""
+        return (
+            f"no cell lies wholly in the outer {self.blank} px of the labels: what is there is "
+            "not learned as background, and cells found there are left out as in the labels"
+        )
 
     def without_missing(self, movie: Stack) -> Annotations:
         """Return the annotations without the pixels that are NaN or infinite in ``movie``.

@@ -82,6 +82,20 @@ class Basins:
         highest[0] = 0
         return highest
 
+    def within(self, width: int) -> NDArray[np.uint8]:
+        """Return the highest level each basin has further than ``width`` px in, (n + 1,)."""
+        known: dict[int, NDArray[np.uint8]] = self._within
+        if width not in known:
+            inner = (slice(width, -width or None),) * 2
+            highest = np.zeros(self.n + 1, dtype=np.uint8)
+            np.maximum.at(highest, self.ids[inner].ravel(), self.levels[inner].ravel())
+            known[width] = highest
+        return known[width]
+
+    @cached_property
+    def _within(self) -> dict[int, NDArray[np.uint8]]:
+        return {}
+
     @cached_property
     def boxes(self) -> list[tuple[slice, slice] | None]:
         """Bounding box of each basin, that of basin i at i - 1."""

@@ -88,5 +88,10 @@ def _kept(
         kept &= size <= settings.max_size
     if settings.drop_border:
         kept &= ~edge
+    if 0 < 2 * settings.edge < min(basins.ids.shape):  # what is less than that has no inside
+        further_in = basins.within(settings.edge) >= max(code, 1)
+        if len(basins.joins):
+            further_in = np.bincount(ids, weights=further_in, minlength=basins.n + 1) > 0
+        kept &= further_in
     kept[0] = False
     return np.asarray(kept)

@@ -49,7 +49,8 @@ def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
     largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
     pieces = tuple(round(size * area) for size in labels.class_sizes)
     smallest = round(labels.min_size * area)
-    return labels.replace(min_size=smallest, max_size=largest, class_sizes=pieces)
+    edge = min(500, round(labels.edge * before / now))
+    return labels.replace(min_size=smallest, max_size=largest, class_sizes=pieces, edge=edge)
 
 
 def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:

@@ -250,7 +250,8 @@ class FrameCache:
             return ClassCodes(probabilities[frame], outputs)
         basins = frame_basins(object_codes(probabilities[frame], outputs), settings)
         if basins.n:
-            _ = basins.sizes, basins.edge, basins.boxes  # here, not on the GUI thread
+            # here, not on the GUI thread
+            _ = basins.sizes, basins.edge, basins.boxes, basins.within(settings.edge)
         return basins
 
 

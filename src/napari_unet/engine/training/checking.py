@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _CHECKS = 20  # at most, spread over a run: each costs the time of a few steps
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)  # few and round: a finer one would suit these frames alone
 CLEARLY = 0.003  # a gain below is noise
+_OF_A_CELL = 0.1  # on a few cells a gain below this share of one is noise, too
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
 Coded = tuple["NDArray[np.uint8]", "FrameAnnotation"]
@@ -188,7 +189,8 @@ def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
     """Return the threshold of the best objects; the usual one unless another is clearly better."""
     best = max(found, key=lambda threshold: object_score(found[threshold]))
     gain = object_score(found[best]) - object_score(found[usual])
-    return best if gain > CLEARLY else usual
+    noise = max(CLEARLY, _OF_A_CELL / max(1, found[usual].n_truth))
+    return best if gain > noise else usual
 
 
 def score_labels(

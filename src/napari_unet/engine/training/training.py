@@ -155,9 +155,9 @@ class Run:
         self._begin(annotations, state)
         begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
-        seen = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
-        said = (begun, *seen, self.encoder.get("words"), self.missing, own)
-        note = "; ".join(filter(None, said))
+        told = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
+        told += annotations.blank_in_words, self.encoder.get("words"), self.missing, own
+        note = "; ".join(filter(None, (begun, *told)))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)

@@ -57,8 +57,17 @@ def smallest_cell(annotations: Annotations, diameter: float) -> int:
 
 
 def _areas(annotations: Annotations) -> NDArray[np.int64]:
-    areas = [areas_of(frame.labels[frame.supervised]) for frame in annotations.frames.values()]
-    return np.concatenate(areas) if areas else np.zeros(0, np.int64)
+    """Areas of the cells that count for the most part: what a band cuts off is no small cell."""
+    found = []
+    for frame in annotations.frames.values():
+        all_of_it, counted = (
+            np.bincount(labels.ravel(), minlength=int(frame.labels.max(initial=0)) + 1)
+            for labels in (frame.labels, frame.labels[frame.supervised])
+        )
+        whole = 2 * counted > all_of_it
+        whole[0] = False
+        found.append(all_of_it[whole])
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
 def _typical_piece(annotations: Annotations) -> float:
@@ -86,7 +95,8 @@ def recommended_labels(
     """Label settings of a new model for the annotated cells, ``diameter`` px typical."""
     settings = base.label_settings if base else LabelSettings()
     usual = LabelSettings().threshold  # what is learned anew is learned at its true size
-    return settings.replace(threshold=usual, min_size=smallest_cell(annotations, diameter))
+    smallest = smallest_cell(annotations, diameter)
+    return settings.replace(threshold=usual, min_size=smallest, edge=annotations.blank)
 
 
 def model_card(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.widgets.plots import LinePlot
 
-LABEL_FIELDS = ("fill_holes", "split_strength", "max_size", "drop_border", *CLASS_FIELDS)
+LABEL_FIELDS = ("fill_holes", "split_strength", "max_size", "drop_border", "edge", *CLASS_FIELDS)
 _RUN_FIELDS = ("diameter", "device", "accurate", "precision", "backend", "tile", "threads", "scale")
 _RUN_IN_SIGHT = ("diameter", "device")
 

@@ -170,6 +170,8 @@ class AnnotationSource:
         noted = [f"{notice}." for notice in annotations.notices if notice.level == "noted"]
         odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]
         painted = warning(annotations, self._seen, NOT_WHOLE)
+        if annotations.blank:
+            noted.append(f"{annotations.blank_in_words.capitalize()}.")
         return Described(
             " ".join((words, *noted)),
             " ".join(filter(None, (painted, *odd))),

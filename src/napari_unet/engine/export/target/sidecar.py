@@ -223,5 +223,6 @@ def _labels_sentence(settings: LabelSettings) -> str:
     )
     return (
         f"Pixels with a probability above {settings.threshold:g} were taken as cell, {split}, "
-        f"and objects smaller than {settings.min_size} pixels were dropped."
+        f"and objects smaller than {settings.min_size} pixels "
+        f"{f'or wholly in the outer {settings.edge} pixels ' if settings.edge else ''}were dropped."
     )
