@@ -155,9 +155,9 @@ class Run:
         self._begin(annotations, state)
         begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
-        told = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
-        told += annotations.blank_in_words, self.encoder.get("words"), self.missing, own
-        note = "; ".join(filter(None, (begun, *told)))
+        seen = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
+        edge, told = annotations.blank_in_words, self.encoder.get("words")
+        note = "; ".join(filter(None, (begun, *seen, edge, told, self.missing, own)))
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)
