@@ -115,6 +115,10 @@ def test_what_is_taken_of_several_is_noted_where_nobody_chose(
     answer = run("segment", path, "--model", world.model, "--no-movie", "--out", tmp_path / "r")
     assert answer.code == 0 and f"Noted: {said}" in answer.stderr
     assert any(said in line for _, line in notices_of(tmp_path / "r" / "labels.tif"))
+    again = tmp_path / "again"
+    answer = run("export", path, tmp_path / "r" / "labels.tif", "--no-movie", "--out", again)
+    assert answer.stderr.count(f"Noted: {said}") == 1
+    assert any(said in line for _, line in notices_of(again / "objects.csv"))
 
 
 def test_a_table_says_how_many_pixels_of_cells_it_left_out(world, tmp_path, run):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import Interrupt, Stopped, keep
-from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import say
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.settings import (
@@ -92,18 +92,13 @@ def compare(
         seeds=seeds, gap=gap, recipes=recipes, clock=clock, train=train,
     )  # fmt: skip
 
-    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.jobs.compare import compare as run
-    from napari_unet.engine.stack.frame_numbers import parse_frames
-    from napari_unet.engine.stack.stack import Stack
 
-    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        noticed.of(stack.name, stack.notices, at_once=True)
-        chosen = parse_frames(frames, len(stack)) if frames else None
-        annotations = Annotations.from_labels(
-            stack, truth, chosen, partial=partial, kind=labels_are or "auto", offset=offset
-        )
-        noticed.of(stack.name, annotations.notices, at_once=True)
+    given = open_annotated(
+        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
+    )
+    with given as opened:
+        stack, annotations = opened.stack, opened.annotations()
         say(annotations.without_edge(train.edge).without_missing(stack).describe())
         steps_ = run(stack, annotations, settings, folder=out, overwrite=overwrite)
         comparison = _follow(steps_, out)

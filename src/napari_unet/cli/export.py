@@ -174,7 +174,7 @@ def export(
         stack = files.enter_context(Stack.open(movie, wanted))
         found = noticed.of(stack.name, stack.notices)
         given = files.enter_context(open_labels(stack, labels, offset))
-        noticed.of(stack.name, given.notices)
+        noticed.of(stack.name, (*given.stack.taken, *given.notices))  # a session has its channel
         earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)
         job = _job(given, out, options, values)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
-from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_file, prepare_folder, unused
 from napari_unet.cli.progress import say
 from napari_unet.engine.errors import Notice
@@ -91,30 +91,21 @@ def train(
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
-    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.stack.frame_numbers import parse_frames
-    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
-    from napari_unet.engine.training.initial_network import in_its_colours, wanted_regions
+    from napari_unet.engine.training.initial_network import wanted_regions
     from napari_unet.engine.training.training import train as run
 
-    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        found = noticed.of(stack.name, stack.notices, at_once=True)
-        n = len(stack)
-        settings = o.build(settings, validation=_validation(validation, n))
+    given = open_annotated(
+        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
+    )
+    with given as opened:
+        stack = opened.stack
+        settings = o.build(settings, validation=_validation(validation, len(stack)))
         out = _prepare(out, settings, overwrite=overwrite)
         parent = Model.load(base) if base else None
-        chosen = parse_frames(frames, n) if frames else None
-        wanted_ = wanted_regions(settings, parent)
-        of_classes = wanted_ or (parent and parent.config.classes)
-        kind = labels_are or ("classes" if of_classes else "auto")
-        annotations = Annotations.from_labels(
-            stack, truth, chosen, partial=partial, kind=kind, offset=offset
-        ).in_regions(wanted_, known=parent is not None)
-        seen = in_its_colours(stack, annotations.frame_indices, parent)
-        noticed.of(stack.name, (*seen.taken, *annotations.notices), at_once=True)
+        annotations = opened.annotations(parent, wanted_regions(settings, parent))
         say(annotations.without_edge(settings.edge).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
@@ -122,9 +113,10 @@ def train(
             resume=resume,
         )  # fmt: skip
         if warning := warning_of(parent, stack, annotations, "add --partial"):
-            noticed.of(stack.name, [Notice("check", warning.rstrip("."))], at_once=True)
+            doubt = Notice("check", warning.rstrip("."))
+            opened.noticed.of(stack.name, [doubt], at_once=True)
         model = learn(steps_, checkpoint=checkpoint)
-    model.record["notices"] = [asdict(notice) for notice in found]
+    model.record["notices"] = [asdict(notice) for notice in opened.found]
     out = _write(model, out if overwrite else unused(out))
     checkpoint.unlink(missing_ok=True)
     for line in in_words(model.record):

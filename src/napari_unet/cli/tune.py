@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.notices import Noticed
+from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import follow, say
 from napari_unet.engine.errors import BadInput
@@ -52,31 +52,26 @@ def tune(
     A grid is tried for cells, or for each class or region: thresholds from 0.30 to 0.70 by 0.05 and
     sizes up to 256 px. What is clearly better goes into the model file.
     """
-    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.jobs.tune import tune as run
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.stack.frame_numbers import parse_frames
-    from napari_unet.engine.stack.stack import Stack
 
     wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size)
     settings = o.build(PredictSettings(), device=device, threads=threads)
     network = Model.load(model)
     target = _target(network, out, overwrite=overwrite)
-    with Noticed() as noticed, Stack.open(movie, wanted) as stack, Stack.open(labels) as truth:
-        chosen = parse_frames(frames, len(stack)) if frames else None
-        kind = labels_are or ("classes" if network.config.classes else "auto")
-        right = Annotations.from_labels(
-            stack, truth, chosen, partial=partial, kind=kind, offset=offset
-        )
-        noticed.of(stack.name, [*stack.notices, *right.notices], at_once=True)
-        steps = run(stack, right, network, settings)
+    given = open_annotated(
+        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
+    )
+    with given as opened:
+        right = opened.annotations(network)
+        steps = run(opened.stack, right, network, settings)
         if not network.record.get("movie_fingerprint"):
             say(f"What {network.name} was trained on is not known: these frames may be among it.")
         tuned = follow(steps, "Tune", None)
     if tuned.changed or out is not None:
         tuned.model.save(target)
     if as_json:
-        values = {**_values(tuned, target), **noticed.as_values()}
+        values = {**_values(tuned, target), **opened.noticed.as_values()}
         typer.echo(json.dumps(values, indent=2))
         return
     _table(tuned)

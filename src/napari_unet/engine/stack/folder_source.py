@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, say_shape
 from napari_unet.engine.stack.file_order import order_files
+from napari_unet.engine.stack.file_source import CLOSER, look_closer, stamp_of
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source
-from napari_unet.engine.stack.tiff.tiff_source import TiffSource, look_closer, stamp_of
+from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
-_CLOSER = 64 << 20  # bytes of a closer look at all files
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
 _ANY: dict[str, Any] = {"errors": "surrogateescape"}  # a name may hold bytes that are no UTF-8
 
@@ -96,7 +96,7 @@ class FolderSource(Source):
         """Digest of all files, or of pieces of each where they are large."""
         digest = hashlib.sha256()
         for file in self._files:
-            look_closer(file, max(_CLOSER // len(self._files), 1), digest)
+            look_closer(file, max(CLOSER // len(self._files), 1), digest)
         return digest.hexdigest()
 
     def first(self, n: int) -> FolderSource | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,9 @@ from PIL import Image
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, fit_axes
-from napari_unet.engine.stack.source import Metadata, Source, check_dtype
-from napari_unet.engine.stack.tiff.tiff_source import look_closer, stamp_of
+from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.source import Metadata, check_dtype
 
-_CLOSER = 64 << 20  # bytes of a closer look
 _MODES = {"1": "YX", "L": "YX", "I;16": "YX", "I": "YX", "P": "YX"}
 _MODES |= {"LA": "YXS", "RGB": "YXS", "RGBA": "YXS"}
 _DEEP_COLOURS = {2, 4, 6}  # PNG colour types whose 16 bits Pillow would cut to 8
@@ -25,13 +23,12 @@ _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _AS_TIFF = "save it as TIFF, for example with Fiji"
 
 
-class PictureSource(Source):
+class PictureSource(FileSource):
     """One picture, decoded when it is read; numbers of a palette are taken, not their colours.
 
     ``axes`` replaces YX or YXS; the other arguments are those of a TIFF, of which it has one.
     """
 
-    path: Path
     metadata = Metadata()
 
     def __init__(
@@ -73,18 +70,6 @@ class PictureSource(Source):
         content = self.path.read_bytes()
         yield len(content).to_bytes(8, "little")
         yield content
-
-    @property
-    def stamp(self) -> str | None:
-        """Size of the file and when it was last saved."""
-        return stamp_of(self.path)
-
-    @cached_property
-    def content(self) -> str | None:
-        """Digest of the file."""
-        digest = hashlib.sha256()
-        look_closer(self.path, _CLOSER, digest)
-        return digest.hexdigest()
 
     @cached_property
     def _pixels(self) -> NDArray[Any]:

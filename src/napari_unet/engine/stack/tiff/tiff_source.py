@@ -7,7 +7,6 @@ in the reader's own thread, so several readers decode in parallel.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import os
@@ -25,7 +24,8 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.stack.axes import NOTHING, check_axes, fit_axes, guess_axes
-from napari_unet.engine.stack.source import Metadata, Source, check_dtype
+from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.source import Metadata, check_dtype
 from napari_unet.engine.stack.tiff.metadata import read_metadata
 from napari_unet.engine.stack.tiff.opening import (
     Opened,
@@ -41,18 +41,15 @@ if TYPE_CHECKING:
     import tifffile
 
 _LARGEST_PAGE = 4e9  # bytes: beyond this a page's header is wrong, or no frame of a movie
-_CLOSER, _PIECE = 64 << 20, 64 << 10  # bytes of a closer look at a file, and of each piece
 _BLOCK = 32_000_000  # bytes read at once where a frame is strewn over the file
 
 
-class TiffSource(Source):
+class TiffSource(FileSource):
     """One position of a TIFF file.
 
     ``axes`` replaces what the file says; ``taken="T"`` where the file is one frame of a folder;
     ``chosen`` where a user asked for the position.
     """
-
-    path: Path
 
     def __init__(
         self,
@@ -104,18 +101,6 @@ class TiffSource(Source):
         yield raw.read_at(65536, max(size - 65536, 0))
         for i in range(1, 16):
             yield raw.read_at(4096, size * i // 16)
-
-    @property
-    def stamp(self) -> str | None:
-        """Size of the file and when it was last saved."""
-        return stamp_of(self.path)
-
-    @cached_property
-    def content(self) -> str | None:
-        """Digest of the file, whole up to 64 MB, else of pieces all over it."""
-        digest = hashlib.sha256()
-        look_closer(self.path, _CLOSER, digest)
-        return digest.hexdigest()
 
     def close(self) -> None:
         """Close the file."""
@@ -293,23 +278,6 @@ class TiffSource(Source):
                 why = str(error).split("\n")[0] or type(error).__name__
                 raise damaged(self.path, f"{what}: {why}") from error
         refuse_errors(self.path, complaints)
-
-
-def stamp_of(path: Path) -> str:
-    """Size of a file and when it was last saved."""
-    status = path.stat()
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def look_closer(path: Path, n_bytes: int, digest: hashlib._Hash) -> None:
-    """Digest a file whole, or ``n_bytes`` of it in pieces at even distances."""
-    size = path.stat().st_size
-    n_pieces = -(-min(size, n_bytes) // _PIECE)
-    step = max(size // max(n_pieces, 1), _PIECE) if size > n_bytes else _PIECE
-    with path.open("rb") as file:
-        for i in range(n_pieces):
-            file.seek(i * step)
-            digest.update(file.read(_PIECE))
 
 
 def _end(page: Any, tif: tifffile.TiffFile) -> int:

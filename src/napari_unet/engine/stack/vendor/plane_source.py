@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +16,10 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import KNOWN, check_axes, fit_axes, say_shape
-from napari_unet.engine.stack.source import Metadata, Source, check_dtype
+from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.source import Metadata, check_dtype
 from napari_unet.engine.stack.tiff.metadata import LONGEST, settle_sizes
-from napari_unet.engine.stack.tiff.tiff_source import look_closer, stamp_of
 
-_CLOSER = 64 << 20  # bytes of a closer look
 _HEAD, _PIECE, _PIECES = 65536, 4096, 16  # bytes at both ends and in between, for the fingerprint
 
 
@@ -41,14 +38,13 @@ class Planes:
     notices: tuple[Notice, ...] = ()
 
 
-class PlaneSource(Source):
+class PlaneSource(FileSource):
     """One position of a file; ``axes`` replaces what the file says.
 
     A subclass opens the file (`_open`), describes a position of it (`_describe`), reads one of
     its planes (`_plane`) and closes it (`_shut`); whatever its library raises becomes one line.
     """
 
-    path: Path
     metadata: Metadata = Metadata()
     kind: ClassVar[str] = ""
 
@@ -122,18 +118,6 @@ class PlaneSource(Source):
             for i in range(1, _PIECES):
                 file.seek(size * i // _PIECES)
                 yield file.read(_PIECE)
-
-    @property
-    def stamp(self) -> str | None:
-        """Size of the file and when it was last saved."""
-        return stamp_of(self.path)
-
-    @cached_property
-    def content(self) -> str | None:
-        """Digest of the file, whole up to 64 MB, else of pieces all over it."""
-        digest = hashlib.sha256()
-        look_closer(self.path, _CLOSER, digest)
-        return digest.hexdigest()
 
     def close(self) -> None:
         """Close the file."""

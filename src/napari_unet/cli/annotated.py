@@ -1,0 +1,81 @@
+"""A movie beside labels of some of its frames, as train, compare and tune open them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_unet.cli.notices import Noticed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.errors import Notice
+    from napari_unet.engine.labels.read_labels import Kind
+    from napari_unet.engine.labels.regions import Regions
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.stack.stack import Stack
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A movie, labels that are open, and how both are to be understood.
+
+    ``found`` are the movie's notices, which may become more.
+    """
+
+    stack: Stack
+    truth: Stack
+    noticed: Noticed
+    found: list[Notice]
+    frames: str | None
+    partial: bool
+    kind: Kind | None
+    offset: int | None
+
+    def annotations(self, model: Model | None = None, regions: Regions = ()) -> Annotations:
+        """Read the labels for a model that is there already, in ``regions`` where there are some.
+
+        Where no kind was given they are of classes as the model is, else it is guessed.
+        """
+        from napari_unet.engine.annotations.annotations import Annotations
+        from napari_unet.engine.stack.frame_numbers import parse_frames
+        from napari_unet.engine.training.initial_network import in_its_colours
+
+        stack = self.stack
+        chosen = parse_frames(self.frames, len(stack)) if self.frames else None
+        of_classes = regions or (model and model.config.classes)
+        kind = self.kind or ("classes" if of_classes else "auto")
+        read = Annotations.from_labels(
+            stack, self.truth, chosen, partial=self.partial, kind=kind, offset=self.offset
+        )
+        found = read.in_regions(regions, known=model is not None)
+        seen = in_its_colours(stack, found.frame_indices, model)
+        self.noticed.of(stack.name, (*seen.taken, *found.notices), at_once=True)
+        return found
+
+
+@contextmanager
+def open_annotated(
+    movie: Path,
+    labels: Path,
+    wanted: Selection,
+    *,
+    frames: str | None,
+    partial: bool,
+    kind: Kind | None,
+    offset: int | None,
+) -> Iterator[Annotated]:
+    """Open a movie and labels of it; at the end say what was guessed or left out."""
+    from napari_unet.engine.stack.stack import Stack
+
+    with ExitStack() as files:
+        noticed = files.enter_context(Noticed())
+        stack = files.enter_context(Stack.open(movie, wanted))
+        truth = files.enter_context(Stack.open(labels))
+        found = noticed.of(stack.name, stack.notices, at_once=True)
+        yield Annotated(stack, truth, noticed, found, frames, partial, kind, offset)
