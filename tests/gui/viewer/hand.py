@@ -33,21 +33,12 @@ class Cells:
         return encode_logits(10 + self.grow - np.min(away, axis=0))[None]
 
 
-class Hand:
+class CanvasHand:
     """A user at the canvas: presses, drags and keys, in data coordinates of the frame shown."""
 
-    def __init__(self, viewer, qtbot) -> None:
-        self.viewer, self.qtbot = viewer, qtbot
+    def __init__(self, viewer, qtbot, live, layer) -> None:
+        self.viewer, self.qtbot, self.live, self.layer = viewer, qtbot, live, layer
         self.held = Qt.KeyboardModifier.NoModifier
-        image = viewer.add_image(
-            np.zeros((FRAMES, SIDE, SIDE), np.uint8),
-            scale=(1, 0.5, 0.5),
-            units=("s", "um", "um"),
-            axis_labels=("t", "y", "x"),
-        )
-        self.live = LiveLabels((FRAMES, SIDE, SIDE), Cells(), LabelSettings(min_size=5))
-        self.layer = add_live_layer(viewer, self.live, image)
-        self.go(0)
 
     def go(self, frame: int) -> None:
         self.viewer.dims.set_current_step(0, frame)
@@ -118,3 +109,18 @@ class Hand:
 
     def threshold(self, value) -> None:
         self.live.settings = self.live.settings.replace(threshold=value)
+
+
+class Hand(CanvasHand):
+    """A user at the canvas of four discs."""
+
+    def __init__(self, viewer, qtbot) -> None:
+        image = viewer.add_image(
+            np.zeros((FRAMES, SIDE, SIDE), np.uint8),
+            scale=(1, 0.5, 0.5),
+            units=("s", "um", "um"),
+            axis_labels=("t", "y", "x"),
+        )
+        live = LiveLabels((FRAMES, SIDE, SIDE), Cells(), LabelSettings(min_size=5))
+        super().__init__(viewer, qtbot, live, add_live_layer(viewer, live, image))
+        self.go(0)

@@ -123,7 +123,9 @@ class ReviewDock(Dock):
 
     def _on_train(self) -> None:
         """Open the Train dock and press its button: docks do not know each other."""
-        _, dock = self.session.viewer.window.add_plugin_dock_widget("napari-unet-live", "Train")
+        window = self.session.viewer.window
+        holder, dock = window.add_plugin_dock_widget("napari-unet-live", "Train")
+        holder.raise_()  # one that is open already stays behind the others
         start = dock.findChild(QWidget, "train.start")
         if isinstance(start, QAbstractButton) and start.isEnabled():
             start.click()
