@@ -63,8 +63,9 @@ def file(tmp_path):
 
 def middle(mask) -> tuple[int, int]:
     """The place in a mask that is farthest from its rim."""
-    y, x = np.unravel_index(np.argmax(distance_transform_edt(np.pad(mask, 1))), np.add(mask.shape, 2))
-    return int(y) - 1, int(x) - 1
+    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(np.argmax(depth), depth.shape)
+    return int(y), int(x)
 
 
 def correct_four(canvas: CanvasHand) -> None:
@@ -94,9 +95,7 @@ def test_the_sample_job_takes_few_clicks(hand_at, window, file, model_file, tmp_
     hand.load_model(segment, model_file)  # a user has the bundled model, slow in a test
     hand.make_small(train, steps=3)
     hand.find(export, "export.folder").setText(str(tmp_path / "results"))
-    (tabs,) = [
-        bar for bar in window.window._qt_window.findChildren(QTabBar) if bar.count() >= 4
-    ]
+    (tabs,) = [bar for bar in window.window._qt_window.findChildren(QTabBar) if bar.count() >= 4]
 
     def turn_to(name: str) -> None:
         at = next(i for i in range(tabs.count()) if tabs.tabText(i) == name)

@@ -1,4 +1,4 @@
-"""What the Export dock shows of the frame on screen: preview, cells, tracks, methods text."""
+"""What the Export dock shows of the frame on screen: preview, methods text."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Tracks
 from PIL import Image
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_unet.engine.export.overlay.colours import JET, VIRIDIS
 from napari_unet.engine.export.target import formats
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.gui.export.screen_look import ScreenLook, look_on_screen
-from napari_unet.gui.widgets.parts import Fold
 
 
 @pytest.fixture
@@ -31,14 +28,8 @@ def export(hand, truth, tmp_path):
     dock = hand.open("Export")
     dock.window().show()
     hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
-    unfold_cells(dock)
-    hand.qtbot.waitUntil(lambda: dock.cells.table.cells.rowCount() > 0)
+    hand.qtbot.waitUntil(lambda: not picture(dock).isNull())  # and the canvas is drawn
     return dock
-
-
-def unfold_cells(dock) -> None:
-    """Open *Cells and tracks*: the table measures only while it is in sight."""
-    next(f for f in dock.findChildren(Fold) if f.text() == "Cells and tracks").expand()
 
 
 def picture(export):
@@ -162,78 +153,6 @@ def test_a_crop_outside_the_frame_is_said_in_the_preview(hand, export):
     hand.find(export, "export.crop").setText("0,0,1")
     export.movie.changed.emit()
     assert "Crop" in export.movie.preview.text()
-
-
-def test_cells_are_those_of_the_frame_on_screen(hand, export, viewer, truth, small):
-    viewer.dims.set_current_step(0, 3)
-    cells = export.cells.table.cells
-    hand.qtbot.waitUntil(lambda: cells.measured.position == 3)
-    ids, areas = np.unique(small[1][3], return_counts=True)
-    assert dict(zip(ids[1:], areas[1:], strict=True)) == dict(
-        zip(cells.measured.columns["label"], cells.measured.columns["area_px"], strict=True)
-    )
-    np.testing.assert_array_equal(truth.features["index"], ids[1:])
-    np.testing.assert_array_equal(truth.features["area_px"], areas[1:])
-
-
-def test_a_row_selects_the_cell_and_centres_it(hand, export, viewer, truth):
-    table = export.cells.table
-    table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
-    table.setCurrentIndex(table.model().index(0, 0))
-    largest = int(np.argmax(table.cells.measured.columns["area_px"]))
-    assert truth.selected_label == table.cells.measured.columns["label"][largest]
-    centre = [table.cells.measured.columns[f"centroid_{a}_px"][largest] for a in "yx"]
-    np.testing.assert_allclose(viewer.scene.camera.center[-2:], centre)
-    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
-        table.sortByColumn(2, order)
-        assert table.chosen() == truth.selected_label
-
-
-def test_a_picked_cell_becomes_the_row(export, truth, small):
-    label = int(np.unique(small[1][0])[-1])
-    truth.selected_label = label
-    assert export.cells.table.chosen() == label
-    truth.selected_label = 60_000
-    assert export.cells.table.chosen() is None
-
-
-def test_a_click_picks_and_a_drag_does_not(export, viewer, truth, small):
-    from types import SimpleNamespace
-
-    viewer.dims.set_current_step(0, 0)
-    label = int(small[1][0].max())
-    y, x = np.argwhere(small[1][0] == label)[0]
-    click = SimpleNamespace(
-        type="mouse_press", position=(0, y, x), view_direction=None, dims_displayed=[1, 2]
-    )
-    for event, wanted in (("mouse_move", 1), ("mouse_release", label)):
-        truth.selected_label = 1
-        click.type = "mouse_press"
-        dragging = export.cells._on_click(truth, click)
-        next(dragging)
-        click.type = event
-        with pytest.raises(StopIteration):
-            next(dragging)
-        assert truth.selected_label == wanted
-
-
-def test_a_persons_own_features_stay(hand, viewer, movie, small):
-    layer = viewer.add_labels(small[1], name="mine", features={"index": [1], "kind": ["a"]})
-    dock = hand.open("Export")
-    dock.window().show()
-    unfold_cells(dock)
-    hand.qtbot.waitUntil(lambda: dock.cells.table.cells.rowCount() > 0)
-    assert list(layer.features.columns) == ["index", "kind"]
-
-
-def test_tracks_are_added_once(hand, export, viewer, truth, small):
-    for _ in range(2):
-        hand.click(export, "export.tracks")
-        line = hand.done()
-    (tracks,) = (layer for layer in viewer.layers if isinstance(layer, Tracks))
-    assert len(tracks.data) == sum(len(np.unique(frame)) - 1 for frame in small[1])
-    assert f"{len(np.unique(tracks.data[:, 0]))} tracks" in line
-    np.testing.assert_array_equal(tracks.scale, truth.scale)
 
 
 def test_methods_text_goes_to_the_clipboard(hand, export):

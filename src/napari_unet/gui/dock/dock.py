@@ -102,11 +102,19 @@ class Dock(QWidget):
         self._sought = None
 
     def findChild(self, *what: Any) -> Any:
-        """Return a child by name, as Qt does; *Advanced* is built where it must be for that."""
+        """Return a child by name, as Qt does; *Advanced* is built where it must be for that.
+
+        What moved to another dock that is open is found from the one where it was, too.
+        """
         found = super().findChild(*what)
         if found is None:
             build_folded(self)
             found = super().findChild(*what)
+        window = self.window()
+        if found is None and window is not None and window is not self:
+            for other in window.findChildren(Dock):
+                build_folded(other)
+                found = found or QWidget.findChild(other, *what)
         return found
 
     def watch(self) -> None:

@@ -1,1 +1,1 @@
-"""The Export dock: labels, table, overlay movie, and the cells as a table."""
+"""The Export dock: labels, table, overlay movie."""

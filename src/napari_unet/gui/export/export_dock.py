@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QStandardItemModel
+from qtpy.QtGui import QDesktopServices, QGuiApplication, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
@@ -27,7 +27,6 @@ from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.layer_menu import LabelsMenu
-from napari_unet.gui.export.cells_panel import CellsPanel
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.movie_form import Linking, MovieForm
@@ -63,7 +62,6 @@ class ExportDock(Dock):
         self._build_target()
         self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking)
         self.figures = FiguresForm(self.session, OWNER, self.target, self.movie)
-        self.cells = CellsPanel(self.session, OWNER, self.labels.layer, self._to_link)
         self._build_what()
         self._build_more()
         self.column.addStretch(1)
@@ -132,7 +130,6 @@ class ExportDock(Dock):
         Column(single).add(Flow(self.save_labels, self.save_table, self.save_movie))
         self.column.addWidget(Fold("One of them alone", lambda: single))
         self.column.addWidget(Fold("Figures", lambda: self.figures))
-        self.column.addWidget(Fold("Cells and tracks", lambda: self.cells))
 
     def _build_end(self) -> None:
         """Put into the foot what is asked and offered at the end of an export."""
@@ -140,14 +137,20 @@ class ExportDock(Dock):
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
         self.keep = button("Keep the old one", "export.keep_old")
         self.open_folder = button("Open folder", "export.open_folder", "Show what was written")
+        self.copy_methods = button(
+            "Copy methods text",
+            "export.copy_methods",
+            "Sentences for a paper: program, model, settings, references",
+        )
         self.afterwards = QWidget()
-        Column(self.afterwards).add(Flow(self.open_folder, self.cells.copy_methods))
+        Column(self.afterwards).add(Flow(self.open_folder, self.copy_methods))
         self.foot.add(Flow(self.replace, self.keep), self.afterwards)
         self.afterwards.hide()
         self._forget_question()
 
     def _connect(self) -> None:
         for part, act in (
+            (self.copy_methods, self._copy_methods),
             (self.save_labels, self._save_labels),
             (self.save_table, self._save_table),
             (self.save_movie, self._save_movie),
@@ -273,9 +276,14 @@ class ExportDock(Dock):
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written)))
 
-    def _to_link(self) -> Export:
-        self._forget_question()
-        return self._export(Path(), overwrite=False)
+    def _copy_methods(self) -> None:
+        from napari_unet.engine.export.target.sidecar import methods_text
+
+        layer, clipboard = self.labels.layer(), QGuiApplication.clipboard()
+        if layer is None or clipboard is None:
+            return
+        clipboard.setText(methods_text(self.session.labels.provenance(layer)))
+        self.session.job.say(OWNER, "Copied. Paste it into your text, and check it.")
 
     def _linking(self) -> Linking:
         live = self.target.live()
@@ -322,7 +330,7 @@ class ExportDock(Dock):
         why_not = self.busy() or self.no_movie() or no_labels
         self.target.update_state()
         allow(self.save_table, why_not)
-        self.cells.allow(why_not)
+        allow(self.copy_methods, why_not)
         live, chosen = self.target.live(), self.format.currentData()
         pixels = chosen in PROBABILITIES
         unknown = pixels and (live is None or live.probabilities is None)
@@ -344,10 +352,9 @@ class ExportDock(Dock):
         self._show_frame()
 
     def _show_frame(self, *_: Any) -> None:
-        """Show the frame on screen in the preview and in the table."""
+        """Show the frame on screen in the preview."""
         self.movie.preview.update_scene()
         self.figures.update_frame()
-        self.cells.update_cells()
 
 
 def _switch_off_missing(menu: QComboBox) -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from superqt.utils import signals_blocked
 
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.text import counted
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.review.cell_panel import CellPanel
+from napari_unet.gui.review.cells_panel import CellsPanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
 from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
-from napari_unet.gui.widgets.parts import Hint, allow, button
+from napari_unet.gui.widgets.parts import Fold, Hint, allow, button
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Labels
+
+    from napari_unet.engine.jobs.export import Export
 
 OWNER = "review"
 
@@ -66,7 +75,8 @@ class ReviewDock(Dock):
             "Correct", self.verbs, self.line, Flow(self.undo, self.redo, shares=(1, 0)), self.last
         )
         self.cell = CellPanel(self.session, self.actions)
-        self.group("Cell", self.cell)
+        self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
+        self.group("Cell", self.cell, Fold("Cells, tracks", lambda: self.cells))
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
 
@@ -88,6 +98,27 @@ class ReviewDock(Dock):
         """Return what the movie's labels layer can do; None where there is none."""
         layer = self.session.labels.layer
         return actions_of(layer) if layer is not None else None
+
+    def _labels(self) -> Labels | None:
+        """Return the movie's labels layer; another one where it has none of ours."""
+        layer = self.session.labels.layer
+        others = layers.label_layers(self.session.viewer) if layer is None else []
+        return others[-1] if others else layer
+
+    def _to_link(self) -> Export:
+        """Return what is linked to show tracks: the labels of all frames."""
+        from napari_unet.engine.jobs.export import Export
+
+        layer, stack = self._labels(), self.session.movie.require_stack()
+        if layer is None:
+            raise BadInput("there are no labels", "a Labels layer", "segment the movie first")
+        labels = LayerFrames(layer.data, stack, layer.name)
+        live = self.session.labels.live if layer is self.session.labels.layer else None
+        frozen = partial(frozen_by_hand, live.corrections if live is not None else None)
+        frames = WriteOptions(tuple(range(len(stack))))
+        return Export(
+            stack, labels, Path(), frames, frozen=frozen, classes=bool(live and live.classes)
+        )
 
     def _go_to(self, frame: int) -> None:
         image = self.session.movie.image
@@ -168,6 +199,9 @@ class ReviewDock(Dock):
         self._show_frames()
         self._show_verbs()
         self._show_steps()
+        none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
+        self.cells.allow(self.busy() or self.no_movie() or none)
+        self.cells.update_cells()
 
     def _show_verbs(self) -> None:
         self.verbs.update_state(self._why_not())

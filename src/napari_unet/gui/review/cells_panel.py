@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
-from napari_unet.gui.export.objects_table import Measured, ObjectsTable, measure
+from napari_unet.gui.review.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.label_frames import LayerFrames
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 _WAIT_MS = 200
+_NAMES = "export"  # by which scripts know the parts: they stood in that dock once
 
 
 class CellsPanel(QWidget):
     """Measures the frame on screen in a worker, shows its cells, and follows what is picked.
-
-    ``copy_methods`` stands where the dock wants it.
 
     A row that is chosen becomes the layer's selected label and is brought to the middle of the
     canvas; a cell that is clicked or picked in the canvas becomes the chosen row.
@@ -54,25 +52,18 @@ class CellsPanel(QWidget):
         self._latest = Latest(self, wait_ms=_WAIT_MS)
         self._latest.answered.connect(self._show)
         self._latest.failed.connect(self._say)
-        self.table = ObjectsTable(f"{owner}.table")
-        self.line = Hint(name=f"{owner}.cells")
+        self.table = ObjectsTable(f"{_NAMES}.table")
+        self.line = Hint(name=f"{_NAMES}.cells")
         self.add_tracks = button(
-            "Show tracks", f"{owner}.tracks", "Link the cells through time and show their paths"
-        )
-        self.copy_methods = button(
-            "Copy methods text",
-            f"{owner}.copy_methods",
-            "Sentences for a paper: program, model, settings, references",
+            "Show tracks", f"{_NAMES}.tracks", "Link the cells through time and show their paths"
         )
         Column(self).add(self.line, self.table, row(self.add_tracks))
         self.table.picked.connect(self._on_row)
         self.add_tracks.clicked.connect(self._show_tracks)
-        self.copy_methods.clicked.connect(self._copy_methods)
 
     def allow(self, why_not: str) -> None:
-        """Switch the buttons on, or off with the reason in their tooltips."""
-        for part in (self.add_tracks, self.copy_methods):
-            allow(part, why_not)
+        """Switch the button on, or off with the reason in its tooltip."""
+        allow(self.add_tracks, why_not)
 
     def update_cells(self, *_: Any) -> None:
         """Measure again, once nothing more changes; only while the table is in sight."""
@@ -144,15 +135,6 @@ class CellsPanel(QWidget):
         n = len(export.frames)
         task = Task(self._owner, "Linking cells", export.find_tracks, total=n, on_done=done)
         self._session.job.start(task)
-
-    def _copy_methods(self) -> None:
-        from napari_unet.engine.export.target.sidecar import methods_text
-
-        layer, clipboard = self._chosen(), QGuiApplication.clipboard()
-        if layer is None or clipboard is None:
-            return
-        clipboard.setText(methods_text(self._session.labels.provenance(layer)))
-        self._session.job.say(self._owner, "Copied. Paste it into your text, and check it.")
 
     # ---- the links --------------------------------------------------------------------------
 
