@@ -24,6 +24,8 @@ Packed = NDArray[np.uint32]
 # Noise of a camera has no motion to be found: x264 that does not look for it takes half the time of
 # its "veryfast" for the same quality. What keeps dark, flat ground from falling into blocks stays.
 _FAST = ("-preset", "ultrafast", "-x264-params", "aq-mode=1:no-deblock=0:cabac=1")
+# x264 notes in the stream on how many threads it ran; without that the bytes are the same on all.
+_SAME = ("-bsf:v", "filter_units=remove_types=6")
 _MPEG4_TIMEBASE = 90_000  # ticks of a second: frame rates such as 1/3 per second stay exact
 
 
@@ -166,6 +168,6 @@ def _command(path: Path, shape: tuple[int, int], fps: float, quality: int) -> li
     # Colours are tagged, so that players do not guess them from the size of the picture.
     scale = f"{pad}scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"
     tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
-    codec = ["-c:v", "libx264", *_FAST, "-crf", str(quality), *tags]
+    codec = ["-c:v", "libx264", *_FAST, "-crf", str(quality), *tags, *_SAME]
     index = ["-movflags", "+faststart", "-video_track_timescale", str(_MPEG4_TIMEBASE)]
     return [*common, "-vf", scale, *codec, *index, "-f", "mp4", str(path)]
