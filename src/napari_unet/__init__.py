@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.segmentation import Segmentation
     from napari_unet.engine.jobs.tune import tune
     from napari_unet.engine.jobs.write import write_labels, write_movie, write_table
+    from napari_unet.engine.labels.given.open_labels import open_labels
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
@@ -63,6 +64,7 @@ __all__ = [
     "__version__",
     "compare",
     "live_labels",
+    "open_labels",
     "run",
     "score",
     "segment",
@@ -85,6 +87,7 @@ _HOMES = {
     "compare": "jobs.compare",
     "Verbs": "session.verbs",
     "live_labels": "session.live_movie",
+    "open_labels": "labels.given.open_labels",
     "run": "jobs.progress",
     "score": "jobs.scoring",
     "segment": "jobs.segment",

@@ -71,11 +71,12 @@ def open_annotated(
     offset: int | None,
 ) -> Iterator[Annotated]:
     """Open a movie and labels of it; at the end say what was guessed or left out."""
+    from napari_unet.engine.labels.given.open_labels import open_labels
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
         stack = files.enter_context(Stack.open(movie, wanted))
-        truth = files.enter_context(Stack.open(labels))
+        truth = files.enter_context(open_labels(labels, stack))
         found = noticed.of(stack.name, stack.notices, at_once=True)
         yield Annotated(stack, truth, noticed, found, frames, partial, kind, offset)

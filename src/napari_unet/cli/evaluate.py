@@ -62,15 +62,15 @@ def evaluate(
     pieces, and the IoU of each class over all frames is said, too.
     """
     from napari_unet.engine.jobs.scoring import holds_classes, odd_labels
+    from napari_unet.engine.labels.given.open_labels import open_pair
     from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.regions import parse_regions
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
-    from napari_unet.engine.stack.stack import Stack
 
     of_regions = parse_regions(regions or "")
     labels_are = labels_are or ("classes" if of_regions else None)
-    with Noticed() as noticed, Stack.open(predicted) as labels, Stack.open(truth) as right:
+    with Noticed() as noticed, open_pair(predicted, truth) as (labels, right):
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
         if not labels_are:
             mine.part_mask()

@@ -19,6 +19,7 @@ from napari_unet.cli.progress import follow
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.export.target.formats import (
     COMPARISON,
+    IN_PLACE,
     TABLE,
     labels_name,
     map_name,
@@ -68,6 +69,12 @@ def export(
             help="How labels are written.", show_default="imagej; ome-tiff where ids have 32 bits"
         ),
     ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Labels go into the movie's own OME-Zarr, beside the image."
+        ),
+    ] = False,
     offset: o.Offset = None,
     values: Annotated[
         Literal["ids", "linked", "laptrack", "mask"],
@@ -178,12 +185,11 @@ def export(
         earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)
         job = _job(given, out, options, values)
-        chosen = format or ("ome-tiff" if given.wide else "imagej")
         steps = len(job.frames)
         parts: dict[str, Part] = {}
         if write_labels:
-            name = labels_name(stack.name, chosen)
-            parts[name] = partial(job.write_labels, chosen), steps
+            chosen = _format(format, in_place, given)
+            parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps
         if table:
             parts[TABLE] = partial(job.write_table, columns), steps
         if overlay and not compared:
@@ -200,6 +206,20 @@ def export(
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
             typer.echo(follow(begin(), name, n))
+
+
+def _format(format: Format | None, in_place: bool, given: Labels) -> str:
+    """Return how labels are written."""
+    if not in_place:
+        return format or ("ome-tiff" if given.wide else "imagej")
+    if format in (None, "zarr"):
+        return IN_PLACE.name
+    raise typer.BadParameter(f"--in-place: it is for --format zarr, not {format}")
+
+
+def _name(chosen: str, stack: Stack) -> str:
+    in_place = chosen == IN_PLACE.name
+    return f"{IN_PLACE.title}: {stack.name}" if in_place else labels_name(stack.name, chosen)
 
 
 def _is_comparison(style: str | None, truth: Path | None) -> bool:

@@ -81,11 +81,11 @@ def open_labels(movie: Stack, path: Path | None, offset: int | None = None) -> I
 
 def open_same(path: Path, movie: Stack, open_files: ExitStack, offset: int | None) -> LabelFrames:
     """Open labels of frames of ``movie``, by the movie's frames."""
+    from napari_unet.engine.labels.given.open_labels import open_labels as open_given
     from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.labels.label_stack import LabelStack
-    from napari_unet.engine.stack.stack import Stack
 
-    labels = LabelStack.of(open_files.enter_context(Stack.open(path)), movie)
+    labels = LabelStack.of(open_files.enter_context(open_given(path, movie)), movie)
     labels.part_mask()
     found = LabelFrames(labels, movie, offset=offset)
     found.notices += labels.doubts()

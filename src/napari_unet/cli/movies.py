@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES
+from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES, is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,7 +112,7 @@ def _expand(word: str) -> Iterator[Path]:
     if not movies:
         raise BadInput(
             f"no movie matches {word}",
-            "a pattern that names movies (TIFF, ND2, CZI, LIF), or folders of TIFFs",
+            "a pattern that names movies (TIFF, OME-Zarr, ND2, CZI, LIF), or folders of TIFFs",
             "correct the pattern",
         )
     yield from movies
@@ -133,10 +133,10 @@ def _readings(word: Path) -> Iterator[str]:
 
 def _may_be_movie(path: Path) -> bool:
     """Leave out what a wide pattern catches beside the movies."""
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         with contextlib.suppress(OSError):  # opening it says why it cannot be read
             return any(child.suffix.lower() in TIFF_SUFFIXES for child in path.iterdir())
-    return path.suffix.lower() in WHOLE_SUFFIXES
+    return path.name.lower().endswith(WHOLE_SUFFIXES)
 
 
 def is_result(path: Path) -> bool:

@@ -96,7 +96,8 @@ def _channel(text: str | None) -> int | str | tuple[int, ...] | None:
 Movie = Annotated[
     Path,
     path_argument(
-        metavar="MOVIE", help="A file (TIFF, ND2, CZI, LIF), or a folder with one TIFF a frame."
+        metavar="MOVIE",
+        help="A file (TIFF, OME-Zarr, ND2, CZI, LIF), or a folder with one TIFF a frame.",
     ),
 ]
 Model = Annotated[

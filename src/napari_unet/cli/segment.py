@@ -32,8 +32,8 @@ def segment(
         list[str],
         typer.Argument(
             metavar="MOVIE...",
-            help="Files (TIFF, ND2, CZI, LIF), folders with one TIFF a frame, or patterns such as "
-            "'day1/*.tif'.",
+            help="Files (TIFF, OME-Zarr, ND2, CZI, LIF), folders with one TIFF a frame, or "
+            "patterns such as 'day1/*.tif'.",
         ),
     ],
     out: Annotated[Path, o.path_option("--out", metavar="DIR", help="Folder for the results.")],

@@ -15,7 +15,7 @@ from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES
+from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES, is_zarr
 from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
@@ -35,13 +35,13 @@ def get_reader(
     if not isinstance(path, str):
         return None
     place = Path(path)
-    if place.is_dir():
+    if place.is_dir() and not is_zarr(place):
         try:
             found = any(p.suffix.lower() in TIFF_SUFFIXES for p in place.iterdir())
         except OSError:  # a folder that may not be read is nobody's
             return None
     else:
-        found = place.name.lower().endswith(WHOLE_SUFFIXES)
+        found = is_zarr(place) or place.name.lower().endswith(WHOLE_SUFFIXES)
     return read_movie if found else None
 
 

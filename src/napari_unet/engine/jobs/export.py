@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
     COMPARISON,
+    IN_PLACE,
     LABEL_FORMATS,
     PROBABILITIES,
     TABLE,
@@ -93,7 +94,7 @@ class Export:
         """Write labels, or probabilities, in one of the formats."""
         if format in PROBABILITIES:
             return (yield from self._write_probabilities(format, path))
-        links = LABEL_FORMATS[format].links
+        links = format != IN_PLACE.name and LABEL_FORMATS[format].links
         if links:
             self.check_cells()
         linker = (yield from self._find_linker()) if self.linked or links else None
@@ -106,12 +107,15 @@ class Export:
         """Return the writer of labels, for a pass that other writers share."""
         from napari_unet.engine.export.formats.write_labels import labels_writer
 
+        in_place = format == IN_PLACE.name
+        links = not in_place and LABEL_FORMATS[format].links
+        name = IN_PLACE.name if in_place else labels_name(self.stack.name, format)
         return labels_writer(
-            path or self.folder / labels_name(self.stack.name, format),
+            path or self.folder / name,
             self.stack,
             self.options,
             format=format,
-            semantic=self.meaning == "mask" and not LABEL_FORMATS[format].links,
+            semantic=self.meaning == "mask" and not links,
             linker=linker,
         )
 

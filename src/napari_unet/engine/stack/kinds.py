@@ -6,8 +6,14 @@ Known without importing a reader, so that a dialog or a command's help opens at 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
+
+ZARR_SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
+"""Names of OME-Zarr folders and zips, in small letters."""
+
+_ZIPPED = ZARR_SUFFIXES[1:]
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Kind:
 KINDS = (
     Kind("TIFF, OME-TIFF, ImageJ, Micro-Manager, STK, LSM", TIFF_SUFFIXES, "series, stage, tiles"),
     Kind("PNG, JPEG, BMP", PICTURE_SUFFIXES, "", "Pillow", "MIT-CMU"),
+    Kind("OME-Zarr 0.4, 0.5", ZARR_SUFFIXES, "wells, fields, images", "zarr", "MIT", "zarr"),
     Kind("Nikon ND2", (".nd2",), "stage positions", "nd2", "BSD-3-Clause", "nd2"),
     Kind("Zeiss CZI", (".czi",), "scenes", "pylibCZIrw", "LGPL-3.0", "czi"),
     Kind("Leica LIF", (".lif",), "images, tiles", "liffile", "BSD-3-Clause", "lif"),
@@ -34,3 +41,18 @@ MOVIE_SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 
 WHOLE_SUFFIXES = tuple(s for s in MOVIE_SUFFIXES if s not in PICTURE_SUFFIXES)
 """Those of files that hold a movie each, whereas a picture is one frame of many."""
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is a Zarr: a folder of one, a zip by its name, or a place in a zip."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
+    return path.name.lower().endswith(ZARR_SUFFIXES) or zip_around(path)[0] is not None
+
+
+def zip_around(path: Path) -> tuple[Path | None, str]:
+    """Return the zipped Zarr that a path lies in, and where in it; None for a folder."""
+    for zipped in (path, *path.parents):
+        if zipped.name.lower().endswith(_ZIPPED) and zipped.is_file():
+            return zipped, "" if path == zipped else path.relative_to(zipped).as_posix()
+    return None, ""

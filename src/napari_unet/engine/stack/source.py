@@ -78,6 +78,16 @@ class Source(ABC):
         """Return a digest of far more of its content than the samples; None where it is no file."""
         return None
 
+    @property
+    def labels_folder(self) -> Path | None:
+        """Where labels lie, or may, beside the image, in formats that have such a place."""
+        return None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels beside the image."""
+        return ()
+
     def first(self, n: int) -> Source | None:
         """Return the first ``n`` frames as they were before others came; None for one file."""
         return None

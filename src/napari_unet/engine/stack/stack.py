@@ -28,6 +28,7 @@ from napari_unet.engine.stack.channels import (
 )
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
+from napari_unet.engine.stack.kinds import is_zarr
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source, Users
@@ -143,6 +144,10 @@ class Stack:
         """What was guessed or left out when it was opened, each line once."""
         return self._source.notices
 
+    def note(self, notice: Notice) -> None:
+        """Keep what whoever opened it guessed."""
+        self._source.note(notice)
+
     @property
     def taken(self) -> tuple[Notice, ...]:
         """Which channel and sections were taken where nobody chose: for who runs unseen."""
@@ -160,6 +165,16 @@ class Stack:
         if self.selection.pixel_size:
             return (self.selection.pixel_size, self.selection.pixel_size)
         return self._source.metadata.pixel_sizes
+
+    @property
+    def labels_folder(self) -> Path | None:
+        """Where labels lie, or may, beside the image of an OME-Zarr; None for all others."""
+        return self._source.labels_folder
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels that lie beside the image."""
+        return self._source.label_names
 
     @property
     def z_step(self) -> float | None:
@@ -357,19 +372,23 @@ def _reader_of(path: Path) -> Callable[..., Source]:
 
     Readers of extras are imported here; ``BadInput`` names the extra that is not installed.
     """
+    if is_zarr(path):
+        from napari_unet.engine.stack.extras.zarr_source import ZarrSource
+
+        return ZarrSource
     if path.is_dir():
         return FolderSource
     suffix = path.suffix.lower()
     if suffix == ".nd2":
-        from napari_unet.engine.stack.vendor.nd2_source import Nd2Source
+        from napari_unet.engine.stack.extras.nd2_source import Nd2Source
 
         return Nd2Source
     if suffix == ".czi":
-        from napari_unet.engine.stack.vendor.czi_source import CziSource
+        from napari_unet.engine.stack.extras.czi_source import CziSource
 
         return CziSource
     if suffix == ".lif":
-        from napari_unet.engine.stack.vendor.lif_source import LifSource
+        from napari_unet.engine.stack.extras.lif_source import LifSource
 
         return LifSource
     return PictureSource if suffix in PICTURE_SUFFIXES else TiffSource

@@ -67,12 +67,14 @@ class MoviePicker(QWidget):
         self.path = QLineEdit(objectName="movie.path")
         self.path.setPlaceholderText("file or folder")
         self.path.setToolTip(
-            "A TIFF, ND2, CZI or LIF, or a folder of numbered TIFFs or pictures. Left empty, "
-            "Open movie… asks for it"
+            "A TIFF, ND2, CZI or LIF, an OME-Zarr, or a folder of numbered TIFFs or pictures. "
+            "Left empty, Open movie… asks for it"
         )
         self.open = button("Open movie…", "movie.open", "Open a file lazily, however long it is")
         self.open_folder = button(
-            "Folder…", "movie.open_folder", "Open a folder of numbered TIFFs or pictures"
+            "Folder…",
+            "movie.open_folder",
+            "Open an OME-Zarr, or a folder of numbered TIFFs or pictures",
         )
         self.sample = button(
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"

@@ -21,7 +21,7 @@ from napari_unet.engine.export.formats.label_files import (
     ImageJWriter,
     OmeTiffWriter,
 )
-from napari_unet.engine.export.target.formats import LABEL_FORMATS, LabelFormat
+from napari_unet.engine.export.target.formats import IN_PLACE, LABEL_FORMATS, LabelFormat
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_folder,
@@ -100,7 +100,7 @@ def labels_writer(
     stack, options
         The movie that the labels are of, and which of its frames.
     format
-        A key of `LABEL_FORMATS`.
+        A key of `LABEL_FORMATS`; ``zarr-in-place``, for which there is no path, beside the image.
     semantic, linker
         Write 1 for every cell instead of its id, or ids that are constant through time; formats
         that always have those take their own linker where none is given.
@@ -109,11 +109,6 @@ def labels_writer(
     options = options or WriteOptions()
     kind = _kind_of(format, semantic)
     info = FrameInfo.of(stack, options.frames)
-    space = len(info) * info.shape[0] * info.shape[1] * 2 // _COMPRESSION
-    if kind.files is None:
-        target = check_target(path, options.overwrite, space)
-    else:
-        target = check_folder(path, options.overwrite, kind.files, space)
     through_time = None if kind.links else linker
 
     def clean(frame: int, given: NDArray[Any]) -> NDArray[Any]:
@@ -122,6 +117,15 @@ def labels_writer(
             return (labels > 0).astype(np.uint16)
         return labels if through_time is None else through_time(labels, frame)
 
+    if kind is IN_PLACE:
+        from napari_unet.engine.export.formats.zarr_in_place import in_place_writer
+
+        return in_place_writer(stack, info, options, clean)
+    space = len(info) * info.shape[0] * info.shape[1] * 2 // _COMPRESSION
+    if kind.files is None:
+        target = check_target(path, options.overwrite, space)
+    else:
+        target = check_folder(path, options.overwrite, kind.files, space)
     return _writer(
         target, stack, info, kind, options, clean,
         lambda temporary: _open_file(format, temporary, info, stack, linker),
@@ -129,7 +133,7 @@ def labels_writer(
 
 
 def _kind_of(format: str, semantic: bool) -> LabelFormat:
-    kind = LABEL_FORMATS.get(format)
+    kind = IN_PLACE if format == IN_PLACE.name else LABEL_FORMATS.get(format)
     if kind is None:
         raise BadInput(
             f"there is no label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these"

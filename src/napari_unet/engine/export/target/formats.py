@@ -41,6 +41,7 @@ _FORMATS = (
     LabelFormat("rois", "ImageJ ROIs", ".zip"),
 )
 LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
+IN_PLACE = LabelFormat("zarr-in-place", "OME-Zarr, beside its image", "")
 PROBABILITIES = {
     "probabilities": "Probabilities, 8 bit",
     "probabilities-float": "Probabilities, 32 bit",

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
+from napari_unet.engine.stack.extras.czi_header import CziHeader, read_time_stamps
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
 from napari_unet.engine.stack.source import Metadata
-from napari_unet.engine.stack.vendor.czi_header import CziHeader, read_time_stamps
-from napari_unet.engine.stack.vendor.plane_source import Planes, PlaneSource
 
 try:
     from pylibCZIrw import czi

@@ -214,7 +214,7 @@ def test_what_is_not_there_is_said(tmp_path, shared_data, suffix):
     ("suffix", "package"), [(".nd2", "nd2"), (".czi", "pylibCZIrw"), (".lif", "liffile")]
 )
 def test_a_missing_extra_is_named(tmp_path, monkeypatch, suffix, package):
-    source = f"napari_unet.engine.stack.vendor.{suffix[1:]}_source"
+    source = f"napari_unet.engine.stack.extras.{suffix[1:]}_source"
     monkeypatch.delitem(sys.modules, source, raising=False)
     plain = builtins.__import__
 

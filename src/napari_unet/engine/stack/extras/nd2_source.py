@@ -11,8 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import Notice, not_installed
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
 from napari_unet.engine.stack.source import Metadata
-from napari_unet.engine.stack.vendor.plane_source import Planes, PlaneSource
 
 try:
     import nd2

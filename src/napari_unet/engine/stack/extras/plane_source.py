@@ -59,8 +59,7 @@ class PlaneSource(FileSource):
     ) -> None:
         self.path, self.name = path, path.name
         self._lock = threading.RLock()
-        if not path.is_file():
-            raise BadInput(f"{path} does not exist", f"a {self.kind} file", "check the path")
+        self._check_there()
         try:
             with self._suspicion("its header"):
                 self._open()
@@ -68,6 +67,11 @@ class PlaneSource(FileSource):
         except BaseException:
             self.close()
             raise
+
+    def _check_there(self) -> None:
+        """Refuse a path where there is nothing."""
+        if not self.path.is_file():
+            raise BadInput(f"{self.path} does not exist", f"a {self.kind} file", "check the path")
 
     @abstractmethod
     def _open(self) -> None:
@@ -155,7 +159,7 @@ class PlaneSource(FileSource):
         self.note(*notices)
         names = metadata.channel_names
         n_channels = self.length("C") if "C" in self.axes else self.length("S")
-        interval, times = metadata.frame_interval, metadata.times
+        interval, times, numbers = metadata.frame_interval, metadata.times, metadata.numbers
         good = times is not None and len(times) == self.length("T") > 1
         return replace(
             metadata,
@@ -163,6 +167,7 @@ class PlaneSource(FileSource):
             channel_names=names if len(names) == n_channels else (),
             frame_interval=interval if interval and 0 < interval <= LONGEST else None,
             times=times if good else None,
+            numbers=numbers if numbers and len(numbers) == self.length("T") else None,
         )
 
     def _read_plane(self, index: Mapping[str, int]) -> NDArray[Any]:
@@ -190,7 +195,7 @@ class PlaneSource(FileSource):
         """Describe a file that is not whole."""
         return BadInput(
             f"{self.name} is damaged or cut short ({why})",
-            f"a complete {self.kind} file",
+            f"a complete {self.kind}",
             "copy it again from where it was made",
         )
 

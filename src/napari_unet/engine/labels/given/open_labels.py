@@ -1,0 +1,57 @@
+"""Labels of any file: every command and dock opens what it is given through here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.errors import Notice
+from napari_unet.engine.files.names import user_path
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.kinds import is_zarr
+from napari_unet.engine.stack.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_OURS = "cells"
+
+
+def open_labels(path: str | Path, movie: Stack | None = None) -> Stack:
+    """Open labels of a movie, whatever holds them; of an OME-Zarr image the labels beside it.
+
+    Raises
+    ------
+    BadInput
+        Where there are none, or what holds them is damaged or needs an extra.
+
+    """
+    path = user_path(path)
+    if is_zarr(path):
+        return _beside_image(path, movie)
+    return Stack.open(path)
+
+
+@contextmanager
+def open_pair(labels: str | Path, truth: str | Path) -> Iterator[tuple[Stack, Stack]]:
+    """Open labels and what is right of them."""
+    with open_labels(labels) as mine, open_labels(truth, mine) as right:
+        yield mine, right
+
+
+def _beside_image(path: Path, movie: Stack | None) -> Stack:
+    """Return the labels of an OME-Zarr image; itself where it has none, and so may be labels."""
+    same = movie is not None and movie.path is not None and movie.path.resolve() == path.resolve()
+    position = movie.selection.position if movie is not None and same else 0
+    found = Stack.open(path, Selection(position=position))
+    names, folder = found.label_names, found.labels_folder
+    if not names or folder is None:
+        return found
+    found.close()
+    name = _OURS if _OURS in names else names[0]
+    labels = Stack.open(folder / name)
+    if len(names) > 1:
+        line = f"of the labels {', '.join(names)} of {path.name}, {name} are taken"
+        labels.note(Notice("check", f"{line}; for others give their folder, {folder / '…'}"))
+    return labels

@@ -1,0 +1,136 @@
+"""Images in an OME-Zarr, 0.1 to 0.5: what its attributes say, as plain values.
+
+A group is an image (``multiscales``), a plate of wells, a well of fields, or a row of images as
+bioformats2raw writes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    import zarr
+
+_MICROMETRES = {
+    "micrometer": 1.0, "micron": 1.0, "um": 1.0, "µm": 1.0, "nanometer": 1e-3, "nm": 1e-3,
+    "millimeter": 1e3, "mm": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4,
+    "picometer": 1e-6, "inch": 25400.0,
+}  # fmt: skip
+_SECONDS = {
+    "second": 1.0, "s": 1.0, "millisecond": 1e-3, "ms": 1e-3, "microsecond": 1e-6,
+    "minute": 60.0, "hour": 3600.0, "day": 86400.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZarrImage:
+    """One image: its group, the array of the finest level, and what is said of that."""
+
+    place: str
+    array: str
+    axes: str
+    scale: Mapping[str, float]  # µm and s, where there is a unit
+    channel_names: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def images_in(group: zarr.Group) -> list[tuple[str, str]]:
+    """Return the place in the group, and the name, of each image; [] where there are none."""
+    said = described(group)
+    if "multiscales" in said:
+        return [("", "")]
+    if "plate" in said:
+        wells = [str(well["path"]) for well in said["plate"]["wells"]]
+        return [field for well in wells for field in _fields(group, well)]
+    if "well" in said:
+        return [(place, name.lstrip("/")) for place, name in _fields(group, "")]
+    if "bioformats2raw.layout" in said:
+        row = described(group["OME"]).get("series") if "OME" in group else None
+        names = row or sorted((n for n in group.group_keys() if n.isdecimal()), key=int)
+        return [(str(name), str(name)) for name in names]
+    return []
+
+
+def described(group: Any) -> dict[str, Any]:
+    """Return what OME says in the attributes of a group: from 0.5 on in a corner of its own."""
+    attributes = dict(group.attrs)
+    corner = attributes.get("ome")
+    return {**attributes, **corner} if isinstance(corner, dict) else attributes
+
+
+def read_image(root: zarr.Group, place: str, name: str) -> ZarrImage:
+    """Describe the image at a place; ``name`` is that of the file."""
+    group: Any = root[place] if place else root
+    said = described(group)
+    try:
+        multiscale = said["multiscales"][0]
+        dataset = multiscale["datasets"][0]  # the finest comes first
+        axes = multiscale.get("axes") or list("tczyx")[-group[dataset["path"]].ndim :]
+        named = [axis if isinstance(axis, dict) else {"name": axis} for axis in axes]
+    except (KeyError, IndexError, TypeError) as error:
+        raise BadInput(
+            f"{name} has an image without levels or axes in {place or 'its root'}",
+            "OME-Zarr 0.4 or 0.5",
+            "write it again with a program that follows the format",
+        ) from error
+    letters = "".join(_letter(str(axis["name"])) for axis in named)
+    return ZarrImage(
+        place=place,
+        array=f"{place}/{dataset['path']}".lstrip("/"),
+        axes=letters,
+        scale=_scale(named, letters, (dataset, multiscale)),
+        channel_names=_channel_names(said),
+        labels=labels_of(group),
+    )
+
+
+def labels_of(group: zarr.Group) -> tuple[str, ...]:
+    """Return the names of an image's labels."""
+    if "labels" not in group:
+        return ()
+    said = described(group["labels"]).get("labels")
+    return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
+def _fields(group: zarr.Group, well: str) -> list[tuple[str, str]]:
+    """Return place and name of each field of a well: ``A/1/0`` is ``A1 0``."""
+    fields = described(group[well] if well else group).get("well", {}).get("images", ())
+    paths = [str(field["path"]) for field in fields]
+    name = well.replace("/", "")
+    if len(paths) == 1:
+        return [(f"{well}/{paths[0]}".lstrip("/"), name or paths[0])]
+    return [(f"{well}/{path}".lstrip("/"), f"{name} {path}".lstrip()) for path in paths]
+
+
+def _letter(name: str) -> str:
+    return name.upper() if len(name) == 1 else "?"
+
+
+def _scale(
+    axes: list[dict[str, Any]], letters: str, levels: tuple[dict[str, Any], ...]
+) -> dict[str, float]:
+    """Return µm along X, Y and Z, and s along T, of axes with a unit."""
+    found = dict.fromkeys(letters, 1.0)
+    for level in levels:
+        for step in level.get("coordinateTransformations") or ():
+            if step.get("type") == "scale" and len(step.get("scale", ())) == len(letters):
+                for letter, value in zip(letters, step["scale"], strict=True):
+                    found[letter] *= float(value)
+    scale = {}
+    for letter, axis in zip(letters, axes, strict=True):
+        units = _SECONDS if letter == "T" else _MICROMETRES
+        value = found[letter] * units.get(str(axis.get("unit", "")).lower(), 0.0)
+        if letter in "TZYX" and math.isfinite(value) and value > 0:
+            scale[letter] = value
+    return scale
+
+
+def _channel_names(said: Mapping[str, Any]) -> tuple[str, ...]:
+    channels = said.get("omero", {}).get("channels") or ()
+    names = tuple(str(channel.get("label") or "") for channel in channels)
+    return names if all(names) else ()

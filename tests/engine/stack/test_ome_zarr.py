@@ -1,0 +1,188 @@
+"""OME-Zarr, folder and zip, 0.4 and 0.5: pixels as zarr reads them, plates, labels, damage."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.stack import Stack
+
+zarr = pytest.importorskip("zarr")
+RNG = np.random.default_rng(4)
+MOVIE = RNG.integers(0, 60000, (4, 2, 3, 24, 30), dtype=np.uint16)  # T C Z Y X
+UNITS = {"t": ("time", "minute"), "c": ("channel", None), "z": ("space", "micrometer")}
+SCALE = {"t": 2.0, "c": 1.0, "z": 3.0, "y": 650.0, "x": 650.0}
+
+
+def describe(axes="tczyx", levels=("0",), **more):
+    """What OME says of an image: y and x in nm, time in minutes."""
+    said = []
+    for axis in axes:
+        kind, unit = UNITS.get(axis, ("space", "nanometer"))
+        said.append({"name": axis, "type": kind} | ({"unit": unit} if unit else {}))
+    scale = [{"type": "scale", "scale": [SCALE[a] for a in axes]}]
+    datasets = [{"path": p, "coordinateTransformations": scale} for p in levels]
+    return {"multiscales": [{"axes": said, "datasets": datasets, "name": "a"}], **more}
+
+
+def write_image(group, pixels=MOVIE, axes="tczyx", *, chunks=None, **more):
+    """Write an image of two levels into a group, in the group's own version."""
+    new = group.metadata.zarr_format == 3
+    for level, array in (("0", pixels), ("1", pixels[..., ::2, ::2])):
+        size = chunks or (*(1,) * (array.ndim - 2), 16, 16)
+        group.create_array(level, data=array, chunks=size)
+    said = describe(axes, ("0", "1"), **more)
+    group.attrs.update({"ome": {"version": "0.5", **said}} if new else said)
+
+
+def new_group(path, version="0.5"):
+    return zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
+
+
+def as_zip(folder, name):
+    path = folder.parent / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("chunks", [(1, 1, 1, 16, 16), (3, 1, 2, 24, 30)])
+def test_every_plane_is_as_stored(tmp_path, version, chunks):
+    folder = tmp_path / "a.ome.zarr"
+    channels = {"channels": [{"label": "DAPI"}, {"label": "GFP"}]}
+    write_image(new_group(folder, version), chunks=chunks, omero=channels)
+    zipped = as_zip(folder, f"b.{'ome.zarr.zip' if version == '0.4' else 'ozx'}")
+    with Stack.open(folder) as stack, Stack.open(zipped) as same:
+        assert (stack.source_axes, stack.shape, stack.n_z) == ("TCZYX", (4, 24, 30), 3)
+        assert stack.channel_names == ("DAPI", "GFP")
+        assert (stack.pixel_size, stack.z_step, stack.frame_interval) == (0.65, 3.0, 120.0)
+        assert stack.fingerprint == same.fingerprint
+        assert stack.content == same.content
+        for c in (0, 1):
+            for z in (0, 1, 2):
+                for one in (stack, same):
+                    with one.select(channel=c, z=z) as chosen:
+                        frames = [chosen[t] for t in (3, 0, 1, 2)]
+                    np.testing.assert_array_equal(frames, MOVIE[[3, 0, 1, 2], c, z])
+        with stack.select(channel=(1, 0)) as both:
+            np.testing.assert_array_equal(both[2], MOVIE[2].max(axis=1)[::-1])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_wells_and_fields_are_positions(tmp_path, version):
+    root = new_group(tmp_path / "plate.zarr", version)
+    said = {}
+    for i, (well, fields) in enumerate({"A/1": ("0", "1"), "B/12": ("0",)}.items()):
+        group = root.require_group(well)
+        images = {"well": {"images": [{"path": field} for field in fields]}}
+        group.attrs.update({"ome": images} if version == "0.5" else images)
+        for j, field in enumerate(fields):
+            write_image(group.create_group(field), MOVIE[:, :1, 0] + 2 * i + j, "tcyx")
+        said.setdefault("wells", []).append({"path": well})
+    root.attrs.update({"ome": {"plate": said}} if version == "0.5" else {"plate": said})
+    with Stack.open(tmp_path / "plate.zarr") as stack:
+        assert stack.position_names == ("A1 0", "A1 1", "B12")
+    for position in range(3):
+        with Stack.open(tmp_path / "plate.zarr", Selection(position=position)) as stack:
+            np.testing.assert_array_equal(stack[1], MOVIE[1, 0, 0] + position)
+    with Stack.open(tmp_path / "plate.zarr" / "A" / "1") as well:
+        assert well.position_names == ("0", "1")
+    with pytest.raises(BadInput, match="there is no position 3"):
+        Stack.open(tmp_path / "plate.zarr", Selection(position=3))
+
+
+def test_images_in_a_row_are_positions(tmp_path):
+    root = new_group(tmp_path / "row.zarr", "0.4")
+    root.attrs["bioformats2raw.layout"] = 3
+    for name in ("0", "1"):
+        write_image(root.create_group(name), MOVIE[0, 0] + int(name), "zyx")
+    with Stack.open(tmp_path / "row.zarr", Selection(position=1, z=2)) as stack:
+        assert stack.position_names == ("0", "1")
+        np.testing.assert_array_equal(stack[0], MOVIE[0, 0, 2] + 1)
+
+
+def test_labels_beside_an_image_are_opened_by_their_place(tmp_path):
+    root = new_group(tmp_path / "a.zarr")
+    write_image(root, MOVIE[:, 0, 0], "tyx")
+    labels = root.create_group("labels")
+    labels.attrs["ome"] = {"labels": ["cells"]}
+    write_image(labels.create_group("cells"), MOVIE[:, 0, 0] % 7, "tyx")
+    zipped = as_zip(tmp_path / "a.zarr", "a.zarr.zip")
+    for path in (tmp_path / "a.zarr", zipped):
+        with Stack.open(path) as stack, Stack.open(stack.labels_folder / "cells") as found:
+            assert stack.label_names == ("cells",)
+            np.testing.assert_array_equal(found[3], MOVIE[3, 0, 0] % 7)
+
+
+def test_a_stamp_tells_of_pixels_not_of_labels(tmp_path):
+    write_image(new_group(tmp_path / "a.zarr"), MOVIE[:, 0, 0], "tyx")
+    with Stack.open(tmp_path / "a.zarr") as stack:
+        before, content = stack.stamp, stack.content
+        zarr.open_group(tmp_path / "a.zarr", mode="a").create_group("labels")
+        assert stack.stamp == before
+    zarr.open_group(tmp_path / "a.zarr", mode="a")["0"][2] = 5
+    with Stack.open(tmp_path / "a.zarr") as stack:
+        assert stack.stamp != before
+        assert stack.content != content
+
+
+def cut_a_chunk(folder):
+    chunk = next(f for f in sorted((folder / "0").rglob("*")) if f.is_file() and f.suffix == "")
+    chunk.write_bytes(chunk.read_bytes()[:9])
+
+
+def cut_its_description(folder):
+    (folder / "zarr.json").write_text('{"zarr_format": 3, ')
+
+
+def without_level(folder):
+    shutil.rmtree(folder / "0")
+
+
+def without_image(folder):
+    new_group(folder)
+
+
+@pytest.mark.parametrize(
+    ("harm", "line"),
+    [
+        (cut_a_chunk, r"a\.zarr is damaged or cut short"),
+        (cut_its_description, r"a\.zarr is damaged or cut short"),
+        (without_level, r"a\.zarr is damaged or cut short|an image without levels"),
+        (without_image, "a Zarr without an image that its attributes describe"),
+    ],
+)
+def test_a_damaged_one_is_one_plain_line(tmp_path, harm, line):
+    folder = tmp_path / "a.zarr"
+    write_image(new_group(folder), MOVIE[:, 0, 0], "tyx")
+    harm(folder)
+    with pytest.raises(BadInput, match=line) as error:
+        with Stack.open(folder) as stack:
+            for t in range(len(stack)):
+                stack[t]
+    assert "\n" not in str(error.value)
+
+
+def test_a_cut_zip_is_one_plain_line(tmp_path):
+    write_image(new_group(tmp_path / "a.zarr"), MOVIE[:, 0, 0], "tyx")
+    path = as_zip(tmp_path / "a.zarr", "a.zarr.zip")
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(BadInput, match="damaged or cut short, or no zip"):
+        Stack.open(path)
+    with pytest.raises(BadInput, match="does not exist"):
+        Stack.open(tmp_path / "none.zarr")
+
+
+def test_axes_of_a_user_go_before(tmp_path):
+    write_image(new_group(tmp_path / "a.zarr"), MOVIE[0, 0], "zyx")
+    with Stack.open(tmp_path / "a.zarr", Selection(axes="TYX")) as stack:
+        assert len(stack) == 3
+        np.testing.assert_array_equal(stack[2], MOVIE[0, 0, 2])
