@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_unet.cli.movies import Movie
     from napari_unet.cli.pipeline import Foresee
+    from napari_unet.engine.prediction.cost import Rest
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.stack.stack import Stack
@@ -106,12 +107,13 @@ class _Forecast:
         predictor: Predictor,
         probabilities: Probabilities,
         frames: Sequence[int],
+        rest: Rest,
     ) -> None:
         from napari_unet.engine.prediction.cost import estimate
 
         if self._said:
             return
-        cost = estimate(stack, predictor, probabilities, frames)
+        cost = estimate(stack, predictor, probabilities, frames, rest)
         if not cost.frames:
             return
         self._said = True

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.target.writing import Labelled, Writer
     from napari_unet.engine.jobs.segment import SegmentedFrame
+    from napari_unet.engine.prediction.cost import Rest
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
+    from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
 
-    Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int]], None]
+    Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int], Rest], None]
 
 _LOOKED_AT = 5  # frames whose cells are measured
 
@@ -56,12 +58,16 @@ class KeptPredictor:
 
 
 def say_cost(
-    stack: Stack, predictor: Predictor, probabilities: Probabilities, frames: Sequence[int]
+    stack: Stack,
+    predictor: Predictor,
+    probabilities: Probabilities,
+    frames: Sequence[int],
+    rest: Rest,
 ) -> None:
     """Say what the run will cost: frames, time, memory, disk and the folder."""
     from napari_unet.engine.prediction.cost import estimate
 
-    cost = estimate(stack, predictor, probabilities, frames)
+    cost = estimate(stack, predictor, probabilities, frames, rest)
     if cost.frames:
         say(str(cost))
 
@@ -103,7 +109,6 @@ def _from_the_movie(
     from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import pixel_doubt
-    from napari_unet.engine.settings import TableSettings
 
     frames = job.chosen(len(stack))
     predictor = (kept or KeptPredictor()).open(job)
@@ -112,7 +117,7 @@ def _from_the_movie(
             steps = segment(
                 stack, job.model, job.predict, job.labels,
                 frames=frames, probabilities=probabilities, predictor=predictor,
-                keep=False, table=TableSettings() if TABLE in parts else None,
+                keep=False, table=_table(parts),
             )  # fmt: skip
             say(f"{job.model.name} on {predictor.device}")
             if predictor.notice:
@@ -120,7 +125,7 @@ def _from_the_movie(
             if doubt := pixel_doubt(job.model, stack, job.predict):
                 found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
                 say(f"{found[-1]}.")
-            foresee(stack, predictor, probabilities, frames)
+            foresee(stack, predictor, probabilities, frames, _rest(stack, job, parts))
             sizes = _Sizes(stack, job, predictor, len(frames), found)
             with closing(steps):
                 measured: dict[int, Measured | None] = {}
@@ -132,6 +137,21 @@ def _from_the_movie(
     finally:
         if kept is None:
             predictor.close()
+
+
+def _table(parts: Sequence[str]) -> TableSettings | None:
+    from napari_unet.engine.settings import TableSettings
+
+    return TableSettings() if TABLE in parts else None
+
+
+def _rest(stack: Stack, job: Job, parts: Sequence[str]) -> Rest:
+    """Return what is done with each frame that is predicted, to be measured on one."""
+    from napari_unet.engine.jobs.stages.frame_work import FrameWork
+    from napari_unet.engine.jobs.stages.rest import RestOfFrame
+
+    work = FrameWork(tuple(job.model.config.outputs), job.labels, _table(parts))
+    return RestOfFrame(stack, work, job.overlay if MOVIE in parts else None)
 
 
 def _from_the_labels(

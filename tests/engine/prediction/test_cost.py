@@ -29,6 +29,15 @@ def test_counts_only_what_is_missing(tmp_path, toy_stack, toy_model):
         assert cost.folder == tmp_path
         list(predict(toy_stack, predictor, probabilities, range(5)))
         assert estimate(toy_stack, predictor, probabilities).frames == 3
+        asked = []
+
+        def rest(frame, codes):
+            asked.append((frame, codes.shape, codes.dtype))
+            return 1000.0
+
+        cost = estimate(toy_stack, predictor, probabilities, rest=rest)
+        assert 8000 < cost.seconds < 8060  # of all frames: those there already are labelled, too
+        assert asked == [(5, (2, 90, 122), "uint8")]
         list(predict(toy_stack, predictor, probabilities))
         assert estimate(toy_stack, predictor, probabilities).seconds == 0
 
