@@ -61,7 +61,7 @@ def _damaged(name: str, each: int, seed: int, keep: Path | None) -> Counter[str]
     for kind, damage in DAMAGES.items():
         chance = random.Random(f"{seed} {name} {kind}")
         for number in range(each):
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 path = kept.write(Path(folder))
                 whole, content = kept.read(path), bytearray(path.read_bytes())
                 damage(content, chance)

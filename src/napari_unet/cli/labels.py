@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_unet.engine.annotations.corrections import Corrections
-    from napari_unet.engine.errors import Notice
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.prediction.probabilities import Probabilities
@@ -133,7 +131,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
             "those of the model used last",
             "segment the movie again, or choose the --channel that was segmented",
         )
-    corrections = _corrections(folder, shape)
+    corrections, lost = _corrections(folder, shape)
     live = LiveLabels(shape, probabilities, state.labels, corrections)
     return Labels(
         movie,
@@ -143,19 +141,24 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
         corrections=corrections,
         probabilities=probabilities,
         classes=bool(live.classes),
+        notices=tuple(Notice("check", line) for line in lost),
     )
 
 
-def _corrections(folder: SessionFolder, shape: tuple[int, int, int]) -> Corrections:
-    """Read the corrections from a copy: napari may be writing to the journal meanwhile."""
+def _corrections(
+    folder: SessionFolder, shape: tuple[int, int, int]
+) -> tuple[Corrections, tuple[str, ...]]:
+    """Read corrections, and what is lost of them, from a copy: napari may write meanwhile."""
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.files.journal import Journal
 
     if not folder.journal_path.exists():
-        return Corrections(shape)
+        return Corrections(shape), ()
     with tempfile.TemporaryDirectory() as place:
-        copied = Path(shutil.copy(folder.journal_path, place))
-        return Corrections(shape, Journal(copied)).copy()
+        journal = Journal(folder.journal_path).copy_to(Path(place))
+        found = Corrections(shape, journal).copy()
+        journal.flush()  # of the copy, which goes
+        return found, journal.lost
 
 
 def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:

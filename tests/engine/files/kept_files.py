@@ -6,6 +6,7 @@ import contextlib
 import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -156,7 +157,11 @@ def read_session(path: Path) -> Any:
 
 
 def write_journal(folder: Path) -> Path:
-    return session_of(folder) / "corrections.journal"
+    path = session_of(folder) / "corrections.journal"
+    for thread in threading.enumerate():  # a cut of what the disk never had is no loss
+        if thread.name == f"sync {path.name}":
+            thread.join()
+    return path
 
 
 def read_journal(path: Path) -> Any:

@@ -7,7 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.session import session_folder
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.recipe import Recipe
@@ -146,6 +148,21 @@ def test_a_damaged_session_is_set_aside_and_corrections_stay(movie, text):
         again = SessionFolder.for_movie(stack)
         assert again.corrections().ids(0).tolist() == [5]
         assert (folder.path / "session.damaged.json").read_text() == written
+
+
+def test_corrections_that_are_gone_are_said(movie):
+    with Stack.open(movie) as stack:
+        folder = SessionFolder.for_movie(stack)
+        journal = Journal(folder.journal_path)
+        live = LiveLabels(stack.shape, corrections=Corrections(stack.shape, journal))
+        live[0, 0, 0], live[1, 0, 0] = 5, 6
+        journal.flush()
+        lines = folder.journal_path.read_bytes().splitlines(keepends=True)
+        folder.journal_path.write_bytes(b"".join(lines[:-1]))
+        again = SessionFolder.for_movie(stack)
+        assert again.corrections().frames() == (0,)
+        (notice,) = again.notices
+        assert notice.level == "check" and "made last are missing" in notice.line
 
 
 def test_a_session_of_a_newer_version_is_left_alone(movie):

@@ -1,8 +1,10 @@
 """An append-only file of records, one checked line each: what was written is not lost.
 
 Each line is a CRC-32 and a JSON object. A line that was being written when the process died is
-cut off at the next opening; a damaged line before others is left out and said. A file that another
-program wrote to meanwhile is not written to: two users' cells would get the same ids.
+cut off at the next opening; a damaged line before others is left out and said. How long the file
+was when the disk had it stands in a file beside it, so that one that was cut at the end of a line
+is noticed, too. A file that another program wrote to meanwhile is not written to: two users' cells
+would get the same ids.
 """
 
 from __future__ import annotations
@@ -12,19 +14,27 @@ import errno
 import json
 import logging
 import os
+import re
+import shutil
 import stat
 import threading
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.read_json import parse_json
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 logger = logging.getLogger(__name__)
 _LARGEST = 2 << 30  # bytes: a stroke has some hundred
+_DIGITS = 32  # bytes of that file that are read
+_LENGTH = ".length"  # ends the name of the file that says how long the journal was
 
 
 class Journal:
@@ -39,13 +49,15 @@ class Journal:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.lost: tuple[str, ...] = ()  # lines on what was there once, after reading
         self._end: int | None = None  # of the file as this journal knows it
         self._lock = threading.Lock()
         self._unsynced: int | None = None  # an open file whose records may not be on the disk yet
         self._syncing: threading.Thread | None = None
 
     def read(self) -> list[dict[str, Any]]:
-        """Read the whole records and cut off a torn end."""
+        """Read the whole records and cut off a torn end; ``lost`` says what is missing."""
+        once = self._length_once()  # first: another program may be writing
         try:
             status = self.path.stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
@@ -57,18 +69,29 @@ class Journal:
         except OSError as error:
             raise self._refused(error) from error
         whole = data.rfind(b"\n") + 1
-        records = []
+        records, damaged = [], 0
         for number, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
             record = _checked(line)
             if record is None:
                 logger.warning("%s: line %d is damaged and left out", self.path.name, number)
+                damaged += 1
             else:
                 records.append(record)
         if whole < len(data):
             logger.warning("%s: an unfinished last line is left out", self.path.name)
             self._cut(whole)
         self._end = whole
+        self.lost = tuple(_lost(self.path.name, damaged, shorter=len(data) < once))
+        for missing in self.lost:
+            logger.warning(missing)
         return records
+
+    def copy_to(self, folder: Path) -> Journal:
+        """Return a copy in a folder, to read what another program may be writing to."""
+        beside = self._beside
+        if beside.exists():  # before the journal, which may grow meanwhile
+            shutil.copy(beside, folder)
+        return Journal(shutil.copy(self.path, folder))
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one record; it is on the disk soon after. BadInput where it cannot be written."""
@@ -79,6 +102,9 @@ class Journal:
                 end = file.seek(0, os.SEEK_END)
                 if self._end not in (None, end):
                     raise self._changed()
+                if end == 0:  # what is said of an earlier file of this name is not of this one
+                    with contextlib.suppress(OSError):
+                        self._beside.unlink()
                 try:
                     if os.write(file.fileno(), line) != len(line):
                         raise OSError(errno.ENOSPC, "the disk is full")
@@ -113,18 +139,37 @@ class Journal:
     def _sync(self) -> None:
         while True:
             with self._lock:
-                file, self._unsynced = self._unsynced, None
+                file, self._unsynced, length = self._unsynced, None, self._end
                 if file is None:
                     self._syncing = None
                     return
             try:
                 os.fsync(file)
+                self._note_length(length or 0)
             except OSError as error:
                 line = str(self._refused(error))
                 logger.error(line)
                 self.failed.emit(line)
             finally:
                 os.close(file)
+
+    @property
+    def _beside(self) -> Path:
+        return self.path.with_name(self.path.name + _LENGTH)
+
+    def _note_length(self, length: int) -> None:
+        """Write down how much the disk has; without it, only a cut at a line's end is not seen."""
+        with contextlib.suppress(OSError), self._beside.open("wb", buffering=0) as file:
+            file.write(b"%d\n" % length)
+
+    def _length_once(self) -> int:
+        """Return how much the disk had; 0 where nobody wrote it down, or not to its end."""
+        try:
+            with self._beside.open("rb") as file:
+                text = file.read(_DIGITS)
+        except OSError:
+            return 0
+        return int(text) if re.fullmatch(rb"\d+\n", text) else 0
 
     def _cut(self, length: int) -> None:
         try:
@@ -145,6 +190,15 @@ class Journal:
             "a place where corrections can be kept",
             "free space there, or choose another folder",
         )
+
+
+def _lost(name: str, damaged: int, *, shorter: bool) -> Iterator[str]:
+    """Say what is missing of a journal."""
+    if shorter:
+        yield f"{name} is shorter than it was: corrections that were made last are missing"
+    if damaged:
+        are = "is" if damaged == 1 else "are"
+        yield f"{counted(damaged, 'correction')} in {name} {are} damaged and left out"
 
 
 def _checked(line: bytes) -> dict[str, Any] | None:

@@ -161,7 +161,10 @@ class SessionFolder:
 
     def corrections(self) -> Corrections:
         """Return the corrections kept here; every later step is written as it happens."""
-        return Corrections(self._shape, Journal(self.journal_path))
+        journal = Journal(self.journal_path)
+        found = Corrections(self._shape, journal)
+        self.notices += tuple(Notice("check", line) for line in journal.lost)
+        return found
 
     def save(self, **changes: Any) -> SessionState:
         """Change fields of the state and write it; the old file stays whole until the new is."""

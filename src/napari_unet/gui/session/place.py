@@ -76,6 +76,8 @@ class Place:
         known = self._corrections.get(path)
         if known is None:
             known = self._corrections[path] = folder.corrections()
+            if folder.notices:
+                self.changed.emit()
         return known
 
     def found(self, folder: SessionFolder, corrections: Corrections | None) -> None:
