@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.engine.labels.codes import encode
-from napari_unet.gui.viewer.verb_keys import use_preset
+from napari_unet.gui.viewer.verb_keys import kept_preset, preset_in_use, use_preset
 from napari_unet.gui.widgets.timeline import Tick
 
 
@@ -131,7 +131,7 @@ def test_buttons_take_tools_and_show_their_keys(hand, dock):
     hand.click(dock, "review.correct")
     assert not correct.isChecked() and hand.session.labels.layer.mode == "pan_zoom"
     hand.find(dock, "review.preset").setValue("cellpose")
-    assert delete.text() != "Delete  D" and dock.actions().corrector.right_draws
+    assert delete.text() != "Delete  D" and preset_in_use() == "cellpose" == kept_preset()
 
 
 def test_a_verb_of_more_is_done_to_the_chosen_cell(hand, dock):

@@ -6,9 +6,9 @@ import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
-from napari_unet.gui.session import preferences
 from napari_unet.gui.session.models import ModelList
 from napari_unet.gui.session.recent import recent_movies, remember_movie
+from napari_unet.gui.viewer import preferences
 
 
 def drop(dock, path):
@@ -71,8 +71,11 @@ def test_preferences_of_napari_are_taken_where_it_has_them(monkeypatch, there):
     class Run:
         device = "cpu"
 
+    class Colours:
+        correct, background = "red", "no colour"
+
     class Mine:
-        run = Run()
+        run, colours = Run(), Colours()
 
     def found(name):
         assert name == preferences.PLUGIN
@@ -85,3 +88,5 @@ def test_preferences_of_napari_are_taken_where_it_has_them(monkeypatch, there):
     monkeypatch.setattr(preferences, "_were_set", lambda: True)
     assert ModelList().settings.device == ("cpu" if there else "auto")
     assert preferences.preference("sessions", "place") == ""
+    assert preferences.colour("correct").name() == ("#ff0000" if there else "#ffaa00")
+    assert preferences.colour("background").name() == "#8c8c8c"

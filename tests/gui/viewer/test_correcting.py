@@ -267,7 +267,6 @@ def test_keys_are_in_naparis_preferences_and_can_be_changed(hand):
 @pytest.mark.slow
 def test_as_in_cellpose(hand, corrector):
     use_preset("cellpose")
-    corrector.right_draws = True
     hand.mouse(RING[0], button=2)
     hand.hover(*RING[1:])
     hand.mouse(RING[-1], button=2)

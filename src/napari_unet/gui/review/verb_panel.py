@@ -9,7 +9,7 @@ from napari.utils.action_manager import action_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_unet.gui.viewer.verb_keys import VERBS, action_of, keys_of, use_preset
+from napari_unet.gui.viewer.verb_keys import VERBS, action_of, keep_preset, kept_preset, keys_of
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.parts import (
     Column,
@@ -56,6 +56,7 @@ class VerbPanel(QWidget):
         redraw = self._button("redraw", checkable=True)
         self.preset = ChoiceEditor(_PRESETS)
         self.preset.setObjectName("review.preset")
+        self.preset.setValue(kept_preset())
         self.preset.setToolTip("Keys and mouse as here, or as in Cellpose")
         self.preset.valueChanged.connect(self._on_preset)
         rows = form_rows()
@@ -82,7 +83,7 @@ class VerbPanel(QWidget):
         self.update_state(self._why_not)
 
     def _on_preset(self, preset: str) -> None:
-        use_preset(preset)
+        keep_preset(preset)
         self.update_state(self._why_not)
 
     def _show_keys(self, event: object = None) -> None:
@@ -100,8 +101,6 @@ class VerbPanel(QWidget):
         actions = self._actions()
         corrector = actions.corrector if actions is not None else None
         on = corrector is not None and corrector.on
-        if corrector is not None and "redraw" in self.buttons:
-            corrector.right_draws = self.preset.value() == "cellpose"
         for name, made in self.buttons.items():
             allow(made, why_not)
             if name == "correct":

@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_unet.engine.network.model_files import bundled_models, own_models
 from napari_unet.engine.settings import PredictSettings
-from napari_unet.gui.session.preferences import preference
+from napari_unet.gui.viewer.preferences import preference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

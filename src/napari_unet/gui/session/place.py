@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
-from napari_unet.gui.session.preferences import preference
+from napari_unet.gui.viewer.preferences import preference
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.gui.session.preferences import preference
+from napari_unet.gui.viewer.preferences import preference
 from napari_unet.gui.widgets.plots import Curve
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from qtpy.QtCore import QEvent, QObject, QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
+from napari_unet.gui.viewer.preferences import colour
+
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
-_COLOUR = QColor(255, 170, 0)
 _BEHIND_WORDS = QColor(0, 0, 0, 170)
 _RIM, _PAD = 3, 4  # px
 
@@ -22,6 +23,7 @@ class CanvasMarks(QWidget):
     def __init__(self, canvas: QWidget) -> None:
         super().__init__(canvas)
         self.words = ""
+        self._colour = colour("correct")
         self._way: list[QPointF] = []
         self._closed = False
         self.setObjectName("review.on_canvas")
@@ -54,16 +56,16 @@ class CanvasMarks(QWidget):
         """Draw the frame, the words and the way."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(_COLOUR, _RIM))
+        painter.setPen(QPen(self._colour, _RIM))
         half = _RIM // 2 + 1
         painter.drawRect(self.rect().adjusted(half, half, -half, -half))
         room = self.rect().adjusted(2 * _RIM + _PAD, 2 * _RIM, -2 * _RIM - _PAD, -2 * _RIM)
         words = painter.fontMetrics().boundingRect(room, int(Qt.TextFlag.TextWordWrap), self.words)
         painter.fillRect(words.adjusted(-_PAD, -1, _PAD, 1), _BEHIND_WORDS)
-        painter.setPen(_COLOUR)
+        painter.setPen(self._colour)
         painter.drawText(words, int(Qt.TextFlag.TextWordWrap), self.words)
         if len(self._way) > 1:
             way = QPolygonF(self._way)
-            for pen in (QPen(QColor(0, 0, 0, 200), 3), QPen(_COLOUR, 1.5)):
+            for pen in (QPen(QColor(0, 0, 0, 200), 3), QPen(self._colour, 1.5)):
                 painter.setPen(pen)
                 (painter.drawPolygon if self._closed else painter.drawPolyline)(way)

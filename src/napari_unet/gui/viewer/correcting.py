@@ -19,6 +19,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer.canvas_marks import CanvasMarks
 from napari_unet.gui.viewer.layers import go_to_frame
+from napari_unet.gui.viewer.verb_keys import preset_in_use
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -77,7 +78,6 @@ class Corrector(QObject):
         self._marks: CanvasMarks | None = None
         self._outline: list[tuple[Place, Place]] | None = None  # begun by a right click
         self.tool = ""
-        self.right_draws = False  # as in Cellpose: a right click begins an outline, another ends it
         layer = owner.layer
         layer.mouse_drag_callbacks.append(self._on_drag)
         layer.mouse_move_callbacks.append(self._on_move)
@@ -133,7 +133,7 @@ class Corrector(QObject):
         """Do the verb that a click or a drag is for, when the button is let go."""
         if not self.on or not self._is_flat(event):
             return
-        if event.button == 2 and self.right_draws:
+        if event.button == 2 and preset_in_use() == "cellpose":  # it begins an outline, or ends it
             self._on_right_click(event)
             return
         frame, start = self._place(event.position)

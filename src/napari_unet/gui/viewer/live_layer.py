@@ -33,13 +33,14 @@ from napari_unet.gui.viewer.layers import (
     raw,
     tell_in_3d,
 )
+from napari_unet.gui.viewer.preferences import colour
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
     from napari_unet.engine.session.live_labels import LiveLabels
 
 LIVE = "live"
 _AT_REST = ("pan_zoom", "transform")
-GROUND_COLOUR = (0.55, 0.55, 0.55, 0.6)  # grey, as nothing else is
+_GROUND_OPACITY = 0.6
 KEYS = {
     "undo": KeyMod.CtrlCmd | KeyCode.KeyZ,
     "redo": KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ,
@@ -70,16 +71,16 @@ def add_live_layer(
 
 
 def live_colormap(seed: int | None = None) -> CyclicLabelColormap:
-    """Napari's colours for cells, grey for the background brush; one colour an id of uint16.
+    """Napari's colours for cells, for the background brush that of the preferences, at first grey.
 
-    With a ``seed``, in another order.
+    There is one colour an id of uint16. With a ``seed``, those of cells are in another order.
     """
     colours = np.asarray(label_colormap(49).colors)[1:]
     if seed is not None:
         colours = np.random.default_rng(seed).permutation(colours)
     table = np.zeros((BACKGROUND_ID + 1, 4), dtype=np.float32)
     table[1:] = np.resize(colours, (BACKGROUND_ID, 4))
-    table[BACKGROUND_ID] = GROUND_COLOUR
+    table[BACKGROUND_ID] = (*colour("background").getRgbF()[:3], _GROUND_OPACITY)
     return CyclicLabelColormap(colors=table, background_value=0)
 
 

@@ -6,16 +6,24 @@ they can be changed, and none of them is a key that napari has there already.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
 from napari.layers import Labels
 from napari.settings import get_settings
 from napari.utils.action_manager import action_manager
 from napari.utils.interactions import Shortcut
+from platformdirs import user_data_path
+
+from napari_unet.engine.files.atomic import atomic_path, make_folder
+from napari_unet.engine.files.read_json import read_json
 
 _PACKAGE = "napari-unet-live"
+_in_use = {"preset": "own"}
 
 
 @dataclass(frozen=True)
@@ -101,11 +109,34 @@ def register(act: Callable[[Labels, str], None]) -> None:
         action_manager.register_action(
             action_of(name), _command(name, act), f"{verb.title}: {verb.tip}", Labels
         )
-    use_preset("own")
+    use_preset(kept_preset())
+
+
+def kept_preset() -> str:
+    """Return the preset that a user chose last, in this session or an earlier one."""
+    try:
+        found = read_json(_file())["preset"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return "own"
+    return found if found in PRESETS else "own"
+
+
+def keep_preset(preset: str) -> None:
+    """Use a preset, now and in later sessions; where that cannot be written, now."""
+    use_preset(preset)
+    with suppress(OSError, ValueError):
+        make_folder(_file().parent)
+        with atomic_path(_file()) as temporary:
+            temporary.write_text(json.dumps({"preset": preset}), encoding="utf-8")
+
+
+def _file() -> Path:
+    return user_data_path("napari-unet", appauthor=False) / "keys.json"
 
 
 def use_preset(preset: str) -> None:
-    """Give the verbs the keys of a preset, where a user has not chosen others."""
+    """Give the verbs the keys of a preset, where a user has not chosen others; and the mouse."""
+    _in_use["preset"] = preset
     chosen = get_settings().shortcuts.shortcuts
     names = [name for name in VERBS if action_of(name) not in chosen]
     for name in names:  # first all go: one verb's new key may be another's old one
@@ -115,6 +146,11 @@ def use_preset(preset: str) -> None:
         key = PRESETS[preset].get(name, VERBS[name].key)
         if key:
             action_manager.bind_shortcut(action_of(name), KeyBinding.from_int(key))
+
+
+def preset_in_use() -> str:
+    """Return the preset whose keys hold now; keys are of all layers, and so is this."""
+    return _in_use["preset"]
 
 
 def keys_of(name: str) -> list[str]:

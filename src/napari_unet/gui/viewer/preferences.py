@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtGui import QColor
+
 PLUGIN = "napari-unet-live"  # as in the manifest, which describes each preference
-_DEFAULTS: dict[tuple[str, str], Any] = {("run", "device"): "auto", ("sessions", "place"): ""}
+_DEFAULTS: dict[tuple[str, str], Any] = {
+    ("run", "device"): "auto",
+    ("sessions", "place"): "",
+    ("colours", "correct"): "#ffaa00",
+    ("colours", "background"): "#8c8c8c",
+}
 
 
 def preference(group: str, name: str) -> Any:
@@ -19,6 +26,12 @@ def preference(group: str, name: str) -> Any:
         return getattr(getattr(get_plugin_settings(PLUGIN), group), name)
     except (ImportError, KeyError, AttributeError):
         return default
+
+
+def colour(name: str) -> QColor:
+    """Return a colour as it is preferred; its default where that is none."""
+    chosen = QColor(str(preference("colours", name)))
+    return chosen if chosen.isValid() else QColor(_DEFAULTS["colours", name])
 
 
 def _were_set() -> bool:
