@@ -100,6 +100,11 @@ VERBS: dict[str, tuple[Verb, str, Callable[[Hand], bool]]] = {
         "redrew 3 on frame 0",
         lambda h: h.at(FAR) == 3 and 150 < h.pixels(3).sum() < 260,
     ),
+    "redraw by two lines": (
+        lambda h: h.verbs.redraw(0, ring(40, 57, 6), ring(40, 65, 6)),
+        "redrew 3 on frame 0",
+        lambda h: h.at(FAR) == 3 and 150 < h.pixels(3).sum() < 260,
+    ),
     "fill": (
         lambda h: h.verbs.fill(0, FAINT[0] + 1, FAINT[1]),
         "filled in 5 on frame 0",

@@ -115,6 +115,15 @@ def test_tools_do_one_verb_with_the_plain_button(hand, corrector):
     corrector.switch(True, "draw")
     hand.mouse(*RING)
     assert at(hand, GROUND)
+    corrector.switch(True, "redraw")
+    for step, held in ((-4, CTRL), (4, Qt.KeyboardModifier.NoModifier)):  # two lines, one run
+        done = hand.live.corrections.n_done
+        around = [(A[0] + 8 * np.sin(a), A[1] + step + 8 * np.cos(a)) for a in TURN]
+        hand.mouse(*around, held=held)
+        assert hand.live.corrections.n_done == done + (held != CTRL)
+    assert at(hand, A) and last(hand).startswith("redrew")
+    hand.mouse(A, held=CTRL)
+    assert not at(hand, A)
     corrector.switch(True, "merge")
     hand.mouse(C)
     hand.mouse(D)

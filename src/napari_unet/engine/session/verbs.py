@@ -96,21 +96,23 @@ class Verbs:
     def draw(self, frame: int, points: Points) -> tuple[int, ...]:
         """Draw round a new cell; cells that are there already keep their pixels."""
         with self._state(frame) as state:
-            box, cell = _inside(places.path_of(points), self._live.shape[1:])
+            box, cell = _inside([places.path_of(points)], self._live.shape[1:])
             plan, new = self._added(state, box, cell)
         self._live.carry_out([plan], "draw", (new,))
         return (new,)
 
-    def redraw(self, frame: int, points: Points) -> tuple[int, ...]:
+    def redraw(self, frame: int, points: Points, *more: Points) -> tuple[int, ...]:
         """Draw roughly round a cell: its outline follows the probability near the line.
 
         The cell that fills most of it is drawn anew, with its id; where there is none, a new one.
+        Several rough outlines, such as of the lobes of a cell, count as one.
         """
         levels = self._levels(frame)
         if levels is None:
             raise _not_segmented(frame)
         with self._state(frame) as state:
-            box, rough = _inside(places.path_of(points), self._live.shape[1:])
+            paths = [places.path_of(path) for path in (points, *more)]
+            box, rough = _inside(paths, self._live.shape[1:])
             labels = state.labels[box]
             former = _most_of(labels[rough], at_least=rough.sum() / 2)
             mine = labels == former if former else np.zeros(labels.shape, bool)
@@ -194,14 +196,12 @@ class Verbs:
                 masks.append(state.mask.ids == drawn.cell)
         found = [box for mask in masks if (box := bounds(mask)) is not None]
         box = places.around(hull(found), 2, self._live.shape[1:])
-        one, other = (mask[box] for mask in masks)
+        shapes_between = between.Between(*(mask[box] for mask in masks))
         plans = []
         for t in range(first.frame + 1, last.frame):
             part = (t - first.frame) / (last.frame - first.frame)
             with self._state(t) as state:
-                plans.append(
-                    state.laid_over(first.cell, box, between.interpolated(one, other, part))
-                )
+                plans.append(state.laid_over(first.cell, box, shapes_between.at(part)))
         if last.cell != first.cell:
             with self._state(last.frame) as state:
                 plans.append(state.renamed(last.cell, first.cell))
@@ -339,13 +339,16 @@ class Verbs:
         return (cell,)
 
 
-def _inside(path: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Box, Mask]:
-    """Return what an outline encloses, and its box with some ground around it."""
-    box = places.box_of(path, 12, shape)
-    if box is None or len(path) < 3:
+def _inside(paths: list[NDArray[np.float64]], shape: tuple[int, int]) -> tuple[Box, Mask]:
+    """Return what outlines enclose, and its box with some ground around it."""
+    boxes = [box for path in paths if (box := places.box_of(path, 12, shape)) is not None]
+    if len(boxes) < len(paths) or min(map(len, paths)) < 3:
         raise BadInput("the outline encloses nothing", "a line round a cell", "draw it again")
+    box = hull(boxes)
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    return box, places.outline_mask(path - (box[0].start, box[1].start), size)
+    corner = (box[0].start, box[1].start)
+    masks = [places.outline_mask(path - corner, size) for path in paths]
+    return box, np.logical_or.reduce(masks)
 
 
 def _most_under(labels: NDArray[np.uint16], path: NDArray[np.float64]) -> int:

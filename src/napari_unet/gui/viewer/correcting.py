@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.text import counted
 from napari_unet.gui.viewer.canvas_marks import CanvasMarks
 from napari_unet.gui.viewer.layers import go_to_frame
 from napari_unet.gui.viewer.verb_keys import preset_in_use
@@ -41,7 +42,8 @@ _TOOLS = {
     "merge": "Merge: drag from one cell to the other, or click both",
     "split": "Split: draw a line across a cell, or click it to split it by itself",
     "draw": "Draw: draw round a new cell",
-    "redraw": "Redraw: draw roughly round a cell; its outline follows the probability",
+    "redraw": "Redraw: draw roughly round a cell; its outline follows the probability. With "
+    f"{CTRL} held the line waits for the next one",
     "fill": "Fill: click where a cell is missing",
 }
 _DRAG = 3.0  # px of the canvas: less is a click
@@ -78,6 +80,7 @@ class Corrector(QObject):
         self._marks: CanvasMarks | None = None
         self._outline: list[tuple[Place, Place]] | None = None  # begun by a right click
         self.tool = ""
+        self._waiting: list[tuple[int, list[Place]]] = []  # rough outlines, with their frame
         layer = owner.layer
         layer.mouse_drag_callbacks.append(self._on_drag)
         layer.mouse_move_callbacks.append(self._on_move)
@@ -96,6 +99,7 @@ class Corrector(QObject):
         """Switch the verbs of the mouse on, with one on the plain button, or off."""
         layer = self._owner.layer
         self._wanted, self.tool, self._outline = on, tool if on else "", None
+        self._waiting.clear()
         if on:
             self._owner.viewer.layers.selection.active = layer
             layer.mode = "pick"
@@ -123,7 +127,8 @@ class Corrector(QObject):
         if on and self._marks is None and (canvas := _canvas_of(self._owner.viewer)) is not None:
             self._marks = CanvasMarks(canvas)
         if self._marks is not None:
-            self._marks.say((_TOOLS.get(self.tool) or _HELP) if on else "")
+            waits = f"{counted(len(self._waiting), 'line')} waiting. " if self._waiting else ""
+            self._marks.say(waits + (_TOOLS.get(self.tool) or _HELP) if on else "")
             self._marks.show_way([])
         self.changed.emit()
 
@@ -147,6 +152,7 @@ class Corrector(QObject):
             layer.mouse_pan = str(layer.mode) == "pan_zoom"
             layer.selected_label = layer.selected_label or chosen  # napari picked the ground
             return
+        waits = verb == "redraw" and "Control" in event.modifiers
         points, way = [start], [_on_canvas(event)]
         yield
         while event.type == "mouse_move":
@@ -158,14 +164,20 @@ class Corrector(QObject):
         if self._marks is not None:
             self._marks.show_way([])
         dragged = bool(np.ptp(np.array(way), axis=0).max() >= _DRAG)
-        self._finish(verb, frame, points, chosen, dragged=dragged, merges=alone)
+        if waits and dragged:
+            self._waiting.append((frame, points))
+            self._show()
+        else:
+            verb = "delete" if waits else verb  # Ctrl-click, whatever the tool
+            self._finish(verb, frame, points, chosen, dragged=dragged, merges=alone)
 
     def _verb_of(self, event: Any, label: int) -> str:
         held = set(event.modifiers)
         if event.button != 1:
             return ""
+        rough = {"Alt", "Shift"} <= held or (self.tool == "redraw" and held <= {"Control"})
         if "Control" in held:
-            return "delete"
+            return "redraw" if rough else "delete"
         if "Alt" in held:
             return "redraw" if "Shift" in held else "draw"
         if "Shift" in held:
@@ -197,8 +209,13 @@ class Corrector(QObject):
             self.run(lambda: verbs.split_along(frame, points), frame)
         elif verb == "split":
             self.run(lambda: verbs.split(frame, first), frame)
-        elif verb in _CLOSED and dragged:
-            self.run(lambda: getattr(verbs, verb)(frame, points), frame)
+        elif verb == "draw" and dragged:
+            self.run(lambda: verbs.draw(frame, points), frame)
+        elif verb == "redraw" and dragged:
+            lines = [line for on, line in self._waiting if on == frame]
+            self._waiting.clear()
+            self.run(lambda: verbs.redraw(frame, *lines, points), frame)
+            self._show()
         elif verb == "fill":
             self._fill(frame, points[0])
 

@@ -126,10 +126,11 @@ def test_a_rough_outline_on_flat_ground_stays_about_where_it_is():
 
 def test_between_two_frames_a_cell_moves_and_grows():
     first, last = disc(12, 12, 5), disc(24, 44, 9)
-    half = between.interpolated(first, last, 0.5)
+    shapes_between = between.Between(first, last)
+    half = shapes_between.at(0.5)
     assert iou(half, disc(18, 28, 7)) > 0.85
-    assert iou(between.interpolated(first, last, 0.0), first) == 1.0
-    assert iou(between.interpolated(first, last, 1.0), last) == 1.0
+    assert iou(shapes_between.at(0.0), first) == 1.0
+    assert iou(shapes_between.at(1.0), last) == 1.0
 
 
 @pytest.mark.parametrize("points", [[1, 2], [(1, 2, 3)], [(1, float("nan"))]])

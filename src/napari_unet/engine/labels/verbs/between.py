@@ -13,17 +13,23 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 
-def interpolated(first: Mask, last: Mask, part: float) -> Mask:
-    """Return the shape (Y, X) between two, ``part`` (0 to 1) of the way from first to last.
+class Between:
+    """Shapes (Y, X) between two masks of a cell, both with pixels.
 
-    Shape-based: the signed distances to both rims are blended, where the cell has moved to
-    (Raya and Udupa 1990). Both masks must have pixels.
+    The signed distances to both rims are blended, where the cell has moved to (Raya and Udupa
+    1990).
     """
-    centres = [np.asarray(ndi.center_of_mass(mask)) for mask in (first, last)]
-    way = centres[1] - centres[0]
-    one = ndi.shift(_signed(first), part * way, order=1, mode="nearest")
-    other = ndi.shift(_signed(last), (part - 1) * way, order=1, mode="nearest")
-    return np.asarray((1 - part) * one + part * other > 0)
+
+    def __init__(self, first: Mask, last: Mask) -> None:
+        start, end = (np.asarray(ndi.center_of_mass(mask)) for mask in (first, last))
+        self._way = end - start
+        self._first, self._last = _signed(first), _signed(last)
+
+    def at(self, part: float) -> Mask:
+        """Return the shape ``part`` (0 to 1) of the way from first to last."""
+        one = ndi.shift(self._first, part * self._way, order=1, mode="nearest")
+        other = ndi.shift(self._last, (part - 1) * self._way, order=1, mode="nearest")
+        return np.asarray((1 - part) * one + part * other > 0)
 
 
 def _signed(mask: Mask) -> NDArray[np.float64]:
