@@ -24,12 +24,17 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import tifffile
 
 from _page import DATA, markdown, write_row
+from napari_unet.sample.kinds import KINDS, sample_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from napari_unet.sample.kinds import KindName
 
 DIC, PSC, COLOUR = (DATA / name for name in ("DIC-C2DH-HeLa", "PhC-C2DL-PSC", "dsb2018_colour"))
 NUCLEOLI = DATA.parent / "cases" / "nucleoli.py"
@@ -44,17 +49,47 @@ class Row:
     """What is learned from and scored: a folder or file of frames and one of labels."""
 
     words: str
-    movie: Path
+    movie: Path  # scored
     truth: Path
     learn: tuple[int, ...]  # frames; none for the bundled model as it is
     score: tuple[int, ...]
     minutes: float = 5.0
     train: tuple[str, ...] = ()
     segment: tuple[str, ...] = ()
+    taught: tuple[Path, Path] | None = None
+    """Another movie and its labels to learn from; that which is scored where None."""
+
+
+def generated(kind: KindName, work: Path, *, inside: int | None) -> Row:
+    """Make a movie to learn from and another, of another seed, to score on."""
+    made = []
+    for name, seed in (("taught", 0), ("scored", 1 if inside is None else 2 + inside)):
+        folders = work / kind / name / "movie", work / kind / name / "truth"
+        for folder, frames in zip(folders, sample_kind(kind, seed=seed, frames=9), strict=True):
+            folder.mkdir(parents=True)
+            for t, frame in enumerate(frames):
+                tifffile.imwrite(folder / f"t{t}.tif", frame)
+        made.append(folders)
+    words = f"{kind}, generated, 5 frames, 5 min"
+    return Row(words, *made[1], tuple(range(0, 9, 2)), (0, 4, 8), taught=made[0])
+
+
+def nucleoli(holes: int, work: Path) -> Row:
+    """Make nuclei with dark nucleoli, to segment untouched."""
+    if not (work / "h0.tif").exists():
+        subprocess.run([sys.executable, NUCLEOLI, work], check=True)
+    found = []
+    for name in (f"h{holes}", f"t{holes}"):
+        (work / name).mkdir()
+        for t, frame in enumerate(tifffile.imread(work / f"{name}.tif")):
+            tifffile.imwrite(work / name / f"t{t}.tif", frame)
+        found.append(work / name)
+    words = f"nuclei with {holes} nucleoli, bundled model, --diameter 60"
+    return Row(words, *found, (), (0, 1), segment=("--diameter", "60"))
 
 
 def rows() -> dict[str, Row]:
-    """Return the rows that need no generated movie."""
+    """Return the rows of real movies."""
     dic, psc = (DIC / "01", DIC / "01_ST" / "SEG"), (PSC / "01", PSC / "01_ST" / "SEG")
     far, other = tuple(range(40, 84, 4)), tuple(range(45, 101, 5))
     images = range(53)
@@ -73,7 +108,8 @@ def rows() -> dict[str, Row]:
 def scores(row: Row, seed: int, options: argparse.Namespace) -> dict[str, float]:
     """Train, segment and evaluate by the command line; return what ``evaluate`` says."""
     learn, score = row.learn, row.score
-    if options.inside is not None:
+    movies = row.taught or (row.movie, row.truth)
+    if options.inside is not None and not row.taught and learn:
         learn, score = inside(row.learn, options.inside)
     with tempfile.TemporaryDirectory() as work:
         model, labels = "nuclei-fluorescence", Path(work) / "found"
@@ -86,8 +122,8 @@ def scores(row: Row, seed: int, options: argparse.Namespace) -> dict[str, float]
             changes = [part for change in options.set for part in ("--set", change)]
             threads = ("--threads", options.threads) if options.threads else ()
             taught = (
-                some_of(row.movie, learn, Path(work) / "learned"),
-                some_of(row.truth, learn, Path(work) / "outlines"),
+                some_of(movies[0], learn, Path(work) / "learned"),
+                some_of(movies[1], learn, Path(work) / "outlines"),
             )
             how = ("--out", model, "--seed", seed, "--overwrite")
             cli("train", *taught, *how, *length, *threads, *changes, *row.train)
@@ -131,6 +167,26 @@ def cli(*arguments: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def row_of(name: str, work: Path, inside: int | None) -> Row:
+    """Return a row by its name; what is generated goes into ``work``."""
+    if name in KINDS:
+        return generated(cast("KindName", name), work, inside=inside)
+    if name.startswith("nucleoli-"):
+        return nucleoli(int(name[-1]), work)
+    return rows()[name]
+
+
+def measure(name: str, row: Row, options: argparse.Namespace) -> None:
+    """Score a row with each seed, print it, and put it into the docs where asked to."""
+    options.name = name
+    seeds = range(options.first_seed, options.first_seed + (options.seeds if row.learn else 1))
+    found = [scores(row, seed, options) for seed in seeds]
+    line = (row.words, *cells(found))
+    print(markdown(HEAD, [line]).splitlines()[-1], flush=True)
+    if options.write:
+        write_row(MARKER, HEAD, line)
+
+
 def main() -> None:
     """Run the rows asked for, print them, and write docs/benchmarks.md where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -149,19 +205,14 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the models")
     parser.add_argument("--write", action="store_true", help="put the rows into the docs")
     options = parser.parse_args()
-    known = rows()
+    names = [*(f"nucleoli-{n}" for n in (0, 1, 2, 4)), *rows(), *KINDS]
     if options.list:
-        print("\n".join(f"{name}: {row.words}" for name, row in known.items()))
+        print("\n".join(names))
         return
     print(markdown(HEAD, []), flush=True)
-    for name in options.row or known:
-        row, options.name = known[name], name
-        seeds = range(options.first_seed, options.first_seed + options.seeds)
-        found = [scores(row, seed, options) for seed in seeds]
-        line = (row.words, *cells(found))
-        print(markdown(HEAD, [line]).splitlines()[-1], flush=True)
-        if options.write:
-            write_row(MARKER, HEAD, line)
+    with tempfile.TemporaryDirectory() as work:
+        for name in options.row or names:
+            measure(name, row_of(name, Path(work), options.inside), options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_unet.sample.kinds import (
+    KINDS,
+    open_epithelium,
+    open_organoids,
+    open_rods,
+    sample_kind,
+)
 from napari_unet.sample.movie import open_sample, sample_movie, sample_parents
 from napari_unet.sample.world import FRAME_INTERVAL, SMALL, SampleWorld
 
@@ -101,3 +108,53 @@ def test_importing_it_brings_neither_napari_nor_torch():
 def test_world_is_a_value():
     assert SampleWorld() == SampleWorld()
     assert hash(SampleWorld(seed=3)) != hash(SampleWorld())
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param, *sample_kind(request.param, frames=3, shape=(128, 160))
+
+
+def test_a_kind_follows_from_its_seed(kind):
+    name, movie, labels = kind
+    assert movie.dtype == labels.dtype == np.uint16 and movie.shape == labels.shape
+    shorter, fewer = sample_kind(name, frames=2, shape=(128, 160))
+    assert np.array_equal(movie[:2], shorter) and np.array_equal(labels[:2], fewer)
+    assert not np.array_equal(labels[0], labels[2])
+    assert not np.array_equal(movie[0], sample_kind(name, frames=1, shape=(128, 160), seed=1)[0][0])
+
+
+def test_cells_of_a_kind_are_what_it_is_for(kind):
+    name, movie, labels = kind
+    frame, truth = movie[0].astype(float), labels[0]
+    areas = np.bincount(truth.ravel())[1:]
+    areas = areas[areas > 0]
+    a, b = truth[:-1], truth[1:]
+    touching = (a != b) & (a > 0) & (b > 0)
+    assert touching.sum() > 5
+    for ident in np.unique(truth[truth > 0]):
+        piece = ndimage.label(truth == ident, np.ones((3, 3)))[0]
+        sizes = np.bincount(piece.ravel())[1:]
+        assert sizes.max() >= 0.98 * sizes.sum()
+    if name == "epithelium":  # a sheet without ground, whose membranes are bright
+        assert truth.min() == 1 or truth.all()
+        assert frame[:-1][touching].mean() > 2 * np.median(frame)
+    if name == "rods":  # long ones, dark
+        boxes = [box for box in ndimage.find_objects(truth) if box]
+        assert np.median([s.stop - s.start for s, _ in boxes]) > 2 * np.median(
+            [s.stop - s.start for _, s in boxes]
+        )
+        assert np.median(frame[truth > 0]) < np.median(frame[truth == 0])
+    if name == "organoids":  # small ones beside large ones, with a lumen as light as the ground
+        assert areas.max() > 25 * np.median(np.sort(areas)[:2])
+        largest = truth == 1 + np.bincount(truth.ravel())[1:].argmax()
+        depth = ndimage.distance_transform_edt(largest)
+        wall = frame[largest & (depth < 4)].mean()
+        assert wall < frame[depth > 0.7 * depth.max()].mean()
+
+
+@pytest.mark.parametrize("opens", [open_epithelium, open_rods, open_organoids])
+def test_kinds_open_from_the_menu(opens):
+    ((data, options, kind),) = opens()
+    assert kind == "image" and data.shape == (8, 256, 320)
+    assert options["units"] == ("second", "micrometer", "micrometer")

@@ -201,6 +201,9 @@ def test_what_cannot_teach_is_refused(found, said):
     with pytest.raises(BadInput, match=said.replace("(", r"\(").replace(")", r"\)")):
         found.check()
     annotations(1).check()
+    sheet = np.ones(SHAPE, np.int32)
+    sheet[:, SHAPE[1] // 2 :] = 2  # no background, and yet an edge to learn
+    Annotations((1, *SHAPE), {0: annotate(sheet, complete=True)}).check()
 
 
 def test_within_a_region():

@@ -162,3 +162,10 @@ def test_the_smallest_cell_follows_the_annotated_ones(areas, smallest):
     annotations = Annotations((1, *ids.shape), {0: annotate(ids, complete=True)})
     diameter = float(np.sqrt(400 / np.pi))
     assert smallest_cell(annotations, diameter) == pytest.approx(smallest, abs=1)
+
+
+def test_whole_cells_are_no_specks_however_small_beside_the_others():
+    areas = [9] * 3 + [100] * 20
+    ids = np.pad(np.repeat(np.arange(1, len(areas) + 1), areas)[None], 1).astype(np.int32)
+    annotations = Annotations((1, *ids.shape), {0: annotate(ids, complete=True)})
+    assert smallest_cell(annotations, float(np.sqrt(400 / np.pi))) == 7

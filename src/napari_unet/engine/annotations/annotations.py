@@ -188,7 +188,8 @@ class Annotations:
         Raises
         ------
         BadInput
-            Without annotated frames, objects or (where no classes are told apart) background.
+            Without annotated frames, objects or (where no classes are told apart) an edge of one:
+            background, or another beside it as in a sheet of cells.
 
         """
         if not self.frames:
@@ -202,8 +203,7 @@ class Annotations:
                 "at least one painted cell",
                 "paint cells there, or choose frames that have labels",
             )
-        empty = any((f.supervised & (f.labels == 0)).any() for f in self.frames.values())
-        if not empty and not self.classes:
+        if not self.classes and not any(map(_has_edges, self.frames.values())):
             raise BadInput(
                 "the annotations hold no background",
                 "some background beside the cells",
@@ -270,3 +270,12 @@ def _left_empty(name: str, empty: list[int], n: int) -> tuple[Notice, ...]:
         f"({listed(empty)}): choose frames by number where no cell is to be seen"
     )
     return (Notice("check", line),)
+
+
+def _has_edges(frame: FrameAnnotation) -> bool:
+    """Whether a frame shows background, or objects that touch."""
+    ids = np.where(frame.supervised, frame.labels, -1)
+    if (ids == 0).any():
+        return True
+    beside = ((ids[1:], ids[:-1]), (ids[:, 1:], ids[:, :-1]))
+    return any(((a != b) & (a > 0) & (b > 0)).any() for a, b in beside)

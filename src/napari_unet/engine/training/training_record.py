@@ -48,26 +48,37 @@ def smallest_cell(annotations: Annotations, diameter: float) -> int:
     """Pixels below which an object is a speck beside the annotated ones, ``diameter`` px typical.
 
     Half of the smallest of them, a few odd ones apart: a tenth of a typical one at least, three
-    tenths at most.
+    tenths at most. Where sizes differ much, four fifths of the smallest whole one are enough.
     """
     typical = np.pi / 4 * diameter**2
     sizes = np.zeros(0) if annotations.classes else _areas(annotations)
-    half = np.percentile(sizes, _ODD) / 2 if sizes.size else 0.0
-    return max(5, int(np.clip(half, 0.1 * typical, 0.3 * typical)))
+    if not sizes.size:
+        return max(5, int(0.1 * typical))
+    half, least = np.percentile(sizes, _ODD) / 2, 0.1 * typical
+    whole = _areas(annotations, cut=False)
+    if whole.size:
+        least = min(least, 0.8 * np.percentile(whole, _ODD))
+    return max(5, int(np.clip(half, least, 0.3 * typical)))
 
 
-def _areas(annotations: Annotations) -> NDArray[np.int64]:
-    """Areas of the cells that count for the most part: what a band cuts off is no small cell."""
-    found = []
+def _areas(annotations: Annotations, *, cut: bool = True) -> NDArray[np.int64]:
+    """Areas of the cells that count for the most part: what a band cuts off is no small cell.
+
+    Those that the frame's edge may ``cut``, too, or not.
+    """
+    found = [np.zeros(0, np.int64)]
     for frame in annotations.frames.values():
+        labels = frame.labels
         all_of_it, counted = (
-            np.bincount(labels.ravel(), minlength=int(frame.labels.max(initial=0)) + 1)
-            for labels in (frame.labels, frame.labels[frame.supervised])
+            np.bincount(some.ravel(), minlength=int(labels.max(initial=0)) + 1)
+            for some in (labels, labels[frame.supervised])
         )
         whole = 2 * counted > all_of_it
         whole[0] = False
+        if not cut:
+            whole[np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))] = False
         found.append(all_of_it[whole])
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+    return np.concatenate(found)
 
 
 def _typical_piece(annotations: Annotations) -> float:
