@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ from _page import (
 from napari_unet.cli.heap import keep_heap
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
+from napari_unet.engine.annotations.holdout import split_as
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.scores import Scores, frame_scores, pool
@@ -50,8 +52,10 @@ from napari_unet.engine.stack.frame_numbers import parse_frames
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.losses import masked_loss, targets
-from napari_unet.engine.training.patches import Batch
+from napari_unet.engine.training.sampling.patches import Batch
 from napari_unet.engine.training.training import TrainInput, TrainStep, train
+from napari_unet.engine.training.training_data import TrainingData
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -105,6 +109,66 @@ def _eager_step(batch: Batch, device: torch.device) -> Callable[[], object]:
 def _our_step(batch: Batch, device: torch.device, settings: TrainSettings) -> Callable[[], object]:
     learner = Learner(UNet(), settings, device)
     return lambda: learner.learn(batch, 1e-3, 100)
+
+
+def shares(steps: int) -> str:
+    """Say where the time of whole training steps goes: crops, network, all else of a step."""
+    movie, truth = sample_movie(frames=3, shape=(700, 1100))
+    stack = Stack.from_array(movie, axes="TYX")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    settings = TrainSettings(validation="none")
+    annotations = Annotations(
+        truth.shape, {t: annotate(truth[t], complete=True) for t in range(len(truth))}
+    )
+    split = split_as({}, annotations, settings.validation)
+    normaliser = Normaliser(settings.normalisation, stack)
+    data = TrainingData(stack, annotations, split, settings, normaliser, device)
+    learner, generator = Learner(UNet(), settings, device), torch.Generator().manual_seed(0)
+    spent = {"crops": 0.0, "step": 0.0, "network": 0.0}
+
+    def timed_forward(*given: torch.Tensor) -> object:
+        began = _now(device)
+        found = forward(*given)
+        spent["network"] += _now(device) - began
+        return found
+
+    forward, backward = learner.network.training_outputs, torch.Tensor.backward
+    learner.network.training_outputs = timed_forward  # type: ignore[method-assign]
+
+    def timed_backward(self: torch.Tensor, *given: object, **how: object) -> None:
+        began = _now(device)
+        backward(self, *given, **how)
+        spent["network"] += _now(device) - began
+
+    torch.Tensor.backward = timed_backward  # type: ignore[method-assign,assignment]
+    for step in range(-3, steps):
+        if step == 0:  # what is compiled or brought in at first does not count
+            spent.update(dict.fromkeys(spent, 0.0))
+        began = _now(device)
+        batch = data.batch(BATCH, CROP, generator)
+        drawn = _now(device)
+        learner.learn(batch, 1e-3, 100)
+        spent["crops"] += drawn - began
+        spent["step"] += _now(device) - drawn
+    torch.Tensor.backward = backward  # type: ignore[method-assign]
+    whole = spent["crops"] + spent["step"]
+    rows = [
+        ("network, forward and back", f"{spent['network'] / whole:.0%}"),
+        (
+            "targets, loss, new weights and their mean",
+            f"{(spent['step'] - spent['network']) / whole:.0%}",
+        ),
+        ("crops: drawn, turned, changed", f"{spent['crops'] / whole:.0%}"),
+    ]
+    return markdown((f"of a training step ({1e3 * whole / steps:.0f} ms)", "time"), rows)
+
+
+def _now(device: torch.device) -> float:
+    """Seconds, when all that was begun is done; of the processor on a CPU that others use, too."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time() / torch.get_num_threads()
 
 
 def half_painted(folder: Path, share: float, strokes: int) -> Path:
@@ -241,7 +305,7 @@ def main() -> None:
     if arguments.only:
         return
     keep_heap()
-    table = step_ratios(arguments.rounds)
+    table = f"{step_ratios(arguments.rounds)}\n\n{shares(40)}"
     print(table)
     write_between_markers("bench:training", table)
 

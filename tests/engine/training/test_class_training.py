@@ -15,7 +15,7 @@ from napari_unet.engine.settings import Augmentation, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.checking import got_worse, in_words
 from napari_unet.engine.training.losses import masked_loss, targets
-from napari_unet.engine.training.patches import PatchSampler, prepare_frame
+from napari_unet.engine.training.sampling.patches import PatchSampler, prepare_frame
 from napari_unet.engine.training.training import train
 
 SMALL = TrainSettings(steps=60, filters=(8, 16), crop=64, batch=4, threads=1, device="cpu")

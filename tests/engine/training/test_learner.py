@@ -10,7 +10,7 @@ from napari_unet.engine.network.networks import build
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.learner import Learner
-from napari_unet.engine.training.patches import Batch
+from napari_unet.engine.training.sampling.patches import Batch
 
 
 @pytest.mark.parametrize("momentum", [0.01, 0.1, None])  # an EfficientNet's, the usual, a mean

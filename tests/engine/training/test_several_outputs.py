@@ -11,7 +11,7 @@ from napari_unet.engine.network.recompute import recompute_blocks
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.losses import targets
-from napari_unet.engine.training.patches import Batch
+from napari_unet.engine.training.sampling.patches import Batch
 from tests.engine.training.loss_formulas import np_entropy, np_loss
 
 CPU = torch.device("cpu")

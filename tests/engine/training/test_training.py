@@ -26,6 +26,7 @@ from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training import training
 from napari_unet.engine.training.checkpoint import load_checkpoint
 from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.sampling.batches import Batches
 from napari_unet.engine.training.training import TrainInput, train
 from napari_unet.engine.training.training_record import held_out
 from napari_unet.sample.movie import sample_movie
@@ -173,10 +174,14 @@ CASES = {
 
 
 @pytest.mark.parametrize(("frames", "changes"), CASES.values(), ids=CASES)
-@pytest.mark.parametrize("stop", [4, 9])
-def test_resumed_is_as_never_stopped(frames, changes, stop, stack, annotated, tmp_path):
+@pytest.mark.parametrize(("stop", "beside"), [(4, False), (9, True)])
+def test_resumed_is_as_never_stopped(
+    frames, changes, stop, beside, stack, annotated, tmp_path, monkeypatch
+):
     settings, file = TINY.replace(**changes), tmp_path / "run.ckpt"
     steps, whole = finish(train(stack, annotated(*frames), settings))
+    if beside:  # batches drawn ahead, as on a GPU, are the same
+        monkeypatch.setattr(training, "Batches", lambda *a, **_: Batches(*a, beside=True))
     finish(
         train(stack, annotated(*frames), settings, checkpoint=file),
         {stop: TrainInput(stop=True)},

@@ -17,7 +17,7 @@ from napari_unet.engine.training.losses import masked_loss, targets
 if TYPE_CHECKING:
     from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
-    from napari_unet.engine.training.patches import Batch
+    from napari_unet.engine.training.sampling.patches import Batch
 
 _ANY = 1e-3  # learning rate; the schedule sets it before each step
 # What batch norm takes from each step into the statistics that frames are predicted with. The 0.01

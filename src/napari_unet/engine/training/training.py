@@ -39,6 +39,7 @@ from napari_unet.engine.training.initial_network import (
     take_encoder_weights,
 )
 from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.sampling.batches import Batches
 from napari_unet.engine.training.schedule import (
     Clock,
     Plan,
@@ -199,7 +200,6 @@ class Run:
     def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
         self.clock = Clock(self.how.clock)
         torch.manual_seed(self.settings.seed)
-        self.generator = torch.Generator().manual_seed(self.settings.seed)
         device = choose_device(self.settings.device)
         self.normaliser = Normaliser(
             self.base.normalisation if self.base else self.settings.normalisation, self.stack
@@ -211,6 +211,7 @@ class Run:
             self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base,
             self.scale,
         )  # fmt: skip
+        self.batches = Batches(self.data, self.settings.seed, beside=device.type == "cuda")
         self.label_settings = recommended_labels(self.base, annotations, self.diameter)
         self.checker = Checker(
             self.clock, self.label_settings, self.settings, keep_best=not self.split.joins
@@ -248,7 +249,7 @@ class Run:
         while True:
             rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
-                batch = self.data.batch(self.plan.batch, self.plan.crop, self.generator)
+                batch = self.batches.draw(self.plan.batch, self.plan.crop)
                 loss = self.learner.learn(batch, rate, self.step)
                 self.history.add(loss, self.learner.seen)
                 return loss, note
@@ -282,6 +283,7 @@ class Run:
         """Let the frame that was held out join, once it has said what there is to say."""
         if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
             return ""
+        self.batches.rewind()
         self.data.join()
         return f"{self.split.words} joins the training"
 
@@ -306,6 +308,7 @@ class Run:
         regions, edge = self.data.annotations.regions, self.settings.edge
         try:
             painted = sent.annotations.in_regions(regions, known=True).without_edge(edge)
+            self.batches.rewind()
             return self.data.take(painted.without_missing(self.stack))
         except BadInput as error:
             return error.found
@@ -353,7 +356,6 @@ class Run:
             "plan": self.plan.model_dump(),
             "step": self.step,
             "joined": self.data.joined,
-            "drawn": self.data.drawn,
             "left_out": sorted(self.data.left_out),
             "held_out": self.split.hold_out.to_record(),
             "before": asdict(self.before) if self.before else None,
@@ -362,7 +364,7 @@ class Run:
             **self.clock.state(),
             "begun_from": self._begun_from,
             "encoder": self.encoder,
-            "generator": self.generator.get_state(),
+            **self.batches.state(),
             "chance": torch.get_rng_state(),  # of dropout
         }
 
@@ -382,9 +384,8 @@ class Run:
         self.checker.restore(state)
         self.history.restore(state.get("rows", {}))
         self.before = Scores(**state["before"]) if state["before"] else None
-        self.data.drawn = state.get("drawn", 0)
         self.data.left_out.update(state.get("left_out", ()))
-        self.generator.set_state(state["generator"])
+        self.batches.restore(state)
         torch.set_rng_state(state.get("chance", torch.get_rng_state()))
         if state["joined"]:
             self.data.join()

@@ -13,7 +13,7 @@ from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.stack.channels import RGB
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
-from napari_unet.engine.training.patches import (
+from napari_unet.engine.training.sampling.patches import (
     Batch,
     FrameSampler,
     PatchSampler,

@@ -15,7 +15,7 @@ from napari_unet.engine.jobs.segment import segment
 from napari_unet.engine.settings import Augmentation, Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.augmentation.colours import change_colours, lit_from_behind
-from napari_unet.engine.training.patches import PatchSampler, prepare_frame
+from napari_unet.engine.training.sampling.patches import PatchSampler, prepare_frame
 from napari_unet.engine.training.training import train
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.settings import Augmentation
 from napari_unet.engine.training.losses import border_weight
-from napari_unet.engine.training.patches import (
+from napari_unet.engine.training.sampling.patches import (
     FrameSampler,
     PatchSampler,
     change_intensities,
