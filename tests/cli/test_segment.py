@@ -288,6 +288,11 @@ def test_a_folder_that_grew_says_so_and_does_the_rest(world, run, tmp_path):
     assert run(*fresh).code == 0
     both = [tifffile.imread(tmp_path / name / "labels.tif") for name in ("out", "fresh")]
     assert (both[0] == both[1]).all()
+    (frames / "t5.tif").unlink()
+    answer = run(*options)
+    assert answer.code == 1
+    assert "made when exp had 6 frames; it has 5 frames now" in answer.error
+    assert "frames of the movie are missing" in answer.error
 
 
 def test_results_of_a_file_saved_again_are_not_taken_for_done(world, run, tmp_path):

@@ -57,6 +57,8 @@ def test_any_movie_is_opened_shown_and_segmented(hand, model_file, tmp_path, sma
     hand.click(dock, "segment.run_frame")
     hand.done()
     assert len(viewer.layers) == 2
+    said, t = hand.find(dock, "segment.message").text(), hand.session.movie.frame
+    assert ("no pixel with a value" in said) == (not np.isfinite(movie[t]).any())
 
 
 def test_a_file_with_missing_pixels_is_known_behind_the_layer_of_another_reader(

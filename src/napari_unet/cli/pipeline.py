@@ -12,7 +12,6 @@ from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import Notice
-from napari_unet.engine.text import say_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -264,7 +263,9 @@ class _Sizes:
     def __init__(
         self, stack: Stack, job: Job, predictor: Predictor, n: int, found: list[Notice]
     ) -> None:
-        self._stack, self._without_value = stack, list[int]()
+        from napari_unet.engine.stack.missing_pixels import FramesWithoutValue
+
+        self._stack, self._without_value = stack, FramesWithoutValue(stack)
         self._job, self._predictor, self._found = job, predictor, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
@@ -283,26 +284,12 @@ class _Sizes:
                 self._areas.append(areas_of(step.labels))
             measured.clear()  # of this frame alone: a table that failed takes nothing
             measured[step.frame] = step.measured
-            if self._is_missing(step.frame):
-                self._without_value.append(step.frame)
+            self._without_value.look(step.frame)
             yield step.frame, step.labels
-        if self._without_value:
-            line = (
-                f"{self._stack.name} has no pixel with a value (NaN or infinite) in frame "
-                f"{say_ranges(self._without_value)}: what is found there is no cell"
-            )
-            self._found.append(Notice("check", line))
+        self._found += self._without_value.notices()
         if self._predictor.notice:  # it may have gone on otherwise meanwhile
             self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))
         self._doubt()
-
-    def _is_missing(self, frame: int) -> bool:
-        from napari_unet.engine.stack.missing_pixels import missing_pixels
-
-        if self._stack.dtype.kind != "f":
-            return False
-        missing = missing_pixels(self._stack[frame])
-        return missing is not None and bool(missing.all())
 
     def _doubt(self) -> None:
         """Notice where the cells that were found are not of the size that the model knows."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import alone, process_mark, runs_elsewhere
 from napari_unet.engine.settings import LabelSettings, OverlaySettings, PredictSettings
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,14 +82,36 @@ class Results:
         if again and overwrite:
             self._forget(stack)
         if foreign and not overwrite and self.before(stack, job) is None:
-            names = ", ".join(self.path(part).name for part in foreign)
-            why = f"made before {stack.name} was saved again" if again else "made in another way"
-            raise BadInput(
-                f"{self.folder} already holds {names}, {why}",
-                "a new folder, or results of this movie, this model and these settings",
-                "choose another --out, or add --overwrite",
-            )
+            fewer = next(filter(None, (self._fewer(part, stack, job) for part in foreign)), None)
+            raise self._foreign(foreign, stack, fewer, again=bool(again))
         return left
+
+    def _foreign(
+        self, parts: Sequence[str], stack: Stack, fewer: int | None, *, again: bool
+    ) -> BadInput:
+        """Say why files that are there already are not taken; ``fewer``: of how many frames."""
+        names = ", ".join(self.path(part).name for part in parts)
+        why = f"made before {stack.name} was saved again" if again else "made in another way"
+        remedy = "choose another --out, or add --overwrite"
+        if fewer is not None:
+            now = counted(len(stack), "frame")
+            why = f"made when {stack.name} had {fewer} frames; it has {now} now"
+            remedy = f"see whether frames of the movie are missing; if it is whole, {remedy}"
+        return BadInput(
+            f"{self.folder} already holds {names}, {why}",
+            "a new folder, or results of this movie, this model and these settings",
+            remedy,
+        )
+
+    def _fewer(self, part: str, stack: Stack, job: Job) -> int | None:
+        """Return how many frames a movie had that has lost some since; None where it has not."""
+        sidecar = self._sidecar(part)
+        source, frames = sidecar.get("source"), sidecar.get("frames")
+        same = isinstance(source, dict) and source.get("name") == stack.name
+        if not same or not isinstance(frames, list) or job.frames is not None:
+            return None
+        n = len(frames)
+        return n if n > len(stack) and frames == list(range(n)) else None
 
     def before(self, stack: Stack, job: Job) -> Stack | None:
         """Return a folder's movie as it was when its results were made, where it grew since."""

@@ -129,6 +129,19 @@ def test_a_folder_that_grew_keeps_its_corrections(tmp_path, old):
     assert not notices_of(frames)
 
 
+def test_a_folder_that_lost_frames_says_how_many(tmp_path):
+    frames = tmp_path / "exp"
+    add_frames(frames, range(4))
+    with Stack.open(frames) as stack:
+        SessionFolder.for_movie(stack)
+    (frames / "t03.tif").unlink()
+    with (
+        Stack.open(frames) as stack,
+        pytest.raises(BadInput, match=r"it had 4 frames, exp has 3.*Put the missing frames back"),
+    ):
+        SessionFolder.for_movie(stack)
+
+
 def test_a_frame_put_between_is_refused(tmp_path):
     """The frames that were corrected have other places now."""
     frames = tmp_path / "exp"

@@ -277,12 +277,20 @@ def _folder_of(stack: Stack, home: Path) -> Path:
         known = SessionFolder(path, stack).state
         if known.movie == _movie_of(stack) or _grew(stack, known):
             return path
-    one = f"{short} belongs to another movie of that name, or to other frames of it"
-    raise BadInput(
-        one if short == long else f"{short} and {long} belong to other movies of that name",
-        "a folder of this movie's own",
-        "rename the movie or move those folders away",
-    )
+    raise _foreign(short, long, stack)
+
+
+def _foreign(short: Path, long: Path, stack: Stack) -> BadInput:
+    """Say of what the folders are that bear this movie's name."""
+    found = f"{short} and {long} belong to other movies of that name"
+    remedy = "rename the movie or move those folders away"
+    if short == long:
+        before, now = SessionFolder(short, stack).state.frames, len(stack)
+        found = f"{short} belongs to another movie of that name, or to other frames of it"
+        if before > now:
+            found += f": it had {before} frames, {stack.name} has {now}"
+            remedy = "put the missing frames back, or else " + remedy
+    return BadInput(found, "a folder of this movie's own", remedy)
 
 
 def _home_of(stack: Stack) -> Path | None:

@@ -84,6 +84,8 @@ class _Name:
     def __init__(self, path: Path, half_days: bool = False) -> None:
         self.path = path
         text = path.stem.lower()
+        clock = _HALF_DAY.search(text) if half_days else None
+        self.clock = _numbers_of(text, clock) if clock else range(0)  # its columns, of 12 hours
         text = _HALF_DAY.sub(_whole_day, text) if half_days else text
         text = _MONTH.sub(lambda m: f"\0{_MONTHS.index(m[1]) + 1:02d}\0", text)
         parts = re.split(r"(\0\d+\0|\d+)", text)
@@ -92,6 +94,13 @@ class _Name:
         self.texts = [p.strip("\0") for p in parts[1::2]]
         self.numbers = tuple(int(p) for p in self.texts)
         self.pattern = "#".join(self.between)
+
+
+def _numbers_of(text: str, found: re.Match[str]) -> range:
+    """Return which of the numbers and months of a name are in a part of it."""
+    before = _MONTH.sub("0", text[: found.start()])
+    first = len(_DIGITS.findall(before))
+    return range(first, first + len(_DIGITS.findall(found[0])))
 
 
 def _by_numbers(names: list[_Name]) -> Ordered:
@@ -228,6 +237,9 @@ def _seconds(name: _Name, varying: list[int]) -> int | None:
     units = _unit_columns(name)
     if "h" in units.values() and "d" not in units.values() and set(varying) <= set(units):
         return sum(name.numbers[i] * _IN_SECONDS[units[i]] for i in units)
+    if name.clock and set(varying) <= set(name.clock):
+        long = (3600, 60, 1)
+        return sum(name.numbers[i] * n for n, i in zip(long, name.clock, strict=False))
     text = name.texts[varying[0]]
     if len(varying) > 1 or len(text) != 6 or not _is_clock(text):
         return None

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.errors import Notice
+from napari_unet.engine.text import say_ranges
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.stack import Stack
 
 
 def missing_pixels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
@@ -25,6 +30,31 @@ def missing_pixels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     if finite.all():
         return None
     return np.asarray(~(finite if frame.ndim == 2 else finite.all(axis=0)))
+
+
+class FramesWithoutValue:
+    """Remembers the frames of a movie in which no pixel has a value, of those looked at."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack, self._found = stack, list[int]()
+
+    def look(self, frame: int) -> None:
+        """Look at a frame; where pixels are whole numbers there is nothing to look for."""
+        if self._stack.dtype.kind != "f":
+            return
+        missing = missing_pixels(self._stack[frame])
+        if missing is not None and missing.all():
+            self._found.append(frame)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what to say of them; () where there are none."""
+        if not self._found:
+            return ()
+        line = (
+            f"{self._stack.name} has no pixel with a value (NaN or infinite) in frame "
+            f"{say_ranges(self._found)}: what is found there is no cell"
+        )
+        return (Notice("check", line),)
 
 
 def measured_values(plane: NDArray[Any]) -> NDArray[Any]:

@@ -175,8 +175,9 @@ def segmenting(
     from napari_unet.engine.prediction.cost import estimate
     from napari_unet.engine.prediction.prediction import missing_frames, predict_region
     from napari_unet.engine.prediction.predictor import open_predictor
+    from napari_unet.engine.stack.missing_pixels import FramesWithoutValue
 
-    model = choice.load()
+    model, empty = choice.load(), FramesWithoutValue(stack)
     predictor = open_predictor(model, settings)
     _tidy_up()
     try:
@@ -187,8 +188,9 @@ def segmenting(
         if region is not None:
             for frame in missing:
                 predict_region(stack, predictor, probabilities, frame, region)
+                empty.look(frame)
                 yield frame
-            return _notices(predictor, stack)
+            return (*empty.notices(), *_notices(predictor, stack))
         steps = segment(
             stack, model, settings,
             frames=missing, probabilities=probabilities, predictor=predictor, ahead=False,
@@ -196,8 +198,9 @@ def segmenting(
         if len(missing) > 1:
             yield str(estimate(stack, predictor, probabilities, missing))
         for done in steps:  # its labels are left alone: `LiveLabels.prepare` makes those on screen
+            empty.look(done.frame)
             yield done.frame
-        return _notices(predictor, stack)
+        return (*empty.notices(), *_notices(predictor, stack))
     finally:
         predictor.close()
 
