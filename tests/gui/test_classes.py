@@ -54,10 +54,11 @@ def test_what_the_labels_are_is_guessed_shown_and_can_be_chosen(hand, train):
 
 def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
     hand.said(train, "train.summary", "2 classes")
+    hand.session.labels.name_class(2, "dead")
     hand.click(train, "train.start")
     hand.done()
     model = hand.session.models.chosen.model
-    assert model.config.classes == (1, 2)
+    assert model.config.classes == (1, 2) and model.record["class_names"] == {"2": "dead"}
     assert "mean IoU of classes" in hand.said(train, "train.outcome", "classes")
 
     segment = hand.open("Segment")
@@ -70,6 +71,7 @@ def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
     either = [np.sum((found == k) | (class_toy.labels[5] == k)) for k in (1, 2)]
     assert np.mean(np.divide(overlap, either)) > 0.4
     hand.said(segment, "segment.count", "2 classes in this frame")
+    name_the_classes(hand, segment, train, layer)
 
     thresholds = hand.find(segment, "segment.class_thresholds")
     assert thresholds.isEnabled()
@@ -91,6 +93,32 @@ def test_train_segment_and_paint_classes(hand, train, viewer, class_toy):
     hand.find(train, "train.frames").setText("")
     hand.find(train, "train.labels").setCurrentText(layer.name)
     assert "1 frame, 2 classes, 0.146 %" in hand.said(train, "train.summary", "1 frame")
+
+
+def name_the_classes(hand, segment, train, layer):
+    """The legend has their names and colours; a name that is changed there is changed anywhere."""
+    one, two = (hand.find(segment, f"segment.class_{n}") for n in (1, 2))
+    assert (one.text(), two.text()) == ("class 1", "dead")
+    one.setText("alive")
+    one.editingFinished.emit()
+    assert hand.find(train, "train.class_1").text() == "alive"
+    assert dict(zip(layer.features["index"], layer.features["class"], strict=True)) == {
+        1: "alive",
+        2: "dead",
+    }
+    assert "class: alive" in layer._get_properties((5, *np.argwhere(layer.data[5] == 1)[0]))
+    patch = hand.find(segment, "segment.take_class_2")
+    red, green, blue, _ = layer.colormap.map(2).ravel()
+    assert f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}" in (
+        patch.styleSheet()
+    )
+    hand.click(segment, "segment.take_class_2")
+    assert layer.selected_label == 2 and layer.mode == "paint"
+    layer.mode = "pan_zoom"
+    one.setText("")
+    one.editingFinished.emit()
+    assert one.text() == "class 1"
+    hand.session.labels.name_class(1, "alive")
 
 
 def test_what_does_not_fit_is_said_in_one_line(hand, train, viewer, class_toy):

@@ -58,6 +58,7 @@ def test_the_work_goes_on_after_closing(movie):
         live = LiveLabels(stack.shape, corrections=folder.corrections())
         live[1, 3:9, 4:9] = live.new_id()
         folder.save(frame=1, labels=LabelSettings(threshold=0.7), models=("abc",), model="mine")
+        folder.save(class_names={2: "dead"})
     moved = movie.parent.rename(movie.parent.parent / "moved") / movie.name
     with Stack.open(moved) as stack:
         again = SessionFolder.find(stack)

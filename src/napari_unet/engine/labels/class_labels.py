@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from napari_unet.engine.labels.mask_pieces import MaskPieces
 from napari_unet.engine.labels.regions import regions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
 
 _PREFIX = "class "
+NAMES = "class_names"  # in a model's record: what classes are called, by number
 _NONE = np.empty(0, np.intp), np.empty(0, np.int32)
 _AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
@@ -35,6 +36,26 @@ def classes_of(outputs: Sequence[str]) -> tuple[int, ...]:
     if regions:
         return tuple(region.number for region in regions)
     return tuple(class_number(name) for name in outputs if name.startswith(_PREFIX))
+
+
+def class_names(outputs: Sequence[str], *known: Mapping[int, str]) -> dict[int, str]:
+    """Return the name of each class or region that outputs tell; {} for a model of objects.
+
+    It is that of the first of ``known`` that has one, else its region's, else ``class 2``.
+    """
+    found = {number: f"class {number}" for number in classes_of(outputs)}
+    found |= {region.number: region.name for region in regions_of(tuple(outputs))}
+    for names in reversed(known):
+        found |= {number: name for number, name in names.items() if number in found and name}
+    return found
+
+
+def names_in(record: Mapping[str, Any]) -> dict[int, str]:
+    """Return the names that a model's record has; what is none is left out."""
+    kept = record.get(NAMES)
+    if not isinstance(kept, dict):
+        return {}
+    return {int(n): name for n, name in kept.items() if str(n).isdigit() and isinstance(name, str)}
 
 
 def class_number(name: str) -> int:

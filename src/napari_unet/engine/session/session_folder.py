@@ -53,6 +53,7 @@ class SessionState(Settings):
     model: str | None = Field(None, description="Bundled name or file of the model in use")
     models: tuple[str, ...] = Field((), description="sha256 of the models used, the latest last")
     labels: LabelSettings = LabelSettings()
+    class_names: dict[int, str] = Field({}, description="As a user called them, by number")
     diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
     frame: int = Field(0, ge=0, description="Frame on screen")
     stamp: str | None = Field(None, description="When the movie's files were last saved")

@@ -68,7 +68,9 @@ class FiguresForm(QWidget):
         stack = self._session.movie.require_stack()
         layer, named = self.truth.layer(), bool(self._target.frames.text().strip())
         names = [name.strip() for name in self.names.text().split(",")]
-        names = names if self._classes() and any(names) else []
+        if not any(names):  # as the docks call them
+            names = list(self._session.labels.named_classes().values())
+        names = names if self._classes() else []
         truth = LayerFrames(layer.data, stack, layer.name)
         settings, look = self._movie.overlay(), self._movie.screen_look()
 

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.settings import LabelSettings
+from napari_unet.gui.dock.class_legend import ClassLegend
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.loading import load_model
 from napari_unet.gui.dock.model_menu import ModelMenu
@@ -133,6 +134,7 @@ class SegmentDock(Dock):
                 shares=(0, 1),
             ),
             self.threshold,
+            ClassLegend(self.session, OWNER),
             RegionSliders(self.session, OWNER),
             self.auto_words,
             Flow(self.split, titled("Smallest", self.min_size), shares=(0, 1)),

@@ -156,7 +156,7 @@ class SessionAutosave:
         self._went_on[folder.journal_path] = weakref.ref(image)
         if state.selection != found.stack.selection:
             movie.select(channel=state.selection.channel)
-        labels.restore(state.labels)
+        labels.restore(state.labels, state.class_names)
         models.settings = models.settings.replace(diameter=state.diameter)
         choice = models.find(state.model) if state.model else None
         models.choose(choice or models.chosen)
@@ -181,6 +181,7 @@ class SessionAutosave:
             "selection": stack.selection,
             "model": reference(self._models.chosen),
             "labels": self._labels.settings,
+            "class_names": self._labels.class_names,
             "diameter": self._models.settings.diameter,
             "frame": self._movie.frame,
         }

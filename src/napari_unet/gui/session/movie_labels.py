@@ -48,6 +48,7 @@ class MovieLabels:
     def __init__(self, movie: MovieChoice, place: Place, lifetime: Lifetime) -> None:
         self._movie, self._place = movie, place
         self.settings = LabelSettings()
+        self.class_names: dict[int, str] = {}  # by number, as a user called them
         self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
@@ -167,6 +168,7 @@ class MovieLabels:
         self._name_after(model)
         if live.probabilities is not probabilities:
             self._change(live, lambda: setattr(live, "probabilities", probabilities))
+        self._show_names()
         self.changed.emit()
 
     def set_probabilities(self, probabilities: object) -> None:
@@ -174,6 +176,7 @@ class MovieLabels:
         live = self.live
         if live is not None:
             self._change(live, lambda: setattr(live, "probabilities", probabilities))
+            self._show_names()
             self.changed.emit()
 
     def know_model(self, model: Model) -> None:
@@ -182,6 +185,36 @@ class MovieLabels:
         if shown is not None and shown.model is None:
             shown.model = model
             self._name_after(model)
+            self._show_names()
+
+    def named_classes(self) -> dict[int, str]:
+        """Return what each class on screen is called; {} where labels are cells."""
+        from napari_unet.engine.labels.class_labels import class_names, names_in
+
+        live, model = self.live, self.model
+        predicted = live.probabilities if live is not None else None
+        if predicted is None:
+            return {}
+        learned = names_in(model.record) if model is not None else {}
+        return class_names(tuple(predicted.outputs), self.class_names, learned)
+
+    def name_class(self, number: int, name: str) -> None:
+        """Call a class something; without a name as its model does."""
+        names = {n: known for n, known in self.class_names.items() if n != number}
+        if name and name != self.named_classes().get(number):
+            names[number] = name
+        elif name:
+            return
+        self.class_names = names
+        self._show_names()
+        self.changed.emit()
+
+    def _show_names(self) -> None:
+        """Let the layer say names of classes: napari shows them beside what is pointed at."""
+        layer, live = self.layer, self.live
+        if layer is not None and live is not None and live.classes:
+            names = self.named_classes()
+            layer.features = {"index": list(names), "class": list(names.values())}
 
     def _name_after(self, model: Model) -> None:
         """Let the layer's name say movie and model, unless a user gave it another."""
@@ -195,9 +228,9 @@ class MovieLabels:
         if live is not None:
             self.set_probabilities(live.probabilities)
 
-    def restore(self, settings: LabelSettings) -> None:
-        """Go on with settings that a user left; no model's recommendation replaces them."""
-        self._adopted = None
+    def restore(self, settings: LabelSettings, class_names: dict[int, str]) -> None:
+        """Go on with what a user left; no model's recommendation replaces it."""
+        self._adopted, self.class_names = None, class_names
         self.set_settings(settings)
 
     def predicted(self, frame: int) -> None:

@@ -12,6 +12,7 @@ from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.gui.dock.class_legend import ClassLegend
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
@@ -131,7 +132,8 @@ class AnnotationPanel(QWidget):
         self.which = Fold("Labels and frames", lambda: which)
         column = Column(self)
         brushes = Flow(self.annotate, self.new_cell, self.background)
-        column.add(brushes, self.whole, self.summary, self.which)
+        legend = ClassLegend(self._session, OWNER)
+        column.add(brushes, legend, self.whole, self.summary, self.which)
         self.about = what_is(_CHECKED)
 
     # ---- painting ---------------------------------------------------------------------------

@@ -49,8 +49,8 @@ def start_training(
     def work() -> Any:
         from napari_unet.gui.train.training_worker import training
 
-        settings = session.labels.settings
-        return training(source, begun, base, settings, resume, session.models.chosen)
+        settings, names = session.labels.settings, session.labels.class_names
+        return training(source, begun, base, settings, resume, session.models.chosen, names)
 
     task = Task(
         OWNER,

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.labels.class_labels import NAMES, names_in
 from napari_unet.engine.training.completeness import warning_of
 from napari_unet.gui.train.annotation_source import NOT_WHOLE
 from napari_unet.gui.train.judged import judge
 from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -57,10 +58,11 @@ def training(
     label_settings: LabelSettings,
     resume: bool = False,
     in_use: ModelChoice | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> Generator[WorkerStep, Message | None, Trained]:
     """Train, yielding each step; takes a `Message` at each yield.
 
-    What comes of it is compared with the model ``in_use``.
+    What comes of it is compared with the model ``in_use``; it keeps the ``names`` of its classes.
 
     The checkpoint stays until the model is saved or discarded (`resume.forget`).
     """
@@ -90,7 +92,7 @@ def training(
         try:
             step = steps.send(told)
         except StopIteration as end:
-            made = _with_doubt(end.value, doubt)
+            made = _with_names(_with_doubt(end.value, doubt), model, names or {})
             return judge(made, source, begun_with, annotations, in_use or base)
         preview = None
         if step.preview is not None:
@@ -120,6 +122,15 @@ def _with_doubt(model: Model, doubt: str) -> Model:
     if doubt:
         notice = Notice("check", doubt.rstrip("."))
         model.record.setdefault("notices", []).append(asdict(notice))
+    return model
+
+
+def _with_names(model: Model, base: Model | None, names: Mapping[int, str]) -> Model:
+    """Let the model's record keep what its classes are called, now or by what it began from."""
+    known = {**(names_in(base.record) if base is not None else {}), **names}
+    kept = {str(n): name for n, name in known.items() if n in model.config.classes}
+    if kept:
+        model.record[NAMES] = kept
     return model
 
 
