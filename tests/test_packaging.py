@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from npe2 import PluginManifest
 
-from napari_unet.engine.stack.kinds import KINDS, WHOLE_SUFFIXES
+from napari_unet.engine.stack.kinds import KINDS, LABEL_SUFFIXES, WHOLE_SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 PACKAGED = ROOT / "src" / "napari_unet" / "napari.yaml"
@@ -64,7 +64,8 @@ def test_manifest_is_valid(manifest):
 def test_the_reader_takes_every_file_that_holds_a_movie(manifest):
     (reader,) = manifest.contributions.readers
     rare = {".tf2", ".tf8"}  # of TIFFs: opened by the dock, and by --plugin
-    assert {p.removeprefix("*") for p in reader.filename_patterns} == set(WHOLE_SUFFIXES) - rare
+    ours = set(WHOLE_SUFFIXES) - rare | set(LABEL_SUFFIXES)
+    assert {p.removeprefix("*") for p in reader.filename_patterns} == ours
     assert {kind.extra for kind in KINDS} - {""} <= set(PROJECT["optional-dependencies"])
 
 

@@ -23,7 +23,13 @@ def exported(stack, truth, path, format):
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [("labels.tif", "imagej"), ("a.ome.tif", "ome-tiff"), ("a_labels", "tiffs")]
+    ("name", "format"),
+    [
+        ("labels.tif", "imagej"),
+        ("a.ome.tif", "ome-tiff"),
+        ("a_labels", "tiffs"),
+        ("a.ome.zarr", "zarr"),
+    ],
 )
 def test_exported_labels_open_as_labels(viewer, tmp_path, stack, small, name, format):
     path = exported(stack, small[1], tmp_path / name, format)
@@ -35,6 +41,14 @@ def test_exported_labels_open_as_labels(viewer, tmp_path, stack, small, name, fo
         assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
     layer.paint((0, 5, 5), 9)
     assert layer.data[0, 5, 5] == 9
+
+
+def test_rois_are_drawn_on_the_movie_of_the_viewer(viewer, tmp_path, stack, small):
+    path = exported(stack, np.repeat(small[1][:1], len(stack), axis=0), tmp_path / "a.zip", "rois")
+    viewer.add_image(small[0], name="movie")
+    (layer,) = viewer.open(path, plugin="napari-unet-live")
+    assert layer.data.shape == small[1].shape
+    np.testing.assert_array_equal(np.unique(layer.data), np.unique(small[1][:1]))
 
 
 def test_other_files_are_movies_whatever_lies_beside_them(viewer, tmp_path, stack, small):

@@ -134,7 +134,10 @@ MinSize = Annotated[int | None, option(LabelSettings, "min_size", "--min-size", 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Labels = Annotated[
-    Path, path_argument(metavar="LABELS", help="Labels of some frames: a file or a folder.")
+    Path,
+    path_argument(
+        metavar="LABELS", help="Labels of some frames: images, ROIs, masks of Cellpose, tracks."
+    ),
 ]
 Partial = Annotated[
     bool, typer.Option("--partial", help="Not every cell is painted: ignore what is not.")

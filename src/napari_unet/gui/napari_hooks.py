@@ -15,7 +15,7 @@ from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES, is_zarr
+from napari_unet.engine.stack.kinds import LABEL_SUFFIXES, WHOLE_SUFFIXES, is_zarr
 from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.session import Session
 from napari_unet.gui.viewer import layers
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def get_reader(
     path: str | list[str],
 ) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
-    """Return the reader for a movie's file or a folder of TIFFs; None for anything else."""
+    """Return the reader for a movie, a folder of TIFFs or labels; None for anything else."""
     if not isinstance(path, str):
         return None
     place = Path(path)
@@ -42,6 +42,8 @@ def get_reader(
             return None
     else:
         found = is_zarr(place) or place.name.lower().endswith(WHOLE_SUFFIXES)
+        if not found and place.name.lower().endswith(LABEL_SUFFIXES):
+            return read_labels
     return read_movie if found else None
 
 
@@ -51,10 +53,21 @@ def read_movie(path: str) -> list[tuple[Any, dict[str, Any], str]]:
     Labels that were exported come back as a Labels layer: the note beside them says what they are.
     """
     from napari_unet.engine.export.target.sidecar import is_labels
+    from napari_unet.engine.labels.given.open_labels import open_labels
     from napari_unet.engine.stack.stack import Stack
 
-    stack = Stack.open(path)
-    return layers.labels_layers(stack) if is_labels(Path(path)) else layers.movie_layers(stack)
+    if is_labels(Path(path)):
+        return layers.labels_layers(open_labels(path))
+    return layers.movie_layers(Stack.open(path))
+
+
+def read_labels(path: str) -> list[tuple[Any, dict[str, Any], str]]:
+    """Labels layer of another program's file; ROIs are drawn on the movie of the viewer."""
+    from napari_unet.engine.labels.given.open_labels import open_labels
+
+    viewer = napari.current_viewer()
+    movie = Session.of(viewer).movie.stack if viewer is not None else None
+    return layers.labels_layers(open_labels(path, movie))
 
 
 def open_segment(viewer: napari.Viewer) -> None:

@@ -13,6 +13,9 @@ from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIX
 ZARR_SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
 """Names of OME-Zarr folders and zips, in small letters."""
 
+LABEL_SUFFIXES = ("_seg.npy", ".zip", ".roi", ".xml")
+"""Names of files of other programs that hold labels alone, in small letters."""
+
 _ZIPPED = ZARR_SUFFIXES[1:]
 
 

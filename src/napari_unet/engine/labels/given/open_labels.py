@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.labels.given.cellpose import has_segs, open_npy, open_seg_folder
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.kinds import is_zarr
 from napari_unet.engine.stack.stack import Stack
@@ -19,7 +20,9 @@ _OURS = "cells"
 
 
 def open_labels(path: str | Path, movie: Stack | None = None) -> Stack:
-    """Open labels of a movie, whatever holds them; of an OME-Zarr image the labels beside it.
+    """Open labels of a movie, whatever holds them: images, ROIs, masks of Cellpose, tracks.
+
+    Of an OME-Zarr image they are the labels beside it.
 
     Raises
     ------
@@ -28,8 +31,21 @@ def open_labels(path: str | Path, movie: Stack | None = None) -> Stack:
 
     """
     path = user_path(path)
+    suffix = path.suffix.lower()
     if is_zarr(path):
         return _beside_image(path, movie)
+    if suffix in (".zip", ".roi"):
+        from napari_unet.engine.labels.given.rois import open_rois
+
+        return open_rois(path, movie)
+    if suffix == ".npy":
+        return open_npy(path)
+    if suffix == ".xml":
+        from napari_unet.engine.labels.given.trackmate import open_trackmate
+
+        return open_trackmate(path, movie)
+    if path.is_dir() and has_segs(path):
+        return open_seg_folder(path)
     return Stack.open(path)
 
 
