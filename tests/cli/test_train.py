@@ -84,6 +84,18 @@ def test_half_painted_labels_called_whole_are_doubted(tmp_path, run, options):
     assert doubted is (not options)
 
 
+def test_a_test_score_is_of_frames_that_chose_nothing(world, tmp_path, run):
+    words = ("train", world.movie, world.truth, "--out", tmp_path / "m", "--frames", "0,1")
+    answer = run(*words, "--steps", 1, "--test", 2)
+    assert answer.code == 0, answer.stderr
+    assert "Test score, on frame 2, which chose nothing:" in answer.stdout
+    record = Model.load(tmp_path / "m.safetensors").record
+    assert (record["frames"], record["test"]["frames"]) == ([0, 1], [2])
+    answer = run(*words, "--steps", 1, "--test", 2, "--validation", 2, "--overwrite")
+    assert answer.code == 1
+    assert "the frames to check on are 2" in answer.error
+
+
 def test_the_band_left_out_at_the_edge_is_not_counted(world, tmp_path, run):
     words = ("train", world.movie, world.truth, "--out", tmp_path / "m", "--frames", "0,1")
     answer = run(*words, "--steps", 1, "--edge", 20)

@@ -37,17 +37,19 @@ class Annotated:
     kind: Kind | None
     offset: int | None
 
-    def annotations(self, model: Model | None = None, regions: Regions = ()) -> Annotations:
+    def annotations(
+        self, model: Model | None = None, regions: Regions = (), beside: tuple[int, ...] = ()
+    ) -> Annotations:
         """Read the labels for a model that is there already, in ``regions`` where there are some.
 
-        Where no kind was given they are of classes as the model is, else it is guessed.
+        ``beside`` are frames that are read beside those asked for. Where no kind was given they are of classes as the model is, else it is guessed.
         """
         from napari_unet.engine.annotations.annotations import Annotations
         from napari_unet.engine.stack.frame_numbers import parse_frames
         from napari_unet.engine.training.initial_network import in_its_colours
 
         stack = self.stack
-        chosen = parse_frames(self.frames, len(stack)) if self.frames else None
+        chosen = {*parse_frames(self.frames, len(stack)), *beside} if self.frames else None
         of_classes = regions or (model and model.config.classes)
         kind = self.kind or ("classes" if of_classes else "auto")
         read = Annotations.from_labels(

@@ -22,6 +22,7 @@ from napari_unet.engine.settings import RECIPES, NetworkName, TrainSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.training.training import TrainInput, TrainStep
@@ -64,6 +65,7 @@ def train(
     validation: Annotated[
         str | None, o.option(TrainSettings, "validation", metavar="auto|none|FRAMES")
     ] = None,
+    test: Annotated[str | None, o.option(TrainSettings, "test", metavar="FRAMES")] = None,
     edge: o.Edge = None,
     keep_best: o.KeepBest = None,
     device: o.TrainOn = None,
@@ -102,11 +104,12 @@ def train(
     )
     with given as opened:
         stack = opened.stack
-        settings = o.build(settings, validation=_validation(validation, len(stack)))
+        settings = _kept_aside(settings, len(stack), validation, test)
         out = _prepare(out, settings, overwrite=overwrite)
         parent = Model.load(base) if base else None
-        annotations = opened.annotations(parent, wanted_regions(settings, parent))
-        say(annotations.without_edge(settings.edge).without_missing(stack).describe())
+        wanted_ = wanted_regions(settings, parent)
+        annotations = opened.annotations(parent, wanted_, settings.test)
+        say(_learned(annotations, settings).without_missing(stack).describe())
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
             stack, annotations, settings, base=parent, name=out.stem, checkpoint=checkpoint,
@@ -141,10 +144,22 @@ def _write(model: Model, out: Path) -> Path:
     return written
 
 
-def _validation(words: str | None, n: int) -> str | tuple[int, ...] | None:
+def _kept_aside(
+    settings: TrainSettings, n: int, validation: str | None, test: str | None
+) -> TrainSettings:
+    """Return settings with the frames, of ``n``, to check on and to test on."""
     from napari_unet.engine.stack.frame_numbers import parse_frames
 
-    return words if words in (None, "auto", "none") else parse_frames(words, n)
+    checked = validation if validation in (None, "auto", "none") else parse_frames(validation, n)
+    tested = tuple(parse_frames(test, n)) if test else None
+    return o.build(settings, validation=checked, test=tested)
+
+
+def _learned(annotations: Annotations, settings: TrainSettings) -> Annotations:
+    """Return what is learned from: no frame to test on, no edge."""
+    from napari_unet.engine.annotations.holdout import without_tested
+
+    return without_tested(annotations, settings.test).without_edge(settings.edge)
 
 
 def train_settings(

@@ -111,6 +111,8 @@ class Augmentation(Settings):
     exposure: float = Field(1.0, ge=1, le=10, title="Exposure", description="How many times as bright crops are made at most, as where a frame holds few cells")
     noise: float = Field(0.05, ge=0, le=1, title="Noise", description="Largest standard deviation of added Gaussian noise")
     blur: float = Field(1.0, ge=0, le=5, title="Blur", description="Largest Gaussian sigma", json_schema_extra={"unit": "px"})
+    defocus: float = Field(0.0, ge=0, le=20, title="Out of focus", description="Largest radius of the discs that points become in some crops, as in frames out of focus", json_schema_extra={"unit": "px"})
+    bleach: float = Field(0.0, ge=0, lt=1, title="Bleaching", description="Largest share of the light that some crops have lost, so that the noise stands out as in bleached frames")
     stain: float = Field(0.2, ge=0, lt=1, title="Stains", description="How much stronger or weaker each stain of a coloured image on a light ground is made at most")
     colour: float = Field(0.1, ge=0, le=1, title="Colours", description="Largest change of the gain of red, green and blue, as its logarithm; of coloured images only")
     cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="How much dimmer single cells are made at most, as a logarithm: 0.7 is half as bright")
@@ -196,6 +198,7 @@ class TrainSettings(Settings):
     augmentation: Augmentation = Field(Augmentation(), title="Augmentation", json_schema_extra=ADVANCED)
     normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
     validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
+    test: tuple[Annotated[int, Field(ge=0)], ...] = Field((), exclude_if=lambda value: not value, title="Test on", description="Frames that choose nothing, neither weights nor threshold nor sizes, by their positions: the model is scored on them once, at the end", json_schema_extra={"none": "none", **ADVANCED})
     patience: int | None = Field(None, ge=1, title="Patience", description="Stop after so many checks without a better score; empty to use all the time", json_schema_extra=ADVANCED)
     keep_best: int = Field(1, ge=1, le=5, title="Keep best", description="How many of the best weights are kept, as models of their own; where what is checked on joins the training there is one", json_schema_extra=ADVANCED)
 

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import RING
-from napari_unet.engine.annotations.holdout import HoldOut, hold_out
+from napari_unet.engine.annotations.holdout import (
+    HoldOut,
+    hold_out,
+    kept_for_test,
+    without_tested,
+)
 from napari_unet.engine.errors import BadInput
 from tests.engine.annotations.squares import annotations, painted, stack
 
@@ -132,3 +137,26 @@ def test_what_version_0_1_0_wrote_into_a_checkpoint():
     few = {"words": "nothing kept aside: too few cells", "frames": (), "cut": None, "gap": None}
     assert HoldOut.from_record({**few, "joins": False}) == HoldOut(too_few=True)
     assert HoldOut.from_record({**few, "joins": False}).words == few["words"]
+
+
+@pytest.mark.parametrize(
+    ("test", "validation", "expected"),
+    [
+        ((), "auto", None),
+        ((3, 5), "auto", (3, 5)),
+        ((3,), (4,), (3,)),
+        ((3,), "none", (3,)),
+        ((3, 9), "auto", "some, but not all"),
+        ((0, 1, 2, 3, 4, 5), "auto", "some, but not all"),
+        ((3, 4), (4,), "others than those checked on"),
+    ],
+)
+def test_frames_to_test_on(test, validation, expected):
+    known = annotations(6)
+    if isinstance(expected, str):
+        with pytest.raises(BadInput, match=expected):
+            kept_for_test(known, test, validation)
+        return
+    tested = kept_for_test(known, test, validation)
+    assert (tested and tested.frame_indices) == expected
+    assert not set(without_tested(known, test).frames) & set(test)

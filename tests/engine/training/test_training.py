@@ -15,7 +15,9 @@ from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
 from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.target.sidecar import Provenance, methods_text
 from napari_unet.engine.files.atomic import temporary_path
+from napari_unet.engine.jobs.tune import free_frames
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.labels.scores import frame_scores
 from napari_unet.engine.network.model import Model
@@ -24,6 +26,7 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.settings import Augmentation, Normalisation, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training import training
+from napari_unet.engine.training.checking import in_words
 from napari_unet.engine.training.checkpoint import load_checkpoint
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.sampling.batches import Batches
@@ -616,6 +619,26 @@ def test_what_is_missing_in_the_band_left_out_is_nobodys_matter(world, annotated
     holed = train(Stack.from_array(movie, axes="TYX"), annotated(0, 1), TINY.replace(edge=12))
     (first, *_), (again, *_) = finish(whole)[0], finish(holed)[0]
     assert again.note == first.note
+
+
+def test_frames_to_test_on_choose_nothing(stack, annotated, world):
+    known = annotated(0, 1, 2)
+    large = np.where(world[1][2] > 0, 1, 0).astype(np.int32)  # one huge cell: sizes would follow it
+    odd = known.with_frames({**known.frames, 2: annotate(large, complete=True)})
+    without = finish(train(stack, annotated(0, 1), TINY))[1]
+    more = TrainInput(annotated(0, 1, 2))
+    tested = finish(train(stack, odd, TINY.replace(test=(2,)), base=without), {2: more})[1]
+    again = finish(train(stack, annotated(0, 1), TINY, base=without))[1]
+    assert_same_weights(tested, again)
+    assert tested.label_settings == again.label_settings
+    assert tested.record["frames"] == again.record["frames"] == [0, 1]
+    assert tested.record["test"]["frames"] == [2] and "test" not in again.record
+    assert tested.record["test"]["after"]["n_truth"] == 1 and tested.record["test"]["before"]
+    assert any(line.startswith("Test score, on frame 2") for line in in_words(tested.record))
+    assert not any("Test score" in line for line in in_words(again.record))
+    with pytest.raises(BadInput, match="tested on or learned from all"):
+        free_frames(tested, stack, (0, 1, 2))
+    assert "On frame 2, which chose neither" in methods_text(Provenance.of(tested))
 
 
 def test_cells_on_nothing_are_refused(world, annotated):

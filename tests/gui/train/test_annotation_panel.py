@@ -37,6 +37,10 @@ def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, smal
     line = hand.said(dock, "train.summary", "without 12 px at the image edge")
     assert f"{100 * 72 * 104 / (96 * 128):.3g} % of the pixels" in line
     assert line.count("image edge") == 1
+    test = hand.find(dock, "train.test")
+    test.setText("1")
+    test.editingFinished.emit()
+    assert "tested on frame 1" in hand.said(dock, "train.summary", "tested on")
     hand.find(dock, "train.edge").setValue(48)
     assert "narrower band" in hand.said(dock, "train.summary", "nothing is left")
 

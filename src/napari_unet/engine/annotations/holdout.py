@@ -48,7 +48,7 @@ class HoldOut:
         """What is checked on: ``frames 3-4``, ``a quarter of frame 0``."""
         if not self.frames:
             return f"nothing kept aside{': too few cells' if self.too_few else ''}"
-        return f"a quarter of frame {self.frames[0]}" if self.cut else _in_words(self.frames)
+        return f"a quarter of frame {self.frames[0]}" if self.cut else frames_in_words(self.frames)
 
     @property
     def never_learned(self) -> tuple[int, ...]:
@@ -178,6 +178,41 @@ def hold_out(
     return _region(annotations)
 
 
+def without_tested(annotations: Annotations, test: tuple[int, ...]) -> Annotations:
+    """Return the annotations but for the frames that a model is to be tested on."""
+    return annotations.only(annotations.frames.keys() - set(test))
+
+
+def kept_for_test(
+    annotations: Annotations,
+    test: tuple[int, ...],
+    validation: Literal["auto", "none"] | tuple[int, ...] = "auto",
+) -> Annotations | None:
+    """Return the annotations that a model is tested on at its end; None for none.
+
+    Raises
+    ------
+    BadInput
+        Where these frames are not annotated, are all there is, or are to be checked on, too.
+
+    """
+    if not test:
+        return None
+    known = annotations.frame_indices
+    expected = ""
+    if not set(test) <= set(known) or set(known) <= set(test):
+        expected = f"some, but not all, of the annotated frames {', '.join(map(str, known))}"
+    elif isinstance(validation, tuple) and set(test) & set(validation):
+        expected = "others than those checked on, which choose the weights"
+    if expected:
+        raise BadInput(
+            f"the frames to test on are {', '.join(map(str, sorted(set(test))))}",
+            expected,
+            "choose other frames to test on",
+        )
+    return annotations.only(test)
+
+
 def split_as(
     state: Mapping[str, Any],
     annotations: Annotations,
@@ -247,7 +282,8 @@ def _stripe(frame: FrameAnnotation, axis: int, along: slice) -> NDArray[np.bool_
     return region
 
 
-def _in_words(frames: tuple[int, ...]) -> str:
+def frames_in_words(frames: tuple[int, ...]) -> str:
+    """Say which frames: ``frame 3``, ``frames 3-4``, ``frames 3, 8``."""
     if len(frames) == 1:
         return f"frame {frames[0]}"
     if frames[-1] - frames[0] == len(frames) - 1:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from napari_unet.engine.annotations.folds import time_blocks
+from napari_unet.engine.annotations.holdout import without_tested
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import make_folder
 from napari_unet.engine.files.names import user_path
@@ -121,7 +122,9 @@ def compare(
 
     """
     settings, folder = settings or CompareSettings(), user_path(folder)
-    annotations = annotations.without_edge(settings.train.edge).without_missing(stack)
+    annotations = without_tested(annotations, settings.train.test).without_edge(settings.train.edge)
+    annotations = annotations.without_missing(stack)
+    settings = settings.replace(train=settings.train.replace(test=()))
     annotations.check()
     _check_clock(settings)
     folds = time_blocks(annotations, settings.folds, settings.gap)

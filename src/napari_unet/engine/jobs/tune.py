@@ -19,7 +19,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.self_check import remade_check
 from napari_unet.engine.settings import PredictSettings
 from napari_unet.engine.text import say_ranges
-from napari_unet.engine.training.training_record import learned_frames
+from napari_unet.engine.training.training_record import learned_frames, tested_frames
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -108,10 +108,12 @@ def free_frames(model: Model, stack: Stack, annotated: Sequence[int]) -> tuple[i
 
     """
     learned = learned_frames(model.record, stack.fingerprint)
-    free = tuple(t for t in annotated if t not in learned)
+    tested = tested_frames(model.record, stack.fingerprint)  # they choose nothing
+    free = tuple(t for t in annotated if t not in learned | tested)
     if not free:
         raise BadInput(
-            f"the model {model.name} learned from all frames of {stack.name} that have labels "
+            f"the model {model.name} {'was tested on or ' if tested else ''}learned from all "
+            f"frames of {stack.name} that have labels "
             f"({say_ranges(annotated)})",
             "labels of frames that it never learned from",
             "give labels of other frames or of another movie, or train with some kept aside "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_unet.engine.annotations.frame_annotation import annotate
+from napari_unet.engine.annotations.holdout import frames_in_words, kept_for_test
 from napari_unet.engine.labels.class_labels import classes_of, label_classes, labels_of
 from napari_unet.engine.labels.class_scores import class_scores, classes_in_words
 from napari_unet.engine.labels.labels import frame_basins, label_frame, object_codes
@@ -19,16 +20,19 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.history import validation_figures
 from napari_unet.engine.training.losses import border_weight
+from napari_unet.engine.training.training_record import figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.schedule import Clock, Plan
 
 
@@ -234,6 +238,47 @@ def _agreement(seg: float, f1: float, iou: float) -> float:
     return (seg + f1 + iou) / 3
 
 
+@dataclass(frozen=True, eq=False)
+class FinalTest:
+    """What a model is tested on at its end, None for nothing: it chooses nothing before."""
+
+    annotations: Annotations | None = None
+
+    @classmethod
+    def of(cls, annotations: Annotations, settings: TrainSettings) -> FinalTest:
+        """Take the frames to test on; `BadInput` where they cannot be."""
+        tested = kept_for_test(annotations, settings.test, settings.validation)
+        return cls(tested.without_edge(settings.edge or 0) if tested else None)
+
+    def record(
+        self,
+        stack: Stack,
+        network: Network,
+        normaliser: Normaliser,
+        labels: LabelSettings,
+        base: Model | None,
+    ) -> dict[str, Any]:
+        """Return the scores of a trained network, and of what it began from, for its record."""
+        tested = self.annotations
+        if tested is None:
+            return {}
+        frames = tested.without_missing(stack).frames
+
+        def images() -> Iterator[Checked]:
+            return ((normaliser(stack[t]), annotation) for t, annotation in frames.items())
+
+        before = check(base.network, images(), base.label_settings) if base else None
+        after = check(network, images(), labels)
+        return {
+            "test": {
+                "frames": sorted(frames),
+                "tested_on": frames_in_words(tuple(sorted(frames))),
+                "before": figures(before),
+                "after": figures(after),
+            }
+        }
+
+
 _NOISE = 0.01  # a smaller loss than this is within the noise of a few frames
 _SHOWN = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
 
@@ -271,7 +316,7 @@ def in_words(record: Mapping[str, Any]) -> list[str]:
     """Lines for a user: what it was checked on, before and after, and what to do."""
     before, after = record.get("before"), record.get("after")
     if not after:
-        return ["Not checked: everything annotated was learned from."]
+        return ["Not checked: everything annotated was learned from.", *_tested(record)]
     lines = [f"Checked on {record['checked_on']}:"]
     if before:
         lines.append(f"before  {_scores(before)}  {_objects(before)}")
@@ -280,9 +325,20 @@ def in_words(record: Mapping[str, Any]) -> list[str]:
         lines.append(f"On samples of what {record['parent_name']} was trained on:")
         lines.append(f"before  {_scores(record['replay_before'])}")
         lines.append(f"after   {_scores(record['replay_after'])}")
+    lines += _tested(record)
     if got_worse(record):
         lines.append(f"It got worse: better go back to {record['parent_name']}.")
     return lines
+
+
+def _tested(record: Mapping[str, Any]) -> list[str]:
+    """Lines on the test score: of what is checked on no one may say so, as it chose the weights."""
+    test = record.get("test")
+    if not test:
+        return []
+    named = [(word, test[word]) for word in ("before", "after") if test[word]]
+    lines = [f"{word:<6}  {_scores(values)}  {_objects(values)}" for word, values in named]
+    return [f"Test score, on {test['tested_on']}, which chose nothing:", *lines]
 
 
 def _scores(values: Mapping[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
+
+from napari_unet.engine.training.checking import FinalTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,7 @@ class RunOptions:
     checkpoint: Path | None
     checkpoint_every: float
     clock: Callable[[], float] | None = None  # gives the seconds that minutes are counted by
+    final: FinalTest = field(default_factory=FinalTest)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.annotations.holdout import split_as
+from napari_unet.engine.annotations.holdout import split_as, without_tested
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
@@ -19,7 +19,7 @@ from napari_unet.engine.network.network import network_codes, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.training.checking import Checker, replayed
+from napari_unet.engine.training.checking import Checker, FinalTest, replayed
 from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
     check_run,
@@ -116,7 +116,8 @@ def train(
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    painted = in_wanted_regions(annotations, settings, base).without_edge(settings.edge)
+    given = in_wanted_regions(annotations, settings, base)
+    painted = without_tested(given, settings.test).without_edge(settings.edge)
     painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
     annotations = painted.without_missing(stack)
     annotations.check()
@@ -124,7 +125,7 @@ def train(
     check_base(stack, settings, base, annotations.classes)
     split = split_as(state, annotations, settings.validation)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
-    how = RunOptions(name, checkpoint, every, clock)
+    how = RunOptions(name, checkpoint, every, clock, FinalTest.of(given, settings))
     missing = missing_in_words(painted, annotations)
     return Run(stack, split, settings, base, how, missing).loop(annotations, state)
 
@@ -305,11 +306,10 @@ class Run:
         self.wish = self.wish if sent.preview is None else sent.preview
         if sent.annotations is None:
             return ""
-        regions, edge = self.data.annotations.regions, self.settings.edge
         try:
-            painted = sent.annotations.in_regions(regions, known=True).without_edge(edge)
+            painted = self.data.learnable(sent.annotations)
             self.batches.rewind()
-            return self.data.take(painted.without_missing(self.stack))
+            return self.data.take(painted)
         except BadInput as error:
             return error.found
 
@@ -343,6 +343,7 @@ class Run:
         normalisation, network = self.normaliser.settings, network.cpu().eval()
         labels = self.label_settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)
+        record |= self.how.final.record(self.stack, network, self.normaliser, labels, self.base)
         arrays = {**(self.base.arrays if self.base else {}), **made}
         model = Model(network, normalisation, labels, self.how.name, record, card, arrays)
         return with_next_best(model, self.checker.next_best, self.diameter)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.annotations.frame_annotation import spare_neighbours
+from napari_unet.engine.annotations.holdout import without_tested
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.network import network_codes
@@ -117,6 +118,12 @@ class TrainingData:
         frames = self.annotations.frames.items()
         self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
         self._sampler = None
+
+    def learnable(self, annotations: Annotations) -> Annotations:
+        """Return what of strokes may teach here: no frame to test on, no edge, no missing pixel."""
+        known = without_tested(annotations, self._settings.test)
+        known = known.in_regions(self.annotations.regions, known=True)
+        return known.without_edge(self._settings.edge).without_missing(self._stack)
 
     def take(self, annotations: Annotations) -> str:
         """Take new strokes in; gives a line on what is different now, empty where nothing is.

@@ -92,7 +92,7 @@ def _typical_piece(annotations: Annotations) -> float:
     return disc_diameter(float(areas[min(int(middle), len(areas) - 1)]))
 
 
-def _figures(scores: Scores | None) -> dict[str, Any] | None:
+def figures(scores: Scores | None) -> dict[str, Any] | None:
     """Return scores as plain values; classes only where they are told apart."""
     if scores is None:
         return None
@@ -170,11 +170,11 @@ def training_record(
         **({"regions": region_text(annotations.regions)} if annotations.regions else {}),
         "checked_on": hold_out.words,  # for who reads the file; programs read the next line
         "held_out": hold_out.to_record(),
-        "before": _figures(before),
-        "after": _figures(after),
+        "before": figures(before),
+        "after": figures(after),
         "cells": {"before": before.cells if before else "", "after": after.cells if after else ""},
-        "replay_before": _figures(replay[0]),
-        "replay_after": _figures(replay[1]),
+        "replay_before": figures(replay[0]),
+        "replay_after": figures(replay[1]),
         "settings": settings,
         **({"encoder": dict(encoder)} if encoder else {}),
         "plan": plan,
@@ -198,6 +198,12 @@ def learned_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int
         if part["movie_fingerprint"] == fingerprint:
             found.update(int(t) for t in part["frames"])
     return frozenset(found)
+
+
+def tested_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int]:
+    """Return the frames of a movie that a model was tested on."""
+    test = record.get("test") if record.get("movie_fingerprint") == fingerprint else None
+    return frozenset(int(t) for t in (test or {}).get("frames", ()))
 
 
 def _learned(record: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,12 @@ import numpy as np
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
-from napari_unet.engine.annotations.holdout import hold_out
+from napari_unet.engine.annotations.holdout import (
+    frames_in_words,
+    hold_out,
+    kept_for_test,
+    without_tested,
+)
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import (
@@ -160,12 +165,15 @@ class AnnotationSource:
     def describe(self, settings: TrainSettings) -> Described:
         """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
         source, regions = self.for_base(None, settings.regions), parse_regions(settings.regions)
-        annotations = source.read().in_regions(regions).without_edge(settings.edge)
+        painted = source.read().in_regions(regions)
+        kept_for_test(painted, settings.test, settings.validation)  # refused before it begins
+        annotations = without_tested(painted, settings.test).without_edge(settings.edge)
         annotations = annotations.without_missing(self.stack)
         annotations.check()
         split = hold_out(annotations, settings.validation)
         where = "; inside the rectangle where there is one" if self.scope.areas else ""
         where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
+        where += f"; tested on {frames_in_words(settings.test)}" if settings.test else ""
         words = f"{split.describe(annotations)}{where}."  # as the training says it when it begins
         noted = [f"{notice}." for notice in annotations.notices if notice.level == "noted"]
         odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]

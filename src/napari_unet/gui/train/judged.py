@@ -115,6 +115,7 @@ def verdict(record: Mapping[str, Any], trained: Trained | None = None) -> tuple[
         line = _of_classes(record, compared, checked)
     else:
         line = _of_cells(record, compared, str(rival or "before"), checked)
+    line += _of_test(record)
     if trained is not None and trained.corrected is not None:
         line += f"\n{_of_corrections(trained.corrected)}"
         if trained.corrected.wrong:
@@ -156,6 +157,15 @@ def _of_classes(record: Mapping[str, Any], compared: Compared | None, checked: s
     word = f"{_word(compared, 'piece')}. " if compared is not None else ""
     was = classes_in_words(Scores(**before))
     return f"{word}Checked on {checked}. Before: {was}. Now: {now}."
+
+
+def _of_test(record: Mapping[str, Any]) -> str:
+    test = record.get("test")
+    if not test or test["after"].get("classes"):
+        return ""
+    after = test["after"]
+    n, right = int(after["n_truth"]), round(after["right"] * after["n_truth"] / 100)
+    return f"\nTest score: {right} of {counted(n, 'cell')} right on {test['tested_on']}."
 
 
 def _of_corrections(found: Corrected) -> str:

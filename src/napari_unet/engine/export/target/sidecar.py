@@ -172,6 +172,7 @@ def methods_text(provenance: Provenance) -> str:
         if isinstance(settings, LabelSettings):
             of_classes = _classes_sentences(settings, provenance.training)
             text += " " + (of_classes or _labels_sentence(settings))
+    text += _test_sentence(provenance.training.get("test"))
     if provenance.n_corrected is not None:
         text += f" {provenance.n_corrected} objects were corrected by hand."
     return f"{text} References: U-Net, {_UNET}; napari, {_NAPARI}."
@@ -213,6 +214,16 @@ def _models_sentence(provenance: Provenance) -> str:
     if not several:
         return f"with the U-Net {each[0]}"
     return f"with the mean of the probabilities of the U-Nets {', '.join(each[:-1])} and {each[-1]}"
+
+
+def _test_sentence(test: Mapping[str, Any] | None) -> str:
+    """Say the test score, where there is one: of frames that chose nothing."""
+    after = (test or {}).get("after")
+    if not test or not after:
+        return ""
+    named = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
+    scores = ", ".join(f"{title} {after[key]:.3f}" for title, key in named)
+    return f" On {test['tested_on']}, which chose neither weights nor settings, it had {scores}."
 
 
 def _labels_sentence(settings: LabelSettings) -> str:

@@ -43,10 +43,15 @@ def _input(model: Model, prepared: bool) -> str:
 
 
 def _scores(record: dict[str, Any]) -> list[str]:
-    after = record.get("after") or {}
-    if not after:
-        return ["It was not checked on frames held out."]
-    figures = [
-        f"- {name}: {value:.3f}" for name, value in after.items() if isinstance(value, float)
-    ]
-    return [f"On {record.get('checked_on', 'frames held out')}:", "", *figures]
+    after, test = record.get("after") or {}, record.get("test") or {}
+    lines = ["It was not checked on frames held out."]
+    if after:
+        lines = [f"On {record.get('checked_on', 'frames held out')}:", "", *_figures(after)]
+    if test:
+        lines += ["", f"Test score, on {test['tested_on']}, which chose nothing:", ""]
+        lines += _figures(test["after"])
+    return lines
+
+
+def _figures(scores: dict[str, Any]) -> list[str]:
+    return [f"- {name}: {value:.3f}" for name, value in scores.items() if isinstance(value, float)]

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_unet.engine.training.augmentation.colours import change_colours, lit_from_behind
+from napari_unet.engine.training.augmentation.faults import bleach, defocus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -262,7 +263,7 @@ def _grid(
 
 
 def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Tensor:
-    """Brightness, contrast, gamma, blur, noise and exposure of normalised crops (N, C, S, S)."""
+    """Brightness, contrast, gamma, blur, faults, noise and exposure of crops (N, C, S, S)."""
     n, device = len(image), image.device
 
     def each(low: float, high: float) -> Tensor:
@@ -277,6 +278,10 @@ def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Te
         image = image + each(-a.brightness, a.brightness)
     if a.blur:
         image = _blur(image, _uniform(n, -a.blur, a.blur, g).clamp(min=0))
+    if a.defocus:
+        image = defocus(image, a.defocus, g)
+    if a.bleach:
+        image = bleach(image, a.bleach, g)
     if a.noise:
         noise = torch.randn(image.shape, generator=g).to(device)
         image = image + noise * each(-a.noise, a.noise).clamp(min=0)
