@@ -39,7 +39,7 @@ def test_the_band_left_out_at_the_edge_is_said_and_not_counted(hand, movie, smal
     assert line.count("image edge") == 1
     test = hand.find(dock, "train.test")
     test.setText("1")
-    test.editingFinished.emit()
+    test.textEdited.emit("1")
     assert "tested on frame 1" in hand.said(dock, "train.summary", "tested on")
     hand.find(dock, "train.edge").setValue(48)
     assert "narrower band" in hand.said(dock, "train.summary", "nothing is left")
