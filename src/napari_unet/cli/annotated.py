@@ -42,7 +42,8 @@ class Annotated:
     ) -> Annotations:
         """Read the labels for a model that is there already, in ``regions`` where there are some.
 
-        ``beside`` are frames that are read beside those asked for. Where no kind was given they are of classes as the model is, else it is guessed.
+        ``beside`` are frames that are read beside those asked for. Where no kind was given they
+        are of classes as the model is, else it is guessed.
         """
         from napari_unet.engine.annotations.annotations import Annotations
         from napari_unet.engine.stack.frame_numbers import parse_frames
