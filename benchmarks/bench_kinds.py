@@ -70,7 +70,7 @@ def generated(kind: KindName, work: Path, *, inside: int | None) -> Row:
             for t, frame in enumerate(frames):
                 tifffile.imwrite(folder / f"t{t}.tif", frame)
         made.append(folders)
-    words = f"{kind}, generated, 5 frames, 5 min"
+    words = f"{kind}, generated, 5 frames"
     return Row(words, *made[1], tuple(range(0, 9, 2)), (0, 4, 8), taught=made[0])
 
 
@@ -97,12 +97,16 @@ def rows() -> dict[str, Row]:
     five = tuple(range(0, 21, 5))
     colour = (COLOUR / "images", COLOUR / "masks")
     return {
-        "dic-5": Row("DIC 01, 5 frames, 5 min", *dic, five, far),
-        "dic-1": Row("DIC 01, 1 frame, 60 s", *dic, (0,), far, 1),
-        "psc-5": Row("PSC 01, 5 frames, 5 min", *psc, five, other),
-        "psc-1": Row("PSC 01, 1 frame, 60 s", *psc, (0,), other, 1),
-        "colour": Row("DSB 2018, colour, 36 images, 5 min", *colour, learned, images[2::3]),
-    }
+        "dic-5": Row("DIC 01, 5 frames", *dic, five, far),
+        "dic-1": Row("DIC 01, 1 frame", *dic, (0,), far, 1),
+        "psc-5": Row("PSC 01, 5 frames", *psc, five, other),
+        "psc-1": Row("PSC 01, 1 frame", *psc, (0,), other, 1),
+        "colour": Row("DSB 2018, colour, 36 images", *colour, learned, images[2::3]),
+        "colour-base": Row(
+            "DSB 2018, colour, 36 images, from nuclei-fluorescence", *colour, learned, images[2::3],
+            train=("--base", "nuclei-fluorescence"),
+        ),
+    }  # fmt: skip
 
 
 def scores(row: Row, seed: int, options: argparse.Namespace) -> dict[str, float]:
@@ -181,7 +185,9 @@ def measure(name: str, row: Row, options: argparse.Namespace) -> None:
     options.name = name
     seeds = range(options.first_seed, options.first_seed + (options.seeds if row.learn else 1))
     found = [scores(row, seed, options) for seed in seeds]
-    line = (row.words, *cells(found))
+    minutes = f"{options.minutes or row.minutes:g} min"
+    length = f", {options.steps} steps" if options.steps else f", {minutes}"
+    line = (row.words + length * bool(row.learn), *cells(found))
     print(markdown(HEAD, [line]).splitlines()[-1], flush=True)
     if options.write:
         write_row(MARKER, HEAD, line)

@@ -61,6 +61,11 @@ class Annotated:
         self.noticed.of(stack.name, (*seen.taken, *found.notices), at_once=True)
         return found
 
+    def learned_by(self, model: Model) -> None:
+        """Take back that colours are taken as grey, where a model learned from them after all."""
+        if self.stack.seen_by(model.config.in_channels) is not self.stack:
+            self.found[:] = [notice for notice in self.found if notice not in self.stack.taken]
+
 
 @contextmanager
 def open_annotated(

@@ -119,6 +119,7 @@ def train(
             doubt = Notice("check", warning.rstrip("."))
             opened.noticed.of(stack.name, [doubt], at_once=True)
         model = learn(steps_, checkpoint=checkpoint)
+        opened.learned_by(model)
     model.record["notices"] = [asdict(notice) for notice in opened.found]
     out = _write(model, out if overwrite else unused(out))
     checkpoint.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.stack.channels import RGB
+from napari_unet.engine.training.coloured_base import ColouredBase, coloured_base
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
@@ -67,6 +68,18 @@ def initial_network(
     return network
 
 
+def begun_in_colours(
+    stack: Stack, annotations: Annotations, base: Model | None, state: Mapping[str, Any]
+) -> tuple[Stack, Model | None]:
+    """Return the movie as it is learned from, and what it is begun from.
+
+    A base of one channel takes colours where it sees the annotated cells better in one of them.
+    """
+    if base is not None and (coloured := coloured_base(stack, annotations, base)):
+        return stack.seen_by(len(RGB)), coloured
+    return in_its_colours(stack, annotations.frame_indices, base, state), base
+
+
 def in_its_colours(
     stack: Stack,
     frames: Sequence[int],
@@ -88,9 +101,12 @@ def in_its_colours(
     return coloured
 
 
-def colours_in_words(stack: Stack) -> str:
+def colours_in_words(stack: Stack, base: Model | None) -> str:
     """Say that a movie is learned from in its colours; empty where it is not."""
-    return "red, green and blue are learned from" if stack.selected_channels == RGB else ""
+    if stack.selected_channels != RGB:
+        return ""
+    begun = f": {base.words}" if isinstance(base, ColouredBase) else ""
+    return f"red, green and blue are learned from{begun}"
 
 
 def _has_colours(frame: NDArray[Any]) -> bool:

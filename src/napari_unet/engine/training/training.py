@@ -30,9 +30,9 @@ from napari_unet.engine.training.checkpoint import (
 from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import (
+    begun_in_colours,
     check_base,
     colours_in_words,
-    in_its_colours,
     in_wanted_regions,
     initial_network,
     kept_of_base,
@@ -121,7 +121,7 @@ def train(
     painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
     annotations = painted.without_missing(stack)
     annotations.check()
-    stack = in_its_colours(stack, annotations.frame_indices, base, state)
+    stack, base = begun_in_colours(stack, annotations, base, state)
     check_base(stack, settings, base, annotations.classes)
     split = split_as(state, annotations, settings.validation)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
@@ -157,7 +157,7 @@ class Run:
         self._begin(annotations, state)
         begun = f"training on {self.split.describe(annotations)}"
         own = kept_of_base(self.base, self.settings)
-        seen = colours_in_words(self.stack), scale_in_words(self.scale, self.diameter)
+        seen = colours_in_words(self.stack, self.base), scale_in_words(self.scale, self.diameter)
         edge, told = annotations.blank_in_words, self.encoder.get("words")
         note = "; ".join(filter(None, (begun, *seen, edge, told, self.missing, own)))
         saved = time.monotonic()

@@ -1,0 +1,138 @@
+"""A model of one channel as the start for coloured images: it takes the colour that suits it best.
+
+Nuclei that are bright in fluorescence absorb red in tissue, so a model of such nuclei sees them in
+the red channel turned over. What it knows of outlines and touching cells is worth many minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.network import network_codes
+from napari_unet.engine.network.networks import build
+from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.unet import PlainUNetConfig
+from napari_unet.engine.prediction.ensemble import Ensemble
+from napari_unet.engine.stack.channels import RGB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.settings import Normalisation
+    from napari_unet.engine.stack.stack import Stack
+
+_LOOKED_AT = 3  # frames
+_MIDDLE = 512  # px of each
+_BETTER = 0.1  # of Dice: by less than that, grey levels stay
+_TURNED = ("percentile", "minmax")  # normalisations that a turn leaves between 0 and 1
+_OF_ITS_KIND = ("for", "not_for", "stain")  # of a card: true of other images
+
+
+@dataclass(frozen=True, eq=False)
+class ColouredBase(Model):
+    """A model of one channel that takes red, green and blue, and sees one of them, as of old."""
+
+    of: Model | None = None
+    words: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Return the identity of the model that it is made of: that is the parent."""
+        return self.of.sha256 if self.of is not None else super().sha256
+
+
+def coloured_base(stack: Stack, annotations: Annotations, base: Model) -> ColouredBase | None:
+    """Return a base of one channel for a coloured movie; None where grey levels suit it as well.
+
+    Each colour is tried as it is and turned over, on a few annotated frames.
+    """
+    colours = stack.seen_by(len(RGB))
+    if colours is stack or isinstance(base, Ensemble) or base.config.in_channels != 1:
+        return None
+    if base.config.classes or not isinstance(base.config, PlainUNetConfig):
+        return None
+    frames = list(annotations.frames.items())
+    frames = frames[:: max(1, len(frames) // _LOOKED_AT)][:_LOOKED_AT]
+    ways = [(k, turn) for k in range(len(RGB)) for turn in (False, True)]
+    if base.normalisation.kind not in _TURNED or base.normalisation.scope == "movie":
+        ways = [(k, turn) for k, turn in ways if not turn]
+    overlaps: dict[tuple[int, bool] | None, list[float]] = {way: [] for way in (None, *ways)}
+    for t, annotation in frames:
+        grey, planes = np.asarray(stack[t]), np.asarray(colours[t])
+        truth, counts = annotation.labels > 0, annotation.supervised
+        for way, found in overlaps.items():
+            seen = grey if way is None else _seen(planes, *way)
+            found.append(_overlap(base, seen, truth, counts))
+    mean = {way: float(np.mean(found)) for way, found in overlaps.items()}
+    best = max(ways, key=lambda way: mean[way])
+    if mean[best] < mean[None] + _BETTER:
+        return None
+    return taking_colours(base, *best)
+
+
+def _seen(planes: NDArray[Any], colour: int, turned: bool) -> NDArray[np.float32]:
+    plane: NDArray[np.float32] = planes[colour].astype(np.float32)
+    return np.negative(plane) if turned else plane
+
+
+def _overlap(
+    base: Model, image: NDArray[Any], truth: NDArray[np.bool_], counts: NDArray[np.bool_]
+) -> float:
+    """Return the Dice coefficient of what a model sees in the middle of a raw image (Y, X)."""
+    frame = Normaliser(base.normalisation)(image)
+    box = tuple(slice(max(0, (n - _MIDDLE) // 2), (n + _MIDDLE) // 2) for n in truth.shape)
+    codes = network_codes(base.network, np.ascontiguousarray(frame[:, *box]))
+    found = (codes[0] >= threshold_code(0.5)) & counts[box]
+    right = truth[box] & counts[box]
+    return float(2 * (found & right).sum() / max(1, found.sum() + right.sum()))
+
+
+def taking_colours(base: Model, colour: int, turned: bool) -> ColouredBase:
+    """Return the model with a first layer of three channels, of which one counts at first."""
+    network = build(base.config.replace(in_channels=len(RGB)))
+    network.load_state_dict(dict(_with_colours(base.network.state_dict(), colour, turned)))
+    light = "what absorbs " if turned else ""
+    return ColouredBase(
+        network.eval(),
+        _turned(base.normalisation) if turned else base.normalisation,
+        base.label_settings,
+        base.name,
+        base.record,
+        {key: value for key, value in base.card.items() if key not in _OF_ITS_KIND},
+        of=base,
+        words=f"{base.name} begins with {light}{RGB[colour]}",
+    )
+
+
+def _with_colours(
+    state: Mapping[str, torch.Tensor], colour: int, turned: bool
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield weights: the first layer sees ``1 - x`` of a colour where it is turned, else ``x``."""
+    first = state["down.0.0.weight"]  # (O, 1, 3, 3)
+    weight = torch.zeros(len(first), len(RGB), *first.shape[2:])
+    weight[:, colour] = -first[:, 0] if turned else first[:, 0]
+    constant = first.sum((1, 2, 3)) if turned else 0.0
+    has_bias = "down.0.0.bias" in state
+    for name, tensor in state.items():
+        if name == "down.0.0.weight":
+            yield name, weight
+        elif name == "down.0.0.bias":
+            yield name, tensor + constant
+        elif name == "down.0.1.running_mean" and not has_bias:
+            yield name, tensor - constant
+        else:
+            yield name, tensor
+
+
+def _turned(settings: Normalisation) -> Normalisation:
+    """Return the normalisation under which ``1 - x`` is what the other gave of turned images."""
+    return settings.replace(low=100 - settings.high, high=100 - settings.low, peak=None)
