@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,32 @@ from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL
 
 PLUGIN = "napari-unet-live"
+_IMPORTED = (
+    "napari.viewer",
+    "napari._qt.qt_main_window",
+    "napari._qt.qt_viewer",
+    "napari._vispy.canvas",
+    "napari.layers._layer_actions",
+    "openvino",
+    "pandas",
+    "scipy.optimize",
+    "skimage.segmentation",
+    "napari_unet.engine.prediction.prediction",
+    "napari_unet.engine.training.training",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported() -> None:
+    """Leave what stays for good out of every later collection of garbage.
+
+    Each viewer that closes is collected, and two thirds of such a test went into looking at modules
+    and at thousands of collected tests again.
+    """
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
