@@ -108,6 +108,7 @@ def _from_the_movie(
     from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import pixel_doubt
+    from napari_unet.engine.prediction.channel_doubt import channel_doubt
 
     frames = job.chosen(len(stack))
     predictor = (kept or KeptPredictor()).open(job)
@@ -121,6 +122,8 @@ def _from_the_movie(
             say(f"{job.model.name} on {predictor.device}")
             if predictor.notice:
                 found.append(Notice("noted", predictor.notice.rstrip(".")))
+            if (other := channel_doubt(job.model, stack)) is not None:
+                found.append(other)
             if doubt := pixel_doubt(job.model, stack, job.predict):
                 found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
                 say(f"{found[-1]}.")

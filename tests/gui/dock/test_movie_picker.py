@@ -48,6 +48,71 @@ def test_docks_cannot_disagree(hand, channels, viewer):
     np.testing.assert_array_equal(hand.session.movie.image.data[2], data[2, 1, 1])
 
 
+def test_ticked_channels_are_the_movie_together(hand, channels, viewer):
+    file, data = channels
+    segment, export = hand.open("Segment"), hand.open("Export")
+    hand.open_movie(segment, file)
+    ticks = hand.find(segment, "movie.channels")
+    assert [(box.text(), box.isChecked()) for box in ticks.boxes] == [("GFP", True), ("RFP", False)]
+    shown, changed = viewer.layers[0].data, []
+    hand.session.movie.changed.connect(lambda: changed.append(True))
+    ticks.boxes[1].click()
+    stack = hand.session.movie.stack
+    assert stack.selected_channels == ("GFP", "RFP")
+    np.testing.assert_array_equal(stack[2], data[2].max(axis=0))
+    assert viewer.layers[0].data is shown  # it still shows one of them
+    assert "GFP + RFP" in hand.find(export, "movie.line").toolTip()
+    assert all(box.isChecked() for box in hand.find(export, "movie.channels").boxes)
+    hand.find(segment, "movie.z").setCurrentText("1")
+    np.testing.assert_array_equal(hand.session.movie.stack[2], data[2, 1])
+    np.testing.assert_array_equal(viewer.layers[0].data[2], data[2, 1, 0])
+    ticks.boxes[0].click()
+    np.testing.assert_array_equal(hand.session.movie.stack[2], data[2, 1, 1])
+    ticks.boxes[1].click()
+    assert ticks.boxes[1].isChecked()  # one at least
+    assert len(changed) == 3
+
+
+def test_channels_of_an_array_are_ticked_too(hand, viewer):
+    data = np.random.default_rng(1).integers(0, 99, (5, 2, 32, 40), np.uint8)
+    image = viewer.add_image(data, axis_labels=("t", "c", "y", "x"))
+    segment = hand.open("Segment")
+    hand.find(segment, "movie.channels").boxes[1].click()
+    assert hand.session.movie.image is image
+    np.testing.assert_array_equal(hand.session.movie.stack[3], data[3])
+    hand.session.movie.require_layer()
+    np.testing.assert_array_equal(hand.session.movie.stack[3], data[3])
+    np.testing.assert_array_equal(viewer.layers[0].data[3], data[3, 0])
+
+
+@pytest.mark.slow
+def test_a_model_of_two_channels_from_training_to_the_table(hand, small, tmp_path, viewer):
+    """Only the second channel has cells, only the first is on screen."""
+    movie, truth = small
+    both = np.stack([np.full_like(movie, movie.mean()), movie], axis=1)
+    metadata = {"axes": "TCYX", "Channel": {"Name": ["none", "cells"]}}
+    tifffile.imwrite(tmp_path / "both.ome.tif", both, metadata=metadata)
+    train, segment, export = hand.open_train(60), hand.open("Segment"), hand.open("Export")
+    hand.open_movie(segment, tmp_path / "both.ome.tif")
+    hand.find(segment, "movie.channels").boxes[1].click()
+    viewer.add_labels(truth, name="truth")
+    hand.find(train, "train.labels").setCurrentText("truth")
+    hand.click(train, "train.start")
+    hand.done(120000)
+    hand.click(train, "train.keep")
+    hand.done()
+    kept = hand.session.models.chosen
+    assert kept.model.card["channel"] == "none, cells"
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    found = np.asarray(hand.session.labels.live[2]) > 0
+    assert (found & (truth[2] > 0)).sum() > 0.5 * (found | (truth[2] > 0)).sum()
+    hand.find(export, "export.folder").setText(str(tmp_path))
+    for name in ("export.save_table", "export.save_labels", "export.save_movie"):
+        hand.click(export, name)
+        hand.done()
+
+
 def test_opened_layers_carry_scale_units_and_axes(hand, channels, viewer):
     hand.open_movie(hand.open("Segment"), channels[0])
     for layer in viewer.layers:

@@ -51,7 +51,10 @@ class MovieHead(QWidget):
         name = view.layers[view.index] if view.index >= 0 else ""
         parts, spare = [], []  # what is spare goes first where the dock is narrow
         if stack is not None:
-            if len(view.channels) > 1 and view.channels[view.channel] not in name:
+            if view.together:
+                parts.append(" + ".join(view.channels[c] for c in view.together))
+                spare = parts[:]
+            elif len(view.channels) > 1 and view.channels[view.channel] not in name:
                 parts.append(view.channels[view.channel])
                 spare = parts[:]
             parts.append(counted(len(stack), "frame"))

@@ -16,6 +16,7 @@ from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.kinds import KINDS, MOVIE_SUFFIXES
+from napari_unet.gui.dock.channel_ticks import ChannelTicks
 from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.session.recent import recent_movies, remember_movie
@@ -57,6 +58,7 @@ class MoviePicker(QWidget):
         self._session = session
         self.image = ImageMenu(session, "movie.image", "The layer that is the movie")
         self.channel = _combo("movie.channel", "Channel in which the cells are seen")
+        self.together = ChannelTicks("movie.channels")
         self.z = _combo("movie.z", "Section, or the maximum over all sections")
         self.position = _combo("movie.position", "Image series of a multi-position file")
         self.axes = QLineEdit(objectName="movie.axes")
@@ -95,6 +97,7 @@ class MoviePicker(QWidget):
             (self.position, lambda i: session.movie.select(position=i)),
         ):
             combo.currentIndexChanged.connect(act)  # a script sets the index; blocked while showing
+        self.together.changed.connect(self._on_together)
         session.lifetime.connect(session.movie.view_changed, self.show_view, self)
         session.lifetime.connect(session.job.changed, self._on_job, self)
         self.show_view(session.movie.view)
@@ -103,6 +106,7 @@ class MoviePicker(QWidget):
         rows = form_rows()
         add_field(rows, "Movie", self.image.native)
         add_field(rows, "Channel", self.channel)
+        add_field(rows, "Together", self.together)
         add_field(rows, "Z", self.z)
         add_field(rows, "Position", self.position)
         add_field(rows, "Axes", self.axes)
@@ -143,13 +147,18 @@ class MoviePicker(QWidget):
         _fill(self.position, view.positions or ("position 0",), view.position)
         with signals_blocked(self.axes):
             self.axes.setText(view.axes)
+        self.together.show_channels(view.channels, view.together or (view.channel,))
         self._rows.setRowVisible(self.channel, len(view.channels) > 1)
+        self._rows.setRowVisible(self.together, len(view.channels) > 1)
         self._rows.setRowVisible(self.z, view.n_z > 1)
         self._rows.setRowVisible(self.position, len(view.positions) > 1)
         self._rows.setRowVisible(self.axes, view.index >= 0)
         empty = "Open a time-lapse, or drop its file on the viewer."
         self.summary.say(view.problem or view.summary or empty, warn=bool(view.problem))
         self._arrange()
+
+    def _on_together(self, ticked: tuple[int, ...]) -> None:
+        self._session.movie.select(channel=ticked if len(ticked) > 1 else ticked[0])
 
     def _on_axes(self) -> None:
         text = self.axes.text().strip().upper()
@@ -184,6 +193,7 @@ class MoviePicker(QWidget):
         for part in (
             self.image.native,
             self.channel,
+            self.together,
             self.z,
             self.position,
             self.axes,

@@ -36,6 +36,7 @@ class MovieView:
     index: int = -1
     channels: tuple[str, ...] = ()
     channel: int = 0
+    together: tuple[int, ...] = ()  # channels that are one model's input, where they are several
     n_z: int = 1
     z: int | str = "max"
     positions: tuple[str, ...] = ()
@@ -170,8 +171,9 @@ class MovieChoice:
         assert image is not None
         if layers.is_movie_shaped(image, stack):
             return image
-        unfolded = layers.unfold(self.viewer, image, stack)
+        unfolded = layers.unfold(self.viewer, image, _first_channel(stack))
         self.choose_image(unfolded)
+        self.select(channel=stack.selection.channel)
         return unfolded
 
     # ---- choosing ---------------------------------------------------------------------------
@@ -203,8 +205,15 @@ class MovieChoice:
             return
         opened = self._opened[image] = _open(image, selection)
         self.refresh()
-        if shown is not None and opened.stack is not None:
-            self._show(image, opened, opened.stack.lazy())
+        if shown is None or opened.stack is None:
+            return
+        seen, channel = opened.stack, shown.selection.channel
+        if isinstance(selection.channel, tuple):  # the layer goes on showing one of them
+            seen = (
+                seen.select(channel=channel) if isinstance(channel, int) else _first_channel(seen)
+            )
+        if seen.selection != shown.selection:
+            self._show(image, opened, seen.lazy())
 
     def _show(self, image: Image, opened: _Opened, frames: LazyFrames) -> None:
         """Show in the layer what was selected, where its former selection was shown."""
@@ -287,13 +296,19 @@ def _reopen(image: weakref.ref[Image], shown: Stack, selection: Selection, frame
     """Open the movie of a layer again, in a worker: many files may have to be looked at."""
     try:
         stack = shown.select(**dict(selection))
-        frames = stack.lazy()
+        frames = _first_channel(stack).lazy()
         frames[min(frame, len(stack) - 1)]  # which the layer draws first: it is kept
         stack.fingerprint  # noqa: B018 - reads here the files that it samples
         stack.content  # noqa: B018 - and what tells whether it was saved again
     except BadInput as error:
         return _Reopened(image, selection, problem=str(error))
     return _Reopened(image, selection, frames, stack)
+
+
+def _first_channel(stack: Stack) -> Stack:
+    """Return what a layer can show of a movie: of several channels the first."""
+    channel = stack.selection.channel
+    return stack.select(channel=channel[0]) if isinstance(channel, tuple) else stack
 
 
 def _resolve(
@@ -318,11 +333,13 @@ def _resolve(
     channel = selection.channel
     if isinstance(channel, str):
         channel = channels.index(channel)
+    together = channel if isinstance(channel, tuple) else ()
     return MovieView(
         layers=names,
         index=index,
         channels=channels,
-        channel=channel if isinstance(channel, int) else 0,
+        channel=channel if isinstance(channel, int) else next(iter(together), 0),
+        together=together,
         n_z=stack.n_z,
         z=selection.z,
         positions=stack.position_names,

@@ -208,10 +208,13 @@ def segmenting(
 def _notices(predictor: Predictor, stack: Stack) -> tuple[Notice, ...]:
     """Return what the predictor had to do otherwise, and whether cells have another size here."""
     from napari_unet.engine.network.cell_size import pixel_doubt
+    from napari_unet.engine.prediction.channel_doubt import channel_doubt
 
     doubt = pixel_doubt(predictor.model, stack, predictor.settings)
     said: tuple[tuple[Level, str | None], ...] = (("noted", predictor.notice), ("check", doubt))
-    return tuple(Notice(level, line.rstrip(".")) for level, line in said if line)
+    found = tuple(Notice(level, line.rstrip(".")) for level, line in said if line)
+    other = channel_doubt(predictor.model, stack)
+    return found if other is None else (*found, other)
 
 
 def _tidy_up() -> None:
