@@ -44,9 +44,13 @@ def write_between_markers(marker: str, text: str, page: Path = PAGE) -> None:
 
 
 def write_row(marker: str, head: tuple[str, ...], row: tuple[str, ...], page: Path = PAGE) -> None:
-    """Put a row into a table of a page, in place of an older one with the same first cell."""
+    """Put a row into a table of a page, in place of an older one with the same first cell.
+
+    Rows under another head go: they say other things.
+    """
     text = page.read_text() if page.is_file() else ""
     block = text.partition(f"<!-- {marker} -->")[2].partition(f"<!-- /{marker} -->")[0]
     lines = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("|")]
-    rows = {line[0]: tuple(line) for line in lines[2:]} | {row[0]: row}
+    known = lines[2:] if lines and tuple(lines[0]) == head else []
+    rows = {line[0]: tuple(line) for line in known} | {row[0]: row}
     write_between_markers(marker, markdown(head, list(rows.values())), page)

@@ -155,9 +155,11 @@ def inside(learned: Sequence[int], third: int) -> tuple[tuple[int, ...], tuple[i
     )
 
 
-def cells(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+def cells(
+    found: Sequence[dict[str, Any]], names: Sequence[str] = (*SCORES, *ERRORS)
+) -> Iterator[str]:
     """Return the cells of a row: medians of the seeds, and their range where they are several."""
-    for name in (*SCORES, *ERRORS):
+    for name in names:
         values = [float(scores[name]) for scores in found]
         form = ".1f" if name in (*ERRORS, "area_error") else ".3f"
         middle = format(statistics.median(values), form)

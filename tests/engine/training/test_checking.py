@@ -6,19 +6,20 @@ import torch
 
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, annotate
 from napari_unet.engine.labels.scores import Scores
-from napari_unet.engine.network.network import network_codes
+from napari_unet.engine.network.network import Network, network_codes
 from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.settings import LabelSettings, TrainSettings
 from napari_unet.engine.training.checking import (
     Checker,
-    best_threshold,
     check,
+    clearly_best,
     object_score,
     score_labels,
 )
 from napari_unet.engine.training.schedule import Clock, Plan
 
 SETTINGS = LabelSettings(min_size=0)
+APART = 12  # px, of the two discs of a pear
 
 
 @pytest.fixture
@@ -112,13 +113,52 @@ def test_checks_wait_where_the_clock_decides_and_time_is_short():
     assert not checker.due(plan.replace(steps=None), 50, by_clock=True)
 
 
+class Pears(Network):
+    """A network that sees pairs of discs whose neck is neither narrow nor wide."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = UNetConfig()
+        y, x = np.ogrid[:64, :96]
+        inside = np.zeros((64, 96), bool)
+        self.two, self.one = np.zeros((2, 64, 96), np.int32)
+        for k, row in enumerate((16, 48)):
+            for side, column in enumerate((40, 40 + APART)):
+                disc = (y - row) ** 2 + (x - column) ** 2 <= 81
+                inside |= disc
+                self.two[disc & ((x > 40 + APART / 2) == bool(side))] = 2 * k + side + 1
+                self.one[disc] = k + 1
+        logits = np.stack((np.where(inside, 9.0, -9.0), np.full((64, 96), -9.0)))
+        self.register_buffer("logits", torch.from_numpy(logits)[None].float())
+
+    def forward(self, frames):
+        return self.logits
+
+
+@pytest.mark.parametrize(("cells", "parted"), [("two", True), ("one", False)])
+def test_how_readily_cells_part_is_chosen_once_on_what_is_held_out(cells, parted):
+    network, usual = Pears(), LabelSettings(min_size=0)
+    frames = [(np.zeros((1, 64, 96), np.float32), annotate(getattr(network, cells), complete=True))]
+    checker = Checker(Clock(), usual, keep_best=True)
+    checker.choose_split(network, frames)
+    assert (checker.settings.split_strength > usual.split_strength) is parted
+    assert checker.kept.right == 100
+    again = Checker(Clock(), usual, keep_best=True)
+    again.restore({**checker.state(), "after": None})
+    assert again.settings == checker.settings
+    late = Checker(Clock(), usual, keep_best=True)
+    late.restore({**checker.state(), "after": None, "split": None, "joined": True})
+    late.choose_split(network, frames)  # all was learned from: nothing left to choose on
+    assert late.settings == usual
+
+
 def test_another_threshold_is_chosen_only_where_it_is_clearly_better():
     def scores(value, cells=40):
         return Scores(value, value, value, value, value, 100, 0, 0, 0, 0, 1, cells, cells)
 
-    assert best_threshold({0.4: scores(0.802), 0.5: scores(0.8)}, 0.5) == 0.5
-    assert best_threshold({0.4: scores(0.81), 0.5: scores(0.8)}, 0.5) == 0.4
-    assert best_threshold({0.4: scores(0.81, 4), 0.5: scores(0.8, 4)}, 0.5) == 0.5
+    assert clearly_best({0.4: scores(0.802), 0.5: scores(0.8)}, 0.5) == 0.5
+    assert clearly_best({0.4: scores(0.81), 0.5: scores(0.8)}, 0.5) == 0.4
+    assert clearly_best({0.4: scores(0.81, 4), 0.5: scores(0.8, 4)}, 0.5) == 0.5
 
 
 def test_the_best_weights_are_kept_not_the_last(truth):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _CHECKS = 20  # at most, spread over a run: each costs the time of a few steps
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)  # few and round: a finer one would suit these frames alone
+_STRENGTHS = (0.75, 1.0)  # of splitting, beside the usual one
 CLEARLY = 0.003  # a gain below is noise
 _OF_A_CELL = 0.1  # on a few cells a gain below this share of one is noise, too
 _CHECK_SHARE = 0.1  # of the time
@@ -66,6 +67,7 @@ class Checker:
         self.kept: Scores | None = None
         self.threshold = settings.threshold
         self._clock = clock
+        self._split_chosen = False
 
     def scores(self, network: Network, frames: list[Checked], settings: LabelSettings) -> Scores:
         """Score a network on frames held out, with its own label settings."""
@@ -87,7 +89,7 @@ class Checker:
             coded = [(network_codes(network, image), annotation) for image, annotation in frames]
             found = coded_scores_at(_THRESHOLDS, coded, network.config.outputs, self.settings)
             self.figures = self._pixel_figures(network, coded)
-        threshold = best_threshold(found, self.settings.threshold)
+        threshold = clearly_best(found, self.settings.threshold)
         scores = found[threshold]
         value = object_score(scores)
         known = {"step": step, "seg": scores.seg, "f1": scores.f1, "iou": scores.iou}
@@ -105,6 +107,21 @@ class Checker:
                 {"score": value, "step": step, "weights": weights, "threshold": threshold}
             )
         return scores
+
+    def choose_split(self, network: Network, frames: list[Checked]) -> None:
+        """Choose how readily touching cells part, once, on frames not learned from by then."""
+        if self._split_chosen or not frames or network.config.classes or not self.settings.split:
+            return
+        self._split_chosen, usual = True, self.settings.split_strength
+        found: dict[float, Scores] = {}
+        with self._clock.aside():
+            coded = [(network_codes(network, image), annotation) for image, annotation in frames]
+            for strength in (usual, *_STRENGTHS):
+                at = self.settings.replace(split_strength=strength)
+                scored = coded_scores_at((self.threshold,), coded, network.config.outputs, at)
+                found[strength] = scored[self.threshold]
+        chosen = clearly_best(found, usual)
+        self.settings, self.kept = self.settings.replace(split_strength=chosen), found[chosen]
 
     @property
     def _least(self) -> float:
@@ -125,6 +142,7 @@ class Checker:
             "best": self.best,
             "next_best": self.next_best,
             "threshold": self.threshold,
+            "split": self.settings.split_strength if self._split_chosen else None,
             "history": self.history,
         }
 
@@ -133,6 +151,10 @@ class Checker:
         self.kept = Scores(**state["after"]) if state["after"] else None
         self.best, self.next_best = state["best"], state.get("next_best", [])
         self.threshold, self.history = state["threshold"], state["history"]
+        strength = state.get("split")  # None in version 0.1.0; too late where frames joined
+        self._split_chosen = state.get("joined", False) or strength is not None
+        if strength is not None:
+            self.settings = self.settings.replace(split_strength=strength)
 
     def _pixel_figures(self, network: Network, coded: list[Coded]) -> dict[str, float]:
         settings, config = self._training, network.config
@@ -189,9 +211,9 @@ def coded_scores_at(
     return {threshold: pool(scores) for threshold, scores in found.items()}
 
 
-def best_threshold(found: Mapping[float, Scores], usual: float) -> float:
-    """Return the threshold of the best objects; the usual one unless another is clearly better."""
-    best = max(found, key=lambda threshold: object_score(found[threshold]))
+def clearly_best(found: Mapping[float, Scores], usual: float) -> float:
+    """Return the value of the best objects; the usual one unless another is clearly better."""
+    best = max(found, key=lambda value: object_score(found[value]))
     gain = object_score(found[best]) - object_score(found[usual])
     noise = max(CLEARLY, _OF_A_CELL / max(1, found[usual].n_truth))
     return best if gain > noise else usual

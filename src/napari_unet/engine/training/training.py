@@ -285,6 +285,7 @@ class Run:
         if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
             return ""
         self.batches.rewind()
+        self.checker.choose_split(self.learner.mean, self.data.validation)
         self.data.join()
         return f"{self.split.words} joins the training"
 
@@ -318,6 +319,7 @@ class Run:
         network = self.learner.mean
         if self.checker.best:
             network.load_state_dict(self.checker.best["weights"])
+        self.checker.choose_split(network, self.data.validation)
         record = training_record(
             stack=self.stack,
             base=self.base,
@@ -341,7 +343,7 @@ class Run:
             diameter=None if network.config.classes else round(self.diameter, 1),
         )
         normalisation, network = self.normaliser.settings, network.cpu().eval()
-        labels = self.label_settings.replace(threshold=self.checker.threshold)
+        labels = self.checker.settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)
         record |= self.how.final.record(self.stack, network, self.normaliser, labels, self.base)
         arrays = {**(self.base.arrays if self.base else {}), **made}
