@@ -11,6 +11,7 @@ import torch
 
 from napari_unet.engine.errors import not_installed
 from napari_unet.engine.network.foreign.openvino_core import core, keep_quiet
+from napari_unet.engine.network.foreign.openvino_kept import kept_or_converted
 from napari_unet.engine.network.unet import UNet
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class OpenVinoBackend:
             Where OpenVINO has no such operation, or gives other logits.
 
         """
-        backend = cls(_convert(network), "fp32", threads)
+        backend = cls(kept_or_converted(network, _convert), "fp32", threads)
         if not isinstance(network, UNet):
             _check(backend, network)
         return backend
