@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.training import TrainInput, TrainStep
+
+
+AUTO = "auto"  # a base that is chosen by what it sees
 
 
 def train(
@@ -33,7 +37,12 @@ def train(
     labels: o.Labels,
     out: Annotated[Path, o.path_option("--out", metavar="FILE", help="The model to write.")],
     base: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Start from this model.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE|auto",
+            help="Start from this model; auto takes one that comes with the program if it sees "
+            "the annotated cells.",
+        ),
     ] = None,
     frames: Annotated[
         str | None,
@@ -106,10 +115,12 @@ def train(
         stack = opened.stack
         settings = _kept_aside(settings, len(stack), validation, test)
         out = _prepare(out, settings, overwrite=overwrite)
-        parent = Model.load(base) if base else None
+        parent = Model.load(base) if base not in (None, AUTO) else None
         wanted_ = wanted_regions(settings, parent)
         annotations = opened.annotations(parent, wanted_, settings.test)
-        say(_learned(annotations, settings).without_missing(stack).describe())
+        learned = _learned(annotations, settings).without_missing(stack)
+        say(learned.describe())
+        parent = _fitting(stack, learned) if base == AUTO else parent
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
             stack, annotations, settings, base=parent, name=out.stem, checkpoint=checkpoint,
@@ -126,6 +137,20 @@ def train(
     for line in in_words(model.record):
         typer.echo(line)
     typer.echo(out)
+
+
+def _fitting(stack: Stack, annotations: Annotations) -> Model | None:
+    """Return the model to start from, and say why."""
+    from napari_unet.engine.training.coloured_base import fitting_base
+
+    annotations.check()
+    model, overlap = fitting_base(stack, annotations)
+    seen = f"the annotated cells (Dice {overlap:.2f})"
+    if model is None:
+        say(f"Starting from new: no model that comes with the program sees {seen}.")
+    else:
+        say(f"Starting from {model.name}: it sees {seen}.")
+    return model
 
 
 def _prepare(out: Path, settings: TrainSettings, *, overwrite: bool) -> Path:

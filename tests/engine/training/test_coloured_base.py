@@ -17,7 +17,11 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.training.coloured_base import coloured_base, taking_colours
+from napari_unet.engine.training.coloured_base import (
+    coloured_base,
+    fitting_base,
+    taking_colours,
+)
 from napari_unet.engine.training.training import train
 from tests.engine.training.augmentation.test_colours import LABELS, tissue
 
@@ -52,6 +56,13 @@ def test_where_grey_levels_suit_as_well_they_stay(bundled):
         assert coloured_base(*found, bundled) is None
     stack, annotations = given(bright)
     assert run(train(stack, annotations, QUICK, base=bundled)).config.in_channels == 1
+
+
+def test_a_base_is_taken_where_it_sees_the_cells():
+    found, overlap = fitting_base(*given(tissue()))
+    assert found is not None and found.name == "nuclei-fluorescence" and overlap > 0.8
+    stack, annotations = given(np.random.default_rng(0).permuted(tissue(), axis=0))
+    assert fitting_base(stack, annotations)[0] is None
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -14,6 +14,7 @@ import torch
 
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.model_files import bundled_models
 from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.networks import build
 from napari_unet.engine.network.normalisation import Normaliser
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import Normalisation
     from napari_unet.engine.stack.stack import Stack
 
+Way = tuple[int, bool]  # a colour, and whether it is turned over
 _LOOKED_AT = 3  # frames
 _MIDDLE = 512  # px of each
 _BETTER = 0.1  # of Dice: by less than that, grey levels stay
 _TURNED = ("percentile", "minmax")  # normalisations that a turn leaves between 0 and 1
+_FITS = 0.6  # of Dice: a model that sees less of the cells is no start for them
 _OF_ITS_KIND = ("for", "not_for", "stain")  # of a card: true of other images
 
 
@@ -55,28 +58,59 @@ def coloured_base(stack: Stack, annotations: Annotations, base: Model) -> Colour
 
     Each colour is tried as it is and turned over, on a few annotated frames.
     """
+    if stack.seen_by(len(RGB)) is stack or not _sees_objects(base):
+        return None
+    found = _overlaps(stack, annotations, base)
+    best = max((way for way in found if way is not None), key=found.__getitem__)
+    if found[best] < found[None] + _BETTER:
+        return None
+    return taking_colours(base, *best)
+
+
+def fitting_base(stack: Stack, annotations: Annotations) -> tuple[Model | None, float]:
+    """Return the model of those that come with the program which sees the annotated cells best.
+
+    And its Dice coefficient there, in grey levels or one of the colours; no model below 0.6.
+    """
+    fits: Model | None = None
+    best = 0.0
+    for name in bundled_models():
+        model = Model.load(name)
+        if annotations.classes or len(stack.shape) != 3 or not _sees_objects(model):
+            continue
+        overlap = max(_overlaps(stack, annotations, model).values())
+        if overlap > best:
+            fits, best = model, overlap
+    return (fits if best >= _FITS else None), best
+
+
+def _sees_objects(base: Model) -> bool:
+    """Whether a model finds objects in one channel, with a network whose first layer is known."""
+    if isinstance(base, Ensemble) or base.config.in_channels != 1:
+        return False
+    return not base.config.classes and isinstance(base.config, PlainUNetConfig)
+
+
+def _overlaps(stack: Stack, annotations: Annotations, base: Model) -> dict[Way | None, float]:
+    """Return the mean Dice coefficient in grey levels (None) and in each colour, on some frames."""
     colours = stack.seen_by(len(RGB))
-    if colours is stack or isinstance(base, Ensemble) or base.config.in_channels != 1:
-        return None
-    if base.config.classes or not isinstance(base.config, PlainUNetConfig):
-        return None
     frames = list(annotations.frames.items())
     frames = frames[:: max(1, len(frames) // _LOOKED_AT)][:_LOOKED_AT]
-    ways = [(k, turn) for k in range(len(RGB)) for turn in (False, True)]
-    if base.normalisation.kind not in _TURNED or base.normalisation.scope == "movie":
-        ways = [(k, turn) for k, turn in ways if not turn]
-    overlaps: dict[tuple[int, bool] | None, list[float]] = {way: [] for way in (None, *ways)}
+    turns = (False, True) if _can_turn(base.normalisation) else (False,)
+    ways = [] if colours is stack else [(k, turn) for k in range(len(RGB)) for turn in turns]
+    overlaps: dict[Way | None, list[float]] = {way: [] for way in (None, *ways)}
     for t, annotation in frames:
-        grey, planes = np.asarray(stack[t]), np.asarray(colours[t])
+        grey = np.asarray(stack[t])
+        planes = np.asarray(colours[t]) if ways else grey
         truth, counts = annotation.labels > 0, annotation.supervised
         for way, found in overlaps.items():
             seen = grey if way is None else _seen(planes, *way)
             found.append(_overlap(base, seen, truth, counts))
-    mean = {way: float(np.mean(found)) for way, found in overlaps.items()}
-    best = max(ways, key=lambda way: mean[way])
-    if mean[best] < mean[None] + _BETTER:
-        return None
-    return taking_colours(base, *best)
+    return {way: float(np.mean(found)) for way, found in overlaps.items()}
+
+
+def _can_turn(settings: Normalisation) -> bool:
+    return settings.kind in _TURNED and settings.scope == "frame"
 
 
 def _seen(planes: NDArray[Any], colour: int, turned: bool) -> NDArray[np.float32]:

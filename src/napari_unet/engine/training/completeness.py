@@ -61,7 +61,9 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
         return ""
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.prediction.predictor import open_predictor
+    from napari_unet.engine.training.coloured_base import coloured_base
 
+    model = coloured_base(stack, annotations, model) or model
     stack = stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model)) as predictor:
 
