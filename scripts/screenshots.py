@@ -27,6 +27,7 @@ LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
+COLOURS = 64  # of a sheet's palette: a third of the bytes
 STATES = ("empty", "open", "running", "done")  # Review runs nothing: it is correcting then
 Look = tuple[tuple[int, int], str, int]  # the window's size, napari's theme and font
 
@@ -179,6 +180,8 @@ def sheets(folder: Path, steps: int, only: str) -> None:
                 again()  # the job came to its end meanwhile
             for name in docks:
                 stage.holders[name].raise_()
+                if (name, state) == ("Train", "done"):  # as the dock did when it ended
+                    stage.docks[name].bring_into_sight(stage.docks[name].result)
                 taken[look, name, state] = stage.grab(stage.holders[name], 0.3)
 
     take("empty")
@@ -193,7 +196,8 @@ def sheets(folder: Path, steps: int, only: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for look in looks:
         rows = [[taken.get((look, n, s)) for s in STATES] for n in DOCKS]
-        arrange(rows).save(folder / f"docks-{name_of(look)}.png")
+        few = arrange(rows).quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(folder / f"docks-{name_of(look)}.png", optimize=True)
 
 
 def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
@@ -255,7 +259,7 @@ def arrange(rows: list[list[Image.Image | None]]) -> Image.Image:
     """Put pictures beside and below each other."""
     there = [shown for row in rows for shown in row if shown is not None]
     width, height = max(s.width for s in there) + 8, max(s.height for s in there) + 8
-    whole = Image.new("RGB", (width * len(rows[0]), height * len(rows)), "magenta")
+    whole = Image.new("RGB", (width * len(rows[0]), height * len(rows)), "white")
     for i, row in enumerate(rows):
         for j, shown in enumerate(row):
             if shown is not None:

@@ -28,6 +28,7 @@ class MovieHead(QWidget):
         self._movie, self._place = session.movie, session.place
         self.line = LineButton("movie.line")
         self.saved = QLabel(objectName="movie.saved")
+        self.saved.setIndent(0)
         self.picker = MoviePicker(session)
         self.notices, self.kept = NoticePanel(session), KeptPanel(session)
         top = QWidget()

@@ -249,8 +249,8 @@ class ReviewDock(Dock):
             return
         complete = len(live.corrections.complete_frames)
         touched = len(live.corrections.touched - set(live.corrections.complete_frames))
-        self.counts.setText(
-            f"{counted(len(stack), 'frame')}: {complete} done, {touched} touched · "
-            f"{counted(done, 'correction')}"
-        )
+        what = ((complete, "done"), (touched, "touched"))
+        states = ", ".join(f"{n} {state}" for n, state in what if n) or "none touched"
+        corrections = counted(done, "correction")
+        self.counts.setText(f"{counted(len(stack), 'frame')}: {states} · {corrections}")
         allow(self.train, self.busy() or ("" if touched or complete else "Correct a cell first"))

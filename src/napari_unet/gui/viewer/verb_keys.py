@@ -64,7 +64,7 @@ VERBS = {
     ),
     "confirm_cell": Verb("Confirm", "Vouch for the cell as it is", KeyCode.KeyC),
     "back_to_model": Verb(
-        "Back to the model", "Take back all that you did to the cell", KeyCode.Backspace
+        "Back to model", "Take back all that you did to the cell", KeyCode.Backspace
     ),
     "lock": Verb("Lock", "Lock the cell: neither brush nor verb changes it", KeyCode.KeyK),
     "delete_track": Verb(

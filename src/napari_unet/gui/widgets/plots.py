@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SMOOTH = 0.9  # weight of the past in the smoothed loss
 _MOST_POINTS = 600
-_LINES = 7  # of words: the height of a plot, in any font
+_LINES, _CURVE = 3, 60  # the height of a plot: of words in any font, and of what is drawn, px
 _DARK_INK = 128  # lightness below which the theme is a light one
 _COLORS = {False: ("#e8a33d", "#3fb8af"), True: ("#a35f00", "#00756c")}  # by: light theme
 _SHARES = [(0.0, "0"), (0.5, "50"), (1.0, "100 %")]
@@ -44,7 +44,7 @@ class _Plot(QWidget):
 
     def sizeHint(self) -> QSize:
         """Wide and low."""
-        return QSize(200, _LINES * self.fontMetrics().height())
+        return QSize(200, _LINES * self.fontMetrics().height() + _CURVE)
 
 
 @dataclass
