@@ -27,7 +27,7 @@ LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
-COLOURS = 64  # of a sheet's palette: a third of the bytes
+COLOURS = 256  # of a sheet's palette: half the bytes, and small marks keep theirs
 STATES = ("empty", "open", "running", "done")  # Review runs nothing: it is correcting then
 Look = tuple[tuple[int, int], str, int]  # the window's size, napari's theme and font
 
