@@ -25,9 +25,10 @@ part() { echo; echo "== $1"; shift; timeout 150 "$@" || echo "failed or too slow
 part "tests marked cuda" "$python" -m pytest -q -m cuda tests/engine/prediction/test_cuda.py \
     -c /dev/null --rootdir . --import-mode importlib -p no:cacheprovider -W ignore
 part "CUDA ÷ eager, network only" "$python" benchmarks/bench_prediction.py --device cuda --quick
-part "end to end ÷ network, pipeline" "$python" benchmarks/bench_pipeline.py --quick --frames 102
+part "end to end ÷ network, pipeline" "$python" benchmarks/bench_pipeline.py --quick --only whole \
+    --frames 102
 part "training step ÷ eager" "$python" -c \
-    "from bench_training import step_ratios; print(step_ratios(3))"
+    "from bench_training import shares, step_ratios; print(step_ratios(3)); print(shares(40))"
 part "memory of the device" "$python" - <<'END'
 import torch
 from _world import bench_frames, bench_model
