@@ -1,7 +1,7 @@
 """Cells of every kind: what some annotated frames and minutes give on other frames.
 
-    python benchmarks/bench_kinds.py --list
-    python benchmarks/bench_kinds.py --write                  # all rows, three seeds: hours
+    python benchmarks/bench_kinds.py                          # says which rows there are
+    python benchmarks/bench_kinds.py --row all --write        # three seeds of each: hours
     python benchmarks/bench_kinds.py --row colour --seeds 1 --steps 300
     python benchmarks/bench_kinds.py --row colour --inside 0 --set border_weight=2
 
@@ -198,8 +198,7 @@ def measure(name: str, row: Row, options: argparse.Namespace) -> None:
 def main() -> None:
     """Run the rows asked for, print them, and write docs/benchmarks.md where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--row", action="append", help="one of --list; may be given several times")
-    parser.add_argument("--list", action="store_true", help="say which rows there are")
+    parser.add_argument("--row", action="append", help="a row, or all; may be given several times")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     length = parser.add_mutually_exclusive_group()
@@ -214,12 +213,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the rows into the docs")
     options = parser.parse_args()
     names = [*(f"nucleoli-{n}" for n in (0, 1, 2, 4)), *rows(), *KINDS]
-    if options.list:
+    if not options.row:
         print("\n".join(names))
         return
     print(markdown(HEAD, []), flush=True)
     with tempfile.TemporaryDirectory() as work:
-        for name in options.row or names:
+        for name in names if "all" in options.row else options.row:
             measure(name, row_of(name, Path(work), options.inside), options)
 
 
