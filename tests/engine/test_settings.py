@@ -10,6 +10,7 @@ from napari_unet.engine.settings import (
     Normalisation,
     OverlaySettings,
     PredictSettings,
+    QualitySettings,
     Selection,
     Settings,
     TrainSettings,
@@ -21,6 +22,7 @@ EVERY = (
     Normalisation,
     OverlaySettings,
     PredictSettings,
+    QualitySettings,
     Selection,
     TrainSettings,
 )
@@ -29,6 +31,7 @@ CHANGED = {
     LabelSettings: {"threshold": 0.25, "max_size": 900},
     Normalisation: {"kind": "zscore", "scope": "movie"},
     OverlaySettings: {"style": "filled", "crop": (0, 1, 20, 30)},
+    QualitySettings: {"jump": 12.0, "reach": 9},
     PredictSettings: {"precision": "int8", "tile": 128},
     Selection: {"axes": "TCYX", "channel": (0, 2), "z": 3},
     TrainSettings: {

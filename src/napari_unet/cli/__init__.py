@@ -1,4 +1,4 @@
-"""The command line: napari-unet demo | segment | train | tune | evaluate | export | models | info.
+"""The command line: napari-unet COMMAND, each in the file of its name (`app.COMMANDS`).
 
 Summaries go to stdout, progress and errors to stderr. Torch, scipy and tifffile are imported
 inside the commands, so that ``--help`` answers at once.

@@ -52,6 +52,35 @@ def find_movies(words: Sequence[str], wanted: Selection, *, every_position: bool
     ]
 
 
+def list_movies(words: Sequence[str]) -> list[str]:
+    """Return ``words`` with the movies in a folder in place of the folder.
+
+    One that is a movie stays as it is: its files are frames, or it is an OME-Zarr.
+    """
+    return [found for word in words for found in _inside(word)]
+
+
+def _inside(word: str) -> list[str]:
+    folder = user_path(word)
+    if not folder.is_dir() or is_zarr(folder):
+        return [word]
+    files = sorted(path for path in folder.iterdir() if _may_be_movie(path))
+    frames = [path for path in files if path.is_file() and path.suffix.lower() in TIFF_SUFFIXES]
+    is_movie = not files or (frames and _is_frame(frames[0]))  # whatever lies beside its frames
+    return [word] if is_movie else [str(path) for path in files]
+
+
+def _is_frame(path: Path) -> bool:
+    """Whether a file holds one frame, or cannot be opened: opening the folder says why."""
+    from napari_unet.engine.stack.stack import Stack
+
+    try:
+        with Stack.open(path) as stack:
+            return len(stack) == 1
+    except BadInput:
+        return True
+
+
 def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
     """Return every n-th movie from the i-th on, for ``part`` (i, n) with i from 1."""
     return list(movies) if part is None else list(movies[part[0] - 1 :: part[1]])

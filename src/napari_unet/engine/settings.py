@@ -312,3 +312,16 @@ class TableSettings(Settings):
     ring: float | None = Field(None, gt=0, le=100, title="Ring", description="Width of a ring around each cell whose intensity is measured too", json_schema_extra={"unit": "µm"})
     background_gap: int = Field(2, ge=0, le=50, title="Background from", description="Pixels nearer to a cell do not count as its local background", json_schema_extra={"unit": "px", **ADVANCED})
     background_reach: int = Field(12, ge=1, le=200, title="Background to", description="The local background is the median of the unlabelled pixels up to here", json_schema_extra={"unit": "px", **ADVANCED})
+
+
+class QualitySettings(Settings):
+    """What is said of a frame that differs from its neighbours in time; the same for all movies."""
+
+    blur: float = Field(0.45, ge=0.05, le=10, title="Out of focus", description="Fall of the logarithm of fine detail over coarse structure that is said", json_schema_extra=ADVANCED)
+    fall: float = Field(0.2, ge=0.01, le=0.99, title="Brightness fell", description="Share of the brightness around it that a frame lacks, where it is said", json_schema_extra=ADVANCED)
+    bleached: float = Field(0.35, ge=0.01, le=0.99, title="Bleached", description="Share of the brightness of before that is gone for good, where it is said", json_schema_extra=ADVANCED)
+    jump: float = Field(5.0, gt=0, le=10000, title="Stage jumped", description="Movement of the whole picture from one frame to the next that is said", json_schema_extra={"unit": "px", **ADVANCED})
+    count: float = Field(0.25, ge=0.01, le=10, title="Cell count jumped", description="Share of the cells of the frames before by which their number changes, where it is said", json_schema_extra=ADVANCED)
+    size: float = Field(1.5, gt=1, le=100, title="Cells of another size", description="Factor between the diameter of cells and that which the model knows, beyond which it is said", json_schema_extra=ADVANCED)
+    noise: float = Field(6.0, ge=1, le=100, title="Above the noise", description="Times the usual change from frame to frame that any of them must be", json_schema_extra=ADVANCED)
+    reach: int = Field(15, ge=2, le=1000, title="Neighbours", description="How far in time a frame is compared, on either side", json_schema_extra={"unit": "frames", **ADVANCED})
