@@ -30,6 +30,7 @@ COMMANDS = {
     "qc": "Find frames with which something is wrong: write qc.csv, worst first.",
     "models": "List the models that have a name, take in those of others, hand on yours.",
     "info": "Say what is in a movie or a model file.",
+    "schema": "Print the settings of a command as a JSON schema: names, ranges, defaults.",
 }
 _LISTING = f"{__name__}.listing"
 
