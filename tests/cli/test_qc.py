@@ -8,6 +8,9 @@ import json
 import pytest
 import tifffile
 
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.session_folder import SessionFolder
+from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.defects import damaged_sample
 from napari_unet.sample.world import SMALL
 
@@ -65,6 +68,25 @@ def test_labels_and_a_model(world, run, tmp_path):
     assert found
     assert {one["reason"] for one in found} == {"cells of another size"}
     assert all(one["cells"] > 2 for one in found)
+
+
+def test_labels_that_napari_keeps_beside_the_movie(odd, run, tmp_path):
+    movie = write(
+        tmp_path / "movie.tif", tifffile.imread(odd[0] / "good.tif")[[*range(5), *range(5)]]
+    )
+    with Stack.open(movie) as stack:
+        session = SessionFolder.for_movie(stack)
+        live = LiveLabels((len(stack), *stack.frame_shape), None, None, session.corrections())
+        for t, n in enumerate((8, 8, 2, 8, 8, 8, 8, 8)):
+            for i in range(n):
+                live[t, 10 * i : 10 * i + 7, 5:12] = i + 1
+        session.save()
+    answer = run("qc", movie, "--out", tmp_path, "--session")
+    assert answer.code == 0, answer.stderr
+    (row,) = [
+        row for row in table(tmp_path) if row["cells"] != ""
+    ]  # a frame that nobody labelled is not one without cells
+    assert (row["frame"], row["in_words"]) == ("2", "cell count jumped from 8 to 2")
 
 
 def test_a_bad_movie_stops_nothing(odd, run, tmp_path):

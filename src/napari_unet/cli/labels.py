@@ -38,6 +38,16 @@ class Labels:
     known: tuple[int, ...] | None = None  # frames that have labels, where not all may
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """Frames that were segmented, corrected, or that a file has labels of."""
+        if self.known is not None:
+            return self.known
+        known = set(self.corrections.frames()) if self.corrections else set()
+        if self.probabilities is not None:
+            known |= {t for t, done in enumerate(self.probabilities.computed) if done}
+        return tuple(sorted(known))
+
     def unsegmented(self, frames: tuple[int, ...]) -> int:
         """Count the frames that nobody segmented or corrected."""
         if self.probabilities is None:

@@ -133,7 +133,7 @@ class _Looker:
             if self._labels or self._session:
                 given = files.enter_context(open_labels(stack, self._labels, self._offset))
                 noticed.of(stack.name, given.notices)
-                stack, frames, known = given.stack, given.frames, given.known
+                stack, frames, known = given.stack, given.frames, given.labelled
             steps = check_quality(
                 stack, frames, self._settings, labelled=known, known_diameter=self._diameter
             )
