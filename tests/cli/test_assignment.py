@@ -54,7 +54,7 @@ def test_each_goes_where_there_is_such_a_field():
     [
         ("crop", "NAME=VALUE is expected, with NAME one of augmentation, batch"),
         ("filtres=3", "NAME=VALUE is expected, with NAME one of augmentation, batch"),
-        ("augmentation.zoom=1", "with NAME one of blur, brightness"),
+        ("augmentation.zoom=1", "with NAME one of bleach, blur"),
         ("augmentation=huge", "it is none or light or default or strong"),
         ("augmentation.zoom_low=3", "less than or equal to 1"),
         ("normalisation=strong", "with NAME one of clip, high"),

@@ -140,8 +140,10 @@ def test_classes_stay_classes_when_parted_or_limited():
 def test_where_every_pixel_has_a_class_no_background_is_missed():
     everywhere = stack([EVERYWHERE])
     Annotations.from_labels(everywhere, everywhere, kind="classes").check()
+    Annotations.from_labels(everywhere, everywhere, kind="instances").check()  # they touch
+    one = stack([np.ones_like(EVERYWHERE)])
     with pytest.raises(BadInput, match="no background"):
-        Annotations.from_labels(everywhere, everywhere, kind="instances").check()
+        Annotations.from_labels(one, one, kind="instances").check()
 
 
 def test_ids_of_many_cells_are_no_classes():
