@@ -7,20 +7,16 @@ sorted queue; sweeps of shifted uint8 views are plain loops over memory, and few
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS = 8  # sweeps of a strip between two looks at what still changes
-Cut = slice | tuple[slice, slice]
-_STEPS: tuple[tuple[Cut, Cut], ...] = (  # a pixel, and the neighbour that comes to it
-    (np.s_[1:], np.s_[:-1]),
-    (np.s_[:-1], np.s_[1:]),
-    (np.s_[:, 1:], np.s_[:, :-1]),
-    (np.s_[:, :-1], np.s_[:, 1:]),
-)
+_ROUNDS = 2  # sweeps of a strip between two looks at what still changes
+_LEAP_ROUNDS = 3
 _STRIP = 64  # rows a strip: small enough to stay in the processor's cache
+_LEAPS = (1, 2, 4, 8)  # px: straight ways of up to 15 px are gone in four steps
+_Way = tuple[int, NDArray[np.uint8]]  # to the pixel so far behind, and the level that may pass
 
 
 def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -31,11 +27,18 @@ def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray
     (Reconstruction by erosion, Vincent 1993.)
     """
     filled = np.where(region_rim(regions) | (regions == 0), levels, np.uint8(255))
+    floors = [np.full_like(levels, 255) for _ in range(2)]
+    np.maximum(levels[:, 1:], levels[:, :-1], out=floors[0][:, :-1])
+    np.maximum(levels[1:], levels[:-1], out=floors[1][:-1])
+    ways = _ways(floors, np.maximum)
+
+    def leap(rows: slice) -> None:
+        _go(filled, rows, ways, np.maximum, np.minimum)
 
     def sweep(rows: slice) -> None:
         _erode(filled[rows], levels[rows])
 
-    _settle(filled, sweep)
+    _settle(filled, leap, sweep)
     return filled
 
 
@@ -47,29 +50,67 @@ def keep_pieces(
     ``seeds`` are flat indices, one pixel a region. Pieces are 4-connected inside their region.
     (Reconstruction by dilation, Vincent 1993.)
     """
-    roofs = [_shared(levels, regions, *step) for step in _STEPS]
+    roofs = [np.zeros_like(levels) for _ in range(2)]
+    for roof, near, far in (
+        (roofs[0][:, :-1], np.s_[:, :-1], np.s_[:, 1:]),
+        (roofs[1][:-1], np.s_[:-1], np.s_[1:]),
+    ):
+        np.minimum(levels[near], levels[far], out=roof)
+        roof *= regions[near] == regions[far]
+    ways = _ways(roofs, np.minimum)
     kept = np.zeros_like(levels)
     kept.reshape(-1)[seeds] = levels.reshape(-1)[seeds]
-    spare = np.empty_like(levels[: _STRIP + 2])
+
+    def leap(rows: slice) -> None:
+        _go(kept, rows, ways, np.minimum, np.maximum)
 
     def sweep(rows: slice) -> None:
-        strip = kept[rows]
-        for (near, far), roof in zip(_STEPS, roofs, strict=True):
-            to = strip[near]
-            come = np.minimum(strip[far], roof[rows][near], out=spare[: len(strip)][near])
-            np.maximum(to, come, out=to)
+        _go(kept, rows, [way[:1] for way in ways], np.minimum, np.maximum)
 
-    _settle(kept, sweep)
+    _settle(kept, leap, sweep)
     return kept
 
 
-def _shared(
-    levels: NDArray[np.uint8], regions: NDArray[np.int32], near: Cut, far: Cut
-) -> NDArray[np.uint8]:
-    """Return the level that can come to each pixel from a neighbour: none from another region."""
-    roof = np.zeros_like(levels)
-    np.multiply(levels[near], regions[near] == regions[far], out=roof[near])
-    return roof
+def _ways(links: Sequence[NDArray[np.uint8]], worse: np.ufunc) -> list[list[_Way]]:
+    """Return the ways along rows and columns, of a step and of leaps.
+
+    ``links`` (Y, X) are the levels between a pixel and the next one, first of the row, then of
+    the column; the last ones let nothing pass, so that all can be gone in flat memory.
+    """
+    found = []
+    for link, one in zip(links, (1, links[0].shape[1]), strict=True):
+        way = link.reshape(-1)
+        ways = [(one, way)]
+        for step in _LEAPS[:-1]:
+            longer = way.copy()
+            half = step * one
+            if half < len(way):
+                longer[:-half] = worse(way[:-half], way[half:])
+            way = longer
+            ways.append((2 * half, way))
+        found.append(ways)
+    return found
+
+
+def _go(
+    image: NDArray[np.uint8],
+    rows: slice,
+    axes: Sequence[Sequence[_Way]],
+    worse: np.ufunc,
+    better: np.ufunc,
+) -> None:
+    """Let each pixel of some rows come along the ways, there and back, in place."""
+    flat, first = image[rows].reshape(-1), rows.start * image.shape[1]
+    spare = np.empty_like(flat)
+    for ways in axes:
+        for step, way in ways:
+            n = len(flat) - step
+            if n <= 0:
+                break
+            here, there, come = flat[:n], flat[step:], spare[:n]
+            passing = way[first : first + n]
+            better(there, worse(here, passing, out=come), out=there)
+            better(here, worse(there, passing, out=come), out=here)
 
 
 def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -112,10 +153,17 @@ def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _settle(image: NDArray[np.uint8], sweep: Callable[[slice], None]) -> None:
-    """Sweep ``image`` strip by strip, and again where a strip or its neighbour still changed."""
+def _settle(
+    image: NDArray[np.uint8], leap: Callable[[slice], None], sweep: Callable[[slice], None]
+) -> None:
+    """Sweep ``image`` strip by strip, and again where a strip or its neighbour still changed.
+
+    Leaps come first: they bring most of it near to its end.
+    """
     n = len(image)
     strips = [slice(max(0, y - 1), min(n, y + _STRIP + 1)) for y in range(0, n, _STRIP)]
+    for strip in strips * _LEAP_ROUNDS:
+        leap(strip)
     active = set(range(len(strips)))
     while active:
         changed = set()
