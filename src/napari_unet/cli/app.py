@@ -107,19 +107,31 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(context: typer.Context, asked: bool) -> None:
+    if not asked:
+        return
+    if context.params.get("yaml"):
+        from napari_unet.cli.versions import as_yaml
+
+        typer.echo(as_yaml(), nl=False)
+    else:
         from napari_unet import __version__
 
         typer.echo(__version__)
-        raise typer.Exit
+    raise typer.Exit
 
 
 @app.callback()
 def start(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+        typer.Option("--version", help="Show the version.", callback=_show_version),
+    ] = False,
+    yaml: Annotated[  # eager, so that it is read before --version shows something
+        bool,
+        typer.Option(
+            "--yaml", help="With --version: of Python, packages and devices, too.", is_eager=True
+        ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
@@ -127,6 +139,8 @@ def start(
     """Segment time-lapse movies with a U-Net: train, predict, score and export."""
     import logging
 
+    if yaml:
+        raise typer.BadParameter("--yaml: it goes with --version")
     if verbose or debug:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 

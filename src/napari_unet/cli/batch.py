@@ -11,7 +11,7 @@ import typer
 
 from napari_unet.cli.interrupt import Stopped
 from napari_unet.cli.notices import Noticed
-from napari_unet.cli.pipeline import KeptPredictor, say_cost, segment_stack
+from napari_unet.cli.pipeline import OPENING, KeptPredictor, say_cost, segment_stack
 from napari_unet.cli.progress import say
 from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_unet.cli.movies import Movie
     from napari_unet.cli.pipeline import Foresee
+    from napari_unet.cli.report import SegmentReport
     from napari_unet.engine.prediction.cost import Rest
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
@@ -39,6 +40,7 @@ class Run:
     overwrite: bool = False
     debug: bool = False
     noticed: Noticed = field(default_factory=Noticed)
+    report: SegmentReport | None = None  # for programs, in place of the paths on stdout
 
     def one(
         self,
@@ -49,8 +51,10 @@ class Run:
     ) -> bool:
         """Segment a movie as far as it is not done; gives whether there was something to do."""
         from napari_unet.cli.outputs import prepare_folder
+        from napari_unet.engine.jobs.stages.spent import Spent
         from napari_unet.engine.stack.stack import Stack
 
+        spent = Spent()
         with Stack.open(movie.path, movie.selection) as stack:
             taken = stack.seen_by(self.job.model.config.in_channels).taken
             found = self.noticed.of(stack.name, (*stack.notices, *taken), at_once=True)
@@ -62,11 +66,18 @@ class Run:
                 found.append(Notice("noted", line))
             prepare_folder(self.out, (), overwrite=True)
             if parts:
-                segment_stack(stack, results, self.job, parts, found, foresee=foresee, kept=kept)
+                segment_stack(
+                    stack, results, self.job, parts, found, foresee=foresee, kept=kept, spent=spent
+                )
             else:
+                spent.add(OPENING)
                 say(f"{movie.name} is done: nothing to do.")
-        for part in self.job.parts:
-            typer.echo(results.path(part))
+            frames = len(self.job.chosen(len(stack)))
+        if self.report is not None:
+            self.report.done(movie, results, frames, parts, found, spent)
+        else:
+            for part in self.job.parts:
+                typer.echo(results.path(part))
         return bool(parts)
 
     def many(self, movies: Sequence[Movie]) -> dict[Path, str]:
@@ -86,6 +97,8 @@ class Run:
                     if self.debug:
                         raise
                     failed[movie.path] = in_words(error)
+                    if self.report is not None:
+                        self.report.failed(movie, in_words(error))
                     say(f"Error: {in_words(error)}")
                 else:
                     done_before += not worked

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.target.writing import Labelled, Writer
     from napari_unet.engine.jobs.segment import SegmentedFrame
+    from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.prediction.cost import Rest
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     Foresee = Callable[[Stack, Predictor, Probabilities, Sequence[int], Rest], None]
 
+OPENING, LABELLING, WRITING = "opening", "labels", "files"  # what time is spent on
 _LOOKED_AT = 5  # frames whose cells are measured
 
 
@@ -80,19 +82,25 @@ def segment_stack(
     *,
     foresee: Foresee = say_cost,
     kept: KeptPredictor | None = None,
+    spent: Spent | None = None,
 ) -> list[Path]:
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
     All parts are made in one pass over the frames. Labels that an earlier run wrote are read
     instead of made again. A predictor that is ``kept`` is left open. What is odd about the cells
-    joins the notices ``found``.
+    joins the notices ``found``, and where the time went what was ``spent``.
     """
+    from napari_unet.engine.jobs.stages.spent import Spent
+
+    spent = spent or Spent()
     parts = job.parts if parts is None else parts
     found = [] if found is None else found
     if LABELS in parts:
-        _from_the_movie(stack, results, job, parts, found, foresee, kept)
+        _from_the_movie(stack, results, job, parts, found, foresee, kept, spent)
     elif parts:
+        spent.add(OPENING)
         _from_the_labels(stack, results, job, parts, found)
+    spent.add(WRITING)  # what is left to do when the last frame has passed
     return [results.path(part) for part in parts]
 
 
@@ -104,6 +112,7 @@ def _from_the_movie(
     found: list[Notice],
     foresee: Foresee,
     kept: KeptPredictor | None,
+    spent: Spent,
 ) -> None:
     from napari_unet.engine.export.target.writing import write_all
     from napari_unet.engine.jobs.segment import segment
@@ -132,7 +141,7 @@ def _from_the_movie(
             with closing(steps):
                 measured: dict[int, Measured | None] = {}
                 writers = _writers(stack, results, job, parts, found, measured)
-                writing = write_all(writers, sizes.passing(steps, measured))
+                writing = write_all(writers, sizes.passing(steps, measured, spent))
                 place = results.folder / f"{_name(stack)}.unet"
                 stays = f"Frames done so far are kept in {place}; the same command goes on there."
                 follow(writing, "Segment", len(frames), kept=stays)
@@ -274,7 +283,7 @@ class _Sizes:
         self._areas: list[NDArray[np.int64]] = []
 
     def passing(
-        self, steps: Iterable[SegmentedFrame], measured: dict[int, Measured | None]
+        self, steps: Iterable[SegmentedFrame], measured: dict[int, Measured | None], spent: Spent
     ) -> Iterator[Labelled]:
         """Return each frame with its labels; at the end what is odd joins the notices.
 
@@ -282,13 +291,17 @@ class _Sizes:
         """
         from napari_unet.engine.labels.objects import areas_of
 
+        spent.add(OPENING)
         for i, step in enumerate(steps):
             if i in self._looked_at:
                 self._areas.append(areas_of(step.labels))
             measured.clear()  # of this frame alone: a table that failed takes nothing
             measured[step.frame] = step.measured
             self._without_value.look(step.frame)
-            yield step.frame, step.labels
+            labels = step.labels
+            spent.add(LABELLING)
+            yield step.frame, labels
+            spent.add(WRITING)
         self._found += self._without_value.notices()
         if self._predictor.notice:  # it may have gone on otherwise meanwhile
             self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))

@@ -13,6 +13,7 @@ from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
 from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
+from napari_unet.cli.report import SegmentReport
 from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
@@ -21,6 +22,9 @@ from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_unet.cli.movies import Movie
     from napari_unet.engine.network.model import Model
 
 DEFAULT_MODEL = "nuclei-fluorescence"
@@ -78,6 +82,7 @@ def segment(
         typer.Option("--shard", metavar="I/N", help="Only every N-th movie, from the I-th on."),
     ] = None,
     overwrite: o.Overwrite = False,
+    as_json: o.AsJson = False,
 ) -> None:
     """Segment movies: write labels, a table and an overlay movie of each into a folder.
 
@@ -115,16 +120,25 @@ def segment(
     _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
     job = Job(network, predict, labels, parts, frames=frames)
-    run = Run(job, out, overwrite, bool(context.find_root().params.get("debug")))
+    debug = bool(context.find_root().params.get("debug"))
+    run = Run(job, out, overwrite, debug, report=SegmentReport(job) if as_json else None)
     mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
-    if len(found) == 1:
-        with run.noticed:
-            for movie in mine:
-                run.one(movie, Results(out))
-    elif run.many(mine):
+    if not _all_done(run, mine, alone=len(found) == 1):
         raise typer.Exit(1)
+
+
+def _all_done(run: Run, movies: Sequence[Movie], *, alone: bool) -> bool:
+    """Segment movies, and say for programs what was done, also where some could not be."""
+    if alone:
+        with run.noticed:
+            for movie in movies:
+                run.one(movie, Results(run.out))
+    failed = {} if alone else run.many(movies)
+    if run.report is not None:
+        run.report.print()
+    return not failed
 
 
 def parse_shard(text: str) -> tuple[int, int]:

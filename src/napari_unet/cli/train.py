@@ -12,6 +12,7 @@ from napari_unet.cli import options as o
 from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
+from napari_unet.cli.notices import by_level
 from napari_unet.cli.outputs import prepare_file, prepare_folder, unused
 from napari_unet.cli.progress import say
 from napari_unet.engine.errors import Notice
@@ -20,9 +21,10 @@ from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.settings import RECIPES, NetworkName, TrainSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.stack.stack import Stack
@@ -90,6 +92,7 @@ def train(
     pixel_size: o.PixelSize = None,
     frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
+    as_json: o.AsJson = False,
 ) -> None:
     """Train a model on a movie and labels of some of its frames: write FILE.safetensors."""
     wanted = o.selection(
@@ -102,12 +105,13 @@ def train(
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
+    from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.training.checking import in_words
     from napari_unet.engine.training.completeness import warning_of
     from napari_unet.engine.training.initial_network import wanted_regions
     from napari_unet.engine.training.training import train as run
 
+    spent = Spent()
     given = open_annotated(
         movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
     )
@@ -129,14 +133,39 @@ def train(
         if warning := warning_of(parent, stack, annotations, "add --partial"):
             doubt = Notice("check", warning.rstrip("."))
             opened.noticed.of(stack.name, [doubt], at_once=True)
+        spent.add("opening")
         model = learn(steps_, checkpoint=checkpoint)
+        spent.add("training")
         opened.learned_by(model)
     model.record["notices"] = [asdict(notice) for notice in opened.found]
-    out = _write(model, out if overwrite else unused(out))
+    written = _write(model, out if overwrite else unused(out))
     checkpoint.unlink(missing_ok=True)
-    for line in in_words(model.record):
-        typer.echo(line)
-    typer.echo(out)
+    spent.add("files")
+    _say_result(model, written, opened.found, spent, as_json=as_json)
+
+
+def _say_result(
+    model: Model, written: Sequence[Path], found: Sequence[Notice], spent: Spent, *, as_json: bool
+) -> None:
+    """Print how a model scores and where it lies: in words, or all that is known for programs."""
+    from napari_unet.cli.report import about_model, print_document
+    from napari_unet.engine.training.checking import in_words
+
+    if not as_json:
+        for line in (*in_words(model.record), written[0]):
+            typer.echo(line)
+        return
+    first, *beside = map(str, written)
+    values = {
+        "model": {**about_model(model), "file": first},
+        "outputs": {"model": first, "beside": beside},
+        "frames": len(model.record["frames"]),
+        "steps": model.record["steps"],
+        **by_level(found),
+        "seconds": spent.seconds,
+        "record": model.record,
+    }
+    print_document("train", values)
 
 
 def _fitting(stack: Stack, annotations: Annotations) -> Model | None:
@@ -162,10 +191,12 @@ def _prepare(out: Path, settings: TrainSettings, *, overwrite: bool) -> Path:
     return out
 
 
-def _write(model: Model, out: Path) -> Path:
-    from napari_unet.engine.training.history import save_with_history
+def _write(model: Model, out: Path) -> tuple[Path, ...]:
+    """Write the model, the next best and the history; return their paths, the model's first."""
+    from napari_unet.engine.training.history import save_trained, write_history
 
-    written = save_with_history(model, out)
+    written = save_trained(model, out)
+    written += write_history(model.record.get("history", ()), written[0])
     keep(STAYS)
     return written
 

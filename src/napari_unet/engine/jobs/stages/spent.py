@@ -21,6 +21,11 @@ class Spent:
         self._seconds[what] = self._seconds.get(what, 0) + now - self._since
         self._since = now
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What was counted so far."""
+        return {what: round(seconds, 3) for what, seconds in self._seconds.items()}
+
     def say(self) -> None:
         """Log all of it in one line, the most first."""
         longest = sorted(self._seconds.items(), key=lambda item: -item[1])
