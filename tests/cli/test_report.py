@@ -55,7 +55,8 @@ def test_segment_says_what_it_did_of_each_movie(movies, world, tmp_path, run):
 
 
 def test_an_error_leaves_stdout_empty(world, tmp_path, run):
-    answer = run("segment", tmp_path / "no.tif", "--out", tmp_path, "--model", world.model, "--json")
+    words = ("segment", tmp_path / "no.tif", "--out", tmp_path, "--model", world.model)
+    answer = run(*words, "--json")
     assert (answer.code, answer.stdout) == (1, "")
     assert "no.tif" in answer.error
 
