@@ -155,16 +155,16 @@ def _split_basins(
     interior = interior_of(levels, border)
     closed = border is not None and not settings.holes_part
     canvases = list(Pieces.of(regions))
-    depth = depth_of(interior, canvases, closed=closed)
+    depths = depth_of(interior, canvases, closed=closed)
     laid = [_Laid.of(pieces, regions, levels) for pieces in canvases]
     parts = [
         split(
             one.pieces, one.regions, one.levels,
             None if border is None else one.pieces.lay(border),
-            np.where(one.regions > 0, one.pieces.lay(depth), np.float32(0)),
+            np.where(one.regions > 0, depth, np.float32(0)),
             settings.split_strength, closed=closed,
         )
-        for one in laid
+        for one, depth in zip(laid, depths, strict=True)
     ]  # fmt: skip
     ids, kept = np.zeros(levels.shape, np.int32), np.zeros_like(levels)
     for one, found, number in zip(laid, parts, _numbers(parts), strict=True):
@@ -179,13 +179,16 @@ class _Laid:
     pieces: Pieces
     regions: NDArray[np.int32]
     levels: NDArray[np.uint8]
-    foreign: NDArray[np.bool_]
+    foreign: NDArray[np.bool_] | None
 
     @classmethod
     def of(cls, pieces: Pieces, regions: NDArray[np.int32], levels: NDArray[np.uint8]) -> _Laid:
-        all_of_them, marks = pieces.lay(regions), pieces.marks()
+        all_of_them, around = pieces.lay(regions), pieces.lay_around(levels)
+        if not any(pieces.meeting):
+            return cls(pieces, all_of_them, around, None)
+        marks = pieces.marks()
         own = np.where(all_of_them == marks, marks, 0)
-        return cls(pieces, own, pieces.lay_around(levels), all_of_them != own)
+        return cls(pieces, own, around, all_of_them != own)
 
     def finish(
         self,
@@ -251,13 +254,14 @@ def _closed(
     foreign: NDArray[np.bool_] | None,
 ) -> NDArray[np.int32]:
     """Return each gap that one basin alone encloses, away from the image edge, to that basin."""
-    least = np.full(n + 1, np.iinfo(np.int32).max)
+    least = np.full(n + 1, np.iinfo(np.int32).max, np.int32)
     most = np.zeros(n + 1, dtype=np.int32)
     for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         for gap, owner in ((gaps[a], ids[b]), (gaps[b], ids[a])):
             beside = np.flatnonzero((gap > 0) & (owner > 0))
-            np.minimum.at(least, gap.flat[beside], owner.flat[beside])
-            np.maximum.at(most, gap.flat[beside], owner.flat[beside])
+            of, by = gap.reshape(-1)[beside], owner.reshape(-1)[beside]
+            np.minimum.at(least, of, by)
+            np.maximum.at(most, of, by)
     owner = np.where(least == most, most, 0)
     for side in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
         owner[side] = 0

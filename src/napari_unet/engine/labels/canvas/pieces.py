@@ -21,37 +21,44 @@ GAP = 4  # px between pieces, and around them: the reach of the smoothing
 AROUND = GAP // 2
 _CANVAS = 1 << 18  # px
 _COLUMNS = 32  # bits
+_PAIRS = 1 << 22  # of boxes beside each other: with more, looking costs more than it saves
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Boxes of a frame, each around the region of a number, and their places on a canvas."""
+    """Boxes of a frame, each around the region of a number, and their places on a canvas.
+
+    ``meeting`` are those of them that overlap another box of the frame.
+    """
 
     numbers: NDArray[np.int32]
     boxes: Sequence[Box]
     places: Sequence[Box]
+    meeting: Sequence[bool]
     shape: tuple[int, int]
 
     @classmethod
     def of(cls, regions: NDArray[np.int32]) -> Iterator[Pieces]:
         """Lay the boxes of ``regions`` (Y, X), dense from 1, on as many canvases as they need."""
         boxes = ndi.find_objects(regions)
-        heights = np.array([y.stop - y.start for y, _ in boxes])
-        order = np.argsort(-heights, kind="stable")
-        areas = [(y.stop - y.start + GAP) * (x.stop - x.start + GAP) for y, x in boxes]
+        sides = np.array([(y.start, y.stop, x.start, x.stop) for y, x in boxes])
+        top, bottom, left, right = sides.T
+        order = np.argsort(top - bottom, kind="stable")
+        areas = ((bottom - top + GAP) * (right - left + GAP)).tolist()
+        meeting = _meeting(*sides.T).tolist()
         on_it: list[int] = []
         taken = 0
         for i in order.tolist():
             if on_it and taken + areas[i] > _CANVAS:
-                yield cls._laid(on_it, boxes)
+                yield cls._laid(on_it, boxes, meeting)
                 on_it, taken = [], 0
             on_it.append(i)
             taken += areas[i]
         if on_it:
-            yield cls._laid(on_it, boxes)
+            yield cls._laid(on_it, boxes, meeting)
 
     @classmethod
-    def _laid(cls, on_it: Sequence[int], boxes: Sequence[Box]) -> Pieces:
+    def _laid(cls, on_it: Sequence[int], boxes: Sequence[Box], meeting: Sequence[bool]) -> Pieces:
         """Lay boxes, the highest first, on shelves."""
         sizes = [
             (boxes[i][0].stop - boxes[i][0].start, boxes[i][1].stop - boxes[i][1].start)
@@ -69,7 +76,10 @@ class Pieces:
             places.append((slice(top, top + y), slice(left, left + x)))
             left += x + GAP
         numbers = np.array(on_it, np.int32) + 1
-        return cls(numbers, [boxes[i] for i in on_it], places, (top + shelf + GAP, width))
+        return cls(
+            numbers, [boxes[i] for i in on_it], places, [meeting[i] for i in on_it],
+            (top + shelf + GAP, width),
+        )  # fmt: skip
 
     def lay(self, image: NDArray[T]) -> NDArray[T]:
         """Return the pieces of a frame (Y, X) on their canvas; zeros between them."""
@@ -98,9 +108,12 @@ class Pieces:
         return canvas
 
     def lift(self, canvas: NDArray[T], image: NDArray[T]) -> None:
-        """Raise a frame to what a canvas has; where boxes overlap, to the most of it."""
-        for box, place in zip(self.boxes, self.places, strict=True):
-            np.maximum(image[box], canvas[place], out=image[box])
+        """Put what a canvas has into an empty frame; where boxes overlap, the most of it."""
+        for box, place, meets in zip(self.boxes, self.places, self.meeting, strict=True):
+            if meets:
+                np.maximum(image[box], canvas[place], out=image[box])
+            else:
+                image[box] = canvas[place]
 
     def frame_order(self, where: NDArray[np.intp], numbers: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return what sorts pixels of a canvas as they come in the frame.
@@ -123,6 +136,42 @@ class Pieces:
         for number, place in zip(self.numbers.tolist(), self.places, strict=True):
             found[place] = number
         return found
+
+
+def share(canvases: Sequence[Pieces], images: Sequence[NDArray[T]], shape: tuple[int, ...]) -> None:
+    """Raise the canvases, in place, where boxes of a frame overlap, to the most of them."""
+    both = [
+        (canvas[place], box)
+        for pieces, canvas in zip(canvases, images, strict=True)
+        for box, place, meets in zip(pieces.boxes, pieces.places, pieces.meeting, strict=True)
+        if meets
+    ]
+    if both:
+        frame = np.zeros(shape, images[0].dtype)
+        for piece, box in both:
+            np.maximum(frame[box], piece, out=frame[box])
+        for piece, box in both:
+            piece[:] = frame[box]
+
+
+def _meeting(
+    top: NDArray[np.int64],
+    bottom: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which boxes overlap another one."""
+    order = np.argsort(top, kind="stable")
+    top, bottom, left, right = top[order], bottom[order], left[order], right[order]
+    n = np.searchsorted(top, bottom) - np.arange(len(top)) - 1  # that begin before this one ends
+    if n.sum() > _PAIRS:
+        return np.ones(len(top), bool)
+    one = np.repeat(np.arange(len(top)), n)
+    other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(n) - n, n)
+    meets = (left[one] < right[other]) & (left[other] < right[one])
+    found = np.zeros(len(top), bool)
+    found[order[one[meets]]] = found[order[other[meets]]] = True
+    return found
 
 
 def _go_on(canvas: NDArray[T], to: Sequence[slice], missing: Sequence[tuple[int, int]]) -> None:

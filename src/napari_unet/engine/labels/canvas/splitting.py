@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.morphology import convex_hull_image, local_maxima
+from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
+from napari_unet.engine.labels.canvas.pieces import share
 from napari_unet.engine.labels.codes import threshold_code
+from napari_unet.engine.labels.measuring.hulls import hull_areas
 
 if TYPE_CHECKING:
     from napari_unet.engine.labels.canvas.pieces import Pieces
@@ -49,21 +51,22 @@ def interior_of(levels: NDArray[np.uint8], border: NDArray[np.uint8] | None) -> 
 
 def depth_of(
     interior: NDArray[np.bool_], canvases: Sequence[Pieces], *, closed: bool
-) -> NDArray[np.float32]:
-    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), box by box.
+) -> list[NDArray[np.float32]]:
+    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), on each canvas.
 
     ``closed``: what the interior encloses belongs to it, as a nucleolus or a vacuole does. Only
     where borders part the cells: without them, a gap that several cells enclose looks the same.
     """
-    depth = np.zeros(interior.shape, dtype=np.float32)
+    depths = []
     for pieces in canvases:
         inside = pieces.lay(interior)
         inside = _without_holes(inside) if closed else inside
         distance = distance_to_rim(inside)
         smooth = ndi.gaussian_filter(distance, _SMOOTH, truncate=3.0)
         smooth *= inside
-        pieces.lift(smooth, depth)
-    return depth
+        depths.append(smooth)
+    share(canvases, depths, interior.shape)
+    return depths
 
 
 def _without_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -117,18 +120,17 @@ def adjacent(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
     """List neighbouring regions a < b (8-connected) and the height of the pass between them."""
     n = int(regions.max(initial=0)) + 1
+    width = regions.shape[1] + 1  # with a column of ground, no row goes on in the next one
+    flat = np.pad(regions, ((0, 0), (0, 1))).reshape(-1)
+    high = np.pad(heights, ((0, 0), (0, 1))).reshape(-1)
     keys, passes = [], []
-    for near, far in (
-        (np.s_[1:, :], np.s_[:-1, :]),
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[1:, 1:], np.s_[:-1, :-1]),
-        (np.s_[1:, :-1], np.s_[:-1, 1:]),
-    ):
-        a, b = regions[near], regions[far]
-        beside = (a != b) & (a > 0) & (b > 0)
-        a, b = a[beside].astype(np.int64), b[beside].astype(np.int64)
+    for step in (1, width - 1, width, width + 1):
+        here = np.flatnonzero(flat[:-step] != flat[step:])
+        a, b = flat[here], flat[here + step]
+        both = (a > 0) & (b > 0)
+        here, a, b = here[both], a[both].astype(np.int64), b[both].astype(np.int64)
         keys.append(np.minimum(a, b) * n + np.maximum(a, b))
-        passes.append(np.minimum(heights[near][beside], heights[far][beside]))
+        passes.append(np.minimum(high[here], high[here + step]))
     key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
     height = np.zeros(len(key), dtype=heights.dtype)
     np.maximum.at(height, inverse, np.concatenate(passes))
@@ -182,7 +184,7 @@ def _grown(
     inside = np.flatnonzero(seeds)
     of, seed = regions.reshape(-1)[inside], seeds.reshape(-1)[inside]
     n = int(regions.max()) + 1
-    least, most = np.full(n, np.iinfo(np.int32).max), np.zeros(n, np.int32)
+    least, most = np.full(n, np.iinfo(np.int32).max, np.int32), np.zeros(n, np.int32)
     np.minimum.at(least, of, seed)
     np.maximum.at(most, of, seed)
     several = least < most
@@ -212,6 +214,7 @@ def _joined(
     np.maximum.at(height, seeds.reshape(-1)[inside], depth.reshape(-1)[inside])
     parent = np.arange(n + 1)
     a, b, passes = adjacent(parts, depth)
+    members = [[i] for i in range(n + 1)]
     boxes: list[Any] = []
     for i in np.flatnonzero(passes)[np.argsort(-passes[passes > 0], kind="stable")]:
         low, high = _root(parent, int(a[i])), _root(parent, int(b[i]))
@@ -223,10 +226,10 @@ def _joined(
             if convex == _NEVER:
                 continue
             boxes = boxes or ndi.find_objects(parts)
-            both = [k for k in range(1, n + 1) if _root(parent, k) in (low, high)]
-            if _solidity(parts, both, boxes) < convex:
+            if _solidity(parts, members[low] + members[high], boxes) < convex:
                 continue
         parent[low] = high
+        members[high] += members[low]
     roots = np.array([_root(parent, i) for i in range(n + 1)])
     return np.asarray(roots.astype(np.int32)[parts])
 
@@ -238,9 +241,9 @@ def _solidity(parts: NDArray[np.int32], these: Sequence[int], boxes: Sequence[An
         slice(min(b[axis].start for b in found), max(b[axis].stop for b in found))
         for axis in (0, 1)
     )
-    whole = ndi.binary_fill_holes(np.isin(parts[box], these))
-    hull = convex_hull_image(whole)  # type: ignore[no-untyped-call]
-    return float(whole.sum() / hull.sum())
+    whole = _without_holes(np.pad(np.isin(parts[box], these), 1))
+    y, x = np.nonzero(whole)
+    return len(y) / int(hull_areas(np.zeros_like(y), y, x, x, 1)[0])
 
 
 def _root(parent: NDArray[np.intp], i: int) -> int:
