@@ -27,6 +27,7 @@ COMMANDS = {
         "Compare networks: train each on all blocks of frames but one, and score it on that one."
     ),
     "export": "Write labels, table and overlay movie of a movie whose labels are there already.",
+    "verify": "Make the labels in an archive again from all that is in it, and compare.",
     "qc": "Find frames with which something is wrong: write qc.csv, worst first.",
     "models": "List the models that have a name, take in those of others, hand on yours.",
     "info": "Say what is in a movie or a model file.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
+from napari_unet.cli.archive import ARCHIVE, archive_part, require_archive
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
@@ -75,6 +76,24 @@ def export(
             "--in-place", help="Labels go into the movie's own OME-Zarr, beside the image."
         ),
     ] = False,
+    archive: Annotated[
+        bool,
+        typer.Option(
+            "--archive",
+            help="Write one zip for a repository of data in place of single files: model, recipe, "
+            "corrections, labels, table, versions, checksums, methods text.",
+        ),
+    ] = False,
+    with_image: Annotated[
+        bool, typer.Option("--with-image", help="The movie goes into the archive, too.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE[,...]",
+            help="For --archive: the model that made the labels, where it is not found.",
+        ),
+    ] = None,
     offset: o.Offset = None,
     values: Annotated[
         Literal["ids", "linked", "laptrack", "mask"],
@@ -165,6 +184,7 @@ def export(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
     compared = _is_comparison(style, truth)
+    require_archive(archive, with_image, model)
     look = o.build(
         OverlaySettings(), style=None if compared else style, fps=fps, length=length,
         line_width=line_width, opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
@@ -173,7 +193,6 @@ def export(
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
 
-    from napari_unet.engine.export.target.outputs import check_frames
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
@@ -187,6 +206,9 @@ def export(
         job = _job(given, out, options, values)
         steps = len(job.frames)
         parts: dict[str, Part] = {}
+        if archive:
+            write_labels = table = overlay = False
+            parts[ARCHIVE] = archive_part(given, job, columns, model, with_image=with_image)
         if write_labels:
             chosen = _format(format, in_place, given)
             parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps
@@ -197,15 +219,21 @@ def export(
             parts[movie_name(kind)] = write, job.movie_steps(look)
             job.check_movie(look, earlier)
         if still is not None:
-            check_frames([still], len(stack))
-            write = partial(job.write_still, look, _plain_look(), still, earlier)
-            parts[still_name(still)] = write, job.still_steps(look, still)
+            parts[still_name(still)] = _still(job, look, still, earlier)
         right = open_same(truth, stack, files, offset) if truth else None
         figures = _Figures(right, class_names, bool(frames), probability_map, colours)
         parts |= figures.parts(job, look)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
             typer.echo(follow(begin(), name, n))
+
+
+def _still(job: Export, look: OverlaySettings, frame: int, earlier: LabelFrames | None) -> Part:
+    from napari_unet.engine.export.target.outputs import check_frames
+
+    check_frames([frame], len(job.stack))
+    write = partial(job.write_still, look, _plain_look(), frame, earlier)
+    return write, job.still_steps(look, frame)
 
 
 def _format(format: Format | None, in_place: bool, given: Labels) -> str:

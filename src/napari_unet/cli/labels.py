@@ -37,6 +37,14 @@ class Labels:
     classes: bool = False  # of pixels, not ids of cells
     known: tuple[int, ...] | None = None  # frames that have labels, where not all may
     notices: tuple[Notice, ...] = ()
+    model: str | None = None  # name or file of what made them
+
+    @property
+    def segmented(self) -> tuple[int, ...]:
+        """Frames that a model made labels of."""
+        if self.probabilities is None:
+            return self.known or ()
+        return tuple(t for t, done in enumerate(self.probabilities.computed) if done)
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -44,8 +52,7 @@ class Labels:
         if self.known is not None:
             return self.known
         known = set(self.corrections.frames()) if self.corrections else set()
-        if self.probabilities is not None:
-            known |= {t for t, done in enumerate(self.probabilities.computed) if done}
+        known |= set(self.segmented)
         return tuple(sorted(known))
 
     def unsegmented(self, frames: tuple[int, ...]) -> int:
@@ -152,6 +159,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
         probabilities=probabilities,
         classes=bool(live.classes),
         notices=tuple(Notice("check", line) for line in lost),
+        model=state.model,
     )
 
 
