@@ -28,12 +28,14 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
+from scipy import ndimage as ndi
 from scipy.spatial import cKDTree
 
 from _page import markdown, write_between_markers
 from _peers import eager
 from _world import bench_frames, bench_model, describe_machine
 from bench_labels import noisy_codes
+from napari_unet.engine.labels.basins import REFERENCE
 from napari_unet.engine.network.network import pad_to_multiple
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.sample.movie import sample_movie
@@ -61,8 +63,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), options.frames)
         for part in parts:
-            rows += getattr(bench, part)(rounds, options.before)
-            print(markdown(("", "", ""), rows[-4:]), flush=True)
+            found = getattr(bench, part)(rounds, options.before)
+            print(markdown(("", "", ""), found), flush=True)
+            rows += found
         if options.memory:
             rows += bench.memory()
     text = f"{describe_machine(torch.device('cpu'))}. {options.frames} frames of {bench.size}.\n\n"
@@ -139,9 +142,13 @@ class Bench:
     def labels(self, rounds: int, before: Path | None) -> list[Row]:
         """Labels and table of one frame on one core."""
         rows = []
-        for shape, cells in (((700, 1100), 345), ((2048, 2048), 1000)):
-            paths = [str(self.folder / f"{name}{cells}.npy") for name in ("codes", "frame")]
-            for path, array in zip(paths, crowded(shape, cells), strict=True):
+        for made in (
+            crowded((700, 1100), 345),
+            crowded((2048, 2048), 1000),
+            confluent((700, 1100), 700),
+        ):
+            paths = [str(self.folder / f"labelled_{name}.npy") for name in ("codes", "frame")]
+            for path, array in zip(paths, made, strict=True):
                 np.save(path, array)
             best: dict[str, dict[str, float]] = {}
             for _ in range(rounds):
@@ -151,7 +158,9 @@ class Bench:
                         one = json.loads(_python([script, *paths, "5"], src).splitlines()[-1])
                         kept = best.setdefault(name, one)
                         best[name] = {key: min(kept[key], one[key]) for key in one}
-            what = f"{shape[0]}x{shape[1]}, {best['now']['cells']} cells, one core: "
+            size = "x".join(map(str, made[1].shape))
+            share = np.mean(made[0][0] >= REFERENCE)
+            what = f"{size}, {best['now']['cells']} cells on {share:.0%} of it, one core: "
             for key, words in (("labels", "basins and labels"), ("both", "labels and table")):
                 was = f"before {best['before'][key] * 1e3:.0f} ms" if before else ""
                 rows.append((what + words, f"{best['now'][key] * 1e3:.0f} ms", was))
@@ -263,6 +272,17 @@ def crowded(shape: tuple[int, int], cells: int) -> tuple[np.ndarray, np.ndarray]
     pixels = np.stack(np.mgrid[: shape[0], : shape[1]], -1).reshape(-1, 2)
     away, nearest = cKDTree(centres).query(pixels)
     truth = np.where(away < radii[nearest], nearest + 1, 0).reshape(shape).astype(np.uint16)
+    frame = 300 + 900 * (truth > 0) + rng.normal(0, 40, shape)
+    return noisy_codes(truth, 0), frame.astype(np.uint16)
+
+
+def confluent(shape: tuple[int, int], cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make codes (2, Y, X) and a frame (Y, X) of a layer of cells with gaps, nearly one region."""
+    rng = np.random.default_rng(0)
+    pixels = np.stack(np.mgrid[: shape[0], : shape[1]], -1).reshape(-1, 2)
+    nearest = cKDTree(rng.uniform(0, shape, (cells, 2))).query(pixels)[1].reshape(shape)
+    field = ndi.gaussian_filter(rng.normal(size=shape), 25)
+    truth = np.where(field < np.quantile(field, 0.56), nearest + 1, 0).astype(np.uint16)
     frame = 300 + 900 * (truth > 0) + rng.normal(0, 40, shape)
     return noisy_codes(truth, 0), frame.astype(np.uint16)
 
