@@ -150,6 +150,22 @@ def test_differences_are_named(kept, run, tmp_path):
     assert last == "The labels differ in 1 of 3 frames."
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("frames", [0, 2, 99], "no frame 99"), ("models", [], "says otherwise (models)"),
+     ("models", ["image/../x"], "says otherwise (models"), ("format", "2", "otherwise (format)")],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_is_one_plain_line(field, value, said, kept, run, tmp_path):
+    def change(files, manifest):
+        manifest[field] = value
+
+    path = changed(kept.archives["file"], tmp_path / "a.zip", change)
+    answer = run("verify", path, kept.movie)
+    assert (answer.code, answer.stdout) == (1, "")
+    assert said in answer.error
+    assert "not foreseen" not in answer.error
+
+
 def test_cells_are_compared_by_outline():
     before = np.array([[1, 1, 0, 2, 2, 3]], np.uint16)
     found = compare(5, before, np.array([[4, 4, 0, 2, 0, 3]], np.uint16))

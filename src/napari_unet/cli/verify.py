@@ -28,10 +28,10 @@ def verify(
     device: o.RunOn = None,
     threads: o.Threads = None,
 ) -> None:
-    """Make the labels in an archive again from its model, recipe and corrections, and compare.
+    """Make the labels in an archive again from all that is in it, and compare.
 
-    Frames and cells that differ are named, and versions that are others now. Exit code 1 where
-    labels differ.
+    That is model, recipe and corrections. Frames and cells that differ are named, and versions that
+    are others now. Exit code 1 where labels differ.
     """
     from napari_unet.engine.jobs.archive.archive import Archive
     from napari_unet.engine.jobs.archive.verify import verify as run

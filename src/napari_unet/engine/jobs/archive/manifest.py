@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
+
+from pydantic import Field
 
 from napari_unet.engine.settings import Selection, Settings
 
@@ -43,7 +45,7 @@ class Manifest(Settings):
     movie: ListedMovie
     frames: tuple[int, ...]
     segmented: tuple[int, ...]
-    models: tuple[str, ...]
+    models: tuple[Annotated[str, Field(pattern=r"^[\w.-]+$")], ...] = Field(min_length=1)
     corrected_objects: int | None = None
     please_check: tuple[str, ...] = ()
     noted: tuple[str, ...] = ()

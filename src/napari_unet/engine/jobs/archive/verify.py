@@ -17,6 +17,7 @@ from napari_unet.engine.files.versions import versions
 from napari_unet.engine.jobs.archive.manifest import CORRECTIONS, LABELS, RECIPE
 from napari_unet.engine.jobs.segment import segment
 from napari_unet.engine.prediction.ensemble import load_models
+from napari_unet.engine.prediction.prediction import wanted_frames
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.stack.stack import Stack
@@ -68,10 +69,11 @@ def verify(
     Raises
     ------
     BadInput
-        At the call: where ``stack`` is another movie than the archive's.
+        At the call: where ``stack`` is another movie than the archive's, or has not its frames.
 
     """
     archive.check_movie(stack)
+    wanted_frames(stack, archive.manifest.frames)
     return _verify(archive, stack, device, threads)
 
 
