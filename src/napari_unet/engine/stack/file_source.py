@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from napari_unet.engine.stack.source import Source
 
 CLOSER, _PIECE = 64 << 20, 64 << 10  # bytes of a closer look at a file, and of each piece
+_HEAD, _SAMPLE, _PARTS = 65536, 4096, 16  # bytes at both ends and between parts, for fingerprints
 
 
 class FileSource(Source):
@@ -27,6 +29,18 @@ class FileSource(Source):
         digest = hashlib.sha256()
         look_closer(self.path, CLOSER, digest)
         return digest.hexdigest()
+
+
+def sampled(size: int, read_at: Callable[[int, int], bytes]) -> Iterator[bytes]:
+    """Return a file's size, its head and tail, and some bytes in between.
+
+    ``read_at`` gives so many bytes from an offset.
+    """
+    yield size.to_bytes(8, "little")
+    yield read_at(_HEAD, 0)
+    yield read_at(_HEAD, max(size - _HEAD, 0))
+    for i in range(1, _PARTS):
+        yield read_at(_SAMPLE, size * i // _PARTS)
 
 
 def stamp_of(path: Path) -> str:

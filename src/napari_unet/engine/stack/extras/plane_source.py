@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import KNOWN, check_axes, fit_axes, say_shape
-from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.file_source import FileSource, sampled
 from napari_unet.engine.stack.source import Metadata, check_dtype
 from napari_unet.engine.stack.tiff.metadata import LONGEST, settle_sizes
-
-_HEAD, _PIECE, _PIECES = 65536, 4096, 16  # bytes at both ends and in between, for the fingerprint
 
 
 @dataclass(frozen=True)
@@ -113,15 +111,13 @@ class PlaneSource(FileSource):
 
     def samples(self) -> Iterator[bytes]:
         """Return the file's size, its head and tail, and some bytes in between."""
-        size = self.path.stat().st_size
-        yield size.to_bytes(8, "little")
         with self.path.open("rb") as file:
-            yield file.read(_HEAD)
-            file.seek(max(size - _HEAD, 0))
-            yield file.read(_HEAD)
-            for i in range(1, _PIECES):
-                file.seek(size * i // _PIECES)
-                yield file.read(_PIECE)
+
+            def read_at(n: int, offset: int) -> bytes:
+                file.seek(offset)
+                return file.read(n)
+
+            yield from sampled(self.path.stat().st_size, read_at)
 
     def close(self) -> None:
         """Close the file."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.raw_file import RawFile
 from napari_unet.engine.stack.axes import NOTHING, check_axes, fit_axes, guess_axes
-from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.file_source import FileSource, sampled
 from napari_unet.engine.stack.source import Metadata, check_dtype
 from napari_unet.engine.stack.tiff.metadata import read_metadata
 from napari_unet.engine.stack.tiff.opening import (
@@ -95,12 +95,7 @@ class TiffSource(FileSource):
 
     def samples(self) -> Iterator[bytes]:
         """Return the file's size, its head and tail, and some bytes in between."""
-        raw, size = self._raw, self._raw.size()
-        yield size.to_bytes(8, "little")
-        yield raw.read_at(65536, 0)
-        yield raw.read_at(65536, max(size - 65536, 0))
-        for i in range(1, 16):
-            yield raw.read_at(4096, size * i // 16)
+        return sampled(self._raw.size(), self._raw.read_at)
 
     def close(self) -> None:
         """Close the file."""
