@@ -5,9 +5,7 @@ The tiles of a mosaic are put together where the file says that they lie.
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
 from napari_unet.engine.stack.extras.czi_header import CziHeader, read_time_stamps
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
 from napari_unet.engine.stack.source import Metadata
 
 try:
@@ -153,10 +151,7 @@ class CziSource(PlaneSource):
     def _times(self, header: CziHeader, n: int) -> dict[str, Any]:
         """Seconds at which each frame was taken, and between frames."""
         stamps = read_time_stamps(self.path)
-        if n < 2 or len(stamps) != n:
-            return {"frame_interval": header.interval} if n > 1 else {}
-        times = tuple(stamp - stamps[0] for stamp in stamps)
-        steps = [b - a for a, b in itertools.pairwise(times)]
-        if min(steps) <= 0:
-            return {"frame_interval": header.interval}
-        return {"times": times, "frame_interval": statistics.median(steps)}
+        if n < 2:
+            return {}
+        known = timing([stamp - stamps[0] for stamp in stamps]) if len(stamps) == n else {}
+        return known or {"frame_interval": header.interval}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
 from napari_unet.engine.stack.source import Metadata
 
 if TYPE_CHECKING:
@@ -163,10 +163,8 @@ def _times(image: liffile.LifImage, element: ET.Element) -> dict[str, Any]:
     stamps = image.timestamps
     if stamps is not None and next(iter(image.sizes)) == "T" and len(stamps) % n == 0:
         first = stamps[:: len(stamps) // n]
-        times = (first - first[0]) / np.timedelta64(1, "s")
-        steps = np.diff(times)
-        if (steps > 0).all():
-            return {"times": tuple(times.tolist()), "frame_interval": float(np.median(steps))}
+        if known := timing(((first - first[0]) / np.timedelta64(1, "s")).tolist()):
+            return known
     found = _dimension(element, "T")
     seconds = found is not None and found.get("Unit") == "s"
     length = abs(float(found.get("Length", "0"))) if found is not None and seconds else 0.0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
 from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import Notice, not_installed
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
 from napari_unet.engine.stack.source import Metadata
 
 try:
@@ -99,11 +97,7 @@ class Nd2Source(PlaneSource):
         numbers = [self._number({"T": t, "P": self._position}) for t in range(n)]
         if n < 2 or not set(numbers) <= set(taken):
             return {}
-        times = tuple(taken[i] for i in numbers)
-        steps = [b - a for a, b in itertools.pairwise(times)]
-        if min(steps) <= 0:
-            return {}
-        return {"times": times, "frame_interval": statistics.median(steps)}
+        return timing([taken[i] for i in numbers])
 
 
 def _stage_names(file: nd2.ND2File, n: int) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +195,17 @@ class PlaneSource(FileSource):
             f"a complete {self.kind}",
             "copy it again from where it was made",
         )
+
+
+def timing(taken: Sequence[float]) -> dict[str, Any]:
+    """Return for `Metadata` when frames were taken, in s, and the time from one to the next.
+
+    {} where there are not two, or where time does not go on: a clock was set, or none ran.
+    """
+    steps = [b - a for a, b in itertools.pairwise(taken)]
+    if not steps or not all(step > 0 for step in steps):  # nor is a time that is not known
+        return {}
+    return {"times": tuple(taken), "frame_interval": statistics.median(steps)}
 
 
 def _as_wanted(
