@@ -148,7 +148,7 @@ def _image(movie: Path) -> dict[str, Path]:
 def _manifest(
     export: Export, made: MadeFrom, models: tuple[str, ...], files: dict[str, Path]
 ) -> Manifest:
-    stack, provenance = export.stack, export.options.provenance
+    stack, provenance, segmented = export.stack, export.options.provenance, set(made.segmented)
     notices = tuple(dict.fromkeys((*stack.notices, *provenance.notices)))
     return Manifest(
         movie=ListedMovie(
@@ -161,7 +161,7 @@ def _manifest(
             frame_interval_s=stack.frame_interval,
         ),
         frames=export.frames,
-        segmented=tuple(t for t in export.frames if t in set(made.segmented)),
+        segmented=tuple(t for t in export.frames if t in segmented),
         models=models,
         corrected_objects=provenance.n_corrected,
         please_check=tuple(printable(n.line) for n in notices if n.level == "check"),
