@@ -17,6 +17,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import make_folder
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.jobs.comparison import Comparison, FoldResult
+from napari_unet.engine.jobs.steps import told
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.scores import pool
 from napari_unet.engine.network.devices import choose_device, physical_cores
@@ -247,14 +248,10 @@ def _fold(
         stack, training.fold.train, training.settings, name=training.name,
         checkpoint=checkpoint, resume=checkpoint.is_file(), clock=now,
     )  # fmt: skip
-    model: Model
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            model = end.value
-            break
-        yield CompareStep(*where, step.step, step.steps, step.seconds_left, step.loss, step.note)
+    model = yield from told(
+        steps,
+        lambda s: CompareStep(*where, s.step, s.steps, s.seconds_left, s.loss, s.note),
+    )
     scored = _Scored()
     for t, labels, seconds in _predicted(stack, model, training, now):
         scored.add(labels, training.fold.test.frames[t], model.config.classes, seconds)

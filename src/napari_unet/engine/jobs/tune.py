@@ -5,6 +5,7 @@ Those frames are predicted once; the grid is looked up in their probabilities.
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.segment import segment
+from napari_unet.engine.jobs.steps import told
 from napari_unet.engine.jobs.tuning_grid import Found, Row, search, search_steps
 from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.model import Model
@@ -146,16 +148,10 @@ def _tune(
         for done in predicting:
             coded.append((done.codes, truth.frames[done.frame]))
             yield TuneStep("Predict", done.step, steps)
+    number = itertools.count(len(frames) + 1)
     searching = search(coded, outputs, model.label_settings)
-    step = len(frames)
-    while True:
-        try:
-            next(searching)
-        except StopIteration as end:
-            found: Found = end.value
-            return Tuned(_with(model, stack, frames, found), frames, found.rows, found.score)
-        step += 1
-        yield TuneStep("Try", step, steps)
+    found = yield from told(searching, lambda _: TuneStep("Try", next(number), steps))
+    return Tuned(_with(model, stack, frames, found), frames, found.rows, found.score)
 
 
 def _with(model: Model, stack: Stack, frames: tuple[int, ...], found: Found) -> Model:

@@ -5,6 +5,7 @@ Each checks its arguments at the call, yields a `WrittenFrame` for each step and
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
+from napari_unet.engine.jobs.steps import told
 from napari_unet.engine.settings import OverlaySettings, TableSettings
 
 if TYPE_CHECKING:
@@ -166,12 +168,5 @@ def _export(
 def _steps(
     writing: Generator[int, None, Path], path: Path, steps: int
 ) -> Generator[WrittenFrame, None, Path]:
-    step = 0
-    while True:
-        try:
-            frame = next(writing)
-        except StopIteration as end:
-            written: Path = end.value
-            return written
-        step += 1
-        yield WrittenFrame(frame, step, steps, path.name)
+    number = itertools.count(1)
+    return told(writing, lambda frame: WrittenFrame(frame, next(number), steps, path.name))

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.files.versions import versions
 from napari_unet.engine.jobs.archive.manifest import CORRECTIONS, LABELS, RECIPE
 from napari_unet.engine.jobs.segment import segment
+from napari_unet.engine.jobs.steps import told
 from napari_unet.engine.prediction.ensemble import load_models
 from napari_unet.engine.prediction.prediction import wanted_frames
 from napari_unet.engine.session.live_labels import LiveLabels
@@ -92,7 +93,7 @@ def _verify(
             stack, model, predict, recipe.labels, frames=manifest.segmented, ahead=False
         )
         with closing(steps):
-            segmented = yield from _passing(steps)
+            segmented = yield from told(steps, lambda step: step.frame)
         shape = (len(stack), *stack.frame_shape)
         corrections = None
         if archive.corrected:
@@ -108,16 +109,6 @@ def _verify(
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     changed = {name: (then.get(name), now.get(name)) for name in names}
     return Verified(manifest.frames, tuple(found), changed)
-
-
-def _passing(steps: Generator[Any, None, Any]) -> Generator[int, None, Any]:
-    """Run a segmentation; yield the frames, return what it returns."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        yield step.frame
 
 
 def _check_model(archive: Archive, recipe: Recipe, model: Model) -> None:
