@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_unet.sample.world import Nucleus, SampleWorld
 
 Floats = NDArray[np.float32]
-_OFFSET, _READ_NOISE, _GAIN = 200.0, 6.0, 2.2  # counts, counts, counts per electron
+OFFSET, READ_NOISE, _GAIN = 200.0, 6.0, 2.2  # counts, counts, counts per electron
 
 
 def draw(
@@ -94,7 +94,7 @@ def expose(light: Floats, world: SampleWorld, t: int) -> NDArray[np.uint16]:
     electrons += 60 + 18 * x + 12 * y
     rng = np.random.default_rng([world.seed, 3, t])
     # shot noise at these counts is as good as Gaussian with the variance of Poisson
-    spread = np.sqrt(_GAIN**2 * electrons + _READ_NOISE**2) * np.float32(world.noise)
-    counts = _OFFSET + _GAIN * electrons
+    spread = np.sqrt(_GAIN**2 * electrons + READ_NOISE**2) * np.float32(world.noise)
+    counts = OFFSET + _GAIN * electrons
     counts += spread * rng.standard_normal(world.shape, dtype=np.float32)
     return np.asarray(np.clip(np.rint(counts), 0, 65535), np.uint16)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unet.sample.camera import draw, expose
+from napari_unet.sample.camera import OFFSET, READ_NOISE, draw, expose
 from napari_unet.sample.world import SampleWorld, drift, simulate
 
 Defect = Literal[
@@ -40,8 +40,6 @@ DEFECTS: dict[Defect, str] = {
     "cells missed": "cell count jumped",
 }
 """What is said of each."""
-
-_BLACK, _READ_NOISE = 200.0, 6.0  # counts of the camera without light
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,10 @@ def damaged_sample(defect: Defect, world: SampleWorld | None = None, **changes: 
         shift = jump if defect.startswith("stage jumps") and moved else 0.0
         gone = defect == "no cells" and since
         light, labels[t] = draw([] if gone else nuclei, drift(world, t) + shift, world.shape)
-        movie[t] = expose(light, world, t)
         if since and defect in _WRONG:
             movie[t] = _WRONG[defect](light, world, t, strength, since)
+        else:
+            movie[t] = expose(light, world, t)
     if defect == "cells missed":
         ids = np.unique(labels[start])[1:]
         labels[start][np.isin(labels[start], ids[random.uniform(size=len(ids)) < 0.5])] = 0
@@ -108,8 +107,8 @@ def _dim(
     light: NDArray[np.float32], world: SampleWorld, t: int, strength: float, _since: int
 ) -> NDArray[np.uint16]:
     """Leave 40 to 70 % of the light."""
-    counts = expose(light, world, t).astype(np.float32) - _BLACK
-    left = np.rint(_BLACK + (0.4 + 0.3 * strength) * counts)
+    counts = expose(light, world, t).astype(np.float32) - OFFSET
+    left = np.rint(OFFSET + (0.4 + 0.3 * strength) * counts)
     return np.asarray(left, np.uint16)
 
 
@@ -122,8 +121,8 @@ def _bleached(
 def _dark(
     _light: NDArray[np.float32], world: SampleWorld, t: int, _strength: float, _since: int
 ) -> NDArray[np.uint16]:
-    noise = np.random.default_rng([world.seed, 22, t]).normal(0, _READ_NOISE, world.shape)
-    return np.rint(_BLACK + noise).astype(np.uint16)
+    noise = np.random.default_rng([world.seed, 22, t]).normal(0, READ_NOISE, world.shape)
+    return np.rint(OFFSET + noise).astype(np.uint16)
 
 
 _WRONG: dict[Defect, Wrong] = {
