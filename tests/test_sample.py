@@ -15,6 +15,7 @@ from napari_unet.sample.kinds import (
     sample_kind,
 )
 from napari_unet.sample.movie import open_sample, sample_movie, sample_parents
+from napari_unet.sample.volumes import open_volumes, sample_volumes, volume_parents
 from napari_unet.sample.world import FRAME_INTERVAL, SMALL, SampleWorld
 
 
@@ -151,6 +152,67 @@ def test_cells_of_a_kind_are_what_it_is_for(kind):
         depth = ndimage.distance_transform_edt(largest)
         wall = frame[largest & (depth < 4)].mean()
         assert wall < frame[depth > 0.7 * depth.max()].mean()
+
+
+VOLUMES = {"frames": 3, "shape": (10, 64, 80)}
+
+
+def test_volumes_follow_from_their_seed():
+    movie, labels = sample_volumes(**VOLUMES)
+    assert movie.shape == labels.shape == (3, 10, 64, 80)
+    assert movie.dtype == labels.dtype == np.uint16
+    shorter, fewer = sample_volumes(**VOLUMES | {"frames": 2})
+    assert np.array_equal(movie[:2], shorter) and np.array_equal(labels[:2], fewer)
+    assert not np.array_equal(movie, sample_volumes(**VOLUMES, seed=1)[0])
+
+
+@pytest.fixture(scope="module")
+def volumes():
+    return sample_volumes()
+
+
+def test_nuclei_in_3d_are_whole_touch_and_span_sections(volumes):
+    _, labels = volumes
+    first = labels[0]
+    boxes = [(i, box) for i, box in enumerate(ndimage.find_objects(first), 1) if box]
+    assert len(boxes) > 80
+    for ident, box in boxes:
+        assert ndimage.label(first[box] == ident, np.ones((3, 3, 3)))[1] == 1
+    assert np.median([z.stop - z.start for _, (z, _, _) in boxes]) >= 5
+    for axis in range(3):
+        a, b = np.moveaxis(first, axis, 0)[1:], np.moveaxis(first, axis, 0)[:-1]
+        assert np.count_nonzero((a != b) & (a > 0) & (b > 0)) > 50
+
+
+def test_deeper_nuclei_in_3d_are_dimmer_and_more_blurred(volumes):
+    movie, labels = (stack[0] for stack in volumes)
+    bright, sharp = [], []
+    for section, truth in ((movie[1], labels[1]), (movie[-2], labels[-2])):
+        inside = ndimage.binary_erosion(truth > 0, iterations=2)
+        ground = ndimage.distance_transform_edt(truth == 0) > 6
+        bright.append(np.median(section[inside]) - np.median(section[ground]))
+        rim = (truth > 0) & ~ndimage.binary_erosion(truth > 0)
+        slope = ndimage.gaussian_gradient_magnitude(section.astype(float), 0.7)
+        sharp.append(np.median(slope[rim]) / bright[-1])
+    assert bright[1] < 0.75 * bright[0] and sharp[1] < 0.75 * sharp[0]
+
+
+def test_nuclei_in_3d_divide_and_keep_their_ids(volumes):
+    _, labels = volumes
+    seen = {i: np.flatnonzero((labels == i).any(axis=(1, 2, 3))) for i in np.unique(labels)[1:]}
+    divisions = [(c, m) for c, m in volume_parents().items() if c in seen and m in seen]
+    assert len(divisions) >= 6
+    assert all(seen[mother].max() < seen[child].min() for child, mother in divisions)
+    for ident in np.intersect1d(labels[0], labels[-1])[1:8]:
+        path = np.array([ndimage.center_of_mass(frame == ident) for frame in labels])
+        assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 4
+
+
+def test_napari_opens_nuclei_in_3d_with_their_spacing():
+    ((data, options, kind),) = open_volumes()
+    assert kind == "image" and data.shape == (6, 16, 128, 160)
+    assert options["scale"] == (600.0, 1.5, 0.4, 0.4)
+    assert options["axis_labels"] == ("t", "z", "y", "x")
 
 
 @pytest.mark.parametrize("opens", [open_epithelium, open_rods, open_organoids])

@@ -17,6 +17,8 @@ from napari_unet.engine.stack.stack import Stack
 
 SHAPE = (9, 11)
 label_images = hnp.arrays(np.uint16, SHAPE, elements=st.integers(0, 5))
+volumes = hnp.arrays(np.uint16, (3, 5, 6), elements=st.integers(0, 5))
+same_shape = st.tuples(label_images, label_images) | st.tuples(volumes, volumes)
 
 
 def brute_force(predicted, truth):
@@ -44,15 +46,17 @@ def brute_force(predicted, truth):
     }
 
 
-@given(label_images, label_images)
-def test_scores_equal_their_definitions(predicted, truth):
+@given(same_shape)
+def test_scores_equal_their_definitions(both):
+    predicted, truth = both
     scores = frame_scores(predicted, truth)
     for name, expected in brute_force(predicted, truth).items():
         assert getattr(scores, name) == pytest.approx(expected, abs=1e-12), name
 
 
-@given(label_images, label_images)
-def test_each_cell_is_counted_once(predicted, truth):
+@given(same_shape)
+def test_each_cell_is_counted_once(both):
+    predicted, truth = both
     s = frame_scores(predicted, truth)
     assert s.right + s.missed + s.merged + s.split == s.n_truth
     assert 0 <= s.invented <= s.n_predicted
@@ -73,6 +77,12 @@ def squares(*boxes):
 
 CELL, LEFT, RIGHT = (10, 10, 20, 20), (10, 10, 20, 15), (10, 15, 20, 20)
 NEXT, BOTH = (10, 20, 20, 30), (10, 10, 20, 30)
+
+
+@given(label_images, label_images, st.integers(0, 3))
+def test_a_volume_of_one_section_has_the_scores_of_the_section(predicted, truth, border):
+    flat = frame_scores(predicted, truth, border)
+    assert frame_scores(predicted[None], truth[None], border) == flat
 
 
 @pytest.mark.parametrize(
@@ -120,7 +130,8 @@ def test_border_drops_only_what_lies_wholly_in_it():
     ("predicted", "truth", "border", "message"),
     [
         (np.zeros((4, 5), int), np.zeros((4, 6), int), 0, "4 x 5 pixels; expected 4 x 6"),
-        (np.zeros((4, 5, 3), int), np.zeros((4, 5), int), 0, "3 axes; expected 2"),
+        (np.zeros((2, 4, 5, 3), int), np.zeros((4, 5), int), 0, "4 axes; expected 2"),
+        (np.zeros((4, 5, 3), int), np.zeros((4, 5), int), 0, "4 x 5 x 3 pixels; expected 4 x 5"),
         (np.full((4, 5), 0.5), np.zeros((4, 5), int), 0, "fractions"),
         (np.full((4, 5), np.nan), np.zeros((4, 5), int), 0, "NaN"),
         (np.full((4, 5), -1), np.zeros((4, 5), int), 0, "negative"),

@@ -6,15 +6,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_unet.engine.labels.space.neighbours import ends
 from napari_unet.engine.tracks.tracking import Linker
 from napari_unet.sample.movie import sample_movie, sample_parents
+from napari_unet.sample.tissue import VolumeWorld
+from napari_unet.sample.volumes import sample_volumes, volume_parents
 
 SAMPLE = {"frames": 30, "shape": (128, 160)}
+TISSUE = VolumeWorld(frames=7, shape=(18, 72, 72))
+
+
+@pytest.fixture(scope="module", params=[2, 3], ids=["frames", "volumes"])
+def dims(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def truth():
-    return sample_movie(**SAMPLE)[1]
+def truth(dims):
+    return sample_movie(**SAMPLE)[1] if dims == 2 else sample_volumes(TISSUE)[1]
+
+
+@pytest.fixture(scope="module")
+def parents(dims):
+    return sample_parents(**SAMPLE) if dims == 2 else volume_parents(TISSUE)
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +45,18 @@ def scrambled(truth):
 
 
 def overlap_linker(frames):
-    return Linker()
+    return Linker(spacing=TISSUE.spacing)  # of volumes alone
 
 
 def laptrack_linker(frames):
     pytest.importorskip("laptrack")
     from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker
 
-    return LaptrackLinker.from_frames(frames, range(len(frames)))
+    return LaptrackLinker.from_frames(frames, range(len(frames)), spacing=TISSUE.spacing)
 
 
 @pytest.mark.parametrize("make", [overlap_linker, laptrack_linker])
-def test_the_toy_world_is_linked_as_it_is(make, truth, scrambled):
+def test_the_toy_world_is_linked_as_it_is(make, dims, truth, parents, scrambled):
     linker = make(scrambled)
     linked = np.stack([linker(frame, t) for t, frame in enumerate(scrambled)])
     assert np.array_equal(linked > 0, truth > 0)
@@ -51,15 +65,18 @@ def test_the_toy_world_is_linked_as_it_is(make, truth, scrambled):
         for cell in np.intersect1d(truth[t - 1], truth[t])[1:]:
             before, now = linked[t - 1][truth[t - 1] == cell][0], linked[t][truth[t] == cell][0]
             same, wrong = same + (before == now), wrong + (before != now)
-    assert wrong <= 0.01 * same
-    born = {c: p for c, p in sample_parents(**SAMPLE).items() if c in truth and p in truth}
-    found = 0
+    assert wrong <= 0.01 * dims / 2 * same
+    born = {c: p for c, p in parents.items() if c in truth and p in truth}
+    found = known = 0
     for child, parent in born.items():
-        t = int(np.flatnonzero((truth == child).any(axis=(1, 2)))[0])
+        t = int(np.flatnonzero((truth == child).reshape(len(truth), -1).any(axis=1))[0])
         track = linker.tracks[int(linked[t][truth[t] == child][0])]
-        mother = linked[t - 1][truth[t - 1] == parent]
-        found += len(mother) > 0 and track.parent == mother[0]
-    assert found >= 0.7 * len(born)
+        where = truth[t - 1] == parent
+        if dims == 3 and any(where[side].any() for side in ends(where.shape)):
+            continue  # of a mother that the field cuts nobody knows the size
+        known += 1
+        found += where.any() and track.parent == linked[t - 1][where][0]
+    assert found >= 0.7 * known > 2
 
 
 def frame(**objects):
@@ -95,6 +112,17 @@ def test_a_fast_cell_is_linked_by_distance_and_a_far_one_is_new():
     assert linker(frame(_1=(28, 28)), 2).max() == 2
 
 
+@pytest.mark.parametrize(("spacing", "same"), [(None, True), ((2.0, 0.5, 0.5), False)])
+def test_how_far_a_cell_moved_up_is_told_by_the_spacing(spacing, same):
+    """By four sections: less than a cell of cubes is wide, more than one of thick sections is."""
+    linker, frames = Linker(spacing=spacing), np.zeros((2, 12, 12, 12), np.uint16)
+    frames[0, :4, 2:10, 2:10] = frames[1, 4:8, 2:10, 2:10] = 1
+    first, second = (linker(labels, t).max() for t, labels in enumerate(frames))
+    assert (first == second) == same
+    rows, _ = linker.points()
+    assert rows.tolist() == [[1, 0, 1.5, 5.5, 5.5], [1 if same else 2, 1, 5.5, 5.5, 5.5]]
+
+
 def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
     frozen = {1: frozenset({2}), 2: frozenset({2})}
     linker = Linker(frozen=frozen)
@@ -111,9 +139,12 @@ def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
 
 
 @settings(max_examples=40, deadline=None)
-@given(hnp.arrays(np.uint16, (4, 6, 7), elements=st.integers(0, 4)))
+@given(
+    hnp.arrays(np.uint16, (4, 6, 7), elements=st.integers(0, 4))
+    | hnp.arrays(np.uint16, (4, 2, 3, 7), elements=st.integers(0, 4))
+)
 def test_linking_only_renames_objects(frames):
-    linker = Linker()
+    linker = Linker(spacing=(3.0, 1.0, 1.0))
     for t, labels in enumerate(frames):
         linked = linker(labels, t)
         pairs = {(int(a), int(b)) for a, b in zip(labels.ravel(), linked.ravel(), strict=True)}

@@ -21,7 +21,6 @@ from scipy.sparse.csgraph import connected_components
 from napari_unet.engine.labels.canvas.pieces import Pieces
 from napari_unet.engine.labels.canvas.reconstruction import erosion, fill_holes, keep_pieces
 from napari_unet.engine.labels.canvas.splitting import (
-    CONNECTED,
     Parts,
     adjacent,
     depth_of,
@@ -32,6 +31,7 @@ from napari_unet.engine.labels.canvas.splitting import (
 )
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
+from napari_unet.engine.labels.space.neighbours import along, around, ends, outer, steps_of
 
 if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
@@ -41,13 +41,13 @@ REFERENCE = threshold_code(0.1)
 
 @dataclass(frozen=True)
 class Basins:
-    """The objects of a frame at every threshold.
+    """The objects of a frame (Y, X) or a volume (Z, Y, X) at every threshold.
 
     Parameters
     ----------
-    ids : (Y, X) int32
+    ids : (Y, X) or (Z, Y, X) int32
         Basin of each pixel, dense from 1; 0 is ground below the reference level.
-    levels : (Y, X) uint8
+    levels : as ids, uint8
         A pixel belongs to its object where ``levels >= threshold_code(t)``.
     joins : (J, 3) int64
         Basins a, b that are one object up to a level; empty where touching cells are split.
@@ -75,18 +75,24 @@ class Basins:
 
     @cached_property
     def edge(self) -> NDArray[np.uint8]:
-        """Highest level each basin has on the image edge, (n + 1,)."""
+        """Highest level each basin has on the image edge, (n + 1,).
+
+        The first and last of several sections are an edge, too: a cell is cut there.
+        """
         highest = np.zeros(self.n + 1, dtype=np.uint8)
-        for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        for side in ends(self.ids.shape):
             np.maximum.at(highest, self.ids[side], self.levels[side])
         highest[0] = 0
         return highest
 
     def within(self, width: int) -> NDArray[np.uint8]:
-        """Return the highest level each basin has further than ``width`` px in, (n + 1,)."""
+        """Return the highest level each basin has further than ``width`` px in, (n + 1,).
+
+        In Y and X; sections are of another size.
+        """
         known: dict[int, NDArray[np.uint8]] = self._within
         if width not in known:
-            inner = (slice(width, -width or None),) * 2
+            inner = (..., *(slice(width, -width or None),) * 2)
             highest = np.zeros(self.n + 1, dtype=np.uint8)
             np.maximum.at(highest, self.ids[inner].ravel(), self.levels[inner].ravel())
             known[width] = highest
@@ -132,17 +138,27 @@ def basins_key(settings: LabelSettings) -> tuple[object, ...]:
     return settings.split, how, settings.fill_holes
 
 
-def frame_basins(codes: NDArray[np.uint8], settings: LabelSettings) -> Basins:
-    """Find the basins of one frame of codes (C, Y, X): object, and border where there is one."""
+def frame_basins(
+    codes: NDArray[np.uint8], settings: LabelSettings, spacing: tuple[float, ...] | None = None
+) -> Basins:
+    """Find the basins of one frame of codes: object, and border where there is one.
+
+    ``codes`` are (C, Y, X), or (C, Z, Y, X) of a volume, whose voxels are ``spacing`` apart
+    (z, y, x; any unit): cubes where that is None. A volume of one section is a frame.
+    """
+    if codes.ndim == 4 and codes.shape[1] == 1:
+        flat = frame_basins(codes[:, 0], settings)
+        return Basins(flat.ids[None], flat.levels[None], flat.joins)
     levels = np.ascontiguousarray(codes[0], dtype=np.uint8)
     ground = levels >= REFERENCE
-    regions, n = ndi.label(ground, structure=CONNECTED)
+    regions, n = ndi.label(ground, structure=around(ground.ndim))
     if n == 0:
         return Basins(np.zeros(levels.shape, np.int32), np.zeros_like(levels), _no_joins())
     if not settings.split:
         return _joined_basins(levels, regions.astype(np.int32, copy=False), settings.fill_holes)
     border = codes[1] if len(codes) > 1 else None
-    return _split_basins(levels, border, regions, settings)
+    steps = None if levels.ndim == 2 else steps_of(spacing, levels.ndim)
+    return _split_basins(levels, border, regions, settings, steps)
 
 
 def _split_basins(
@@ -150,12 +166,13 @@ def _split_basins(
     border: NDArray[np.uint8] | None,
     regions: NDArray[np.int32],
     settings: LabelSettings,
+    steps: tuple[float, ...] | None,
 ) -> Basins:
     """Basins of regions whose touching cells are divided, found canvas by canvas."""
     interior = interior_of(levels, border)
     closed = border is not None and not settings.holes_part
     canvases = list(Pieces.of(regions))
-    depths = depth_of(interior, canvases, closed=closed)
+    depths = depth_of(interior, canvases, steps, closed=closed)
     laid = [_Laid.of(pieces, regions, levels) for pieces in canvases]
     parts = [
         split(
@@ -239,7 +256,7 @@ def _filled(
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Close the holes of each basin, in its ground and in its levels.
 
-    A gap with something ``foreign`` (Y, X) in it is no hole.
+    A gap with something ``foreign`` in it is no hole.
     """
     gaps, n = ndi.label(ids == 0)
     if n > 1:
@@ -256,15 +273,15 @@ def _closed(
     """Return each gap that one basin alone encloses, away from the image edge, to that basin."""
     least = np.full(n + 1, np.iinfo(np.int32).max, np.int32)
     most = np.zeros(n + 1, dtype=np.int32)
-    for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+    for b, a in map(along, range(ids.ndim)):
         for gap, owner in ((gaps[a], ids[b]), (gaps[b], ids[a])):
             beside = np.flatnonzero((gap > 0) & (owner > 0))
             of, by = gap.reshape(-1)[beside], owner.reshape(-1)[beside]
             np.minimum.at(least, of, by)
             np.maximum.at(most, of, by)
     owner = np.where(least == most, most, 0)
-    for side in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
-        owner[side] = 0
+    for side in outer(ids.ndim):
+        owner[gaps[side]] = 0
     if foreign is not None:
         owner[gaps[foreign]] = 0
     owner[0] = 0

@@ -8,8 +8,9 @@ import numpy as np
 
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.labels import label_frame, object_codes
-from napari_unet.engine.labels.mask_pieces import MaskPieces
 from napari_unet.engine.labels.regions import regions_of
+from napari_unet.engine.labels.space.mask_pieces import MaskPieces
+from napari_unet.engine.labels.space.neighbours import onward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _PREFIX = "class "
 NAMES = "class_names"  # in a model's record: what classes are called, by number
 _NONE = np.empty(0, np.intp), np.empty(0, np.int32)
-_AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
 def class_outputs(classes: Sequence[int]) -> tuple[str, ...]:
@@ -69,18 +69,24 @@ def class_planes(outputs: Sequence[str]) -> tuple[int, ...]:
 
 
 def labels_of(
-    codes: NDArray[np.uint8], outputs: Sequence[str], settings: LabelSettings
+    codes: NDArray[np.uint8],
+    outputs: Sequence[str],
+    settings: LabelSettings,
+    spacing: tuple[float, ...] | None = None,
 ) -> NDArray[np.uint16]:
-    """Label one frame of codes ``(C, Y, X)`` of named outputs: classes, or ids of objects."""
+    """Label one frame of codes of named outputs: classes, or ids of objects.
+
+    Codes are ``(C, Y, X)``, or ``(C, Z, Y, X)`` of a volume, ``spacing`` as in `frame_basins`.
+    """
     if classes_of(outputs):
         return label_classes(codes, outputs, settings)
-    return label_frame(object_codes(codes, outputs), settings)
+    return label_frame(object_codes(codes, outputs), settings, spacing=spacing)
 
 
 def label_classes(
     codes: NDArray[np.uint8], outputs: Sequence[str], settings: LabelSettings
 ) -> NDArray[np.uint16]:
-    """Class of each pixel, ``(Y, X)`` uint16; 0 where it is none.
+    """Class of each pixel or voxel, uint16 without the first axis of ``codes``; 0 for none.
 
     Of exclusive classes, a pixel where *object* is above the threshold has the likeliest of those
     above their own thresholds. Of regions, it has the number of the last one whose threshold it is
@@ -128,7 +134,7 @@ def _nested(
 def region_mask(
     plane: NDArray[np.uint8], around: NDArray[np.bool_] | None, k: int, settings: LabelSettings
 ) -> NDArray[np.bool_]:
-    """Return where the ``k``-th region is, ``(Y, X)``, in the mask of the one ``around`` it.
+    """Return where the ``k``-th region is, a mask, inside that of the one ``around`` it.
 
     Small pieces that are not sure are left to that one.
     """
@@ -183,13 +189,13 @@ def _around(
     of: NDArray[np.int32],
 ) -> NDArray[np.uint16]:
     """Return which of ``values`` each piece touches most, by its number; the smaller of equals."""
-    ys, xs = np.divmod(where, labels.shape[1])
-    own = labels[ys[0], xs[0]]  # a pixel of it beside a piece is of the same piece
+    here = np.stack(np.unravel_index(where, labels.shape))
+    own = labels[tuple(here[:, 0])]  # a pixel of it beside a piece is of the same piece
     touched = np.zeros((int(of.max()) + 1, len(values)), np.int64)
-    for dy, dx in _AROUND:
-        y, x = ys + dy, xs + dx
-        there = (y >= 0) & (y < labels.shape[0]) & (x >= 0) & (x < labels.shape[1])
-        found, piece = labels[y[there], x[there]], of[there]
+    for step in onward(labels.ndim) + tuple(tuple(-s for s in o) for o in onward(labels.ndim)):
+        beside_it = here + np.array(step)[:, None]
+        there = ((beside_it >= 0) & (beside_it < np.array(labels.shape)[:, None])).all(0)
+        found, piece = labels[tuple(beside_it[:, there])], of[there]
         beside = found != own
         np.add.at(touched, (piece[beside], np.searchsorted(values, found[beside])), 1)
     return np.asarray(np.where(touched.any(1), values[touched.argmax(1)], 0), np.uint16)

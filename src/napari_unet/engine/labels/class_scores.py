@@ -32,7 +32,7 @@ def class_scores(
     classes: Iterable[int],
     supervised: NDArray[np.bool_] | None = None,
 ) -> FrameScores:
-    """Compare two label images of classes ``(Y, X)``, where ``supervised``; 0 is no class.
+    """Compare two label images of classes, where ``supervised``; 0 is no class.
 
     Objects are the connected pieces of each class.
     """
@@ -75,12 +75,12 @@ def classes_in_words(scores: Scores) -> str:
 
 
 def class_pieces(labels: NDArray[Any], classes: Iterable[int]) -> NDArray[np.int32]:
-    """Return each connected piece of each class an id of its own, ``(Y, X)``."""
+    """Return each connected piece of each class an id of its own, of the shape of ``labels``."""
     ids = np.zeros(labels.shape, np.int32)
     last = 0
     for number in classes:
         mask = labels == number
-        pieces, n = ndimage.label(mask, np.ones((3, 3)))
+        pieces, n = ndimage.label(mask, np.ones((3,) * mask.ndim))
         ids[mask] = pieces[mask] + last
         last += n
     return ids

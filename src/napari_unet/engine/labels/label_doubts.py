@@ -16,6 +16,7 @@ from skimage.measure import label, regionprops_table
 
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.neighbours import outer
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class _Pieces:
     @classmethod
     def of(cls, frame: NDArray[np.integer]) -> _Pieces:
         labels = np.where(frame == BACKGROUND_ID, 0, frame).astype(np.int64)
-        image = np.asarray(label(labels, background=0, connectivity=2), np.int32)  # type: ignore[no-untyped-call]
+        image = np.asarray(label(labels, background=0, connectivity=labels.ndim), np.int32)  # type: ignore[no-untyped-call]
         sizes = np.bincount(image.ravel())
         numbers = np.zeros(len(sizes), np.int64)
         numbers[image.ravel()] = labels.ravel()
@@ -53,7 +54,7 @@ class _Pieces:
 
 
 def label_doubts(frames: Sequence[NDArray[Any]], kind: Kind, name: str) -> tuple[Notice, ...]:
-    """Return what is odd about label frames ``(Y, X)`` that were read as ``kind``, a line each.
+    """Return what is odd about label frames or volumes that were read as ``kind``, a line each.
 
     ``name`` says whose they are. Lines that follow from another one are left out.
     """
@@ -124,7 +125,12 @@ def _widest_gap(boxes: list[tuple[slice, ...]]) -> int:
 
 
 def _coloured(pieces: list[_Pieces], name: str) -> str:
-    """Say where guessed classes look like cells, coloured so that neighbours differ."""
+    """Say where guessed classes look like cells, coloured so that neighbours differ.
+
+    Not of volumes, where a hull of each piece takes long.
+    """
+    if pieces[0].image.ndim > 2:
+        return ""
     solid, areas = [], []
     for found in pieces[:: max(1, len(pieces) // _BLOB_FRAMES)]:
         measured = _measured(found.image)
@@ -157,7 +163,7 @@ def _outlines(frames: Sequence[NDArray[Any]], name: str) -> str:
     masks = [_mask(frame) for frame in frames]
     area = sum(int(mask.sum()) for mask in masks)
     filled = sum(int(ndimage.binary_fill_holes(mask).sum()) for mask in masks)
-    rings = sum(int(ndimage.label(mask, np.ones((3, 3)))[1]) for mask in masks)
+    rings = sum(int(ndimage.label(mask, np.ones((3,) * mask.ndim))[1]) for mask in masks)
     if (
         area > _RING_SHARE * filled
         or rings < _FEWEST_RINGS
@@ -173,13 +179,11 @@ def _outlines(frames: Sequence[NDArray[Any]], name: str) -> str:
 def _inverted(frames: Sequence[NDArray[Any]], name: str) -> str:
     found = 0
     for mask in map(_mask, frames):
-        pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+        pieces, _ = ndimage.label(mask, np.ones((3,) * mask.ndim))
         sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
         largest = pieces == sizes.argmax()
-        around = all(
-            edge.any() for edge in (largest[0], largest[-1], largest[:, 0], largest[:, -1])
-        )
+        around = all(largest[side].any() for side in outer(largest.ndim))
         holes = int(ndimage.label(~largest)[1])
         if largest.mean() > _GROUND_SHARE and around and holes >= _FEWEST_HOLES:
             found += 1

@@ -31,21 +31,25 @@ __all__ = [
 
 
 def object_codes(codes: NDArray[np.uint8], outputs: Sequence[str]) -> NDArray[np.uint8]:
-    """Pick what labels are made from: of codes (C, Y, X) the object, and the border if any."""
+    """Pick what labels are made from: of codes (C, …) the object, and the border if any."""
     border = [outputs.index("border")] if "border" in outputs[: len(codes)] else []
     return codes[[0, *border]]
 
 
 def label_frame(
-    codes: NDArray[np.uint8], settings: LabelSettings, basins: Basins | None = None
+    codes: NDArray[np.uint8],
+    settings: LabelSettings,
+    basins: Basins | None = None,
+    spacing: tuple[float, ...] | None = None,
 ) -> NDArray[np.uint16]:
     """Label one frame of codes (object, or object and border; Y, X); (Y, X) uint16 basin ids.
 
     Each object is one piece: the part of its basin above the threshold that holds the basin's
-    summit. Objects below ``min_size`` or above ``max_size`` pixels are left out.
+    summit. Objects below ``min_size`` or above ``max_size`` pixels are left out; voxels of a
+    volume (Z, Y, X), whose ``spacing`` is as in `frame_basins`.
     """
     if basins is None:
-        basins = frame_basins(codes, settings)
+        basins = frame_basins(codes, settings, spacing)
     return paint_ids(basins, object_ids(basins, settings), threshold_code(settings.threshold))
 
 
@@ -88,7 +92,7 @@ def _kept(
         kept &= size <= settings.max_size
     if settings.drop_border:
         kept &= ~edge
-    if 0 < 2 * settings.edge < min(basins.ids.shape):  # what is less than that has no inside
+    if 0 < 2 * settings.edge < min(basins.ids.shape[-2:]):  # what is less than that has no inside
         further_in = basins.within(settings.edge) >= max(code, 1)
         if len(basins.joins):
             further_in = np.bincount(ids, weights=further_in, minlength=basins.n + 1) > 0

@@ -77,7 +77,7 @@ def _share(mask: NDArray[np.bool_]) -> str:
 
 
 def numbered(labels: NDArray[Any]) -> tuple[Ints, Ints, NDArray[np.int32]]:
-    """Return ids (n,), areas (n,) in px and numbers (Y, X) of the objects of labels (Y, X).
+    """Return ids (n,), areas (n,) in px and numbers of the objects of labels (Y, X) or (Z, Y, X).
 
     The numbers are 1..n in the order of the ids, 0 outside of objects.
     """
@@ -98,7 +98,7 @@ def numbered(labels: NDArray[Any]) -> tuple[Ints, Ints, NDArray[np.int32]]:
 
 
 def overlaps(first: NDArray[np.int32], second: NDArray[np.int32]) -> tuple[Ints, Ints, Ints]:
-    """Return which objects of two numbered images (Y, X) share pixels, from 0, and how many."""
+    """Return which objects of two numbered images share pixels, from 0, and how many."""
     both = (first > 0) & (second > 0)
     rows, columns = first[both] - 1, second[both] - 1
     width = int(columns.max(initial=0)) + 1
@@ -107,7 +107,7 @@ def overlaps(first: NDArray[np.int32], second: NDArray[np.int32]) -> tuple[Ints,
 
 
 def areas_of(labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Areas of the objects of a frame (Y, X), in the order of their ids; the brush is none."""
+    """Areas of the objects of a frame, in the order of their ids; the brush is none."""
     areas = np.bincount(labels.ravel())[1:]
     areas[BACKGROUND_ID - 1 : BACKGROUND_ID] = 0
     return areas[areas > 0]
@@ -118,15 +118,24 @@ def disc_diameter(area: float) -> float:
     return float(np.sqrt(4 / np.pi * area))
 
 
-def median_diameter(areas: NDArray[np.integer]) -> float:
-    """Diameter of the disc with the median of ``areas``, of which there must be one."""
-    return disc_diameter(float(np.median(areas)))
+def ball_diameter(volume: float) -> float:
+    """Diameter of the ball that is as large."""
+    return float(np.cbrt(6 / np.pi * volume))
+
+
+def median_diameter(areas: NDArray[Any], dims: int = 2) -> float:
+    """Diameter of the disc with the median of ``areas``, of which there must be one.
+
+    Of the ball, where they are volumes, of 3 ``dims``.
+    """
+    middle = float(np.median(areas))
+    return disc_diameter(middle) if dims == 2 else ball_diameter(middle)
 
 
 def overlap_of_classes(
     predicted: NDArray[Any], truth: NDArray[Any], classes: Iterable[int]
 ) -> Overlap:
-    """Count the pixels ``(Y, X)`` that both images, and that either, give to each class."""
+    """Count the pixels that both images, and that either, give to each class."""
     masks = {number: (predicted == number, truth == number) for number in classes}
     return {
         number: (int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b)))
@@ -135,7 +144,7 @@ def overlap_of_classes(
 
 
 def overlap_of_regions(predicted: NDArray[Any], truth: NDArray[Any], regions: Regions) -> Overlap:
-    """Count the pixels ``(Y, X)`` that both images, and that either, give to each region."""
+    """Count the pixels that both images, and that either, give to each region."""
     found: dict[int | str, tuple[int, int]] = {}
     for region in regions:
         a, b = (np.isin(image, region.classes) for image in (predicted, truth))

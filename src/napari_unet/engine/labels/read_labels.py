@@ -24,11 +24,11 @@ Kind = Literal["auto", "instances", "binary", "classes"]
 
 
 def components(ids: NDArray[np.integer] | NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return each piece of a mask ``(Y, X)`` an id; 65535 stays."""
+    """Return each piece of a mask ``(Y, X)`` or ``(Z, Y, X)`` an id; 65535 stays."""
     from scipy import ndimage  # a fifth of a second, which no dock waits for
 
     background = ids == BACKGROUND_ID
-    found, _ = ndimage.label((ids > 0) & ~background, np.ones((3, 3)))
+    found, _ = ndimage.label((ids > 0) & ~background, np.ones((3,) * ids.ndim))
     found = np.asarray(found, np.int32)
     found[background] = BACKGROUND_ID
     return found
@@ -56,7 +56,7 @@ _LOOKED_AT = 8  # frames
 def read_labels(
     frames: Frames, kind: Kind = "auto", *, strokes: bool = False
 ) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
-    """Return frames ``(Y, X)`` of labels and the classes that their numbers stand for.
+    """Return frames of labels and the classes that their numbers stand for.
 
     No classes where they are ids of objects.
 
@@ -128,5 +128,5 @@ def _values(frames: Frames) -> set[int]:
 def _pieces(mask: NDArray[np.bool_]) -> int:
     from scipy import ndimage
 
-    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    pieces, _ = ndimage.label(mask, np.ones((3,) * mask.ndim))
     return int(np.count_nonzero(np.bincount(pieces.ravel())[1:] >= _PIECE))

@@ -142,10 +142,10 @@ class Scores:
 
 
 def frame_scores(predicted: ArrayLike, truth: ArrayLike, border: int = 0) -> FrameScores:
-    """Compare two label images (Y, X) of one frame; 0 is background.
+    """Compare two label images (Y, X) or volumes (Z, Y, X) of one frame; 0 is background.
 
     ``border`` drops predicted objects whose pixels all lie in the outer ``border`` pixels of
-    the frame: truth is often not annotated there. Objects of the truth always count.
+    the frame, in Y and X: truth is often not annotated there. Objects of the truth always count.
     """
     predicted, truth = _as_labels(predicted, "the prediction"), _as_labels(truth, "the truth")
     if predicted.shape != truth.shape:
@@ -275,14 +275,17 @@ def _object_counts(
 
 def _as_labels(image: ArrayLike, name: str) -> NDArray[Any]:
     labels = np.asarray(image)
-    if labels.ndim != 2:
-        raise BadInput(f"{name} has {labels.ndim} axes", "2 (Y, X)", "give one frame")
+    if labels.ndim not in (2, 3):
+        raise BadInput(
+            f"{name} has {labels.ndim} axes", "2 (Y, X), or 3 (Z, Y, X)", "give one frame"
+        )
     return whole_labels(labels, name)
 
 
 def _inner(dense: NDArray[np.int32], areas: Ints, border: int) -> tuple[NDArray[np.int32], Ints]:
     """Leave out numbered objects that lie in the border alone; the others are numbered anew."""
-    core = dense[border : dense.shape[0] - border, border : dense.shape[1] - border]
+    height, width = dense.shape[-2:]
+    core = dense[..., border : height - border, border : width - border]
     kept = np.bincount(core.ravel(), minlength=len(areas) + 1) > 0
     kept[0] = False
     table = np.where(kept, np.cumsum(kept), 0).astype(np.int32)

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import not_installed
 from napari_unet.engine.labels.objects import median_diameter
-from napari_unet.engine.tracks.tracking import Ints, Linker, Objects, measure_objects
+from napari_unet.engine.labels.space.neighbours import steps_of
+from napari_unet.engine.tracks.tracking import (
+    Ints,
+    Linker,
+    Objects,
+    measure_objects,
+    places_of,
+)
 
 try:
     import laptrack
@@ -34,13 +41,14 @@ class LaptrackLinker(Linker):
         *,
         frozen: dict[int, frozenset[int]] | None = None,
         reach: float | None = None,
+        spacing: tuple[float, ...] | None = None,
     ) -> Self:
         """Find all links; ``reach`` is the longest way from frame to frame in px.
 
-        Without ``reach`` it is the median diameter of the objects.
+        Without ``reach`` it is the median diameter of the objects; ``spacing`` as of a `Linker`.
         """
         measured = [measure_objects(frame).without_pixels() for frame in frames]
-        return cls.from_objects(measured, positions, frozen=frozen, reach=reach)
+        return cls.from_objects(measured, positions, frozen=frozen, reach=reach, spacing=spacing)
 
     @classmethod
     def from_objects(
@@ -50,27 +58,31 @@ class LaptrackLinker(Linker):
         *,
         frozen: dict[int, frozenset[int]] | None = None,
         reach: float | None = None,
+        spacing: tuple[float, ...] | None = None,
     ) -> Self:
         """Find all links of objects that were measured before."""
-        linker = cls(frozen=frozen)
+        linker = cls(frozen=frozen, spacing=spacing)
         linker._positions = tuple(positions)
         if not any(len(objects.areas) for objects in frames):
             return linker
-        areas = np.concatenate([objects.areas for objects in frames])
-        farthest = reach or median_diameter(areas)
+        farthest = reach or _median_diameter(frames, spacing)
         tree = laptrack.LapTrack(
             cutoff=farthest**2,
             gap_closing_cutoff=farthest**2,
             gap_closing_max_frame_count=_MAX_GAP,
             splitting_cutoff=farthest**2,
-        ).predict([objects.centroids for objects in frames])
+        ).predict([places_of(objects, spacing) for objects in frames])
         for child in tree.nodes:
             for parent in tree.predecessors(child):
                 linker._origin[child] = parent, tree.out_degree(parent) > 1
         return linker
 
-    def __init__(self, frozen: dict[int, frozenset[int]] | None = None) -> None:
-        super().__init__(frozen=frozen)
+    def __init__(
+        self,
+        frozen: dict[int, frozenset[int]] | None = None,
+        spacing: tuple[float, ...] | None = None,
+    ) -> None:
+        super().__init__(frozen=frozen, spacing=spacing)
         self._positions: tuple[int, ...] = ()
         self._origin: dict[tuple[int, int], tuple[tuple[int, int], bool]] = {}
         self._tracks_at: list[Ints] = []
@@ -87,3 +99,11 @@ class LaptrackLinker(Linker):
                 (mothers if divides else previous)[index] = self._tracks_at[t][i]
         self._tracks_at.append(now.track)  # filled in by the caller
         return previous, mothers
+
+
+def _median_diameter(frames: Sequence[Objects], spacing: tuple[float, ...] | None) -> float:
+    sizes = np.concatenate([objects.areas for objects in frames])
+    ndim = frames[0].centroids.shape[1]
+    if ndim == 2:
+        return median_diameter(sizes)
+    return median_diameter(sizes * np.prod(steps_of(spacing, ndim)), ndim)

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import numbered, overlaps
+from napari_unet.engine.labels.space.neighbours import steps_of
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
@@ -50,7 +51,10 @@ class LinkSettings:
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects of one frame: sorted ids, areas, centroids (n, 2), and the frame of dense indices."""
+    """Objects of one frame: sorted ids, areas, centroids, and the frame of dense indices.
+
+    Centroids are (n, 2) in px, or (n, 3) of a volume in voxels.
+    """
 
     ids: Ints
     areas: Ints
@@ -60,7 +64,7 @@ class Objects:
 
     def without_pixels(self) -> Objects:
         """Let the frame go: sizes and places of all frames are held together."""
-        return replace(self, dense=np.zeros((0, 0), np.int32))
+        return replace(self, dense=np.zeros((0,) * self.dense.ndim, np.int32))
 
 
 class Linker:
@@ -69,16 +73,18 @@ class Linker:
     A division ends the mother's track and starts two with her as parent (as in the Cell
     Tracking Challenge). ``frozen`` holds for each position the ids a user gave: those objects
     are never renumbered, and no other track ever takes such an id. ``origins`` gives for each
-    track of the frame linked last the one that its object comes from; 0 for none.
+    track of the frame linked last the one that its object comes from; 0 for none. Voxels of
+    volumes are ``spacing`` apart (z, y, x), which tells how far a cell has moved.
     """
 
     def __init__(
         self,
         settings: LinkSettings | None = None,
         frozen: dict[int, frozenset[int]] | None = None,
+        spacing: tuple[float, ...] | None = None,
     ) -> None:
         self.settings = settings or LinkSettings()
-        self.frozen = frozen or {}
+        self.frozen, self.spacing = frozen or {}, spacing
         self.tracks: dict[int, Track] = {}
         self._taken = {BACKGROUND_ID, *(i for ids in self.frozen.values() for i in ids)}
         self._next = 1
@@ -87,7 +93,7 @@ class Linker:
         self._points: list[NDArray[np.float64]] = []
 
     def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
-        """Return the labels (Y, X) of the frame at ``position`` with linked ids, int32."""
+        """Return the labels of the frame at ``position`` with linked ids, int32."""
         now = measure_objects(labels)
         self.link(now, position)
         return np.concatenate([[0], now.track]).astype(np.int32)[now.dense]
@@ -114,7 +120,10 @@ class Linker:
         self._points.append(np.hstack([now.track[:, None].astype(np.float64), at, now.centroids]))
 
     def points(self) -> tuple[Floats, dict[int, list[int]]]:
-        """Rows (id, t, y, x) sorted by id, and the graph child -> parents, for a Tracks layer."""
+        """Rows (id, t, y, x) sorted by id, and the graph child -> parents, for a Tracks layer.
+
+        Of volumes (id, t, z, y, x).
+        """
         if not self._points:
             return np.zeros((0, 4)), {}
         rows = np.concatenate(self._points)
@@ -183,10 +192,12 @@ class Linker:
         free_old = np.setdiff1d(np.arange(len(before.ids)), np.append(links, mothers))
         if not len(free_new) or not len(free_old):
             return
-        apart = np.linalg.norm(
-            before.centroids[free_old][:, None] - now.centroids[free_new][None], axis=2
+        old, new = (
+            places_of(objects, self.spacing)[free]
+            for objects, free in ((before, free_old), (now, free_new))
         )
-        diameter = np.sqrt(before.areas[free_old] * 4 / np.pi)[:, None]
+        apart = np.linalg.norm(old[:, None] - new[None], axis=2)
+        diameter = diameters_of(before, self.spacing)[free_old][:, None]
         o, n = np.nonzero(apart <= self.settings.reach * diameter)
         for i, j in _assign(o, n, apart[o, n] - 1e6, len(free_old), len(free_new)):
             links[free_new[j]] = free_old[i]
@@ -217,15 +228,29 @@ def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
 
 
 def measure_objects(labels: NDArray[Any]) -> Objects:
-    """Measure what linking needs of labels (Y, X)."""
+    """Measure what linking needs of labels (Y, X) or (Z, Y, X)."""
     ids, areas, dense = numbered(labels)
     where = np.flatnonzero(dense)
     objects = dense.reshape(-1)[where] - 1
-    y, x = np.divmod(where, labels.shape[1])
-    sums = np.stack([np.bincount(objects, w, minlength=len(ids)) for w in (y, x)], axis=1)
+    places = np.unravel_index(where, labels.shape)
+    sums = np.stack([np.bincount(objects, w, minlength=len(ids)) for w in places], axis=1)
     centroids = sums / np.maximum(areas, 1)[:, None]
     track = np.zeros(len(ids), np.int64)
     return Objects(ids, areas, centroids, dense, track)
+
+
+def places_of(objects: Objects, spacing: tuple[float, ...] | None) -> Floats:
+    """Return where objects are; of volumes along z, y and x in the width of a voxel."""
+    ndim = objects.centroids.shape[1]
+    return objects.centroids if ndim == 2 else objects.centroids * steps_of(spacing, ndim)
+
+
+def diameters_of(objects: Objects, spacing: tuple[float, ...] | None) -> Floats:
+    """Return the diameters of discs as large as the objects, (n,); of balls of their volumes."""
+    ndim = objects.centroids.shape[1]
+    if ndim == 2:
+        return np.asarray(np.sqrt(objects.areas * 4 / np.pi))
+    return np.asarray(np.cbrt(objects.areas * (6 / np.pi * np.prod(steps_of(spacing, ndim)))))
 
 
 def _assign(

@@ -13,28 +13,38 @@ from napari_unet.engine.labels.canvas.reconstruction import (
 )
 
 VALUES = np.array([0, 60, 120, 200, 255], np.uint8)
-seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
-frames = seeds.map(lambda rng: rng.choice(VALUES, (23, 31), p=[0.3, 0.1, 0.1, 0.2, 0.3]))
-regions = seeds.map(lambda rng: rng.choice(3, (23, 31), p=[0.05, 0.9, 0.05]).astype(np.int32))
+SHAPES = st.sampled_from([(23, 31), (5, 11, 13)])
 
 
-@given(frames, regions)
-def test_filled_levels_have_no_holes_at_any_threshold(levels, ids):
+def drawn(shape, seed):
+    """Levels and regions of a frame or a volume."""
+    rng = np.random.default_rng(seed)
+    levels = rng.choice(VALUES, shape, p=[0.3, 0.1, 0.1, 0.2, 0.3])
+    return levels, rng.choice(3, shape, p=[0.05, 0.9, 0.05]).astype(np.int32)
+
+
+worlds = st.builds(drawn, SHAPES, st.integers(0, 2**32 - 1))
+
+
+@given(worlds)
+def test_filled_levels_have_no_holes_at_any_threshold(world):
+    levels, ids = world
     filled = fill_holes(levels, ids)
     for code in (60, 120, 200, 255):
         expected = levels >= code
         for label in (1, 2):
             mask = (levels >= code) & (ids == label)
-            outside = ndi.binary_propagation(  # 8-connected ground that reaches out of the region
-                ((ids != label) | region_rim(ids)) & ~mask, np.ones((3, 3)), mask=~mask
+            outside = ndi.binary_propagation(  # connected ground that reaches out of the region
+                ((ids != label) | region_rim(ids)) & ~mask, np.ones((3,) * ids.ndim), mask=~mask
             )
             expected = np.where(ids == label, ~outside, expected)
         np.testing.assert_array_equal((filled >= code)[ids > 0], expected[ids > 0])
     np.testing.assert_array_equal(filled[ids == 0], levels[ids == 0])
 
 
-@given(frames, regions, st.integers(0, 10**6))
-def test_kept_levels_are_the_piece_with_the_seed(levels, ids, number):
+@given(worlds, st.integers(0, 10**6))
+def test_kept_levels_are_the_piece_with_the_seed(world, number):
+    levels, ids = world
     inside = np.flatnonzero(ids == 1)
     if not inside.size:
         return

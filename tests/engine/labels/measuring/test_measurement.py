@@ -60,3 +60,35 @@ def test_pixels_of_any_float_are_measured(dtype):
     labels, frame = np.zeros((8, 8), int), np.full((8, 8), -2, dtype)
     labels[2:5, 2:5] = 3
     assert measure_frame(labels, frame, ["x"])["x_sum"] == [-18]
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.5, 0.5), (0.8, 0.4, 0.5)])
+def test_a_ball_has_the_volume_and_surface_of_a_ball(spacing):
+    shape = tuple(int(22 / step) for step in spacing)
+    places = np.stack(np.indices(shape), -1) * np.array(spacing)
+    inside = np.linalg.norm(places - (10.1, 10.7, 11.3), axis=-1) < 7
+    labels = np.where(inside, np.uint16(5), np.uint16(0))
+    labels[:2, :3] = 9  # along the edge
+    frame = np.where(inside, 40.0, 3.0)
+    found = measure_frame(labels, frame, ["x"], pixel_size=spacing, settings=TableSettings(ring=1))
+    of_ball = {name: values[0] for name, values in found.items()}
+    assert [of_ball[f"centroid_{a}_um"] for a in "zyx"] == pytest.approx(
+        (10.1, 10.7, 11.3), abs=0.1
+    )
+    assert of_ball["volume_um3"] == pytest.approx(4 / 3 * np.pi * 7**3, rel=0.02)
+    assert of_ball["volume_um3"] == pytest.approx(of_ball["volume_voxels"] * np.prod(spacing))
+    assert of_ball["surface_um2"] == pytest.approx(4 * np.pi * 7**2, rel=0.03)
+    assert of_ball["sphericity"] == pytest.approx(1, abs=0.03)
+    assert found["sphericity"][1] < 0.85  # a rod
+    assert found["label"].tolist() == [5, 9] and found["touches_border"].tolist() == [0, 1]
+    assert of_ball["x_mean"] == 40 and of_ball["x_background"] == of_ball["x_ring_mean"] == 3
+
+
+def test_a_volume_of_unknown_spacing_has_no_surface():
+    labels = np.zeros((5, 9, 9), np.uint8)
+    labels[1:4, 2:6, 2:6] = 1
+    found = measure_frame(labels, np.ones((2, 5, 9, 9)), ["a", "b"])
+    assert found["volume_voxels"].tolist() == [48] and found["centroid_z_px"].tolist() == [2]
+    for name in ("volume_um3", "surface_um2", "sphericity", "centroid_z_um"):
+        assert np.isnan(found[name]).all()
+    assert found["b_sum"].tolist() == [48]

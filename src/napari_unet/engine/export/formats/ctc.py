@@ -1,5 +1,6 @@
 """The Cell Tracking Challenge's result folder: ``mask000.tif …`` and ``res_track.txt``.
 
+Volumes are TIFFs of several pages, as theirs are.
 Format: https://celltrackingchallenge.net/datasets, rows ``L B E P`` (label, first frame, last
 frame, parent or 0). Frames are numbered as in the movie's file names, so that ``mask031.tif``
 belongs to ``man_seg031.tif``; a number that the movie lacks gets an empty mask, since some programs
@@ -32,7 +33,7 @@ class CtcWriter:
 
     def __init__(self, folder: Path, info: FrameInfo, linker: Linker | None = None) -> None:
         self.folder, self.info = folder, info
-        self.linker = linker or Linker()
+        self.linker = linker or Linker(spacing=info.spacing)
         self.tracks: dict[int, Track] = {}  # as written, in the numbers of the frames
         self._now: dict[int, int] = {}  # id that each track of the linker has in the last frame
         self._latest: dict[int, int] = {}  # and the one it had last
@@ -52,7 +53,7 @@ class CtcWriter:
             self._write_tracks()
 
     def write(self, labels: NDArray[Any]) -> None:
-        """Link labels (Y, X) to the frame before and write them as uint16."""
+        """Link labels of a frame to the one before and write them as uint16, sections as pages."""
         frame, number = self.info.frames[self._n], self._numbers[self._n]
         linked = self.linker(labels, frame)
         table = np.zeros(int(linked.max(initial=0)) + 1, np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -29,11 +30,11 @@ class FrameWriter(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
     def write(self, frame: NDArray[Any]) -> None:
-        """Append the next frame (Y, X)."""
+        """Append the next frame (Y, X), or volume (Z, Y, X)."""
 
 
 class OmeTiffWriter:
-    """OME-TIFF, zlib, axes TYX (or TCYX), with pixel size, interval and source frame numbers.
+    """OME-TIFF, zlib, axes TYX (TCYX, TZYX, TCZYX), with spacing, interval and frame numbers.
 
     uint16 until an id above 65,535 comes; the frames so far are then copied as uint32.
     """
@@ -58,19 +59,19 @@ class OmeTiffWriter:
         self._tiff.close()
 
     def write(self, frame: NDArray[Any]) -> None:
-        """Append labels (Y, X), or (C, Y, X) where there are channel names."""
+        """Append labels of a frame, with C in front where there are channel names."""
         if (
             self.dtype == np.uint16
             and np.dtype(frame.dtype).itemsize > 2
             and frame.max() > _LARGEST_16
         ):
             self._widen()
-        for plane in frame if self.channel_names else frame[None]:
+        for plane in frame.reshape(-1, *frame.shape[-2:]):
             self._write_page(plane)
 
     def _open(self, path: Path) -> tifffile.TiffWriter:
-        n_planes = len(self.info) * max(len(self.channel_names), 1)
-        n_bytes = n_planes * self.info.shape[0] * self.info.shape[1] * self.dtype.itemsize
+        n_frames = len(self.info) * max(len(self.channel_names), 1)
+        n_bytes = n_frames * prod(self.info.shape) * self.dtype.itemsize
         return tifffile.TiffWriter(path, bigtiff=n_bytes > _CLASSIC_TIFF)
 
     def _write_page(self, plane: NDArray[Any]) -> None:
@@ -94,8 +95,10 @@ class OmeTiffWriter:
         if n_channels:
             metadata["Channel"] = {"Name": list(self.channel_names)}
         ome = tifffile.OmeXml(UUID=_uuid(shape, metadata))
-        stored = (len(info) * max(n_channels, 1), 1, 1, *info.shape, 1)
-        axes = "TCYX" if n_channels else "TYX"
+        pages = len(info) * max(n_channels, 1) * info.sections
+        height, width = info.shape[-2:]
+        stored = (pages, 1, 1, height, width, 1)
+        axes = ("TC" if n_channels else "T") + info.axes
         ome.addimage(self.dtype, shape, stored, axes=axes, **metadata)
         return ome.tostring(declaration=True).encode()
 
@@ -121,7 +124,7 @@ def _uuid(*described: Any) -> str:
 
 
 class ImageJWriter:
-    """ImageJ hyperstack (uint16, zlib): Fiji shows T, µm, seconds and the frame numbers."""
+    """ImageJ hyperstack (uint16, zlib): Fiji shows T, Z, µm, seconds and the frame numbers."""
 
     def __init__(self, path: Path, info: FrameInfo) -> None:
         self.info = info
@@ -135,7 +138,7 @@ class ImageJWriter:
         self._tiff.close()
 
     def write(self, frame: NDArray[Any]) -> None:
-        """Append labels (Y, X); ids above 65,535 do not fit this format."""
+        """Append labels of a frame; ids above 65,535 do not fit this format."""
         top = int(frame.max()) if frame.size else 0
         if top > _LARGEST_16:
             raise BadInput(
@@ -149,35 +152,40 @@ class ImageJWriter:
                 "less, which is all an ImageJ hyperstack can hold",
                 "choose OME-TIFF",
             )
-        self._tiff.write(
-            np.ascontiguousarray(frame, dtype=np.uint16),
-            photometric="minisblack",
-            description=self._description() if self._first else None,
-            extratags=self._slice_names() if self._first else (),
-            metadata=None,
-            contiguous=False,
-            resolution=_resolution(self.info, per="um"),
-            resolutionunit="NONE",
-            **_ZLIB,
-        )
-        self._first = False
+        for plane in frame.reshape(-1, *frame.shape[-2:]):
+            self._tiff.write(
+                np.ascontiguousarray(plane, dtype=np.uint16),
+                photometric="minisblack",
+                description=self._description() if self._first else None,
+                extratags=self._slice_names() if self._first else (),
+                metadata=None,
+                contiguous=False,
+                resolution=_resolution(self.info, per="um"),
+                resolutionunit="NONE",
+                **_ZLIB,
+            )
+            self._first = False
 
     def _description(self) -> bytes:
         info = self.info
         scale: dict[str, Any] = {"loop": False, "min": 0, "max": 255}
         if info.pixel_size:
             scale["unit"] = "micron"
+        if info.spacing and info.sections > 1:
+            scale["spacing"] = info.z_step
         if info.frame_interval:
             scale |= {"finterval": info.frame_interval, "tunit": "sec"}
         text = tifffile.tifffile.imagej_description(
-            (len(info), *info.shape), axes="TYX", hyperstack=True, **scale
+            (len(info), *info.shape), axes=f"T{info.axes}", hyperstack=True, **scale
         )
         return text.encode("ascii")
 
     def _slice_names(self) -> tuple[Any, ...]:
         if not self.info.numbered:
             return ()
-        names = [f"t{number:03d}" for number in self.info.numbers]
+        names = [
+            f"t{number:03d}" for number in self.info.numbers for _ in range(self.info.sections)
+        ]
         numbers = f"{NUMBERS_KEY}={encode_numbers(self.info.numbers)}"
         return tifffile.tifffile.imagej_metadata_tag({"Info": numbers, "Labels": names}, ">")
 
@@ -197,10 +205,12 @@ class ImageFolderWriter:
         pass
 
     def write(self, frame: NDArray[Any]) -> None:
-        """Write labels (Y, X) as the next file."""
+        """Write labels of a frame as the next file, sections as its pages."""
         name = f"{self.stem}{self.info.numbers[self._n]:0{self._digits}d}{self.suffix}"
         top = int(frame.max()) if frame.size else 0
         if self.suffix == ".png":
+            if frame.ndim > 2:
+                raise BadInput("the labels are volumes", "a single section in a PNG", "choose TIFF")
             if top > _LARGEST_16:
                 raise BadInput(
                     f"there is an id of {top}", "ids up to 65,535 in a PNG", "choose TIFF"
@@ -220,7 +230,7 @@ class ImageFolderWriter:
 
 
 def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
-    """Name, scale, time and source frame numbers as tifffile's OME-XML takes them."""
+    """Return name, scale, time and source frame numbers as tifffile's OME-XML takes them."""
     metadata: dict[str, Any] = {"Name": info.name}
     if info.numbered:
         metadata["MapAnnotation"] = {
@@ -230,10 +240,12 @@ def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
     if info.scale:
         for axis, size in zip("YX", info.scale, strict=True):
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
+    if info.z_step:
+        metadata |= {"PhysicalSizeZ": info.z_step, "PhysicalSizeZUnit": "µm"}
     if info.frame_interval:
         metadata |= {"TimeIncrement": info.frame_interval, "TimeIncrementUnit": "s"}
     if info.times:
-        stamps = [t for t in info.times for _ in range(n_channels)]
+        stamps = [t for t in info.times for _ in range(n_channels * info.sections)]
         metadata["Plane"] = {"DeltaT": stamps, "DeltaTUnit": ["s"] * len(stamps)}
     return metadata
 

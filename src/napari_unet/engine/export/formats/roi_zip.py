@@ -1,4 +1,4 @@
-"""ImageJ ROIs: one polygon for each object and frame in a zip that Fiji's ROI Manager opens.
+"""ImageJ ROIs: a polygon for each object and frame, or section, in a zip for Fiji's ROI Manager.
 
 Needs the extra ``[roi]``. Polygons run half-way between pixels of the object and others, so the
 mask that ImageJ makes of one is the object, with its holes filled; an object in several pieces
@@ -44,14 +44,17 @@ class RoiZipWriter:
         self._zip.close()
 
     def write(self, frame: NDArray[Any]) -> None:
-        """Append the ROIs of labels (Y, X)."""
+        """Append the ROIs of labels (Y, X), or of each section of a volume."""
         number = self.info.numbers[self._n]
         self._n += 1
-        for identity, outline in object_outlines(frame):
-            name = f"t{number:03d}-{identity}"
-            roi = roifile.ImagejRoi.frompoints(outline, name=name, t=self._n - 1)
-            roi.roitype = roifile.ROI_TYPE.POLYGON
-            self._zip.writestr(_unused(self._zip, name), roi.tobytes())
+        several = frame.ndim > 2
+        for z, section in enumerate(frame if several else frame[None]):
+            for identity, outline in object_outlines(section):
+                name = f"t{number:03d}-" + (f"z{z:03d}-" if several else "") + str(identity)
+                at = {"z": z} if several else {}
+                roi = roifile.ImagejRoi.frompoints(outline, name=name, t=self._n - 1, **at)
+                roi.roitype = roifile.ROI_TYPE.POLYGON
+                self._zip.writestr(_unused(self._zip, name), roi.tobytes())
 
 
 def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:

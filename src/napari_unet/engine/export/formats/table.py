@@ -80,7 +80,9 @@ def table_writer(
             "set the pixel size, or leave the ring out",
         )
     target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
-    rows = _Measured(stack, settings, threshold, corrected, linker or Linker(), measured)
+    rows = _Measured(
+        stack, settings, threshold, corrected, linker or Linker(spacing=info.spacing), measured
+    )
     return _writer(target, rows, info, options)
 
 

@@ -7,6 +7,7 @@ writes to a temporary name and is renamed when whole, with a sidecar JSON beside
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def write_labels(
     options: WriteOptions | None = None,
     **how: Any,
 ) -> Generator[int, None, Path]:
-    """Write labels, one frame (Y, X) after the other, for the frames of ``stack``.
+    """Write labels, one frame (Y, X) or volume (Z, Y, X) after the other, of ``stack``.
 
     ``frames`` holds one array for each frame that ``options`` choose, and they are never held
     together; ``how`` as `labels_writer` takes it.
@@ -121,7 +122,7 @@ def labels_writer(
         from napari_unet.engine.export.formats.zarr_in_place import in_place_writer
 
         return in_place_writer(stack, info, options, clean)
-    space = len(info) * info.shape[0] * info.shape[1] * 2 // _COMPRESSION
+    space = len(info) * prod(info.shape) * 2 // _COMPRESSION
     if kind.files is None:
         target = check_target(path, options.overwrite, space)
     else:
@@ -155,7 +156,7 @@ def write_probabilities(
     *,
     as_float: bool = False,
 ) -> Generator[int, None, Path]:
-    """Write probabilities as OME-TIFF, axes TCYX: uint8 (255 is 1) or float32 (0 to 1).
+    """Write probabilities as OME-TIFF, axes TCYX or TCZYX: uint8 (255 is 1) or float32 (0 to 1).
 
     The values are linear, unlike the codes that we keep: other programs know no logit scale.
     """
@@ -170,7 +171,7 @@ def write_probabilities(
         )
     dtype = np.dtype(np.float32 if as_float else np.uint8)
     names = tuple(probabilities.outputs)
-    n_values = len(info) * len(names) * info.shape[0] * info.shape[1]
+    n_values = len(info) * len(names) * prod(info.shape)
     target = check_target(path, options.overwrite, n_values * dtype.itemsize // 2)
     kind = LabelFormat("probabilities", "probabilities", ".ome.tif")
     values = decode(np.arange(256))

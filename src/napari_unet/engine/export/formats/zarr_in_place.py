@@ -69,12 +69,14 @@ def _write(
     make_folder(target.parent)
     with atomic_folder(target, replace=options.overwrite) as temporary:
         cells = zarr.open_group(temporary, mode="w", zarr_format=group.metadata.zarr_format)
-        lengths = {"T": len(stack), "Z": 1} | dict(zip("YX", info.shape, strict=True))
+        lengths = {"T": len(stack), "Z": 1} | dict(zip(info.axes, info.shape, strict=True))
+        rest = {"Z": slice(None) if "Z" in info.axes else 0}
         array = _array(cells, axes, tuple(lengths[a] for a in axes))
         while (given := (yield)) is not None:
             frame, labels = given
             with writing(target):
-                array[tuple(frame if a == "T" else 0 for a in axes[:-2])] = clean(frame, labels)
+                place = {"T": frame, **rest}
+                array[tuple(place[a] for a in axes[:-2])] = clean(frame, labels)
         cells.attrs.update(_attributes(group, axes, version))
         cells.attrs["napari-unet"] = {
             **({NUMBERS_KEY: list(stack.numbers)} if stack.numbered else {}),
@@ -100,7 +102,7 @@ def _image_folder(stack: Stack) -> Path:
 
 
 def _axes(group: zarr.Group, stack: Stack) -> str:
-    """Return the image's axes without channels: sections stay, of which labels have one."""
+    """Return the image's axes without channels: sections stay, of which a frame may have one."""
     axes = read_image(group, "", stack.name).axes.replace("C", "").replace("S", "")
     if stack.selection.axes or set(axes) - set("TZYX"):
         raise BadInput(f"{stack.name} is read with other axes than it says", "its own", _ELSEWHERE)

@@ -36,10 +36,10 @@ class ZarrWriter:
         root = zarr.open_group(folder, mode="w", zarr_format=3)
         labels = root.create_group("labels")
         cells = labels.create_group(_LABELS)
-        channels = stack.shape[1:-2]
-        axes = "tcyx" if channels else "tyx"
+        channels, space = stack.shape[1 : -len(info.shape)], info.axes.lower()
+        axes = f"tc{space}" if channels else f"t{space}"
         self._image = _array(root, axes, (len(info), *channels, *info.shape), stack.dtype)
-        self._labels = _array(cells, "tyx", (len(info), *info.shape), np.dtype(np.uint32))
+        self._labels = _array(cells, f"t{space}", (len(info), *info.shape), np.dtype(np.uint32))
         root.attrs["ome"] = {
             "version": "0.5",
             "multiscales": [_multiscale(info.name, axes, info)],
@@ -48,7 +48,7 @@ class ZarrWriter:
         labels.attrs["ome"] = {"version": "0.5", "labels": [_LABELS]}
         cells.attrs["ome"] = {
             "version": "0.5",
-            "multiscales": [_multiscale(_LABELS, "tyx", info)],
+            "multiscales": [_multiscale(_LABELS, f"t{space}", info)],
             "image-label": {"source": {"image": "../../"}},
         }
         self._n = 0
@@ -60,7 +60,7 @@ class ZarrWriter:
         pass
 
     def write(self, labels: NDArray[Any]) -> None:
-        """Write labels (Y, X) and the movie's frame as the next chunk."""
+        """Write labels and the movie's frame as the next chunks."""
         if not (self.folder / "zarr.json").exists():  # zarr would make the folder again, half empty
             raise FileNotFoundError(errno.ENOENT, "the folder has vanished", str(self.folder))
         self._image[self._n] = self.stack[self.info.frames[self._n]]
@@ -81,7 +81,9 @@ def _multiscale(name: str, axes: str, info: FrameInfo) -> dict[str, Any]:
         units["t"] = "second"
     if info.pixel_size:
         units |= {"y": "micrometer", "x": "micrometer"}
-    steps = {"t": info.frame_interval or 1.0, "c": 1.0}
+    if info.z_step:
+        units["z"] = "micrometer"
+    steps = {"t": info.frame_interval or 1.0, "c": 1.0, "z": info.z_step or 1.0}
     steps |= dict(zip("yx", info.scale or (1.0, 1.0), strict=True))
     scale = [float(steps[a]) for a in axes]
     kinds = {"t": "time", "c": "channel"}

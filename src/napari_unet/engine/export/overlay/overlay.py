@@ -125,9 +125,9 @@ def _panels_before(
     return []
 
 
-def picture_shape(frame_shape: tuple[int, int], settings: OverlaySettings) -> tuple[int, int]:
+def picture_shape(frame_shape: tuple[int, ...], settings: OverlaySettings) -> tuple[int, int]:
     """Return (Y, X) of the composed picture, before padding to even numbers."""
-    y0, x0, y1, x1 = settings.crop or (0, 0, *frame_shape)
+    y0, x0, y1, x1 = settings.crop or (0, 0, frame_shape[0], frame_shape[1])
     height, width = (zoomed(y1 - y0, settings.zoom), zoomed(x1 - x0, settings.zoom))
     n = len(CAPTIONS[settings.style])
     return height, n * width + (n - 1) * _GAP

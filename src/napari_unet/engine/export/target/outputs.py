@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,11 @@ class FrameInfo:
     worth keeping in a file where it is ``numbered``: they differ from its own count of frames;
     ``times`` are in s, one for each frame, where they do not simply follow from
     ``frame_interval`` (s). ``pixel_size`` is in µm, ``pixel_sizes`` are height and width.
+    ``shape`` is (Y, X), or (Z, Y, X) of volumes whose sections are ``z_step`` µm apart.
     """
 
     name: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     frames: tuple[int, ...]
     numbers: tuple[int, ...]
     pixel_size: float | None = None
@@ -46,9 +48,27 @@ class FrameInfo:
     frame_interval: float | None = None
     times: tuple[float, ...] | None = None
     numbered: bool = False
+    z_step: float | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def axes(self) -> str:
+        """``YX`` or ``ZYX``."""
+        return "ZYX"[-len(self.shape) :]
+
+    @property
+    def sections(self) -> int:
+        """Pages that a frame takes: 1, or as many as a volume has sections."""
+        return prod(self.shape[:-2])
+
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """µm from pixel to pixel along the axes of a frame; None where one is not known."""
+        if len(self.shape) == 2:
+            return self.scale
+        return (self.z_step, *self.scale) if self.z_step and self.scale else None
 
     @property
     def scale(self) -> tuple[float, float] | None:
@@ -62,7 +82,7 @@ class FrameInfo:
         interval, times = _time_scale(stack, chosen)
         return cls(
             name=printable(stack.name),
-            shape=(int(stack.frame_shape[0]), int(stack.frame_shape[1])),
+            shape=tuple(int(n) for n in stack.frame_shape),
             frames=chosen,
             numbers=tuple(int(stack.numbers[t]) for t in chosen),
             pixel_size=stack.pixel_size,
@@ -70,6 +90,7 @@ class FrameInfo:
             frame_interval=interval,
             times=times,
             numbered=stack.numbered or chosen != tuple(range(len(stack))),
+            z_step=stack.z_step if len(stack.frame_shape) > 2 else None,
         )
 
 
@@ -97,13 +118,13 @@ def check_frames(frames: Sequence[int] | None, n: int) -> tuple[int, ...]:
     return chosen
 
 
-def check_labels(given: Any, shape: tuple[int, int]) -> NDArray[Any]:
-    """Return labels (Y, X), whole numbers from 0; background that was painted (65535) becomes 0."""
+def check_labels(given: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return labels of a shape, whole numbers from 0; background that was painted becomes 0."""
     labels = np.asarray(given)
     if labels.shape != shape:
         raise BadInput(
             f"the labels have {' x '.join(map(str, labels.shape))} pixels",
-            f"{shape[0]} x {shape[1]}, as in the movie",
+            f"{' x '.join(map(str, shape))}, as in the movie",
             "give labels of the same movie",
         )
     if labels.dtype == bool:

@@ -32,13 +32,15 @@ class Links:
     def __init__(
         self,
         labels: Frames,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         frames: Sequence[int],
         meaning: Meaning = "linked",
         frozen: Callable[[], dict[int, frozenset[int]]] = dict,
+        spacing: tuple[float, ...] | None = None,
     ) -> None:
         self.frames, self.meaning = tuple(frames), meaning
         self._labels, self._shape, self._frozen = labels, shape, frozen
+        self._spacing = spacing
         self._index = {t: i for i, t in enumerate(self.frames)}
         self._measured: list[Objects] = []  # for LapTrack, which links all frames together
         self.n_read = 0
@@ -71,7 +73,7 @@ class Links:
         return True
 
     def labels(self, frame: int) -> NDArray[Any]:
-        """Return the labels (Y, X) of a linked frame with ids through time."""
+        """Return the labels of a linked frame with ids through time."""
         found = check_labels(self._labels[frame], self._shape)
         ids, tracks = self._tracks[frame]
         if not len(ids):
@@ -84,7 +86,7 @@ class Links:
         return Tails(self.rows(), length).at(frame)
 
     def rows(self) -> Floats:
-        """Rows (id, t, y, x) of the frames linked so far."""
+        """Rows (id, t, y, x) of the frames linked so far; of volumes (id, t, z, y, x)."""
         return self._linker.points()[0] if self._linker is not None else np.zeros((0, 4))
 
     def _read_one(self) -> None:
@@ -93,7 +95,7 @@ class Links:
         if self.meaning == "laptrack":
             self._measured.append(objects.without_pixels())
         else:
-            self._linker = self._linker or Linker(frozen=self._frozen())
+            self._linker = self._linker or Linker(frozen=self._frozen(), spacing=self._spacing)
             self._link(self._linker, objects, frame)
         self.n_read += 1
 
@@ -101,7 +103,7 @@ class Links:
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
         self._linker = LaptrackLinker.from_objects(
-            self._measured, self.frames, frozen=self._frozen()
+            self._measured, self.frames, frozen=self._frozen(), spacing=self._spacing
         )
         for frame, objects in zip(self.frames, self._measured, strict=True):
             self._link(self._linker, objects, frame)
@@ -112,7 +114,7 @@ class Links:
 
 
 class Tails:
-    """Where each cell of a frame was before, from rows (id, t, y, x)."""
+    """Where each cell of a frame was before, from rows (id, t, y, x) or (id, t, z, y, x)."""
 
     def __init__(self, tracks: NDArray[np.float64] | None, length: int) -> None:
         self.length = length if tracks is not None else 0
@@ -133,5 +135,5 @@ class Tails:
             if path[0, 0] <= t <= path[-1, 0]:
                 end = int(np.searchsorted(path[:, 0], t, side="right"))
                 start = int(np.searchsorted(path[:, 0], t - self.length))
-                found[label] = [(float(y), float(x)) for _, y, x in path[start:end]]
+                found[label] = [(float(y), float(x)) for *_, y, x in path[start:end]]
         return found

@@ -1,4 +1,4 @@
-"""The Euclidean distance to the rim of small things, by sweeps of whole numbers.
+"""The Euclidean distance to the rim: of small things in a frame by sweeps of whole numbers.
 
 A squared distance grows by 1, 3, 5, … from step to step, first along the columns, then the rows
 (Huang and Mitchell 1994): as many sweeps as the things are deep, each a plain loop over memory.
@@ -14,11 +14,16 @@ _DEEPEST = 60  # px: for deeper things scipy's transform takes less time
 _FAR = 1 << 14  # px²: more than the square of it, and no overflow in 16 bits
 
 
-def distance_to_rim(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return how far each pixel of a mask (Y, X) is from the next one outside, in px.
+def distance_to_rim(
+    inside: NDArray[np.bool_], steps: tuple[float, ...] | None = None
+) -> NDArray[np.float32]:
+    """Return how far each pixel of a mask (Y, X) or (Z, Y, X) is from the next one outside.
 
-    The mask leaves a pixel free along the edges.
+    In px; of a volume in ``steps`` from voxel to voxel. The mask leaves a pixel free along its
+    edges in Y and X.
     """
+    if inside.ndim > 2:
+        return np.asarray(ndi.distance_transform_edt(inside, sampling=steps), np.float32)
     squared = np.where(inside, np.uint16(_FAR), np.uint16(0))
     spare = np.empty_like(squared)
     for step in range(1, _DEEPEST + 1):

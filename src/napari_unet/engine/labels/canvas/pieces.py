@@ -2,6 +2,7 @@
 
 What is found of a region depends on the box around it alone, so a stage costs what there is to
 see. A canvas is small enough to stay in the processor's cache while one stage follows the other.
+A volume is one canvas: all its sections, rows and columns between the first and last region.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 T = TypeVar("T", bound=np.generic)
-Box = tuple[slice, slice]
+Box = tuple[slice, ...]
 
 GAP = 4  # px between pieces, and around them: the reach of the smoothing
 AROUND = GAP // 2
 _CANVAS = 1 << 18  # px
-_COLUMNS = 32  # bits
+_BITS = 60  # of a place in a frame
 _PAIRS = 1 << 22  # of boxes beside each other: with more, looking costs more than it saves
 
 
@@ -35,12 +36,15 @@ class Pieces:
     boxes: Sequence[Box]
     places: Sequence[Box]
     meeting: Sequence[bool]
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
     @classmethod
     def of(cls, regions: NDArray[np.int32]) -> Iterator[Pieces]:
-        """Lay the boxes of ``regions`` (Y, X), dense from 1, on as many canvases as they need."""
+        """Lay the boxes of ``regions``, dense from 1, on as many canvases as they need."""
         boxes = ndi.find_objects(regions)
+        if regions.ndim > 2:
+            yield cls._volume(boxes, regions.shape)
+            return
         sides = np.array([(y.start, y.stop, x.start, x.stop) for y, x in boxes])
         top, bottom, left, right = sides.T
         order = np.argsort(top - bottom, kind="stable")
@@ -56,6 +60,17 @@ class Pieces:
             taken += areas[i]
         if on_it:
             yield cls._laid(on_it, boxes, meeting)
+
+    @classmethod
+    def _volume(cls, boxes: Sequence[Box], shape: tuple[int, ...]) -> Pieces:
+        """Lay what holds all boxes of a volume, with a gap around each section."""
+        box = (slice(0, shape[0]), *(
+            slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes))
+            for axis in range(1, len(shape))
+        ))  # fmt: skip
+        place = (box[0], *(slice(GAP, GAP + s.stop - s.start) for s in box[1:]))
+        numbers = np.arange(1, len(boxes) + 1, dtype=np.int32)
+        return cls(numbers, [box], [place], [False], (shape[0], *(s.stop + GAP for s in place[1:])))
 
     @classmethod
     def _laid(cls, on_it: Sequence[int], boxes: Sequence[Box], meeting: Sequence[bool]) -> Pieces:
@@ -82,7 +97,7 @@ class Pieces:
         )  # fmt: skip
 
     def lay(self, image: NDArray[T]) -> NDArray[T]:
-        """Return the pieces of a frame (Y, X) on their canvas; zeros between them."""
+        """Return the pieces of a frame or volume on their canvas; zeros between them."""
         canvas = np.zeros(self.shape, image.dtype)
         for box, place in zip(self.boxes, self.places, strict=True):
             canvas[place] = image[box]
@@ -97,12 +112,13 @@ class Pieces:
         for box, place in zip(self.boxes, self.places, strict=True):
             missing = []
             wide, to = [], []
-            for inside, at, n in zip(box, place, image.shape, strict=True):
-                before, behind = min(AROUND, inside.start), min(AROUND, n - inside.stop)
+            for axis, (inside, at, n) in enumerate(zip(box, place, image.shape, strict=True)):
+                most = AROUND if axis >= image.ndim - 2 else 0
+                before, behind = min(most, inside.start), min(most, n - inside.stop)
                 wide.append(slice(inside.start - before, inside.stop + behind))
                 to.append(slice(at.start - before, at.stop + behind))
-                missing.append((AROUND - before, AROUND - behind))
-            canvas[to[0], to[1]] = image[wide[0], wide[1]]
+                missing.append((most - before, most - behind))
+            canvas[tuple(to)] = image[tuple(wide)]
             if any(map(any, missing)):
                 _go_on(canvas, to, missing)
         return canvas
@@ -120,14 +136,15 @@ class Pieces:
 
         ``where`` are flat indices on the canvas, ``numbers`` the pieces they lie in.
         """
-        moved = np.zeros((int(self.numbers.max()) + 1, 2), np.int64)
+        ndim = len(self.shape)
+        moved = np.zeros((int(self.numbers.max()) + 1, ndim), np.int64)
         moved[self.numbers] = [
-            (box[0].start - place[0].start, box[1].start - place[1].start)
+            tuple(a.start - b.start for a, b in zip(box, place, strict=True))
             for box, place in zip(self.boxes, self.places, strict=True)
         ]
-        y, x = np.divmod(where, self.shape[1])
-        by, beside = moved[numbers].T
-        order: NDArray[np.int64] = ((y + by) << _COLUMNS) + x + beside
+        order = np.zeros(len(where), np.int64)
+        for on_axis, by in zip(np.unravel_index(where, self.shape), moved[numbers].T, strict=True):
+            order = (order << _BITS // ndim) + on_axis + by
         return order
 
     def marks(self) -> NDArray[np.int32]:
@@ -176,11 +193,15 @@ def _meeting(
 
 def _go_on(canvas: NDArray[T], to: Sequence[slice], missing: Sequence[tuple[int, int]]) -> None:
     """Repeat the outermost rows, then columns, of a piece as often as there are some missing."""
-    y, x = to
-    above, below = missing[0]
-    canvas[y.start - above : y.start, x] = canvas[y.start, x]
-    canvas[y.stop : y.stop + below, x] = canvas[y.stop - 1, x]
-    y = slice(y.start - above, y.stop + below)
-    before, behind = missing[1]
-    canvas[y, x.start - before : x.start] = canvas[y, x.start, None]
-    canvas[y, x.stop : x.stop + behind] = canvas[y, x.stop - 1, None]
+    to = list(to)
+    for axis, (before, behind) in enumerate(missing):
+        part = to[axis]
+        wide = slice(part.start - before, part.stop + behind)
+        for come, last in (
+            (slice(wide.start, part.start), slice(part.start, part.start + 1)),
+            (slice(part.stop, wide.stop), slice(part.stop - 1, part.stop)),
+        ):
+            canvas[(*to[:axis], come, *to[axis + 1 :])] = canvas[
+                (*to[:axis], last, *to[axis + 1 :])
+            ]
+        to[axis] = wide

@@ -12,24 +12,29 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.engine.labels.space.neighbours import along, outer, pairs
+
 _ROUNDS = 2  # sweeps of a strip between two looks at what still changes
 _LEAP_ROUNDS = 3
 _STRIP = 64  # rows a strip: small enough to stay in the processor's cache
+_SECTION = 1 << 16  # voxels a strip of a volume: a few sections
 _LEAPS = (1, 2, 4, 8)  # px: straight ways of up to 15 px are gone in four steps
 _Way = tuple[int, NDArray[np.uint8]]  # to the pixel so far behind, and the level that may pass
 
 
 def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Raise ``levels`` (Y, X) so that each threshold of it has no hole inside a region.
+    """Raise ``levels`` (Y, X) or (Z, Y, X) so that each threshold has no hole inside a region.
 
-    A hole is a part of the background that is not 8-connected to the outside of its region;
-    a ring of several regions around a gap is not a hole. Regions of id 0 stay as they are.
-    (Reconstruction by erosion, Vincent 1993.)
+    A hole is a part of the background that is not connected, by side or corner, to the outside
+    of its region; a ring of several regions around a gap is not a hole. Regions of id 0 stay as
+    they are. (Reconstruction by erosion, Vincent 1993.)
     """
     filled = np.where(region_rim(regions) | (regions == 0), levels, np.uint8(255))
-    floors = [np.full_like(levels, 255) for _ in range(2)]
-    np.maximum(levels[:, 1:], levels[:, :-1], out=floors[0][:, :-1])
-    np.maximum(levels[1:], levels[:-1], out=floors[1][:-1])
+    floors = []
+    for axis in reversed(range(levels.ndim)):
+        near, far = along(axis)
+        floors.append(np.full_like(levels, 255))
+        np.maximum(levels[far], levels[near], out=floors[-1][near])
     ways = _ways(floors, np.maximum)
 
     def leap(rows: slice) -> None:
@@ -45,16 +50,17 @@ def fill_holes(levels: NDArray[np.uint8], regions: NDArray[np.int32]) -> NDArray
 def keep_pieces(
     levels: NDArray[np.uint8], regions: NDArray[np.int32], seeds: NDArray[np.intp]
 ) -> NDArray[np.uint8]:
-    """Lower ``levels`` (Y, X) so that each threshold of a region is the one piece with its seed.
+    """Lower ``levels`` so that each threshold of a region is the one piece with its seed.
 
-    ``seeds`` are flat indices, one pixel a region. Pieces are 4-connected inside their region.
-    (Reconstruction by dilation, Vincent 1993.)
+    ``levels`` and ``regions`` are (Y, X) or (Z, Y, X); ``seeds`` are flat indices, one pixel a
+    region. Pieces are connected by sides inside their region. (Reconstruction by dilation,
+    Vincent 1993.)
     """
-    roofs = [np.zeros_like(levels) for _ in range(2)]
-    for roof, near, far in (
-        (roofs[0][:, :-1], np.s_[:, :-1], np.s_[:, 1:]),
-        (roofs[1][:-1], np.s_[:-1], np.s_[1:]),
-    ):
+    roofs = []
+    for axis in reversed(range(levels.ndim)):
+        near, far = along(axis)
+        roofs.append(np.zeros_like(levels))
+        roof = roofs[-1][near]
         np.minimum(levels[near], levels[far], out=roof)
         roof *= regions[near] == regions[far]
     ways = _ways(roofs, np.minimum)
@@ -72,13 +78,14 @@ def keep_pieces(
 
 
 def _ways(links: Sequence[NDArray[np.uint8]], worse: np.ufunc) -> list[list[_Way]]:
-    """Return the ways along rows and columns, of a step and of leaps.
+    """Return the ways along rows, columns and sections, of a step and of leaps.
 
-    ``links`` (Y, X) are the levels between a pixel and the next one, first of the row, then of
-    the column; the last ones let nothing pass, so that all can be gone in flat memory.
+    ``links`` are the levels between a pixel and the next one, first of the row, then of the
+    column, of the section; the last ones let nothing pass, so that all can be gone in flat memory.
     """
     found = []
-    for link, one in zip(links, (1, links[0].shape[1]), strict=True):
+    for axis, link in enumerate(links, 1):
+        one = int(np.prod(link.shape[link.ndim + 1 - axis :]))
         way = link.reshape(-1)
         ways = [(one, way)]
         for step in _LEAPS[:-1]:
@@ -100,7 +107,7 @@ def _go(
     better: np.ufunc,
 ) -> None:
     """Let each pixel of some rows come along the ways, there and back, in place."""
-    flat, first = image[rows].reshape(-1), rows.start * image.shape[1]
+    flat, first = image[rows].reshape(-1), rows.start * image[0].size
     spare = np.empty_like(flat)
     for ways in axes:
         for step, way in ways:
@@ -116,13 +123,9 @@ def _go(
 def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return the pixels of each region that touch another region, the ground or the image edge."""
     rim = np.zeros(regions.shape, dtype=bool)
-    rim[0] = rim[-1] = rim[:, 0] = rim[:, -1] = True
-    for a, b in (
-        (np.s_[1:, :], np.s_[:-1, :]),
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[1:, 1:], np.s_[:-1, :-1]),
-        (np.s_[1:, :-1], np.s_[:-1, 1:]),
-    ):
+    for side in outer(regions.ndim):
+        rim[side] = True
+    for a, b in pairs(regions.ndim):
         differs = regions[a] != regions[b]
         rim[a] |= differs
         rim[b] |= differs
@@ -130,13 +133,13 @@ def region_rim(regions: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def erosion(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Least level of each pixel and its eight neighbours, (Y, X)."""
-    rows = levels.copy()
-    np.minimum(rows[1:], levels[:-1], out=rows[1:])
-    np.minimum(rows[:-1], levels[1:], out=rows[:-1])
-    least = rows.copy()
-    np.minimum(least[:, 1:], rows[:, :-1], out=least[:, 1:])
-    np.minimum(least[:, :-1], rows[:, 1:], out=least[:, :-1])
+    """Least level of each pixel and of all around it, (Y, X) or (Z, Y, X)."""
+    least = levels
+    for axis in range(levels.ndim):
+        near, far = along(axis)
+        before, least = least, least.copy()
+        np.minimum(least[far], before[near], out=least[far])
+        np.minimum(least[near], before[far], out=least[near])
     return least
 
 
@@ -161,7 +164,8 @@ def _settle(
     Leaps come first: they bring most of it near to its end.
     """
     n = len(image)
-    strips = [slice(max(0, y - 1), min(n, y + _STRIP + 1)) for y in range(0, n, _STRIP)]
+    wide = _STRIP if image.ndim == 2 else max(1, _SECTION // image[0].size)
+    strips = [slice(max(0, y - 1), min(n, y + wide + 1)) for y in range(0, n, wide)]
     for strip in strips * _LEAP_ROUNDS:
         leap(strip)
     active = set(range(len(strips)))

@@ -15,13 +15,13 @@ from skimage.segmentation import watershed
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
 from napari_unet.engine.labels.canvas.pieces import share
 from napari_unet.engine.labels.codes import threshold_code
-from napari_unet.engine.labels.measuring.hulls import hull_areas
+from napari_unet.engine.labels.measuring.hulls import hull_areas, hull_volume
+from napari_unet.engine.labels.space.neighbours import around, onward
 
 if TYPE_CHECKING:
     from napari_unet.engine.labels.canvas.pieces import Pieces
 
 _INSIDE = threshold_code(0.5)
-CONNECTED = np.ones((3, 3), dtype=bool)
 _SMOOTH = 1.0  # px: sigma that takes the staircase off the distance
 _LAST = 1 << 62  # behind every pixel of a frame
 _NEVER = 2.0  # a share of its hull that nothing fills
@@ -31,7 +31,7 @@ _SPECK = 0.9  # px: a thinner part is no cell of its own beside a cell
 
 @dataclass(frozen=True)
 class Parts:
-    """Regions of a canvas, divided: ``ids`` (Y, X) int32, dense from 1, one a cell.
+    """Regions of a canvas, divided: ``ids`` int32 as the canvas, dense from 1, one a cell.
 
     ``order`` (n + 1,) tells which part of the frame comes first, ``heights`` its highest level.
     """
@@ -42,7 +42,7 @@ class Parts:
 
 
 def interior_of(levels: NDArray[np.uint8], border: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
-    """Return where the object is likely and no border is, of codes (Y, X)."""
+    """Return where the object is likely and no border is, of codes of a frame or volume."""
     interior = levels >= _INSIDE
     if border is not None:
         interior &= border < _INSIDE
@@ -50,19 +50,25 @@ def interior_of(levels: NDArray[np.uint8], border: NDArray[np.uint8] | None) -> 
 
 
 def depth_of(
-    interior: NDArray[np.bool_], canvases: Sequence[Pieces], *, closed: bool
+    interior: NDArray[np.bool_],
+    canvases: Sequence[Pieces],
+    steps: tuple[float, ...] | None = None,
+    *,
+    closed: bool,
 ) -> list[NDArray[np.float32]]:
-    """Return the smoothed Euclidean distance to the rim of the interior (Y, X), on each canvas.
+    """Return the smoothed Euclidean distance to the rim of the interior, on each canvas.
 
+    In px; in a volume by ``steps`` from voxel to voxel, in widths of a voxel (None: all 1).
     ``closed``: what the interior encloses belongs to it, as a nucleolus or a vacuole does. Only
     where borders part the cells: without them, a gap that several cells enclose looks the same.
     """
     depths = []
+    sigma = _SMOOTH if steps is None else tuple(_SMOOTH / step for step in steps)
     for pieces in canvases:
         inside = pieces.lay(interior)
         inside = _without_holes(inside) if closed else inside
-        distance = distance_to_rim(inside)
-        smooth = ndi.gaussian_filter(distance, _SMOOTH, truncate=3.0)
+        distance = distance_to_rim(inside, steps)
+        smooth = ndi.gaussian_filter(distance, sigma, truncate=3.0)
         smooth *= inside
         depths.append(smooth)
     share(canvases, depths, interior.shape)
@@ -72,7 +78,7 @@ def depth_of(
 def _without_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return a mask of a canvas with its holes; ground lies all around it."""
     gaps = ndi.label(~inside)[0]
-    return np.asarray(gaps != gaps[0, 0])
+    return np.asarray(gaps != gaps.flat[0])
 
 
 def split(
@@ -87,7 +93,7 @@ def split(
 ) -> Parts:
     """Divide the regions of a canvas so that each part is one cell.
 
-    ``depth`` is the distance to the rim of the interior, 0 outside; all are (Y, X) of the canvas.
+    ``depth`` is the distance to the rim of the interior, 0 outside; all are of the canvas' shape.
     It has a summit in each cell, from which the part grows; two parts are one cell where the neck
     between them is wide for the smaller of them: wider than half of it at ``strength`` 0, than
     95 % of it at 1. ``closed`` as in `depth_of`: a neck that is narrower, but leads past a hole or
@@ -118,13 +124,18 @@ def _height(
 def adjacent(
     regions: NDArray[np.int32], heights: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-    """List neighbouring regions a < b (8-connected) and the height of the pass between them."""
+    """List neighbouring regions a < b and the height of the pass between them.
+
+    Neighbours touch by side, edge or corner.
+    """
     n = int(regions.max(initial=0)) + 1
-    width = regions.shape[1] + 1  # with a column of ground, no row goes on in the next one
-    flat = np.pad(regions, ((0, 0), (0, 1))).reshape(-1)
-    high = np.pad(heights, ((0, 0), (0, 1))).reshape(-1)
+    # with a column of ground, no row goes on in the next one; and no section with a row
+    ground = [(0, int(axis > 0)) for axis in range(regions.ndim)]
+    padded = np.pad(regions, ground)
+    flat, high = padded.reshape(-1), np.pad(heights, ground).reshape(-1)
+    strides = [stride // padded.itemsize for stride in padded.strides]
     keys, passes = [], []
-    for step in (1, width - 1, width, width + 1):
+    for step in (int(np.dot(one, strides)) for one in onward(regions.ndim)):
         here = np.flatnonzero(flat[:-step] != flat[step:])
         a, b = flat[here], flat[here + step]
         both = (a > 0) & (b > 0)
@@ -138,17 +149,19 @@ def adjacent(
 
 
 def summits_of(heights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Label the local maxima (plateaus are one) of ``heights`` (Y, X) that lie in ``mask``."""
+    """Label the local maxima (plateaus are one) of ``heights`` that lie in ``mask``."""
+    ndim = heights.ndim
     padded = np.pad(heights, 1)  # a plateau up to the image edge is a summit too
-    peaks = local_maxima(padded, connectivity=2)[1:-1, 1:-1]  # type: ignore[no-untyped-call]
-    return np.asarray(ndi.label(peaks & mask, structure=CONNECTED)[0], dtype=np.int32)
+    peaks = local_maxima(padded, connectivity=ndim)  # type: ignore[no-untyped-call]
+    inner = peaks[(slice(1, -1),) * ndim]
+    return np.asarray(ndi.label(inner & mask, structure=around(ndim))[0], dtype=np.int32)
 
 
 def flood(
     landscape: NDArray[Any], seeds: NDArray[np.int32], mask: NDArray[np.bool_]
 ) -> NDArray[np.int32]:
-    """Grow ``seeds`` (Y, X) through ``mask``, low ground first (watershed, 8-connected)."""
-    grown = watershed(landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]
+    """Grow ``seeds`` through ``mask``, low ground first (watershed, by side and corner)."""
+    grown = watershed(landscape, seeds, mask=mask, connectivity=mask.ndim)  # type: ignore[no-untyped-call]
     return np.asarray(grown, dtype=np.int32)
 
 
@@ -239,9 +252,11 @@ def _solidity(parts: NDArray[np.int32], these: Sequence[int], boxes: Sequence[An
     found = [boxes[k - 1] for k in these]
     box = tuple(
         slice(min(b[axis].start for b in found), max(b[axis].stop for b in found))
-        for axis in (0, 1)
+        for axis in range(parts.ndim)
     )
     whole = _without_holes(np.pad(np.isin(parts[box], these), 1))
+    if parts.ndim > 2:
+        return int(np.count_nonzero(whole)) / hull_volume(whole)
     y, x = np.nonzero(whole)
     return len(y) / int(hull_areas(np.zeros_like(y), y, x, x, 1)[0])
 

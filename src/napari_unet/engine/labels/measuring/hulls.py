@@ -1,7 +1,8 @@
 """Areas of convex hulls of all objects of a frame at once, from the ends of their rows.
 
 As scikit-image has it, the hull is that of the middles of the pixels' sides, and its area is the
-number of pixels whose middle it holds. Whole numbers throughout: coordinates are doubled.
+number of pixels whose middle it holds. Whole numbers throughout: coordinates are doubled. In a
+volume, one object at a time by Qhull.
 """
 
 from __future__ import annotations
@@ -37,6 +38,18 @@ def hull_areas(objects: Ints, rows: Ints, first: Ints, last: Ints, n: int) -> In
     row = np.arange(len(owner)) - np.repeat(np.cumsum(heights) - heights, heights) + top[owner]
     widths = 1 - _ends(chain, owner, row) - _ends(chain, owner + n, row)
     return np.bincount(owner, widths, minlength=n).astype(np.int64)
+
+
+def hull_volume(mask: NDArray[np.bool_]) -> float:
+    """Return the volume in voxels of the hull of a mask (Z, Y, X), of the middles of its sides."""
+    from scipy.spatial import ConvexHull
+
+    z, y = np.nonzero(mask.any(-1))
+    rows = mask[z, y]
+    first, last = rows.argmax(-1), mask.shape[-1] - 1 - rows[:, ::-1].argmax(-1)
+    ends = np.concatenate([np.stack([z, y, x], axis=1) for x in (first, last)])
+    half = np.concatenate([np.eye(3), -np.eye(3)]) / 2
+    return float(ConvexHull((ends[:, None] + half).reshape(-1, 3)).volume)
 
 
 def _side_middles(chain: Ints, y: Ints, x: Ints) -> tuple[Ints, Ints, Ints]:

@@ -12,7 +12,9 @@ from scipy import ndimage
 
 from napari_unet.engine.labels.measuring.nearby import Nearby, nearby
 from napari_unet.engine.labels.measuring.shapes import measure_shapes
+from napari_unet.engine.labels.measuring.solids import measure_solids
 from napari_unet.engine.labels.objects import numbered
+from napari_unet.engine.labels.space.neighbours import ends
 from napari_unet.engine.settings import TableSettings
 
 Columns = dict[str, NDArray[Any]]
@@ -23,25 +25,29 @@ def measure_frame(
     frame: NDArray[Any],
     channels: Sequence[str],
     *,
-    pixel_size: float | tuple[float, float] | None = None,
+    pixel_size: float | tuple[float, ...] | None = None,
     settings: TableSettings | None = None,
 ) -> Columns:
-    """Return one entry for each object of ``labels`` (Y, X), by column name.
+    """Return one entry for each object of ``labels`` (Y, X) or (Z, Y, X), by column name.
 
-    ``frame`` is raw (Y, X) or (C, Y, X); ``channels`` names each. Lengths in px, and in µm where
-    ``pixel_size`` (µm, or height and width of oblong pixels) is known (else NaN); the outline of
-    oblong pixels has no length (NaN). Pixels that are NaN or infinite are left out of all
-    intensities. An object without free pixels around it has no local background (NaN).
+    ``frame`` is raw, of the same shape or with C in front; ``channels`` names each. Lengths in px,
+    and in µm where ``pixel_size`` (µm, or height and width of oblong pixels, with the distance of
+    sections before them) is known (else NaN); the outline of oblong pixels has no length (NaN).
+    Pixels that are NaN or infinite are left out of all intensities. An object without free pixels
+    around it has no local background (NaN).
     """
     settings = settings or TableSettings()
-    planes = frame[None] if frame.ndim == 2 else frame
+    planes = frame[None] if frame.ndim == labels.ndim else frame
     ids, areas, dense = numbered(labels)
-    sizes = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
-    known = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
-    columns = _shapes(ids, areas, dense, known or (np.nan, np.nan))
+    sizes = pixel_size if isinstance(pixel_size, tuple) else (pixel_size,) * labels.ndim
+    known = tuple(size for size in sizes if size)
+    known = known if len(known) == labels.ndim else ()
+    shapes = _shapes if labels.ndim == 2 else _solids
+    columns = shapes(ids, areas, dense, known or (np.nan,) * labels.ndim)
     where = np.flatnonzero(dense)
     inside = _Groups(where, dense.reshape(-1)[where], len(ids))
-    beside, around = _surroundings(dense, len(ids), settings, known)
+    around_them = _surroundings if labels.ndim == 2 else _surroundings_in_volume
+    beside, around = around_them(dense, len(ids), settings, known)
     for name, plane in zip(channels, planes, strict=True):
         values = plane.ravel()
         mean, median, total, n_measured = inside.statistics(values)
@@ -123,14 +129,11 @@ def _shapes(
     ids: NDArray[Any],
     area: NDArray[np.int64],
     dense: NDArray[np.int32],
-    sizes: tuple[float, float],
+    sizes: tuple[float, ...],
 ) -> Columns:
     height, width = sizes
     oblong = bool(np.isfinite(height)) and height != width
-    found = measure_shapes(dense, area, sizes if oblong else (1.0, 1.0))
-    edge = np.unique(np.concatenate([dense[0], dense[-1], dense[:, 0], dense[:, -1]]))
-    touches = np.zeros(len(ids) + 1, dtype=np.int64)
-    touches[edge] = 1
+    found = measure_shapes(dense, area, (height, width) if oblong else (1.0, 1.0))
     return {
         "label": ids.astype(np.int64),
         "centroid_y_um": found.y * height,
@@ -143,19 +146,50 @@ def _shapes(
         "perimeter_px": found.perimeter,
         "eccentricity": found.eccentricity,
         "solidity": found.solidity,
-        "touches_border": touches[1:],
+        "touches_border": _touching_border(dense, len(ids)),
     }
+
+
+def _solids(
+    ids: NDArray[Any],
+    volumes: NDArray[np.int64],
+    dense: NDArray[np.int32],
+    sizes: tuple[float, ...],
+) -> Columns:
+    found = measure_solids(dense, volumes, sizes)
+    places = dict(zip("zyx", found.centroids.T, strict=True))
+    return {
+        "label": ids.astype(np.int64),
+        **{
+            f"centroid_{a}_um": at * size
+            for (a, at), size in zip(places.items(), sizes, strict=True)
+        },
+        **{f"centroid_{a}_px": at for a, at in places.items()},
+        "volume_um3": volumes * float(np.prod(sizes)),
+        "volume_voxels": volumes,
+        "surface_um2": found.surface,
+        "sphericity": found.sphericity,
+        "touches_border": _touching_border(dense, len(ids)),
+    }
+
+
+def _touching_border(dense: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    """Return 1 for objects at the edge of the frame, of several sections the first and last too."""
+    touches = np.zeros(n + 1, dtype=np.int64)
+    for side in ends(dense.shape):
+        touches[np.unique(dense[side])] = 1
+    return touches[1:]
 
 
 def _surroundings(
     dense: NDArray[np.int32],
     n: int,
     settings: TableSettings,
-    sizes: tuple[float, float] | None,
+    sizes: tuple[float, ...],
 ) -> tuple[_Groups, _Groups | None]:
     """Return local background and ring: free pixels, each belonging to its nearest object."""
     ring = settings.ring if sizes else None
-    square = sizes is None or sizes[0] == sizes[1]
+    square = not sizes or sizes[0] == sizes[1]
     reach = settings.background_reach
     if ring is not None and sizes and square:
         reach = max(reach, math.ceil(ring / sizes[1]))
@@ -174,6 +208,30 @@ def _surroundings(
     where = np.flatnonzero((far_off > 0) & (far_off <= ring))
     y, x = (index.reshape(-1)[where] for index in nearest)
     return beside, _Groups(where, dense[y, x], n)
+
+
+def _surroundings_in_volume(
+    dense: NDArray[np.int32],
+    n: int,
+    settings: TableSettings,
+    sizes: tuple[float, ...],
+) -> tuple[_Groups, _Groups | None]:
+    """Return the same of a volume; its background is as far off, in widths of a voxel."""
+    ring = settings.ring if sizes else None
+    if n == 0:
+        nothing = _Groups(np.zeros(0, np.intp), np.zeros(0, np.int32), 0)
+        return nothing, None if ring is None else nothing
+    spacing = sizes or (1.0,) * dense.ndim
+    unit = min(spacing[-2:])
+    off, nearest = ndimage.distance_transform_edt(dense == 0, sampling=spacing, return_indices=True)
+
+    def between(near: float, far: float) -> _Groups:
+        where = np.flatnonzero((off > near) & (off <= far))
+        owner = dense[tuple(index.reshape(-1)[where] for index in nearest)]
+        return _Groups(where, owner, n)
+
+    beside = between(settings.background_gap * unit, settings.background_reach * unit)
+    return beside, None if ring is None else between(0, ring)
 
 
 def _chosen(free: Nearby, mask: NDArray[np.bool_], n: int) -> _Groups:

@@ -1,0 +1,1 @@
+"""Masks and images of two or three axes alike: which pixels lie beside each other, and pieces."""
