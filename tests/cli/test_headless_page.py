@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "headless.md").read_text("utf-8")
-COMMANDS = ("demo", "segment", "train", "compare", "evaluate", "export", "qc", "models", "info")
+COMMANDS = (
+    "demo",
+    "segment",
+    "train",
+    "compare",
+    "evaluate",
+    "export",
+    "qc",
+    "doubts",
+    "models",
+    "info",
+)
 
 
 def blocks(language):

@@ -1,0 +1,233 @@
+"""napari-unet doubts: places of a movie where labels may be wrong, worst first."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli import options as o
+from napari_unet.cli.labels import Labels, open_labels
+from napari_unet.cli.notices import Noticed
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import follow, say
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+
+class Safe(StrEnum):
+    """Repairs that may be taken unseen."""
+
+    MERGED = "merged"
+    CUT = "cut"
+    GONE = "gone"
+    SPECK = "speck"
+
+
+def doubts(
+    movie: o.Movie,
+    labels: Annotated[
+        Path | None,
+        o.path_argument(
+            metavar="LABELS",
+            help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
+            show_default="the session beside the movie",
+        ),
+    ] = None,
+    session: Annotated[
+        bool, typer.Option("--session", help="Take the labels that napari keeps beside the movie.")
+    ] = False,
+    apply: Annotated[
+        list[Safe] | None,
+        typer.Option(
+            help="Take these repairs: merged cells, cells cut in two, those gone for a frame, "
+            "specks. Into the session, or with LABELS into --out. May be given several times.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        o.path_option("--out", metavar="FILE", help="For --apply with LABELS: the file to write."),
+    ] = None,
+    offset: o.Offset = None,
+    axes: o.Axes = None,
+    channel: o.Channel = None,
+    z: o.Z = None,
+    position: o.Position = None,
+    as_json: o.AsJson = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Find where labels may be wrong: cells merged, cut, lost and invented, and bad frames.
+
+    A line each, worst first: place, what is odd beside the frames before and after, the repair
+    that it calls for, and a score from 0 to 1.
+    """
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.doubts.doubt import SAFE
+
+    _check(labels, session, apply, out)
+    wanted = o.selection(axes, channel, z, position)
+    with ExitStack() as files:
+        noticed = files.enter_context(Noticed())
+        stack = files.enter_context(Stack.open(movie, wanted))
+        noticed.of(stack.name, stack.notices)
+        given = files.enter_context(open_labels(stack, labels, offset))
+        noticed.of(given.stack.name, given.notices)
+        if given.classes:
+            raise BadInput("the labels are classes", "cells, each with a number", "give others")
+        if out is not None:
+            prepare_folder(out.parent, [out.name], overwrite=overwrite)
+        look = _Look(given, labels)
+        found = look.find()
+        reasons = {SAFE[reason] for reason in apply or ()}
+        taken = look.repair(found, reasons, out, overwrite) if apply else None
+        _print(found, taken, noticed if as_json else None)
+    if taken is not None:
+        say(f"{counted(len(taken), 'repair')} taken.")
+
+
+def _check(labels: Path | None, session: bool, apply: list[Safe] | None, out: Path | None) -> None:
+    of_file = labels is not None and not (labels / "session.json").is_file()
+    if session and labels is not None:
+        raise typer.BadParameter("--session: it takes the place of LABELS")
+    if out is not None and not (apply and of_file):
+        raise typer.BadParameter("--out: it is for --apply with a label file")
+    if apply and of_file and out is None:
+        raise typer.BadParameter("--apply: say with --out where the repaired labels go")
+
+
+@dataclass
+class _Look:
+    """A look at the labels of a movie, which are a session's or a file's."""
+
+    given: Labels
+    path: Path | None  # of the labels; None for the session beside the movie
+    highest: int = 0  # number of a cell
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The session's labels, to read."""
+        from napari_unet.engine.session.live_labels import LiveLabels
+
+        return self.given.frames if isinstance(self.given.frames, LiveLabels) else None
+
+    def find(self) -> list[Doubt]:
+        """Find the doubts that nobody has settled."""
+        from napari_unet.engine.jobs.doubts import check_doubts
+        from napari_unet.engine.session.reviewing.aside import levels_of
+        from napari_unet.engine.session.reviewing.settled import is_settled
+
+        live, stack = self.live, self.given.stack
+        steps = check_doubts(
+            stack,
+            self._labels,
+            partial(levels_of, live) if live is not None else None,
+            margin=live.settings.edge if live is not None else 0,
+            known_diameter=self._known_diameter(),
+            labelled=self.given.labelled,
+        )
+        found = follow(steps, stack.name, 2 * len(stack))
+        if live is None:
+            return found
+        return [one for one in found if not is_settled(one, live.corrections)]
+
+    def repair(
+        self, found: list[Doubt], wanted: Collection[str], out: Path | None, overwrite: bool
+    ) -> list[Doubt]:
+        """Take repairs, into the session or a file; returns those that were taken."""
+        from napari_unet.engine.jobs.doubts import Repaired, editable
+        from napari_unet.engine.jobs.write import write_labels
+
+        some = [one for one in found if one.reason in wanted and one.repair]
+        if out is None:
+            return self._take(self._session(), some)
+        labels, stack = self.given.frames, self.given.stack
+        live = editable(labels, some, self.highest)
+        taken = self._take(live, some)
+        repaired = Repaired(labels, live, {one.frame for one in taken})
+        known = self.given.labelled
+        steps = write_labels(out, repaired, stack, frames=known, overwrite=overwrite)
+        typer.echo(follow(steps, out.name, None), err=True)
+        return taken
+
+    def _take(self, live: LiveLabels, some: list[Doubt]) -> list[Doubt]:
+        from napari_unet.engine.session.reviewing.repairs import Repairs
+
+        repairs, taken = Repairs(live), []
+        for doubt in some:
+            try:
+                repairs.take(doubt)
+            except BadInput as error:  # an earlier repair changed what it goes by
+                say(f"Frame {doubt.frame}, {doubt.reason}: not repaired, {error}.")
+            else:
+                taken.append(doubt)
+        return taken
+
+    def _labels(self, t: int) -> NDArray[Any] | None:
+        import numpy as np
+
+        from napari_unet.engine.session.reviewing.aside import labels_aside
+
+        if self.live is not None:
+            return labels_aside(self.live, t)
+        if t not in self.given.labelled:
+            return None
+        found = np.asarray(self.given.frames[t])
+        self.highest = max(self.highest, int(found.max(initial=0)))
+        return found
+
+    def _session(self) -> LiveLabels:
+        """Return the session's labels, to be corrected: each correction is kept."""
+        from napari_unet.engine.session.live_labels import LiveLabels
+        from napari_unet.engine.session.session_folder import SessionFolder
+
+        read, movie = self.live, self.given.stack
+        folder = SessionFolder.find(movie) if self.path is None else SessionFolder(self.path, movie)
+        assert read is not None and folder is not None
+        return LiveLabels(read.shape, read.probabilities, read.settings, folder.corrections())
+
+    def _known_diameter(self) -> float | None:
+        """Return the size of the cells that the session's model knows, px; None without one."""
+        from napari_unet.engine.prediction.ensemble import load_models
+
+        if self.live is None or not self.given.model:
+            return None
+        try:
+            return load_models(self.given.model).diameter or None
+        except BadInput:  # its file is gone
+            return None
+
+
+def _print(found: list[Doubt], taken: list[Doubt] | None, noticed: Noticed | None) -> None:
+    if noticed is None:
+        for one in found:
+            typer.echo(_line(one))
+        return
+    values: dict[str, Any] = {"doubts": [one.to_values() for one in found]}
+    if taken is not None:
+        values["repaired"] = [one.to_values() for one in taken]
+    typer.echo(json.dumps(values | noticed.as_values(), indent=2))
+
+
+def _line(doubt: Doubt) -> str:
+    where = f"frame {doubt.frame}"
+    if not doubt.whole_frame:
+        where += f", y {doubt.y:.0f}, x {doubt.x:.0f}"
+    if doubt.cells:
+        cells = "cell" if len(doubt.cells) == 1 else "cells"
+        where += f", {cells} {', '.join(map(str, doubt.cells))}"
+    remedy = f"; {doubt.repair}" if doubt.repair else ""
+    return f"{where}: {doubt.words}{remedy} ({doubt.score:.2f})"

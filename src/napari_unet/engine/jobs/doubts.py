@@ -1,0 +1,104 @@
+"""Doubts of a movie from end to end: its frames and its labels looked at, repairs put into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.annotations.edit_masks import EditMask
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.quality import check_quality
+from napari_unet.engine.labels.ids import LAST_ID
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.tracks.doubts.finder import DoubtFinder
+from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.source import Frames
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+    from napari_unet.engine.tracks.doubts.finder import Levels
+
+
+def check_doubts(
+    movie: Stack,
+    labels: Callable[[int], NDArray[Any] | None],
+    levels: Levels | None = None,
+    *,
+    margin: float = 0.0,
+    known_diameter: float | None = None,
+    labelled: Sequence[int] | None = None,
+) -> Generator[int, None, list[Doubt]]:
+    """Find what is doubtful in a movie and its labels, worst first.
+
+    ``labels(t)`` (Y, X), None of a frame that has none, and ``levels(t)``, codes of probability.
+    Cells that lie wholly within ``margin`` px of the frame's edge have no label; a model knows
+    cells of ``known_diameter`` px; only the frames ``labelled`` are counted. Yields each frame
+    twice.
+    """
+    n = len(movie)
+    of = range(n) if labelled is None else labelled
+    finder = DoubtFinder(n, labels, levels, margin)
+
+    def steps() -> Generator[int, None, list[Doubt]]:
+        quality = yield from check_quality(movie, known_diameter=known_diameter)
+        for count, t in enumerate(finder.look()):
+            if count < n:
+                yield t
+        known = set(of)
+        found = finder.doubts(tuple(whole_frames(quality.findings, movie.frame_shape)))
+        return [one for one in found if one.whole_frame or one.frame in known]
+
+    return steps()
+
+
+def editable(labels: Frames, doubts: Iterable[Doubt], highest: int = 0) -> LiveLabels:
+    """Return labels of the frames that the repairs of some doubts go by or change, to be changed.
+
+    New cells get numbers above the ``highest`` of the movie. Other frames are empty.
+
+    Raises
+    ------
+    BadInput
+        Where numbers are above 65,534.
+
+    """
+    needed = {t for one in doubts if one.repair for t in (one.frame, one.repair.source) if t >= 0}
+    first = np.asarray(labels[min(needed)]) if needed else np.zeros((1, 1), np.uint16)
+    shape = (len(labels), *first.shape)
+    corrections = Corrections((shape[0], shape[1], shape[2]))
+    for t in sorted(needed):
+        frame = np.asarray(labels[t])
+        highest = max(highest, int(frame.max(initial=0)))
+        if highest >= LAST_ID:
+            raise BadInput(
+                f"the labels have the number {highest}",
+                f"numbers below {LAST_ID}, so that there are some for new cells",
+                "number the cells of each frame from 1",
+            )
+        whole = (slice(0, shape[1]), slice(0, shape[2]))
+        mask = EditMask(frame.astype(np.uint16), np.zeros(frame.shape, np.uint8))
+        corrections.write(t, whole, mask)
+    corrections.new_id(highest)
+    return LiveLabels((shape[0], shape[1], shape[2]), None, None, corrections)
+
+
+class Repaired:
+    """Labels by frame, those of some frames as they are after repairs."""
+
+    def __init__(self, labels: Frames, live: LiveLabels, frames: Iterable[int]) -> None:
+        self._labels, self._live, self._frames = labels, live, frozenset(frames)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, t: int) -> NDArray[Any]:
+        if t in self._frames:
+            return np.asarray(self._live[t, :, :])
+        return np.asarray(self._labels[t])

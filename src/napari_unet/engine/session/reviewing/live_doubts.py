@@ -1,0 +1,62 @@
+"""The doubts about live labels, kept up as cells are corrected and the threshold moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.session.reviewing.aside import labels_aside, levels_of
+from napari_unet.engine.session.reviewing.settled import is_settled
+from napari_unet.engine.tracks.doubts.finder import DoubtFinder
+from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.settings import LabelSettings
+    from napari_unet.engine.stack.quality.findings import Finding
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+
+class LiveDoubts:
+    """Doubts about one movie's labels, of one model at one threshold.
+
+    Frames are read aside, so that those on screen stay at hand; ``find`` may run in any thread, in
+    one at a time.
+    """
+
+    def __init__(self, live: LiveLabels) -> None:
+        self._live, self._probabilities = live, live.probabilities
+        self._settings: LabelSettings = live.settings
+        self._whole_frames: tuple[Doubt, ...] = ()
+        self._finder = DoubtFinder(
+            len(live),
+            lambda t: None if live.classes else labels_aside(live, t),
+            lambda t: levels_of(live, t),
+            live.settings.edge,
+        )
+
+    def fits(self, live: LiveLabels) -> bool:
+        """Whether these are of such labels, corrections apart: the same model and threshold."""
+        same = live.probabilities is self._probabilities and live.settings == self._settings
+        return live is self._live and same
+
+    def find(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
+        """Look at all frames, or again at those that changed; yields each that is read."""
+        yield from self._finder.look(frames)
+
+    def take_findings(self, findings: Iterable[Finding]) -> None:
+        """Take in what is wrong with whole frames."""
+        self._whole_frames = tuple(whole_frames(findings, self._live.shape[1:]))
+
+    def doubts(self, fine: Sequence[tuple[str, int]] = ()) -> list[Doubt]:
+        """Return the doubts that no user has settled, worst first.
+
+        ``fine`` are reasons and frames of whole frames that are fine as they are.
+        """
+        corrections = self._live.corrections
+        return [
+            one
+            for one in self._finder.doubts(self._whole_frames)
+            if not is_settled(one, corrections) and (one.reason, one.frame) not in fine
+        ]

@@ -1,0 +1,194 @@
+"""Repairs carried out: each a step of undo, as the verbs by hand are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.verbs import alike, places, shapes
+from napari_unet.engine.session.predicted_objects import hull
+from napari_unet.engine.session.reviewing.aside import levels_of
+from napari_unet.engine.session.verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.stack.lazy_array import Box
+    from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
+
+    Mask = NDArray[np.bool_]
+    Cells = tuple[int, ...]
+
+_LEAST = 4  # px: less is no cell
+_MARGIN = 12  # px around a shape
+
+
+class Repairs:
+    """Takes the repairs that doubts offer. Each returns the ids of the cells that came of it.
+
+    Raises
+    ------
+    BadInput
+        Where a repair cannot be done, or the labels are others by now: nothing is changed then.
+
+    """
+
+    def __init__(self, live: LiveLabels) -> None:
+        self._live, self._verbs = live, Verbs(live)
+
+    def take(self, doubt: Doubt) -> Cells:
+        """Take the repair of a doubt."""
+        if doubt.repair is None:
+            raise BadInput(
+                f"there is no repair for: {doubt.words}", "a doubt that offers one", "look at it"
+            )
+        ways: dict[str, Callable[[Doubt, Repair], Cells]] = {
+            "split": self._split,
+            "merge": self._merge,
+            "take": self._take_in,
+            "delete": self._delete,
+            "outline": self._outline,
+        }
+        return ways[doubt.repair.verb](doubt, doubt.repair)
+
+    def _delete(self, doubt: Doubt, _: Repair) -> Cells:
+        return self._verbs.delete(doubt.frame, *doubt.cells)
+
+    def _merge(self, doubt: Doubt, repair: Repair) -> Cells:
+        first = next((cell for cell in repair.cells if cell in doubt.cells), doubt.cells[0])
+        for other in doubt.cells:
+            if other != first:
+                self._verbs.merge(doubt.frame, first, other)
+        return (first,)
+
+    def _split(self, doubt: Doubt, repair: Repair) -> Cells:
+        (cell,) = doubt.cells
+        if repair.source < 0:
+            return self._verbs.split(doubt.frame, cell)
+        there = [_Shape.of(self._labels(repair.source), one) for one in repair.cells]
+        live = self._live
+        with live.frame_state(doubt.frame) as state:
+            box = state.box_of(cell)
+            mask = state.labels[box] == cell
+            middle = np.argwhere(mask).mean(axis=0) + np.array((box[0].start, box[1].start))
+            way = middle - np.concatenate([shape.pixels for shape in there]).mean(axis=0)
+            parts = alike.cut_like(mask, [shape.laid(way, box) for shape in there])
+            sizes = np.bincount(parts.reshape(-1), minlength=len(there) + 1)[1:]
+            if np.count_nonzero(sizes) < 2:
+                raise BadInput(
+                    f"cell {cell} is like one cell of frame {repair.source}",
+                    "a cell that is like two",
+                    "draw the line along which to split it",
+                )
+            new, ids = state.labels[box].copy(), []
+            taken = set(np.unique(state.labels).tolist()) - {cell}
+            for part, given in enumerate(_given(cell, repair.cells, sizes, taken), start=1):
+                if sizes[part - 1]:
+                    ids.append(given or live.new_id())
+                    new[parts == part] = ids[-1]
+            plan = state.repaint(box, new, (cell,))
+        live.carry_out([plan], "split", (cell,))
+        return tuple(ids)
+
+    def _take_in(self, doubt: Doubt, repair: Repair) -> Cells:
+        frame, (source,) = doubt.frame, repair.cells
+        shape = _Shape.of(self._labels(repair.source), source)
+        levels, live = levels_of(self._live, frame), self._live
+        with live.frame_state(frame) as state:
+            box = shape.box(repair.way, live.shape[1:])
+            labels = state.labels[box]
+            free = (labels == 0) | (labels == BACKGROUND_ID)
+            part = None if levels is None else levels[box]
+            cell, by_model = alike.taken_in(part, shape.laid(repair.way, box), free)
+            if np.count_nonzero(cell) < _LEAST:
+                raise BadInput(
+                    "there is no room for the cell",
+                    "ground without one",
+                    "delete or split what is there",
+                )
+            new = source if not (state.labels == source).any() else live.new_id()
+            plan = state.repaint(box, np.where(cell, np.uint16(new), labels))
+        live.carry_out([plan], "fill" if by_model else "copy", (new,))
+        return (new,)
+
+    def _outline(self, doubt: Doubt, repair: Repair) -> Cells:
+        frame, (cell,) = doubt.frame, doubt.cells
+        shape = _Shape.of(self._labels(repair.source), repair.cells[0])
+        levels, live = levels_of(self._live, frame), self._live
+        with live.frame_state(frame) as state:
+            own = state.box_of(cell)
+            mask = state.labels[own] == cell
+            middle = np.argwhere(mask).mean(axis=0) + np.array((own[0].start, own[1].start))
+            way = middle - shape.pixels.mean(axis=0)
+            box = hull([own, shape.box(way, live.shape[1:])])
+            labels = state.labels[box]
+            mine, free = labels == cell, (labels == 0) | (labels == BACKGROUND_ID)
+            part = None if levels is None else levels[box]
+            new, _ = alike.outlined_like(part, mine, shape.laid(way, box), free)
+            if np.count_nonzero(new) < _LEAST:
+                raise BadInput(
+                    f"nothing would be left of cell {cell}", "a larger cell", "draw it anew"
+                )
+            plan = state.reshaped(cell, box, shapes.largest(new))
+        live.carry_out([plan], "redraw", (cell,))
+        return (cell,)
+
+    def _labels(self, frame: int) -> NDArray[np.uint16]:
+        if not 0 <= frame < len(self._live):
+            raise _changed(frame)
+        return np.asarray(self._live[frame, :, :], np.uint16)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The pixels (n, 2) of a cell, to be laid elsewhere."""
+
+    pixels: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, labels: NDArray[np.uint16], cell: int) -> _Shape:
+        pixels = np.argwhere(labels == cell)
+        if not len(pixels):
+            raise BadInput(
+                f"cell {cell} is no longer there", "the labels as they were", "find doubts again"
+            )
+        return cls(pixels)
+
+    def box(self, way: tuple[float, float] | NDArray[np.float64], size: tuple[int, int]) -> Box:
+        """Return the box around the shape moved by ``way``, with a margin, within a frame."""
+        moved = self.pixels + np.rint(way).astype(int)
+        found = places.box_of(moved.astype(np.float64), _MARGIN, size)
+        if found is None:
+            raise BadInput("the cell would lie outside", "a place in the frame", "draw it by hand")
+        return found
+
+    def laid(self, way: tuple[float, float] | NDArray[np.float64], box: Box) -> Mask:
+        """Return the shape moved by ``way`` as a mask of a box (Y, X)."""
+        size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+        y, x = (self.pixels + np.rint(way).astype(int) - (box[0].start, box[1].start)).T
+        inside = (y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])
+        mask = np.zeros(size, bool)
+        mask[y[inside], x[inside]] = True
+        return mask
+
+
+def _given(cell: int, like: Cells, sizes: NDArray[np.intp], taken: set[int]) -> Cells:
+    """Return ids for the parts of a cell, 0 for a new one: those of the cells that they are like.
+
+    So where ids go through time and are free here; else the largest part keeps the id.
+    """
+    if cell in like and not taken.intersection(like):
+        return like
+    largest = int(np.argmax(sizes))
+    return tuple(cell if part == largest else 0 for part in range(len(sizes)))
+
+
+def _changed(frame: int) -> BadInput:
+    return BadInput(f"there is no frame {frame}", "a frame of this movie", "find doubts again")

@@ -1,0 +1,64 @@
+"""Doubts that a user has settled: by a repair, by hand, or by saying that it is fine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+_PLACE = 0.25  # of its size: ground that says nothing is missing there
+
+
+def is_settled(doubt: Doubt, corrections: Corrections) -> bool:
+    """Whether a user vouches for all that is doubted: the frame, its cells, or the ground.
+
+    A doubt about a whole frame is settled with the frame.
+    """
+    if corrections.is_complete(doubt.frame):
+        return True
+    if doubt.whole_frame:
+        return False
+    if doubt.cells:
+        return bool(np.isin(doubt.cells, corrections.ids(doubt.frame)).all())
+    mask = corrections.edits(doubt.frame)
+    if mask is None:
+        return False
+    y, x = _pixel(doubt, mask.ids.shape)
+    return bool(mask.ids[y, x] or mask.flags[y, x])
+
+
+def say_fine(live: LiveLabels, doubt: Doubt) -> None:
+    """Vouch for what is doubted as it is: its cells, or the ground where one seems to be missing.
+
+    One step of undo. Nothing is done for a whole frame.
+    """
+    if doubt.whole_frame:
+        return
+    live.begin_stroke()
+    try:
+        if doubt.cells:
+            labels = np.asarray(live[doubt.frame, :, :])
+            for cell in doubt.cells:
+                places = np.argwhere(labels == cell)
+                if len(places):
+                    live.confirm_cell(doubt.frame, int(places[0][0]), int(places[0][1]))
+        else:
+            y, x = _pixel(doubt, live.shape[1:])
+            reach = max(1, round(_PLACE * doubt.size))
+            rows, columns = np.mgrid[
+                max(0, y - reach) : min(live.shape[1], y + reach + 1),
+                max(0, x - reach) : min(live.shape[2], x + reach + 1),
+            ]
+            live.touch(doubt.frame, rows.reshape(-1), columns.reshape(-1), 0)
+    finally:
+        live.end_stroke()
+
+
+def _pixel(doubt: Doubt, shape: tuple[int, ...]) -> tuple[int, int]:
+    y, x = (min(max(round(v), 0), n - 1) for v, n in zip((doubt.y, doubt.x), shape, strict=True))
+    return y, x

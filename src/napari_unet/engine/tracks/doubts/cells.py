@@ -1,0 +1,153 @@
+"""The cells of one frame in numbers: all that doubts are found from, a few bytes a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.objects import numbered
+from napari_unet.engine.tracks.doubts.waist import waist_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float32]
+
+_LOW, _HIGH = threshold_code(0.2), threshold_code(0.8)
+_ROUND = 0.94  # of an ellipse with the same moments: below, two discs side by side may be meant
+_LARGE = 1.4  # times the frame's median
+_MOST_WAISTS = 40  # cells of a frame that are looked at closely
+
+
+@dataclass(frozen=True)
+class FrameCells:
+    """Cells of one frame, an entry each, in the order of their ids.
+
+    ``unsure`` is the share of a cell's area that has a probability between 0.2 and 0.8 in it or
+    beside it, ``sure`` the mean probability in it (NaN without codes), ``form`` the area over that
+    of the ellipse with the same moments, ``waist`` how deep a neck it has: 0 none, 1 as if cut.
+    """
+
+    shape: tuple[int, int]
+    ids: Ints
+    areas: Ints
+    centres: Floats  # (n, 2)
+    cut: NDArray[np.bool_]  # by the frame's edge
+    unsure: Floats
+    sure: Floats
+    form: Floats
+    waist: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def diameters(self) -> Floats:
+        """Of discs as large, px."""
+        return np.asarray(np.sqrt(self.areas * (4 / np.pi)), np.float32)
+
+    def leaves(self, index: int, margin: float = 0.0) -> bool:
+        """Whether a cell is so near to the frame's edge that it may come or go there."""
+        y, x = self.centres[index].tolist()
+        return bool(self.cut[index]) or self.at_edge(y, x, margin + float(self.diameters[index]))
+
+    def at_edge(self, y: float, x: float, reach: float) -> bool:
+        """Whether a place is less than ``reach`` px from the frame's edge, or outside."""
+        return min(y, x, self.shape[0] - 1 - y, self.shape[1] - 1 - x) < reach
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame's cells by pixel, while its neighbour is linked: numbers from 1, and where any is."""
+
+    dense: NDArray[np.int32]
+    where: NDArray[np.intp]
+
+
+def measure(
+    labels: NDArray[Any], codes: NDArray[np.uint8] | None = None
+) -> tuple[FrameCells, Picture]:
+    """Measure labels (Y, X), with codes (C, Y, X) or (Y, X) of probability where there are some."""
+    labels = np.asarray(labels)
+    if labels.dtype == np.uint16 and labels.size and labels.max() == BACKGROUND_ID:
+        labels = np.where(labels == BACKGROUND_ID, np.uint16(0), labels)
+    ids, areas, dense = numbered(labels)
+    n, (height, width) = len(ids), labels.shape
+    where = np.flatnonzero(dense)
+    owner = dense.reshape(-1)[where] - 1
+    y, x = np.divmod(where, width)
+    centres, form = _moments(owner, y, x, areas)
+    cut = np.zeros(n + 1, bool)
+    for side in (dense[0], dense[-1], dense[:, 0], dense[:, -1]):
+        cut[side] = True
+    plane = None if codes is None else codes[0] if codes.ndim == 3 else codes
+    unsure, sure = _probability(plane, dense, where, owner, areas)
+    found = FrameCells(
+        (height, width), ids, areas, centres, cut[1:], unsure, sure, form, np.zeros(n, np.float32)
+    )
+    _look_for_waists(found, dense, plane)
+    return found, Picture(dense, where)
+
+
+def _moments(owner: NDArray[np.int32], y: Ints, x: Ints, areas: Ints) -> tuple[Floats, Floats]:
+    """Return the centres (n, 2), and how well each fills the ellipse with its moments."""
+    n = len(areas)
+    size = np.maximum(areas, 1)
+    my, mx = (np.bincount(owner, v, minlength=n) / size for v in (y, x))
+    dy, dx = y - my[owner], x - mx[owner]
+    yy, xx, yx = (np.bincount(owner, v, minlength=n) / size for v in (dy * dy, dx * dx, dy * dx))
+    spread = (yy + 1 / 12) * (xx + 1 / 12) - yx * yx
+    form = size / (4 * np.pi * np.sqrt(np.maximum(spread, 1e-6)))
+    return np.stack([my, mx], axis=1).astype(np.float32), form.astype(np.float32)
+
+
+def _probability(
+    plane: NDArray[np.uint8] | None,
+    dense: NDArray[np.int32],
+    where: NDArray[np.intp],
+    owner: NDArray[np.int32],
+    areas: Ints,
+) -> tuple[Floats, Floats]:
+    n = len(areas)
+    if plane is None:
+        return np.zeros(n, np.float32), np.full(n, np.nan, np.float32)
+    size, width = np.maximum(areas, 1), dense.shape[1]
+    flat, numbers = plane.reshape(-1), dense.reshape(-1)
+    inside = flat[where]
+    sure = np.bincount(owner, decode(inside), minlength=n) / size
+    unsure = np.bincount(owner[inside < _HIGH], minlength=n)
+    beside = np.flatnonzero((flat >= _LOW) & (numbers == 0))
+    nearest = np.zeros(len(beside), np.int32)
+    for step in (1, -1, width, -width, 2, -2, 2 * width, -2 * width):
+        there = numbers[np.clip(beside + step, 0, len(numbers) - 1)]
+        nearest = np.where(nearest > 0, nearest, there)
+    unsure = unsure + np.bincount(nearest, minlength=n + 1)[1:]
+    return (unsure / size).astype(np.float32), sure.astype(np.float32)
+
+
+def _look_for_waists(
+    cells: FrameCells, dense: NDArray[np.int32], plane: NDArray[np.uint8] | None
+) -> None:
+    """Fill in the waists of cells that are no ellipse and not small."""
+    if len(cells) < 2:
+        return
+    usual = float(np.median(cells.areas))
+    odd = (cells.form < _ROUND) & (cells.areas > 0.9 * usual)
+    odd |= cells.areas > _LARGE * usual
+    some = np.flatnonzero(odd & ~cells.cut)
+    some = some[np.argsort(cells.form[some], kind="stable")][:_MOST_WAISTS]
+    for index in some.tolist():
+        y, x = cells.centres[index]
+        reach = int(2 * cells.diameters[index]) + 3
+        box = (
+            slice(max(0, int(y) - reach), int(y) + reach + 1),
+            slice(max(0, int(x) - reach), int(x) + reach + 1),
+        )
+        mask = dense[box] == index + 1
+        cells.waist[index] = waist_of(mask, None if plane is None else plane[box], usual)

@@ -1,0 +1,114 @@
+"""Finding doubts, frame after frame; what changed is found again, with what lies around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_unet.engine.tracks.doubts.cells import measure
+from napari_unet.engine.tracks.doubts.doubt import Doubt, distinct
+from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone
+from napari_unet.engine.tracks.doubts.links import link
+from napari_unet.engine.tracks.doubts.outlines import unsure_outlines
+from napari_unet.engine.tracks.doubts.parted import REACH, merged_or_cut
+from napari_unet.engine.tracks.doubts.seen import Seen
+from napari_unet.engine.tracks.doubts.shapes import specks, two_in_one
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.tracks.doubts.cells import FrameCells, Picture
+
+    Levels = Callable[[int], NDArray[np.uint8] | None]
+
+_FINDERS = (merged_or_cut, gone, appears, unsure_outlines, two_in_one, specks)
+_AROUND = max(REACH, LONGEST + 2)  # frames on which a change may be felt
+
+
+class DoubtFinder:
+    """Doubts of one movie, kept frame by frame.
+
+    ``labels(t)`` gives those of a frame (Y, X), None where it has none; ``levels(t)`` its codes of
+    probability (Y, X), None where nothing is predicted. Both are asked in whichever thread looks.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        labels: Callable[[int], NDArray[Any] | None],
+        levels: Levels | None = None,
+        margin: float = 0.0,
+    ) -> None:
+        self._labels, self._levels = labels, levels or (lambda _: None)
+        self.seen = Seen(n, margin, self._levels)
+        self._of: list[tuple[Doubt, ...]] = [()] * n
+        self._last: tuple[int, tuple[FrameCells, Picture] | None] = (-2, None)
+
+    def look(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
+        """Look at all frames, or again at some that changed; yields each frame that is read."""
+        n = len(self.seen)
+        changed = range(n) if frames is None else sorted({t for t in frames if 0 <= t < n})
+        for t in changed:
+            self._measure(t)
+            yield t
+            if t + 1 < n and t + 1 not in changed:  # linked anew to what follows
+                self._measure(t + 1)
+                yield t + 1
+        if frames is None or not self.seen.usual_area:
+            self.seen.settle()
+        felt = {
+            t for one in changed for t in range(max(0, one - _AROUND), min(n, one + _AROUND + 1))
+        }
+        for count, t in enumerate(sorted(felt)):
+            self._of[t] = tuple(one for find in _FINDERS for one in find(self.seen, t))
+            if count % 16 == 15:
+                yield t
+
+    def doubts(self, whole_frames: Sequence[Doubt] = ()) -> list[Doubt]:
+        """Return all doubts, worst first; each cell only for the worst reason."""
+        return distinct([*whole_frames, *(one for found in self._of for one in found)])
+
+    def _measure(self, t: int) -> None:
+        """Measure a frame, and link the one before to it."""
+        before = self._kept(t - 1)
+        now = self._read(t)
+        self.seen.cells[t] = now[0] if now is not None else None
+        if t > 0:
+            self.seen.links[t - 1] = link(before, now) if before and now else None
+        self._last = (t, now)
+
+    def _kept(self, t: int) -> tuple[FrameCells, Picture] | None:
+        if t < 0:
+            return None
+        return self._last[1] if self._last[0] == t else self._read(t)
+
+    def _read(self, t: int) -> tuple[FrameCells, Picture] | None:
+        labels = self._labels(t)
+        return None if labels is None else measure(labels, self._levels(t))
+
+
+def find_doubts(
+    labels: Sequence[NDArray[Any]] | Callable[[int], NDArray[Any] | None],
+    n: int | None = None,
+    levels: Levels | None = None,
+    margin: float = 0.0,
+) -> Generator[int, None, list[Doubt]]:
+    """Find the doubts about labels (T, Y, X), worst first; yields each frame that was looked at.
+
+    ``labels`` may be a function of the frame that gives None where there are none, of ``n``
+    frames; the rest is as `DoubtFinder` takes it.
+    """
+    if callable(labels):
+        finder = DoubtFinder(int(n or 0), labels, levels, margin)
+    else:
+        frames = labels
+        finder = DoubtFinder(len(frames), lambda t: np.asarray(frames[t]), levels, margin)
+
+    def steps() -> Generator[int, None, list[Doubt]]:
+        yield from finder.look()
+        return finder.doubts()
+
+    return steps()

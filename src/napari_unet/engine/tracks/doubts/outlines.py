@@ -1,0 +1,70 @@
+"""Outlines that are unsure: the model's by probability, and those that swell or shrink at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.tracks.doubts.doubt import Repair
+from napari_unet.engine.tracks.doubts.parted import doubt_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+    from napari_unet.engine.tracks.doubts.seen import Seen
+
+_STEADY = 1.35  # times: what differs more before and after says nothing of now
+_JUMP = 1.6  # times the area before and after
+_UNSURE, _BEYOND = 0.55, 3.0  # share of the area, and times what is usual
+_SCORE = 0.3
+
+
+def unsure_outlines(seen: Seen, t: int) -> Iterator[Doubt]:
+    """Yield doubts about cells of frame ``t`` whose outline is unsure."""
+    cells = seen.of(t)
+    if cells is None:
+        return
+    least = max(_UNSURE, _BEYOND * seen.usual_unsure)
+    for index in np.flatnonzero(_jumped(seen, t) | (cells.unsure > least)).tolist():
+        wanted = _usual(seen, t, index)
+        factor = float(cells.areas[index]) / wanted if wanted else 1.0
+        jump = max(factor, 1 / factor)
+        if jump > _JUMP:
+            before = seen.of(t - 1)
+            assert before is not None
+            source = seen.came_from(t, index)
+            repair = Repair("outline", t - 1, (int(before.ids[source]),))
+            score = _SCORE + 0.25 * min(jump - _JUMP, 2.0)
+            yield doubt_of(seen, t, (index,), "outline unsure", repair, score)
+        elif cells.unsure[index] > least and not cells.cut[index]:
+            score = _SCORE + 0.3 * min(float(cells.unsure[index]) - least, 1.0)
+            yield doubt_of(seen, t, (index,), "outline unsure", None, score)
+
+
+def _jumped(seen: Seen, t: int) -> np.ndarray:
+    """Tell which cells have another size than before and after, roughly: (n,)."""
+    cells, links, further = seen.of(t), seen.link(t - 1), seen.link(t)
+    before, after = seen.of(t - 1), seen.of(t + 1)
+    assert cells is not None
+    if None in (links, further, before, after) or not len(cells):
+        return np.zeros(len(cells), bool)
+    assert links is not None and further is not None
+    assert before is not None and after is not None
+    was = np.where(links.origin >= 0, np.append(before.areas, 0)[links.origin], 0)
+    will = np.where(further.on >= 0, np.append(after.areas, 0)[further.on], 0)
+    known = (was > 0) & (will > 0)
+    usual = np.where(known, (was + will) / 2, cells.areas)
+    factor = cells.areas / np.maximum(usual, 1)
+    return np.asarray(known & (np.maximum(factor, 1 / np.maximum(factor, 1e-6)) > _JUMP))
+
+
+def _usual(seen: Seen, t: int, index: int) -> float:
+    """Return the area of a cell before and after, where that is steady; else 0."""
+    before, after = seen.came_from(t, index), seen.goes_on(t, index)
+    was, will = seen.of(t - 1), seen.of(t + 1)
+    if before < 0 or after < 0 or was is None or will is None:
+        return 0.0
+    one, other = float(was.areas[before]), float(will.areas[after])
+    return (one + other) / 2 if max(one, other) < _STEADY * min(one, other) else 0.0

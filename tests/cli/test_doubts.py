@@ -1,0 +1,99 @@
+"""Doubts on the command line: of label files and of sessions, listed and repaired."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.live_movie import live_labels
+from napari_unet.engine.session.session_folder import SessionFolder
+from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.slips import labels_with_slips
+
+SHAPE = (192, 240)
+
+
+def write(path, frames):
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TYX"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def slips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slips")
+    movie, truth = sample_movie(frames=10, shape=SHAPE)
+    damaged, put = labels_with_slips(truth, 8)
+    write(folder / "movie.tif", movie)
+    return folder / "movie.tif", write(folder / "damaged.tif", damaged), truth, put
+
+
+def test_a_label_file(slips, run, tmp_path):
+    movie, damaged, truth, put = slips
+    answer = run("doubts", movie, damaged)
+    assert answer.code == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert len(lines) == len(put)
+    assert "gone for a frame; take it in, as on frame" in lines[0]
+
+    out = tmp_path / "repaired.tif"
+    words = ("--apply", "gone", "--apply", "cut", "--apply", "merged")
+    answer = run("doubts", movie, damaged, *words, "--out", out, "--json")
+    assert answer.code == 0, answer.stderr
+    answer = json.loads(answer.stdout)
+    assert {one["frame"] for one in answer["doubts"]} == {slip.frame for slip in put}
+    taken = [one["frame"] for one in answer["repaired"]]
+    assert sorted(taken) == [slip.frame for slip in put if slip.kind != "invented"]
+    repaired, before = tifffile.imread(out), tifffile.imread(damaged)
+    for t in range(len(truth)):
+        n_true = len(np.unique(truth[t]))
+        if t in taken:
+            assert len(np.unique(repaired[t])) == n_true
+        else:
+            assert np.array_equal(repaired[t], before[t])
+    again = run("doubts", movie, out)
+    assert all("appears from nowhere" in line for line in again.stdout.splitlines())
+
+
+def test_the_session_beside_the_movie(slips, run, tmp_path):
+    movie = write(tmp_path / "movie.tif", tifffile.imread(slips[0]))
+    damaged = tifffile.imread(slips[1])
+    with Stack.open(movie) as stack:
+        folder = SessionFolder.for_movie(stack)
+        key = {"fingerprint": stack.fingerprint, "model": "x", "outputs": ["object"]}
+        shape = (len(stack), 1, *SHAPE)
+        with Probabilities.create(folder.probabilities_path(key), shape, key) as kept:
+            for t, frame in enumerate(damaged):
+                kept.write(t, encode(np.where(frame > 0, 0.97, 0.03))[None])
+        folder.save(models=("x",), labels=LabelSettings(min_size=10, split=False))
+    first = json.loads(run("doubts", movie, "--session", "--json").stdout)["doubts"]
+    gone = [one["frame"] for one in first if one["reason"] == "gone for a frame"]
+    assert gone
+    answer = run("doubts", movie, "--apply", "gone")
+    assert answer.code == 0, answer.stderr
+    assert f"{len(gone)} repair" in answer.stderr
+    with Stack.open(movie) as stack:
+        assert live_labels(stack).corrections.n_done == len(gone)
+    left = json.loads(run("doubts", movie, tmp_path / "movie.unet", "--json").stdout)["doubts"]
+    assert not any(one["reason"] == "gone for a frame" for one in left)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--session",), "it takes the place of LABELS"),
+        (("--apply", "gone"), "say with --out"),
+        (("--out", "x.tif"), "it is for --apply"),
+        (("--apply", "vanishes", "--out", "x.tif"), "merged"),
+    ],
+)
+def test_words_that_make_no_sense(slips, run, words, said):
+    answer = run("doubts", slips[0], slips[1], *words)
+    assert answer.code == 2
+    assert said in answer.error

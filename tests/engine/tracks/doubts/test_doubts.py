@@ -1,0 +1,165 @@
+"""Doubts: what is wrong on purpose is offered with its repair, what is right is left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.stack.quality.findings import Finding
+from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
+from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
+from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.slips import labels_with_slips
+
+SHAPE = (64, 96)
+REPAIRS = {"merged": "split", "cut": "merge", "missed": "take", "invented": "delete"}
+
+
+def find(labels, **how):
+    steps = find_doubts(labels, **how)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def movie(*frames):
+    """Labels of discs: each frame is a dict of id -> (y, x, radius), or of several discs."""
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    labels = np.zeros((len(frames), *SHAPE), np.uint16)
+    for frame, discs in zip(labels, frames, strict=True):
+        for cell, parts in discs.items():
+            for y, x, radius in [parts] if isinstance(parts, tuple) else parts:
+                frame[np.hypot(rows - y, columns - x) <= radius] = cell
+    return labels
+
+
+STILL = {7: (20, 70, 7), 8: (46, 70, 7), 9: (46, 20, 7)}  # cells that say what is usual
+LEFT, RIGHT = (24, 24, 7), (24, 37, 7)
+BRIDGE = (24, 30, 4)
+TWO, ONE = STILL | {1: LEFT, 2: RIGHT}, STILL | {1: [LEFT, RIGHT, BRIDGE]}
+PART, REST = (21, 24, 4), (28, 24, 4)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return sample_movie(frames=22, shape=(208, 256))[1]
+
+
+def test_of_20_frames_with_a_slip_each_the_right_repair_is_offered(sample):
+    damaged, slips = labels_with_slips(sample, 20)
+    assert len(slips) == 20
+    assert {slip.kind for slip in slips} == set(REPAIRS)
+    found = find(damaged)
+    right = [
+        any(
+            one.frame == slip.frame
+            and one.repair is not None
+            and one.repair.verb == REPAIRS[slip.kind]
+            and np.hypot(one.y - slip.y, one.x - slip.x) < 6
+            for one in found
+        )
+        for slip in slips
+    ]
+    assert sum(right) >= 18
+    assert len(found) <= 24  # and little else
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+def test_right_labels_leave_no_doubt_where_the_stage_jumps_neither(sample):
+    assert find(sample) == []
+    jumped = np.concatenate([sample[:9, :-31, 44:], sample[9:, 31:, :-44]])
+    assert find(jumped) == []
+
+
+CASES = {
+    "merged for a frame": ((TWO, ONE, TWO), {1: ("one cell here", "split", (1,), 0)}),
+    "merged for three": (
+        (TWO, TWO, TWO, TWO, ONE, ONE, ONE, TWO, TWO, TWO),
+        {t: ("one cell here", "split", (1,), s) for t, s in ((4, 3), (5, 3), (6, 7))},
+    ),
+    "cut for a frame": (
+        (STILL | {1: LEFT}, STILL | {1: PART, 2: REST}, STILL | {1: LEFT}),
+        {1: ("two cells here", "merge", (1, 2), 0)},
+    ),
+    "gone for two": (
+        (TWO, STILL | {1: LEFT}, STILL | {1: LEFT}, TWO),
+        {t: ("gone for a frame", "take", (), s) for t, s in ((1, 0), (2, 3))},
+    ),
+    "two become one for good": (
+        (TWO, TWO, TWO, ONE, ONE),
+        dict.fromkeys((3, 4), ("two cells become one", "split", (1,), 2)),
+    ),
+    "invented": ((STILL, STILL | {3: LEFT}, STILL), {1: ("appears", "delete", (3,), -1)}),
+    "a speck that stays": (
+        (STILL | {3: (24, 24, 2)},) * 3,
+        dict.fromkeys(range(3), ("speck", "delete", (3,), -1)),
+    ),
+    "two nuclei in one outline": (
+        (ONE, ONE),
+        dict.fromkeys((0, 1), ("two nuclei in one outline", "split", (1,), -1)),
+    ),
+    "an outline that swells": (
+        (STILL | {3: LEFT}, STILL | {3: (24, 24, 10)}, STILL | {3: LEFT}),
+        {1: ("outline unsure", "outline", (3,), 0)},
+    ),
+    "divides": ((STILL | {3: (24, 30, 8)}, STILL | {4: (24, 25, 5), 5: (24, 36, 5)}), {}),
+    "comes in and goes out at the edge": ((STILL | {3: (24, 5, 6)}, STILL, STILL), {}),
+    "nothing at all": (({}, {}, {}), {}),
+}
+
+
+@pytest.mark.parametrize(("frames", "expected"), CASES.values(), ids=CASES)
+def test_what_is_said_of(frames, expected):
+    found = find(movie(*frames))
+    said = {one.frame: (one.words, one.repair.verb, one.cells, one.repair.source) for one in found}
+    assert len(found) == len(expected)
+    assert said.keys() == expected.keys()
+    for t, (words, *rest) in expected.items():
+        assert said[t][0].startswith(words)
+        assert list(said[t][1:]) == rest
+
+
+def test_what_vanishes_is_taken_in_where_the_model_saw_something():
+    with_it, without = STILL | {3: LEFT}, STILL
+    labels = movie(with_it, with_it, with_it, without, without)
+    codes = np.stack([encode(np.where(frame > 0, 0.95, 0.01)) for frame in labels])
+    (one,) = find(labels, levels=codes.__getitem__)
+    assert (one.frame, one.reason, one.repair) == (3, "vanishes", None)
+    codes[3:][(labels[0] == 3)[None].repeat(2, 0)] = encode(0.3)
+    (one,) = find(labels, levels=codes.__getitem__)
+    assert (one.frame, one.repair) == (3, Repair("take", 2, (3,)))
+
+
+def test_a_cell_that_the_model_is_unsure_of():
+    labels = movie(STILL | {3: LEFT}, STILL | {3: LEFT})
+    codes = encode(np.where(labels == 3, 0.6, np.where(labels > 0, 0.99, 0.001)))
+    assert {(one.reason, one.cells) for one in find(labels, levels=codes.__getitem__)} == {
+        ("outline unsure", (3,))
+    }
+
+
+def test_a_changed_frame_is_looked_at_again_with_what_is_around_it(sample):
+    damaged, slips = labels_with_slips(sample, 20, seed=3)
+    now = damaged.copy()
+    finder = DoubtFinder(len(now), lambda t: now[t] if t != 18 else None)
+    looked_at = list(finder.look())
+    assert looked_at[: len(now)] == list(range(len(now)))
+    for slip in slips[:5]:
+        now[slip.frame] = sample[slip.frame]
+        read = set(finder.look([slip.frame]))
+        assert {slip.frame, slip.frame + 1} <= read
+        anew = DoubtFinder(len(now), finder._labels)
+        list(anew.look())
+        assert finder.doubts() == anew.doubts()
+
+
+def test_bad_frames_are_doubts_without_cells():
+    findings = (Finding(3, "out of focus", "out of focus: fine detail is 9 %", 4.0),)
+    (one,) = whole_frames(findings, SHAPE)
+    assert (one.whole_frame, one.words) == (True, "out of focus: fine detail is 9 %")
+    beside = Doubt(3, 31, 47, (), "gone for a frame", Repair("take", 2, (1,)), 0.2, 9.0)
+    assert distinct([beside, one]) == [one, beside]  # about the frame, not about the place
