@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.tracks.doubts.cells import measure
 from napari_unet.engine.tracks.doubts.doubt import Doubt, distinct
 from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone
@@ -87,7 +88,15 @@ class DoubtFinder:
 
     def _read(self, t: int) -> tuple[FrameCells, Picture] | None:
         labels = self._labels(t)
-        return None if labels is None else measure(labels, self._levels(t))
+        if labels is None:
+            return None
+        if labels.ndim != 2:
+            raise BadInput(
+                f"the labels of a frame have {labels.ndim} axes",
+                "2 (Y, X): volumes are not looked at for doubts",
+                "give a section of it",
+            )
+        return measure(labels, self._levels(t))
 
 
 def find_doubts(
