@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from _memory import peak
 from napari_unet.cli import pipeline
 from napari_unet.cli.heap import keep_heap
-from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
+from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.jobs.stages import frame_pool
 from napari_unet.engine.network.cell_size import recommended_for
 from napari_unet.engine.network.model import Model

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.cli.archive import ARCHIVE
+from napari_unet.engine.export.target.formats import ARCHIVE
 from napari_unet.engine.jobs.archive.manifest import Manifest
 from napari_unet.engine.jobs.archive.verify import compare
 from napari_unet.engine.jobs.progress import run as run_steps
@@ -110,6 +110,10 @@ def test_labels_are_made_again(name, kept, world, run):
     assert answer.code == 0, answer.stderr
     n = len(kept.labels[name])
     assert answer.stdout == f"The labels of {n} frames were made again, and are the same.\n"
+    if name == "file":
+        said = json.loads(run("verify", kept.archives[name], world.movie, "--json").stdout)
+        assert (said["command"], said["same"], said["differences"]) == ("verify", True, [])
+        assert said["frames"] == [0, 2, 3]
 
 
 def changed(path, to, change):

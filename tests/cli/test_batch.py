@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.cli import batch
 from napari_unet.cli.demo import write_sample
-from napari_unet.cli.movies import distinct_names, find_movies, shard
 from napari_unet.cli.progress import Stopped
+from napari_unet.engine.jobs.queue import do_movie
+from napari_unet.engine.jobs.queue.movies import distinct_names, find_movies, shard
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings, Selection
@@ -86,6 +86,7 @@ def test_bad_movies_do_not_stop_the_rest(undisturbed, movies):
         assert line.strip().startswith(f"{movies / name}.tif: ")
     assert "not foreseen" not in answer.stderr
     assert sorted(label_files(out)) == [f"{name}_labels.tif" for name in good]
+    assert not list(out.glob("*.unet/*.unetp"))  # of many movies they go
 
 
 def test_cost_of_all_is_said_once(undisturbed):
@@ -217,8 +218,14 @@ def test_every_position_has_results_of_its_own(world, model, tmp_path, run):
             shifted = np.roll(movie, shift, axis=2)
             tif.write(shifted, metadata={"axes": "TYX", "Name": name})
     words = ("segment", file, "--recipe", model, "--no-movie", "--out")
-    answer = run(*words, tmp_path / "out")
+    answer = run(*words, tmp_path / "out", "--linked", "--keep-probabilities")
     assert answer.code == 0, answer.stderr
+    assert len(list(tmp_path.glob("out/wells.unet/*.unetp"))) == 2
+    linked = [json.loads(p.read_text()).get("linked") for p in tmp_path.glob("out/*_labels*.json")]
+    assert linked == [True, True]
+    answer = run(*words, tmp_path / "out", "--overwrite")
+    assert answer.code == 0, answer.stderr
+    assert not list(tmp_path.glob("out/*.unet"))
     labels = [path for path in answer.stdout.split() if path.endswith("labels.tif")]
     assert labels == [str(tmp_path / "out" / f"wells_B-{n}_labels.tif") for n in (2, 3)]
     assert run(*words, tmp_path / "one", "--position", 1).code == 0  # one movie: plain names
@@ -252,7 +259,7 @@ def test_ctrl_c_stops_all(model, movies, tmp_path, run, monkeypatch):
     def stop(*_, **__):
         raise Stopped("Stopped. Frames are kept.")
 
-    monkeypatch.setattr(batch, "segment_stack", stop)
+    monkeypatch.setattr(do_movie, "segment_movie", stop)
     answer = run(*words_for(model, movies, tmp_path))
     assert answer.code == 130
     assert answer.error == "Stopped. Frames are kept."
@@ -263,7 +270,7 @@ def test_what_nobody_foresaw_does_not_stop_the_rest(model, movies, tmp_path, run
     def fail(*_, **__):
         raise ZeroDivisionError("of nothing")
 
-    monkeypatch.setattr(batch, "segment_stack", fail)
+    monkeypatch.setattr(do_movie, "segment_movie", fail)
     answer = run(*words_for(model, movies, tmp_path))
     assert answer.code == 1
     assert "12 movies: 0 segmented, 12 failed:" in answer.stderr

@@ -17,7 +17,12 @@ from skimage.io import imread
 
 from napari_unet.cli import export as command
 from napari_unet.cli.demo import write_sample
-from napari_unet.engine.export.target.formats import LABEL_FORMATS, PROBABILITIES, labels_name
+from napari_unet.engine.export.target.formats import (
+    LABEL_FORMATS,
+    PROBABILITIES,
+    TRACKMATE,
+    labels_name,
+)
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_labels import LiveLabels
@@ -296,7 +301,7 @@ def test_the_session_is_only_read(kept, run, tmp_path):
 
 
 def test_the_option_has_every_format():
-    assert set(command.Format.__args__) == {*LABEL_FORMATS, *PROBABILITIES}
+    assert set(command.Format.__args__) == {*LABEL_FORMATS, TRACKMATE.name, *PROBABILITIES}
 
 
 @pytest.fixture(scope="module")

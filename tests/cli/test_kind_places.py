@@ -15,10 +15,10 @@ import pytest
 import tifffile
 
 from napari_unet.cli import demo, evaluate, export, segment, train
-from napari_unet.cli.movies import find_movies
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.sidecar import sidecar_path
 from napari_unet.engine.files.names import printable, user_path
+from napari_unet.engine.jobs.queue.movies import find_movies
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import Selection

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.export.target.formats import ARCHIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.archive.write_archive import MadeFrom
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.settings import PredictSettings, TableSettings
-
-ARCHIVE = "archive.zip"
+    from napari_unet.engine.settings import TableSettings
 
 
 def require_archive(archive: bool, with_image: bool, model: str | None) -> None:
@@ -49,13 +48,13 @@ def archive_part(
 
 
 def _made_from(given: Labels, wanted: str | None) -> MadeFrom:
-    from napari_unet.engine.jobs.archive.write_archive import MadeFrom
+    from napari_unet.engine.jobs.archive.write_archive import MadeFrom, predicted_with
     from napari_unet.engine.settings import LabelSettings, PredictSettings
 
     made_by = given.provenance
     labels, predict = (made_by.settings.get(name) for name in ("labels", "prediction"))
     if predict is None and given.probabilities is not None:
-        predict = _predicted(given.probabilities.key)
+        predict = predicted_with(given.probabilities.key)
     if made_by.model_sha256 is None or not isinstance(labels, LabelSettings):
         raise _not_known("which model and settings made the labels is not known")
     if not isinstance(predict, PredictSettings):
@@ -64,17 +63,6 @@ def _made_from(given: Labels, wanted: str | None) -> MadeFrom:
         raise _not_known("the labels were corrected, and the corrections are not in their file")
     model = _model(given, wanted, made_by.model_sha256)
     return MadeFrom(model, predict, labels, given.segmented, given.corrections)
-
-
-def _predicted(key: dict[str, object]) -> PredictSettings:
-    """Return how a model ran, by the key of its probabilities."""
-    from napari_unet.engine.settings import PredictSettings
-
-    precision = "int8" if key.get("int8") else "auto"
-    return PredictSettings.model_validate(
-        {"accurate": key.get("accurate", False), "scale": key.get("scale", 1.0),
-         "precision": precision}
-    )  # fmt: skip
 
 
 def _model(given: Labels, wanted: str | None, sha256: str) -> Model:

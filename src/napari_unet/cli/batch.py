@@ -11,24 +11,24 @@ import typer
 
 from napari_unet.cli.interrupt import Stopped
 from napari_unet.cli.notices import Noticed
-from napari_unet.cli.pipeline import OPENING, KeptPredictor, say_cost, segment_stack
+from napari_unet.cli.pipeline import drive, say_cost
 from napari_unet.cli.progress import say
-from napari_unet.cli.results import Job, Results
 from napari_unet.cli.words import in_words
-from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.queue.do_movie import Manners
+from napari_unet.engine.jobs.queue.results import Job, Results
+from napari_unet.engine.jobs.queue.segment_movie import KeptPredictor
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_unet.cli.movies import Movie
     from napari_unet.cli.pipeline import Foresee
     from napari_unet.cli.report import SegmentReport
-    from napari_unet.engine.prediction.cost import Rest
-    from napari_unet.engine.prediction.predictor import Predictor
-    from napari_unet.engine.prediction.probabilities import Probabilities
-    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.errors import Notice
+    from napari_unet.engine.jobs.queue.movies import Movie
+    from napari_unet.engine.jobs.queue.segment_movie import Foreseen
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Run:
 
     job: Job
     out: Path
-    overwrite: bool = False
+    manners: Manners = field(default_factory=Manners)
     debug: bool = False
     noticed: Noticed = field(default_factory=Noticed)
     report: SegmentReport | None = None  # for programs, in place of the paths on stdout
@@ -51,34 +51,27 @@ class Run:
     ) -> bool:
         """Segment a movie as far as it is not done; gives whether there was something to do."""
         from napari_unet.cli.outputs import prepare_folder
-        from napari_unet.engine.jobs.stages.spent import Spent
-        from napari_unet.engine.stack.stack import Stack
+        from napari_unet.engine.jobs.queue.do_movie import Opened, do_movie
 
-        spent = Spent()
-        with Stack.open(movie.path, movie.selection) as stack:
-            taken = stack.seen_by(self.job.model.config.in_channels).taken
-            found = self.noticed.of(stack.name, (*stack.notices, *taken), at_once=True)
-            parts = results.missing(stack, self.job, overwrite=self.overwrite)
-            if parts and (before := results.before(stack, self.job)) is not None:
-                more = counted(len(stack) - len(before), "more frame")
-                line = f"{movie.name} has {more} than when it was segmented"
-                say(f"{line}: those are done.")
-                found.append(Notice("noted", line))
+        names: list[tuple[str, list[Notice]]] = []
+
+        def opened(step: object) -> None:
+            assert isinstance(step, Opened)
+            names.append((step.stack.name, step.found))
+            self.noticed.of(step.stack.name, step.found, at_once=True)
             prepare_folder(self.out, (), overwrite=True)
-            if parts:
-                segment_stack(
-                    stack, results, self.job, parts, found, foresee=foresee, kept=kept, spent=spent
-                )
-            else:
-                spent.add(OPENING)
-                say(f"{movie.name} is done: nothing to do.")
-            frames = len(self.job.chosen(len(stack)))
+
+        try:
+            done = drive(do_movie(movie, results, self.job, self.manners, kept), foresee, opened)
+        finally:
+            for name, found in names:  # also where it was stopped
+                self.noticed.of(name, found)
         if self.report is not None:
-            self.report.done(movie, results, frames, parts, found, spent)
+            self.report.done(movie, results, done.frames, done.parts, done.found, done.spent)
         else:
             for part in self.job.parts:
                 typer.echo(results.path(part))
-        return bool(parts)
+        return done.worked
 
     def many(self, movies: Sequence[Movie]) -> dict[Path, str]:
         """Segment movies one after the other; gives what was wrong, by the movie's path."""
@@ -114,26 +107,17 @@ class _Forecast:
         self._out = out
         self._job, self._said = job, False
 
-    def __call__(
-        self,
-        stack: Stack,
-        predictor: Predictor,
-        probabilities: Probabilities,
-        frames: Sequence[int],
-        rest: Rest,
-    ) -> None:
-        from napari_unet.engine.prediction.cost import estimate
-
+    def __call__(self, run: Foreseen) -> None:
         if self._said:
             return
-        cost = estimate(stack, predictor, probabilities, frames, rest)
+        cost = run.cost()
         if not cost.frames:
             return
         self._said = True
         asked = [self._frames(movie) for movie in self.left]
         each = [movie.pixels / movie.frames if movie.frames else 0 for movie in self.left]
         pixels = round(sum(n * size for n, size in zip(asked, each, strict=True)))
-        here = math.prod(stack.frame_shape)
+        here = math.prod(run.stack.frame_shape)
         seconds_each = cost.seconds / (cost.frames * here)
         largest = max(each)
         total = replace(

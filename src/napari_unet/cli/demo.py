@@ -14,9 +14,9 @@ from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.pipeline import segment_stack
 from napari_unet.cli.progress import say
-from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.cli.segment import DEFAULT_MODEL
 from napari_unet.cli.train import learn
+from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models
 from napari_unet.engine.settings import PredictSettings, TrainSettings
 

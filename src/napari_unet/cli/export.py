@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.archive import ARCHIVE, archive_part, require_archive
+from napari_unet.cli.archive import archive_part, require_archive
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
@@ -19,6 +19,7 @@ from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.export.target.formats import (
+    ARCHIVE,
     COMPARISON,
     IN_PLACE,
     TABLE,
@@ -46,6 +47,7 @@ Format = Literal[
     "tiffs",
     "pngs",
     "rois",
+    "trackmate",
     "probabilities",
     "probabilities-float",
 ]
@@ -67,7 +69,8 @@ def export(
     format: Annotated[
         Format | None,
         typer.Option(
-            help="How labels are written.", show_default="imagej; ome-tiff where ids have 32 bits"
+            help="How labels are written; trackmate: the movie's channels, and labels as the last.",
+            show_default="imagej; ome-tiff where ids have 32 bits",
         ),
     ] = None,
     in_place: Annotated[

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.errors import Notice
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.prediction.probabilities import Probabilities
@@ -148,7 +148,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
             "those of the model used last",
             "segment the movie again, or choose the --channel that was segmented",
         )
-    corrections, lost = _corrections(folder, shape)
+    corrections, lost = folder.read_corrections()
     live = LiveLabels(shape, probabilities, state.labels, corrections)
     return Labels(
         movie,
@@ -158,25 +158,9 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
         corrections=corrections,
         probabilities=probabilities,
         classes=bool(live.classes),
-        notices=tuple(Notice("check", line) for line in lost),
+        notices=lost,
         model=state.model,
     )
-
-
-def _corrections(
-    folder: SessionFolder, shape: tuple[int, int, int]
-) -> tuple[Corrections, tuple[str, ...]]:
-    """Read corrections, and what is lost of them, from a copy: napari may write meanwhile."""
-    from napari_unet.engine.annotations.corrections import Corrections
-    from napari_unet.engine.files.journal import Journal
-
-    if not folder.journal_path.exists():
-        return Corrections(shape), ()
-    with tempfile.TemporaryDirectory() as place:
-        journal = Journal(folder.journal_path).copy_to(Path(place))
-        found = Corrections(shape, journal).copy()
-        journal.flush()  # of the copy, which goes
-        return found, journal.lost
 
 
 def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:

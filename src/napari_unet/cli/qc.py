@@ -11,18 +11,18 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
-from napari_unet.cli.movies import find_movies, list_movies
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
 from napari_unet.cli.words import in_words
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.queue.movies import find_movies, list_movies
 from napari_unet.engine.settings import QualitySettings
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
-    from napari_unet.cli.movies import Movie
     from napari_unet.engine.jobs.quality import Quality
+    from napari_unet.engine.jobs.queue.movies import Movie
 
 TABLE = "qc.csv"
 

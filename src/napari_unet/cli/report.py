@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_unet.cli.notices import by_level
-from napari_unet.cli.results import LABELS, MOVIE, TABLE
+from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from napari_unet.cli.movies import Movie
-    from napari_unet.cli.results import Job, Results
     from napari_unet.engine.errors import Notice
+    from napari_unet.engine.jobs.queue.movies import Movie
+    from napari_unet.engine.jobs.queue.results import Job, Results
     from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.network.model import Model
 

@@ -11,12 +11,13 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
-from napari_unet.cli.movies import find_movies, shard
 from napari_unet.cli.progress import say
 from napari_unet.cli.report import SegmentReport
-from napari_unet.cli.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.jobs.queue.do_movie import Manners
+from napari_unet.engine.jobs.queue.movies import find_movies, shard
+from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.text import counted
@@ -24,7 +25,7 @@ from napari_unet.engine.text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_unet.cli.movies import Movie
+    from napari_unet.engine.jobs.queue.movies import Movie
     from napari_unet.engine.network.model import Model
 
 DEFAULT_MODEL = "nuclei-fluorescence"
@@ -81,13 +82,24 @@ def segment(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Only every N-th movie, from the I-th on."),
     ] = None,
+    linked: Annotated[
+        bool, typer.Option("--linked", help="Labels and movie have ids constant through time.")
+    ] = False,
+    keep_probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--keep-probabilities",
+            help="Of many movies, too: another threshold then costs no new prediction.",
+        ),
+    ] = False,
     overwrite: o.Overwrite = False,
     as_json: o.AsJson = False,
 ) -> None:
     """Segment movies: write labels, a table and an overlay movie of each into a folder.
 
     One movie gives labels.tif, objects.csv and overlay.mp4; several give MOVIE_labels.tif and so
-    on. What is there already is not done again.
+    on. What is there already is not done again. Probabilities stay of one movie; of several they
+    are deleted once the labels are whole.
     """
     from napari_unet.engine.network.cell_size import recommended_for, scale_of, sized
 
@@ -119,9 +131,10 @@ def segment(
     labels = o.build(sized(labels, before, scale_of(network, predict)), **changes)
     _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
-    job = Job(network, predict, labels, parts, frames=frames)
+    job = Job(network, predict, labels, parts, frames=frames, linked=linked)
     debug = bool(context.find_root().params.get("debug"))
-    run = Run(job, out, overwrite, debug, report=SegmentReport(job) if as_json else None)
+    manners = Manners(overwrite, keep_probabilities or len(found) == 1)
+    run = Run(job, out, manners, debug, report=SegmentReport(job) if as_json else None)
     mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import follow
+from napari_unet.cli.report import print_document
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_unet.engine.jobs.archive.archive import Archive
     from napari_unet.engine.jobs.archive.verify import FrameDifference, Verified
 
 _NAMED = 8  # cells of a frame
@@ -27,6 +30,7 @@ def verify(
     movie: o.Movie,
     device: o.RunOn = None,
     threads: o.Threads = None,
+    as_json: o.AsJson = False,
 ) -> None:
     """Make the labels in an archive again from all that is in it, and compare.
 
@@ -44,10 +48,28 @@ def verify(
         steps = run(found, stack, device=device, threads=threads)
         noticed.of(stack.name, stack.notices)
         verified = follow(steps, "Verify", verify_steps(found))
-    for line in _lines(verified):
-        typer.echo(line)
+    if as_json:
+        print_document("verify", {**_values(found, stack.name, verified), **noticed.as_values()})
+    else:
+        for line in _lines(verified):
+            typer.echo(line)
     if verified.differences:
         raise typer.Exit(1)
+
+
+def _values(archive: Archive, movie: str, verified: Verified) -> dict[str, Any]:
+    """Return for programs what differs."""
+    return {
+        "archive": str(archive.path),
+        "movie": movie,
+        "same": not verified.differences,
+        "frames": list(verified.frames),
+        "differences": [asdict(difference) for difference in verified.differences],
+        "versions": {
+            name: {"then": then, "now": now}
+            for name, (then, now) in sorted(verified.versions.items())
+        },
+    }
 
 
 def _lines(verified: Verified) -> Iterator[str]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet.cli.movies import find_movies
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.queue.movies import find_movies
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from tests.engine.stack.vendor_writers import write_micromanager, write_stk

@@ -18,10 +18,10 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
     COMPARISON,
     IN_PLACE,
-    LABEL_FORMATS,
     PROBABILITIES,
     TABLE,
     Meaning,
+    label_format,
     labels_name,
     map_name,
     movie_name,
@@ -94,7 +94,7 @@ class Export:
         """Write labels, or probabilities, in one of the formats."""
         if format in PROBABILITIES:
             return (yield from self._write_probabilities(format, path))
-        links = format != IN_PLACE.name and LABEL_FORMATS[format].links
+        links = _links(format)
         if links:
             self.check_cells()
         linker = (yield from self._find_linker()) if self.linked or links else None
@@ -107,8 +107,7 @@ class Export:
         """Return the writer of labels, for a pass that other writers share."""
         from napari_unet.engine.export.formats.write_labels import labels_writer
 
-        in_place = format == IN_PLACE.name
-        links = not in_place and LABEL_FORMATS[format].links
+        in_place, links = format == IN_PLACE.name, _links(format)
         name = IN_PLACE.name if in_place else labels_name(self.stack.name, format)
         return labels_writer(
             path or self.folder / name,
@@ -376,3 +375,9 @@ class Export:
 
         yield self.frames[0]  # a moment to cancel before all frames are read
         return LaptrackLinker.from_frames(self._labelled(), self.frames, frozen=frozen)
+
+
+def _links(format: str) -> bool:
+    """Whether a format always has ids that are constant through time."""
+    kind = label_format(format)
+    return kind is not None and kind.links

@@ -167,6 +167,16 @@ class SessionFolder:
         self.notices += tuple(Notice("check", line) for line in journal.lost)
         return found
 
+    def read_corrections(self) -> tuple[Corrections, tuple[Notice, ...]]:
+        """Return the corrections, and what is lost of them, from a copy: napari may write them."""
+        if not self.journal_path.exists():
+            return Corrections(self._shape), ()
+        with tempfile.TemporaryDirectory() as place:
+            journal = Journal(self.journal_path).copy_to(Path(place))
+            found = Corrections(self._shape, journal).copy()
+            journal.flush()  # of the copy, which goes
+            return found, tuple(Notice("check", line) for line in journal.lost)
+
     def save(self, **changes: Any) -> SessionState:
         """Change fields of the state and write it; the old file stays whole until the new is."""
         state = self.state.replace(**changes)

@@ -14,9 +14,12 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
+    IN_PLACE,
+    IN_PLACE_LABELS,
     LABEL_FORMATS,
     PROBABILITIES,
     TABLE,
+    TRACKMATE,
     labels_name,
     missing_extra,
     movie_name,
@@ -27,6 +30,7 @@ from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.settings import TableSettings
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.layer_menu import LabelsMenu
+from napari_unet.gui.export.archive_row import ArchiveRow
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.movie_form import Linking, MovieForm
@@ -86,6 +90,8 @@ class ExportDock(Dock):
         self.format = QComboBox(objectName="export.format")
         for kind in LABEL_FORMATS.values():
             self.format.addItem(kind.title, kind.name)
+        for kind in (TRACKMATE, IN_PLACE):
+            self.format.addItem(kind.title, kind.name)
         for name, title in PROBABILITIES.items():
             self.format.addItem(title, name)
         self.format.setCurrentIndex(self.format.findData("imagej"))
@@ -121,13 +127,14 @@ class ExportDock(Dock):
         return self.with_labels, self.with_table, self.with_movie
 
     def _build_more(self) -> None:
+        self.archive = ArchiveRow(self.session, OWNER, self.target)
         self.save_labels = button("Save labels", "export.save_labels", "Write the labels")
         self.save_table = button(
             "Save table", "export.save_table", "One row per cell and frame: place, size, brightness"
         )
         self.save_movie = button("Save movie", "export.save_movie", "Write the overlay movie")
         single = QWidget()
-        Column(single).add(Flow(self.save_labels, self.save_table, self.save_movie))
+        Column(single).add(Flow(self.save_labels, self.save_table, self.save_movie), self.archive)
         self.column.addWidget(Fold("One of them alone", lambda: single))
         self.column.addWidget(Fold("Figures", lambda: self.figures))
 
@@ -155,6 +162,7 @@ class ExportDock(Dock):
             (self.save_table, self._save_table),
             (self.save_movie, self._save_movie),
             (self.save_still, self._save_still),
+            (self.archive.save, self._save_archive),
             (self.figures.save_comparison, self._save_comparison),
             (self.figures.save_map, self._save_map),
             (self.run, self._save_ticked),
@@ -182,8 +190,14 @@ class ExportDock(Dock):
 
     def _labels_file(self) -> Product:
         chosen, stack = self.format.currentData(), self.session.movie.stack
-        name = labels_name(stack.name, chosen) if stack else ""
-        return Product("labels", name, lambda export: export.write_labels(chosen))
+        place = None
+        if chosen == IN_PLACE.name:
+            folder = stack.labels_folder if stack else None
+            place = folder / IN_PLACE_LABELS if folder else None
+            name = f"labels called {IN_PLACE_LABELS}"
+        else:
+            name = labels_name(stack.name, chosen) if stack else ""
+        return Product("labels", name, lambda x: x.write_labels(chosen), place=place)
 
     def _table_file(self) -> Product:
         return Product("the table", TABLE, lambda x: x.write_table(self.columns.value()))
@@ -222,6 +236,9 @@ class ExportDock(Dock):
     def _save_still(self) -> None:
         self._save((self._still_file(),))
 
+    def _save_archive(self) -> None:
+        self._save((self.archive.product(self.columns.value()),))
+
     def _save_comparison(self) -> None:
         with self.session.job.refusing(OWNER):
             self._save((self.figures.comparison(),))
@@ -244,7 +261,7 @@ class ExportDock(Dock):
             folder = self.target.place()
             export = self._export(folder, overwrite)
             total = sum(product.steps(export) for product in products)
-            there = [p.name for p in products if (folder / p.name).exists()]
+            there = [p.name for p in products if p.is_there(folder)]
             if there and not overwrite:
                 are, them = ("are", "them") if len(there) > 1 else ("is", "it")
                 said = f"{', '.join(there)} {are} in that folder already. Replace {them}?"
@@ -334,22 +351,32 @@ class ExportDock(Dock):
         live, chosen = self.target.live(), self.format.currentData()
         pixels = chosen in PROBABILITIES
         unknown = pixels and (live is None or live.probabilities is None)
-        allow(self.save_labels, why_not or ("Segment the movie first" if unknown else ""))
+        as_labels = "Segment the movie first" if unknown else self._no_place()
+        allow(self.save_labels, why_not or as_labels)
         self.save_labels.setText("Save probabilities" if pixels else "Save labels")
         n_files = sum(check.isChecked() for check in self._checks())
         self.run.setText(f"Export {n_files} files" if n_files > 1 else "Export")
         none = "" if n_files else "Tick what is to be written"
         movie = self.movie.why_not() if self.with_movie.isChecked() else ""
-        labels = "Segment the movie first" if unknown and self.with_labels.isChecked() else ""
+        labels = as_labels if self.with_labels.isChecked() else ""
         allow(self.run, why_not or none or labels or movie)
         always = "These files always have one id per cell through time" if chosen == "ctc" else ""
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
         for part in (self.save_movie, self.save_still):
             allow(part, why_not or self.movie.why_not())
         self.figures.update_state(why_not)
+        self.archive.update_state(why_not)
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
         self.why_not.say(f"{why_not}." if why_not and not mine else self.target.status())
         self._show_frame()
+
+    def _no_place(self) -> str:
+        """Why labels cannot go beside the image of the movie, where that is chosen."""
+        stack = self.session.movie.stack
+        folder = stack.labels_folder if stack is not None else None
+        if self.format.currentData() != IN_PLACE.name or (folder and folder.parent.is_dir()):
+            return ""
+        return "This movie is no OME-Zarr folder: choose another format"
 
     def _show_frame(self, *_: Any) -> None:
         """Show the frame on screen in the preview."""

@@ -22,12 +22,20 @@ def _frames(export: Export) -> int:
 
 @dataclass(frozen=True)
 class Product:
-    """A file or folder: ``what`` it is in words, its ``name``, and how it is written."""
+    """A file or folder: ``what`` it is in words, its ``name``, and how it is written.
+
+    One that does not go into the chosen folder has a ``place`` of its own.
+    """
 
     what: str
     name: str
     write: Callable[[Export], Generator[int, None, Path]]
     steps: Callable[[Export], int] = _frames
+    place: Path | None = None
+
+    def is_there(self, folder: Path) -> bool:
+        """Whether there is an earlier one."""
+        return (self.place or folder / self.name).exists()
 
 
 def write_products(

@@ -18,10 +18,10 @@ from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY, encode_numbers
 if TYPE_CHECKING:
     from napari_unet.engine.export.target.outputs import FrameInfo
 
-_LARGEST_16 = 65535
+LARGEST_16 = 65535
 _NAMESPACE = "napari-unet"
-_CLASSIC_TIFF = 2**32 - 2**26  # bytes, with room for tags
-_ZLIB: dict[str, Any] = {"compression": "zlib", "compressionargs": {"level": 6}}
+CLASSIC_TIFF = 2**32 - 2**26  # bytes, with room for tags
+ZLIB: dict[str, Any] = {"compression": "zlib", "compressionargs": {"level": 6}}
 
 
 class FrameWriter(Protocol):
@@ -63,7 +63,7 @@ class OmeTiffWriter:
         if (
             self.dtype == np.uint16
             and np.dtype(frame.dtype).itemsize > 2
-            and frame.max() > _LARGEST_16
+            and frame.max() > LARGEST_16
         ):
             self._widen()
         for plane in frame.reshape(-1, *frame.shape[-2:]):
@@ -72,7 +72,7 @@ class OmeTiffWriter:
     def _open(self, path: Path) -> tifffile.TiffWriter:
         n_frames = len(self.info) * max(len(self.channel_names), 1)
         n_bytes = n_frames * prod(self.info.shape) * self.dtype.itemsize
-        return tifffile.TiffWriter(path, bigtiff=n_bytes > _CLASSIC_TIFF)
+        return tifffile.TiffWriter(path, bigtiff=n_bytes > CLASSIC_TIFF)
 
     def _write_page(self, plane: NDArray[Any]) -> None:
         first = self._n_pages == 0
@@ -82,9 +82,9 @@ class OmeTiffWriter:
             description=self._description() if first else None,
             metadata=None,
             contiguous=False,
-            resolution=_resolution(self.info),
+            resolution=resolution_of(self.info),
             resolutionunit="CENTIMETER" if self.info.pixel_size else None,
-            **_ZLIB,
+            **ZLIB,
         )
         self._n_pages += 1
 
@@ -140,13 +140,13 @@ class ImageJWriter:
     def write(self, frame: NDArray[Any]) -> None:
         """Append labels of a frame; ids above 65,535 do not fit this format."""
         top = int(frame.max()) if frame.size else 0
-        if top > _LARGEST_16:
+        if top > LARGEST_16:
             raise BadInput(
                 f"there is an id of {top}",
                 "ids up to 65,535 in an ImageJ hyperstack",
                 "choose OME-TIFF",
             )
-        if self._tiff.filehandle.tell() + frame.size * 2 > _CLASSIC_TIFF:
+        if self._tiff.filehandle.tell() + frame.size * 2 > CLASSIC_TIFF:
             raise BadInput(
                 "the labels take over 4 GB",
                 "less, which is all an ImageJ hyperstack can hold",
@@ -160,21 +160,15 @@ class ImageJWriter:
                 extratags=self._slice_names() if self._first else (),
                 metadata=None,
                 contiguous=False,
-                resolution=_resolution(self.info, per="um"),
+                resolution=resolution_of(self.info, per="um"),
                 resolutionunit="NONE",
-                **_ZLIB,
+                **ZLIB,
             )
             self._first = False
 
     def _description(self) -> bytes:
         info = self.info
-        scale: dict[str, Any] = {"loop": False, "min": 0, "max": 255}
-        if info.pixel_size:
-            scale["unit"] = "micron"
-        if info.spacing and info.sections > 1:
-            scale["spacing"] = info.z_step
-        if info.frame_interval:
-            scale |= {"finterval": info.frame_interval, "tunit": "sec"}
+        scale = {"loop": False, "min": 0, "max": 255} | imagej_scale(info)
         text = tifffile.tifffile.imagej_description(
             (len(info), *info.shape), axes=f"T{info.axes}", hyperstack=True, **scale
         )
@@ -211,20 +205,20 @@ class ImageFolderWriter:
         if self.suffix == ".png":
             if frame.ndim > 2:
                 raise BadInput("the labels are volumes", "a single section in a PNG", "choose TIFF")
-            if top > _LARGEST_16:
+            if top > LARGEST_16:
                 raise BadInput(
                     f"there is an id of {top}", "ids up to 65,535 in a PNG", "choose TIFF"
                 )
             Image.fromarray(frame.astype(np.uint16)).save(self.folder / name, compress_level=4)
         else:
-            wide = np.uint32 if top > _LARGEST_16 else np.uint16
+            wide = np.uint32 if top > LARGEST_16 else np.uint16
             tifffile.imwrite(
                 self.folder / name,
                 frame.astype(wide),
                 photometric="minisblack",
-                resolution=_resolution(self.info),
+                resolution=resolution_of(self.info),
                 resolutionunit="CENTIMETER" if self.info.pixel_size else None,
-                **_ZLIB,
+                **ZLIB,
             )
         self._n += 1
 
@@ -250,7 +244,19 @@ def ome_metadata(info: FrameInfo, n_channels: int = 1) -> dict[str, Any]:
     return metadata
 
 
-def _resolution(info: FrameInfo, per: str = "cm") -> tuple[float, float] | None:
+def imagej_scale(info: FrameInfo) -> dict[str, Any]:
+    """Return what ImageJ's description says of µm and seconds."""
+    scale: dict[str, Any] = {"loop": False}
+    if info.pixel_size:
+        scale["unit"] = "micron"
+    if info.spacing and info.sections > 1:
+        scale["spacing"] = info.z_step
+    if info.frame_interval:
+        scale |= {"finterval": info.frame_interval, "tunit": "sec"}
+    return scale
+
+
+def resolution_of(info: FrameInfo, per: str = "cm") -> tuple[float, float] | None:
     """Pixels per cm (or µm) as a TIFF resolution tag."""
     if not info.scale:
         return None

@@ -22,7 +22,13 @@ from napari_unet.engine.export.formats.label_files import (
     ImageJWriter,
     OmeTiffWriter,
 )
-from napari_unet.engine.export.target.formats import IN_PLACE, LABEL_FORMATS, LabelFormat
+from napari_unet.engine.export.target.formats import (
+    IN_PLACE,
+    LABEL_FORMATS,
+    TRACKMATE,
+    LabelFormat,
+    label_format,
+)
 from napari_unet.engine.export.target.outputs import (
     FrameInfo,
     check_folder,
@@ -59,6 +65,10 @@ def _open_file(
         from napari_unet.engine.export.formats.zarr_labels import ZarrWriter
 
         return ZarrWriter(path, info, stack)
+    if format == TRACKMATE.name:
+        from napari_unet.engine.export.formats.trackmate import TrackMateWriter
+
+        return TrackMateWriter(path, info, stack)
     if format == "rois":
         from napari_unet.engine.export.formats.roi_zip import RoiZipWriter
 
@@ -101,7 +111,8 @@ def labels_writer(
     stack, options
         The movie that the labels are of, and which of its frames.
     format
-        A key of `LABEL_FORMATS`; ``zarr-in-place``, for which there is no path, beside the image.
+        A key of `LABEL_FORMATS`; ``trackmate``, with the movie's channels before the labels;
+        ``zarr-in-place``, for which there is no path, beside the image.
     semantic, linker
         Write 1 for every cell instead of its id, or ids that are constant through time; formats
         that always have those take their own linker where none is given.
@@ -123,6 +134,8 @@ def labels_writer(
 
         return in_place_writer(stack, info, options, clean)
     space = len(info) * prod(info.shape) * 2 // _COMPRESSION
+    if kind is TRACKMATE:  # pictures compress to a half or so
+        space += len(info) * prod(info.shape) * max(1, len(stack.channel_names))
     if kind.files is None:
         target = check_target(path, options.overwrite, space)
     else:
@@ -134,7 +147,7 @@ def labels_writer(
 
 
 def _kind_of(format: str, semantic: bool) -> LabelFormat:
-    kind = IN_PLACE if format == IN_PLACE.name else LABEL_FORMATS.get(format)
+    kind = label_format(format)
     if kind is None:
         raise BadInput(
             f"there is no label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, not_installed
+from napari_unet.engine.export.target.formats import IN_PLACE_LABELS as NAME
 from napari_unet.engine.export.target.outputs import FrameInfo, writing
 from napari_unet.engine.files.atomic import atomic_folder, make_folder
 from napari_unet.engine.files.versions import versions
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.target.writing import WriteOptions, Writer
     from napari_unet.engine.stack.stack import Stack
 
-NAME = "cells"
 _ELSEWHERE = "leave --in-place out, or choose another format"
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
 TABLE, MOVIE, STILL = "objects.csv", "overlay", "frame"
-COMPARISON = "comparison.png"
+COMPARISON, ARCHIVE = "comparison.png", "archive.zip"
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,34 @@ _FORMATS = (
 )
 LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
 IN_PLACE = LabelFormat("zarr-in-place", "OME-Zarr, beside its image", "")
+IN_PLACE_LABELS = "cells"  # what they are called there
+TRACKMATE = LabelFormat("trackmate", "For TrackMate", ".tif")
+_ALL = {**LABEL_FORMATS, IN_PLACE.name: IN_PLACE, TRACKMATE.name: TRACKMATE}
 PROBABILITIES = {
     "probabilities": "Probabilities, 8 bit",
     "probabilities-float": "Probabilities, 32 bit",
 }
 MOVIE_FORMATS = {".mp4": "mp4 (H.264)", ".avi": "AVI (Motion JPEG)", "": "One PNG for each frame"}
 
-_EXTRAS = {"zarr": ("zarr", "zarr"), "rois": ("roifile", "roi"), "laptrack": ("laptrack", "track")}
+_EXTRAS = {
+    "zarr": ("zarr", "zarr"),
+    IN_PLACE.name: ("zarr", "zarr"),
+    "rois": ("roifile", "roi"),
+    "laptrack": ("laptrack", "track"),
+}
 _SUFFIX = re.compile(r"(\.ome)?\.(tiff?|nd2|czi|lif|zarr)$", re.IGNORECASE)
 _PLAIN_NAMES = {
     "ome-tiff": "labels.tif",
     "imagej": "labels.tif",
+    TRACKMATE.name: "trackmate.tif",
     "probabilities": "probabilities.ome.tif",
     "probabilities-float": "probabilities.ome.tif",
 }
+
+
+def label_format(name: str) -> LabelFormat | None:
+    """Return a format of labels by its name; those that hold the image, too, among them."""
+    return _ALL.get(name)
 
 
 def missing_extra(choice: str) -> str:

@@ -38,6 +38,7 @@ class Provenance:
     settings: Mapping[str, Settings] = field(default_factory=dict)
     n_corrected: int | None = None
     notices: Sequence[Notice] = ()  # beside those of the movie; as they are when it is written
+    details: Mapping[str, Any] = field(default_factory=dict)  # said beside all this, by name
 
     @classmethod
     def of(
@@ -123,6 +124,7 @@ def _content(
         "corrected_objects": provenance.n_corrected,
         "notices": [asdict(n) for n in dict.fromkeys((*stack.notices, *provenance.notices))],
         "versions": versions(),
+        **provenance.details,
     }
 
 

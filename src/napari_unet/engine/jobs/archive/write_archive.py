@@ -34,14 +34,15 @@ from napari_unet.engine.jobs.archive.manifest import (
 from napari_unet.engine.network.model_files import SUFFIX
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.session.recipe import Recipe
+from napari_unet.engine.settings import PredictSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.settings import LabelSettings, PredictSettings, TableSettings
+    from napari_unet.engine.settings import LabelSettings, TableSettings
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 _MODE = 0o644 << 16
@@ -56,6 +57,13 @@ class MadeFrom:
     labels: LabelSettings
     segmented: Sequence[int]
     corrections: Corrections | None = None
+
+
+def predicted_with(key: Mapping[str, object]) -> PredictSettings:
+    """Return how a model ran, by the key of its probabilities."""
+    settings = {"accurate": key.get("accurate", False), "scale": key.get("scale", 1.0)}
+    precision = "int8" if key.get("int8") else "auto"
+    return PredictSettings.model_validate({**settings, "precision": precision})
 
 
 def archive_steps(export: Export) -> int:

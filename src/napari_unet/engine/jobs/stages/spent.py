@@ -6,6 +6,7 @@ import logging
 import time
 
 logger = logging.getLogger(__name__)
+OPENING, LABELLING, WRITING = "opening", "labels", "files"
 
 
 class Spent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -26,7 +26,11 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class Job:
-    """How a movie is segmented: all that its results depend on, and what is asked for."""
+    """How a movie is segmented: all that its results depend on, and what is asked for.
+
+    ``linked`` labels have ids constant through time. ``corrections`` is a digest of a user's
+    corrections of the movie, where there are any.
+    """
 
     model: Model
     predict: PredictSettings
@@ -34,6 +38,8 @@ class Job:
     parts: tuple[str, ...] = (LABELS, TABLE, MOVIE)
     overlay: OverlaySettings = OverlaySettings()
     frames: str | None = None
+    linked: bool = False
+    corrections: str | None = None
 
     def chosen(self, n: int) -> tuple[int, ...]:
         """Return the frames asked for of a movie of ``n``, in order; all where none were named."""
@@ -46,7 +52,17 @@ class Job:
         """What the sidecars say about it."""
         from napari_unet.engine.export.target.sidecar import Provenance
 
-        return Provenance.of(self.model, prediction=self.predict, labels=self.labels)
+        made_by = Provenance.of(self.model, prediction=self.predict, labels=self.labels)
+        details = {"linked": self.linked, "corrections": self.corrections}
+        return replace(made_by, details={name: said for name, said in details.items() if said})
+
+    def is_alike(self, sidecar: dict[str, Any], part: str = LABELS) -> bool:
+        """Whether a file was made of labels that this job makes, as far as that is in its words."""
+        linked = part == TABLE or bool(sidecar.get("linked")) == self.linked
+        said = sidecar.get("settings")
+        settings = said.get("labels") if isinstance(said, dict) else None
+        same = settings == self.labels.model_dump(mode="json")
+        return linked and same and sidecar.get("corrections") == self.corrections
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ class Results:
 
     def _forget(self, stack: Stack) -> None:
         """Delete what the network found in a movie that was saved again since."""
-        from napari_unet.cli.movies import stem
+        from napari_unet.engine.jobs.queue.movies import stem
 
         name = stem(stack.path) if stack.path else stack.name
         for path in (self.folder / f"{name}.unet").glob("probabilities-*.unetp"):
@@ -194,7 +210,7 @@ class Results:
             alike = alike and settings.get("overlay") == job.overlay.model_dump(mode="json")
         return (
             alike
-            and settings.get("labels") == job.labels.model_dump(mode="json")
+            and job.is_alike(sidecar, part)
             and _made_by(sidecar, stack, job, settings.get("prediction"))
         )
 
@@ -225,7 +241,7 @@ def _same_work(sidecar: dict[str, Any], stack: Stack, job: Job) -> bool:
     settings = sidecar.get("settings") or {}
     return (
         sidecar.get("frames") == list(job.chosen(len(stack)))
-        and settings.get("labels") == job.labels.model_dump(mode="json")
+        and job.is_alike(sidecar)
         and _made_by(sidecar, stack, job, settings.get("prediction"))
     )
 
