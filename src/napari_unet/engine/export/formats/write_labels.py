@@ -133,9 +133,7 @@ def labels_writer(
         from napari_unet.engine.export.formats.zarr_in_place import in_place_writer
 
         return in_place_writer(stack, info, options, clean)
-    space = len(info) * prod(info.shape) * 2 // _COMPRESSION
-    if kind is TRACKMATE:  # pictures compress to a half or so
-        space += len(info) * prod(info.shape) * max(1, len(stack.channel_names))
+    space = _space(kind, info, stack)
     if kind.files is None:
         target = check_target(path, options.overwrite, space)
     else:
@@ -144,6 +142,15 @@ def labels_writer(
         target, stack, info, kind, options, clean,
         lambda temporary: _open_file(format, temporary, info, stack, linker),
     )  # fmt: skip
+
+
+def _space(kind: LabelFormat, info: FrameInfo, stack: Stack) -> int:
+    """Return how many bytes labels will take, about."""
+    pixels = len(info) * prod(info.shape)
+    space = pixels * 2 // _COMPRESSION
+    if kind is TRACKMATE:  # pictures compress to a half or so
+        space += pixels * max(1, len(stack.channel_names))
+    return space
 
 
 def _kind_of(format: str, semantic: bool) -> LabelFormat:
