@@ -38,9 +38,10 @@ from _page import (
 )
 from bench_kinds import cells
 from napari_unet.cli.heap import keep_heap
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
-from napari_unet.engine.annotations.holdout import split_as
+from napari_unet.engine.annotations.movie_splits import hold_out_movies
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.scores import Scores, frame_scores, pool
@@ -124,9 +125,8 @@ def shares(steps: int) -> str:
     annotations = Annotations(
         truth.shape, {t: annotate(truth[t], complete=True) for t in range(len(truth))}
     )
-    split = split_as({}, annotations, settings.validation)
-    normaliser = Normaliser(settings.normalisation, stack)
-    data = TrainingData(stack, annotations, split, settings, normaliser, device)
+    splits = hold_out_movies([annotations], [stack.name], settings.validation)
+    data = TrainingData([AnnotatedMovie(stack, annotations)], splits, settings, device)
     learner, generator = Learner(UNet(), settings, device), torch.Generator().manual_seed(0)
     spent = {"crops": 0.0, "step": 0.0, "network": 0.0}
 

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_unet.cli.demo import write_sample
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.world import SMALL
+
 PAGE = (Path(__file__).parents[2] / "docs" / "headless.md").read_text("utf-8")
 COMMANDS = (
     "demo",
@@ -37,6 +41,13 @@ def folder(world, tmp_path, monkeypatch):
     Path("demo-out").mkdir()
     shutil.copy(world.movie, "demo-out/sample.tif")
     shutil.copy(world.truth, "demo-out/truth.tif")
+    Path("positions").mkdir()
+    for seed, name in enumerate("ab"):
+        movie, truth = sample_movie(SMALL, seed=seed)
+        write_sample(Path("positions", f"{name}.tif"), movie)
+        write_sample(Path("positions", f"{name}_cells.tif"), truth)
+    rows = ["movie,labels,frames", "a.tif,a_cells.tif,0", "b.tif,b_cells.tif,1"]
+    Path("positions/movies.csv").write_text("\n".join(rows))
     (recipe,) = blocks("json")
     Path("recipe.json").write_text(recipe)
 

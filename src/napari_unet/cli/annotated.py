@@ -1,4 +1,4 @@
-"""A movie beside labels of some of its frames, as train, compare and tune open them."""
+"""Movies beside labels of some of their frames, as train, compare and tune open them."""
 
 from __future__ import annotations
 
@@ -7,84 +7,123 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_unet.cli.notices import Noticed
+from napari_unet.engine.errors import BadInput, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from napari_unet.cli.given import Given
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.annotations.annotations import Annotations
-    from napari_unet.engine.errors import Notice
     from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
 
 
 @dataclass(frozen=True)
-class Annotated:
-    """A movie, labels that are open, and how both are to be understood.
+class Opened:
+    """Movies with labels of them, open, and how these are to be understood."""
 
-    ``found`` are the movie's notices, which may become more.
-    """
-
-    stack: Stack
-    truth: Stack
+    movies: tuple[tuple[Stack, Stack, str | None], ...]  # with labels, and frames as typed
     noticed: Noticed
-    found: list[Notice]
-    frames: str | None
     partial: bool
     kind: Kind | None
     offset: int | None
 
-    def annotations(
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The movies alone."""
+        return tuple(stack for stack, _, _ in self.movies)
+
+    @property
+    def most_frames(self) -> int:
+        """Frames of the longest movie."""
+        return max(map(len, self.stacks))
+
+    @property
+    def found(self) -> list[Notice]:
+        """What was noticed in all of them by now."""
+        names = [stack.name for stack in self.stacks]
+        lists = [self.noticed.of(name) for name in (*names, *([_ALL] if len(names) > 1 else []))]
+        return list(dict.fromkeys(notice for found in lists for notice in found))
+
+    def read(
         self, model: Model | None = None, regions: Regions = (), beside: tuple[int, ...] = ()
-    ) -> Annotations:
+    ) -> list[AnnotatedMovie]:
         """Read the labels for a model that is there already, in ``regions`` where there are some.
 
         ``beside`` are frames that are read beside those asked for. Where no kind was given they
         are of classes as the model is, else it is guessed.
         """
-        from napari_unet.engine.annotations.annotations import Annotations
-        from napari_unet.engine.stack.frame_numbers import parse_frames
+        from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, movie_names
         from napari_unet.engine.training.initial_network import in_its_colours
 
-        stack = self.stack
-        chosen = {*parse_frames(self.frames, len(stack)), *beside} if self.frames else None
+        read = []
+        for (stack, truth, frames), name in zip(self.movies, movie_names(self.stacks), strict=True):
+            try:
+                found = self._of(stack, truth, frames, beside, model, regions)
+            except BadInput as error:
+                if len(self.movies) == 1:
+                    raise
+                raise BadInput(f"{name}: {error.found}", error.expected, error.remedy) from error
+            seen = in_its_colours(stack, found.frame_indices, model)
+            self.noticed.of(stack.name, (*seen.taken, *found.notices), at_once=True)
+            read.append(AnnotatedMovie(stack, found))
+        return read
+
+    def _of(
+        self,
+        stack: Stack,
+        truth: Stack,
+        frames: str | None,
+        beside: tuple[int, ...],
+        model: Model | None,
+        regions: Regions,
+    ) -> Annotations:
+        from napari_unet.engine.annotations.annotations import Annotations
+        from napari_unet.engine.stack.frame_numbers import parse_frames
+
+        more = [t for t in beside if len(self.movies) == 1 or t < len(stack)]
+        chosen = {*parse_frames(frames, len(stack)), *more} if frames else None
         of_classes = regions or (model and model.config.classes)
         kind = self.kind or ("classes" if of_classes else "auto")
-        read = Annotations.from_labels(
-            stack, self.truth, chosen, partial=self.partial, kind=kind, offset=self.offset
+        found = Annotations.from_labels(
+            stack, truth, chosen, partial=self.partial, kind=kind, offset=self.offset
         )
-        found = read.in_regions(regions, known=model is not None)
-        seen = in_its_colours(stack, found.frame_indices, model)
-        self.noticed.of(stack.name, (*seen.taken, *found.notices), at_once=True)
-        return found
+        return found.in_regions(regions, known=model is not None)
 
     def learned_by(self, model: Model) -> None:
-        """Take back that colours are taken as grey, where a model learned from them after all."""
-        if self.stack.seen_by(model.config.in_channels) is not self.stack:
-            self.found[:] = [notice for notice in self.found if notice not in self.stack.taken]
+        """Take in what was odd of movies together; take back what a model did not do after all.
+
+        That is: colours that were said to be taken as grey, where it learned from them.
+        """
+        if len(self.movies) > 1:
+            known = [Notice(**notice) for notice in model.record.get("notices", ())]
+            self.noticed.of(_ALL, [notice for notice in known if notice not in self.found])
+        for stack in self.stacks:
+            if stack.seen_by(model.config.in_channels) is not stack:
+                found = self.noticed.of(stack.name)
+                found[:] = [notice for notice in found if notice not in stack.taken]
+
+
+_ALL = "all movies"
 
 
 @contextmanager
 def open_annotated(
-    movie: Path,
-    labels: Path,
-    wanted: Selection,
-    *,
-    frames: str | None,
-    partial: bool,
-    kind: Kind | None,
-    offset: int | None,
-) -> Iterator[Annotated]:
-    """Open a movie and labels of it; at the end say what was guessed or left out."""
+    given: Sequence[Given], *, partial: bool, kind: Kind | None, offset: int | None
+) -> Iterator[Opened]:
+    """Open movies and labels of them; at the end say what was guessed or left out."""
     from napari_unet.engine.labels.given.open_labels import open_labels
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
-        stack = files.enter_context(Stack.open(movie, wanted))
-        truth = files.enter_context(open_labels(labels, stack))
-        found = noticed.of(stack.name, stack.notices, at_once=True)
-        yield Annotated(stack, truth, noticed, found, frames, partial, kind, offset)
+        movies = []
+        for one in given:
+            stack = files.enter_context(Stack.open(one.movie, one.selection))
+            truth = files.enter_context(open_labels(one.labels, stack))
+            noticed.of(stack.name, stack.notices, at_once=True)
+            movies.append((stack, truth, one.frames))
+        yield Opened(tuple(movies), noticed, partial, kind, offset)

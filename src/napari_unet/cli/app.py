@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Annotated, Any, Never
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from napari_unet.cli.interrupt import INTERRUPTED, NOTHING, Stopped, end, keep
@@ -93,9 +93,30 @@ class PlainGroup(TyperGroup):
             end(f"Error: {in_words(error)}", FAILED)
 
 
+class WordyCommand(TyperCommand):
+    """A command whose ``--labels a.tif b.tif`` takes all words up to the next option.
+
+    So do all options whose metavar says it by its dots.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words, such an option written before each of its own."""
+        dots = (p for p in self.params if str(getattr(p, "metavar", "")).endswith("..."))
+        many = {name for option in dots for name in option.opts if name.startswith("--")}
+        spread: list[str] = []
+        option = ""
+        for word in args:
+            if word.startswith("-"):
+                option = word if word in many else ""
+            elif option and spread[-1] != option:
+                spread.append(option)
+            spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
 def _command(name: str, function: Callable[..., Any], line: str | None = None) -> Any:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name, help=line)(function)
+    alone.command(name, cls=WordyCommand, help=line)(function)
     return get_command(alone)
 
 

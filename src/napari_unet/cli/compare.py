@@ -11,6 +11,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.assignment import assigned
+from napari_unet.cli.given import given_movies
 from napari_unet.cli.interrupt import Interrupt, Stopped, keep
 from napari_unet.cli.progress import say
 from napari_unet.engine.jobs.progress import progress_bar
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
 
 def compare(
-    movie: o.Movie,
-    labels: o.Labels,
     out: Annotated[
         Path, o.path_option("--out", metavar="DIR", help="Folder for the table and the models.")
     ],
+    words: o.Pair = None,
+    labels: o.LabelsOf = None,
+    table: o.Table = None,
     networks: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,9 +75,9 @@ def compare(
 ) -> None:
     """Compare networks: train each on all blocks of frames but one, and score it on that one.
 
-    Every block is left out once, for each seed. The models stay in the folder, with compare.csv
-    and compare.png. What is done is not done again: after a stop the same command goes on, and
-    further networks can be added.
+    Every block is left out once, for each seed; of several movies, whole ones. The models stay in
+    the folder, with compare.csv and compare.png. What is done is not done again: after a stop the
+    same command goes on, and further networks can be added.
     """
     wanted = o.selection(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
@@ -92,16 +94,15 @@ def compare(
         seeds=seeds, gap=gap, recipes=recipes, clock=clock, train=train,
     )  # fmt: skip
 
+    from napari_unet.engine.annotations.annotated_movie import described
     from napari_unet.engine.jobs.compare import compare as run
 
-    given = open_annotated(
-        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
-    )
-    with given as opened:
-        stack, annotations = opened.stack, opened.annotations()
-        say(annotations.without_edge(train.edge).without_missing(stack).describe())
-        steps_ = run(stack, annotations, settings, folder=out, overwrite=overwrite)
-        comparison = _follow(steps_, out)
+    given = given_movies(words or (), labels, table, wanted, frames)
+    with open_annotated(given, partial=partial, kind=labels_are, offset=offset) as opened:
+        movies = opened.read()
+        known = [of.without_edge(train.edge).without_missing(stack) for stack, of in movies]
+        say(described(known))
+        comparison = _follow(run(movies, settings=settings, folder=out, overwrite=overwrite), out)
     typer.echo(str(comparison))
     typer.echo(out)
 

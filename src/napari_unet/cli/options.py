@@ -133,10 +133,29 @@ Split = Annotated[bool | None, option(LabelSettings, "split", "--split/--no-spli
 MinSize = Annotated[int | None, option(LabelSettings, "min_size", "--min-size", metavar="N")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Labels = Annotated[
-    Path,
+Pair = Annotated[
+    list[Path] | None,
     path_argument(
-        metavar="LABELS", help="Labels of some frames: images, ROIs, masks of Cellpose, tracks."
+        metavar="MOVIE LABELS",
+        help="A movie (TIFF, OME-Zarr, ND2, CZI, LIF, or a folder with one TIFF a frame), and "
+        "labels of some of its frames (images, ROIs, masks of Cellpose, tracks). With --labels: "
+        "any number of movies.",
+        show_default=False,
+    ),
+]
+LabelsOf = Annotated[
+    list[Path] | None,
+    path_option(
+        "--labels", metavar="LABELS...", help="Labels of each of several movies, in their order."
+    ),
+]
+Table = Annotated[
+    Path | None,
+    path_option(
+        "--table",
+        metavar="FILE",
+        help="A CSV or TSV file with a row for each movie: movie, labels and, as you like, "
+        "frames, position, channel. Paths are relative to it.",
     ),
 ]
 Partial = Annotated[

@@ -11,6 +11,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.annotated import open_annotated
 from napari_unet.cli.assignment import assigned
+from napari_unet.cli.given import given_movies
 from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
 from napari_unet.cli.notices import by_level
 from napari_unet.cli.outputs import prepare_file, prepare_folder, unused
@@ -23,11 +24,11 @@ from napari_unet.engine.settings import RECIPES, NetworkName, TrainSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.cli.annotated import Opened
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.training import TrainInput, TrainStep
 
 
@@ -35,9 +36,10 @@ AUTO = "auto"  # a base that is chosen by what it sees
 
 
 def train(
-    movie: o.Movie,
-    labels: o.Labels,
     out: Annotated[Path, o.path_option("--out", metavar="FILE", help="The model to write.")],
+    words: o.Pair = None,
+    labels: o.LabelsOf = None,
+    table: o.Table = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -94,7 +96,10 @@ def train(
     overwrite: o.Overwrite = False,
     as_json: o.AsJson = False,
 ) -> None:
-    """Train a model on a movie and labels of some of its frames: write FILE.safetensors."""
+    """Train a model on a movie and labels of some of its frames: write FILE.safetensors.
+
+    Of several movies, each normalised as itself: train MOVIES --labels LABELS, or --table.
+    """
     wanted = o.selection(
         axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
     )
@@ -105,34 +110,30 @@ def train(
     )  # fmt: skip
     (settings,) = assigned(others, settings)
 
+    from napari_unet.engine.annotations.annotated_movie import described
     from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.training.completeness import warning_of
     from napari_unet.engine.training.initial_network import wanted_regions
     from napari_unet.engine.training.training import train as run
 
     spent = Spent()
-    given = open_annotated(
-        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
-    )
-    with given as opened:
-        stack = opened.stack
-        settings = _kept_aside(settings, len(stack), validation, test)
+    given = given_movies(words or (), labels, table, wanted, frames)
+    opening = open_annotated(given, partial=partial, kind=labels_are, offset=offset)
+    with opening as opened:
+        settings = _kept_aside(settings, opened.most_frames, validation, test)
         out = _prepare(out, settings, overwrite=overwrite)
         parent = Model.load(base) if base not in (None, AUTO) else None
         wanted_ = wanted_regions(settings, parent)
-        annotations = opened.annotations(parent, wanted_, settings.test)
-        learned = _learned(annotations, settings).without_missing(stack)
-        say(learned.describe())
-        parent = _fitting(stack, learned) if base == AUTO else parent
+        movies = opened.read(parent, wanted_, settings.test)
+        learned = _learned(movies, settings)
+        say(described([movie.annotations for movie in learned]))
+        parent = _fitting(learned) if base == AUTO else parent
         checkpoint = out.with_suffix(".checkpoint")
         steps_ = run(
-            stack, annotations, settings, base=parent, name=out.stem, checkpoint=checkpoint,
+            movies, settings=settings, base=parent, name=out.stem, checkpoint=checkpoint,
             resume=resume,
         )  # fmt: skip
-        if warning := warning_of(parent, stack, annotations, "add --partial"):
-            doubt = Notice("check", warning.rstrip("."))
-            opened.noticed.of(stack.name, [doubt], at_once=True)
+        _doubt(movies, parent, opened)
         spent.add("opening")
         model = learn(steps_, checkpoint=checkpoint)
         spent.add("training")
@@ -144,12 +145,23 @@ def train(
     _say_result(model, written, opened.found, spent, as_json=as_json)
 
 
+def _doubt(movies: Sequence[AnnotatedMovie], parent: Model | None, opened: Opened) -> None:
+    """Say at once where the model to start from sees cells that are not painted."""
+    from napari_unet.engine.training.completeness import warning_of
+
+    for stack, known in movies:
+        if warning := warning_of(parent, stack, known, "add --partial"):
+            doubt = Notice("check", warning.rstrip("."))
+            opened.noticed.of(stack.name, [doubt], at_once=True)
+
+
 def _say_result(
     model: Model, written: Sequence[Path], found: Sequence[Notice], spent: Spent, *, as_json: bool
 ) -> None:
     """Print how a model scores and where it lies: in words, or all that is known for programs."""
     from napari_unet.cli.report import about_model, print_document
     from napari_unet.engine.training.checking import in_words
+    from napari_unet.engine.training.training_record import movies_of
 
     if not as_json:
         for line in (*in_words(model.record), written[0]):
@@ -159,7 +171,7 @@ def _say_result(
     values = {
         "model": {**about_model(model), "file": first},
         "outputs": {"model": first, "beside": beside},
-        "frames": len(model.record["frames"]),
+        "frames": sum(len(movie["frames"]) for movie in movies_of(model.record)),
         "steps": model.record["steps"],
         **by_level(found),
         "seconds": spent.seconds,
@@ -168,12 +180,13 @@ def _say_result(
     print_document("train", values)
 
 
-def _fitting(stack: Stack, annotations: Annotations) -> Model | None:
+def _fitting(movies: Sequence[AnnotatedMovie]) -> Model | None:
     """Return the model to start from, and say why."""
+    from napari_unet.engine.annotations.annotated_movie import together
     from napari_unet.engine.training.coloured_base import fitting_base
 
-    annotations.check()
-    model, overlap = fitting_base(stack, annotations)
+    together([movie.annotations for movie in movies]).check()
+    model, overlap = fitting_base(movies)
     seen = f"the annotated cells (Dice {overlap:.2f})"
     if model is None:
         say(f"Starting from new: no model that comes with the program sees {seen}.")
@@ -212,11 +225,16 @@ def _kept_aside(
     return o.build(settings, validation=checked, test=tested)
 
 
-def _learned(annotations: Annotations, settings: TrainSettings) -> Annotations:
-    """Return what is learned from: no frame to test on, no edge."""
+def _learned(movies: Sequence[AnnotatedMovie], settings: TrainSettings) -> list[AnnotatedMovie]:
+    """Return movies with what is learned from: no frame to test on, no edge, no missing pixel."""
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.annotations.holdout import without_tested
 
-    return without_tested(annotations, settings.test).without_edge(settings.edge)
+    found = []
+    for stack, given in movies:
+        known = without_tested(given, settings.test).without_edge(settings.edge)
+        found.append(AnnotatedMovie(stack, known.without_missing(stack)))
+    return found
 
 
 def train_settings(

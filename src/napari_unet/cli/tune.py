@@ -11,6 +11,7 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.annotated import open_annotated
+from napari_unet.cli.given import given_movies
 from napari_unet.cli.outputs import prepare_file
 from napari_unet.cli.progress import follow, say
 from napari_unet.engine.errors import BadInput
@@ -27,8 +28,9 @@ def tune(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A model file, or the name of your own.")
     ],
-    movie: o.Movie,
-    labels: o.Labels,
+    words: o.Pair = None,
+    labels: o.LabelsOf = None,
+    table: o.Table = None,
     out: Annotated[
         Path | None,
         o.path_option("--out", metavar="FILE", help="Write another model; MODEL stays as it is."),
@@ -50,21 +52,19 @@ def tune(
     """Choose thresholds and smallest sizes of a model on frames that it never learned from.
 
     A grid is tried for cells, or for each class or region: thresholds from 0.30 to 0.70 by 0.05 and
-    sizes up to 256 px. What is clearly better goes into the model file.
+    sizes up to 256 px. What is clearly better goes into the model file. Of several movies those are
+    looked at that it never saw, where there are some.
     """
     from napari_unet.engine.jobs.tune import tune as run
     from napari_unet.engine.network.model import Model
 
     wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size)
     settings = o.build(PredictSettings(), device=device, threads=threads)
+    given = given_movies(words or (), labels, table, wanted, frames)
     network = Model.load(model)
     target = _target(network, out, overwrite=overwrite)
-    given = open_annotated(
-        movie, labels, wanted, frames=frames, partial=partial, kind=labels_are, offset=offset
-    )
-    with given as opened:
-        right = opened.annotations(network)
-        steps = run(opened.stack, right, network, settings)
+    with open_annotated(given, partial=partial, kind=labels_are, offset=offset) as opened:
+        steps = run(opened.read(network), model=network, settings=settings)
         if not network.record.get("movie_fingerprint"):
             say(f"What {network.name} was trained on is not known: these frames may be among it.")
         tuned = follow(steps, "Tune", None)
@@ -99,6 +99,11 @@ def _values(tuned: Tuned, target: Path) -> dict[str, Any]:
         "sha256": tuned.model.sha256,
         "changed": tuned.changed,
         "frames": list(tuned.frames),
+        **(
+            {"movies": [{"movie": name, "frames": list(of)} for name, of in tuned.movies]}
+            if len(tuned.movies) > 1
+            else {}
+        ),
         "score": {"before": before, "after": after},
         "rows": [
             {k: v if k == "name" else dict(zip(("before", "after"), v, strict=True))
@@ -111,7 +116,9 @@ def _values(tuned: Tuned, target: Path) -> dict[str, Any]:
 
 def _table(tuned: Tuned) -> None:
     """Print what each had and has now."""
-    typer.echo(f"On frames {say_ranges(tuned.frames)}, which it never learned from:")
+    several = [f"{say_ranges(frames)} of {name}" for name, frames in tuned.movies]
+    looked_at = ", ".join(several) if len(several) > 1 else say_ranges(tuned.frames)
+    typer.echo(f"On frames {looked_at}, which it never learned from:")
     typer.echo(f"{'':20s}{'threshold':>16s}{'smallest (px)':>18s}{'score':>18s}")
     for row in tuned.rows:
         threshold = " → ".join(f"{t:g}" if t else "-" for t in row.threshold)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
-from napari_unet.engine.annotations.holdout import HoldOut
+from napari_unet.engine.annotations.movie_splits import hold_out_movies
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs import tuning_grid
 from napari_unet.engine.jobs.progress import run
@@ -184,9 +185,10 @@ def test_what_is_found_is_in_the_model(toy_stack, toy_model, tmp_path, monkeypat
 
 def test_a_model_goes_on_to_say_what_was_learned_before_it(toy_stack, toy_model):
     parent = replace(toy_model, record=record(toy_stack, (0, 1, 3, 4)))
+    known = annotations(toy_stack, (6,))
     values = training_record(
-        stack=toy_stack, base=parent, annotations=annotations(toy_stack, (6,)), settings={},
-        plan={}, hold_out=HoldOut(), before=None, after=None, replay=(None, None), steps=1,
+        movies=[AnnotatedMovie(toy_stack, known)], splits=hold_out_movies([known], ["toy"], "none"),
+        base=parent, settings={}, plan={}, before=None, after=None, replay=(None, None), steps=1,
         seconds=1,
     )  # fmt: skip
     child = replace(parent, record=values)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.jobs.progress import run
@@ -35,7 +36,8 @@ def bundled():
 
 def given(image, selection=None):
     stack = Stack.from_array(image[None], selection or Selection(), axes="TYXS")
-    return stack, Annotations((1, *stack.frame_shape), {0: annotate(LABELS, complete=True)})
+    known = Annotations((1, *stack.frame_shape), {0: annotate(LABELS, complete=True)})
+    return AnnotatedMovie(stack, known)
 
 
 def test_nuclei_of_tissue_are_seen_by_a_model_of_fluorescent_ones(bundled, tmp_path):
@@ -53,16 +55,16 @@ def test_nuclei_of_tissue_are_seen_by_a_model_of_fluorescent_ones(bundled, tmp_p
 def test_where_grey_levels_suit_as_well_they_stay(bundled):
     bright = 255 - tissue(grey=True)
     for found in (given(bright), given(tissue(), Selection(channel=0))):
-        assert coloured_base(*found, bundled) is None
+        assert coloured_base([found], bundled) is None
     stack, annotations = given(bright)
     assert run(train(stack, annotations, QUICK, base=bundled)).config.in_channels == 1
 
 
 def test_a_base_is_taken_where_it_sees_the_cells():
-    found, overlap = fitting_base(*given(tissue()))
+    found, overlap = fitting_base([given(tissue())])
     assert found is not None and found.name == "nuclei-fluorescence" and overlap > 0.8
     stack, annotations = given(np.random.default_rng(0).permuted(tissue(), axis=0))
-    assert fitting_base(stack, annotations)[0] is None
+    assert fitting_base([AnnotatedMovie(stack, annotations)])[0] is None
 
 
 @pytest.mark.parametrize("bias", [False, True])

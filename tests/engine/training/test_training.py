@@ -311,7 +311,7 @@ def test_strokes_on_frames_kept_aside_stay_aside_until_they_join(stack, annotate
     more = annotated(0, 1)  # read again: new objects, frame 0 learned from, frame 1 kept aside
     kept = run.gi_frame.f_locals["self"]
     finish(run, {2: TrainInput(annotations=more)})
-    assert set(kept.data._frames) == {0}
+    assert set(kept.data.parts[0].frames) == {0}
 
 
 def test_a_frame_painted_on_where_it_is_checked_on_says_so_once(stack, annotated):
@@ -330,7 +330,7 @@ def test_strokes_taken_back_leave(stack, annotated, left):
     data = run.gi_frame.f_locals["self"]
     steps, model = finish(run, {3: TrainInput(annotations=annotated(*left))})
     assert len(steps) == 12
-    assert set(data.data._frames) == ({0} if left == (0,) else {0, 2})
+    assert set(data.data.parts[0].frames) == ({0} if left == (0,) else {0, 2})
     assert model.record["frames"] == ([0] if left == (0,) else [0, 1, 2])
 
 
@@ -382,7 +382,7 @@ def test_new_frames_beside_those_kept_aside_are_not_learned_from(stack, annotate
     assert "checked on frames 3, 5" in steps[0].note
     assert steps[2].note == "frame 4 is too near frames 3, 5 to learn from"
     assert steps[4].note is None
-    assert set(kept.data._frames) == {0, 1, 7, 8, 9}
+    assert set(kept.data.parts[0].frames) == {0, 1, 7, 8, 9}
 
 
 def test_strokes_on_what_is_kept_aside_change_nothing_yet(stack, annotated):
@@ -604,7 +604,7 @@ def test_pixels_without_a_value_are_never_learned_from(world, annotated, value):
     assert "15 % of it is NaN or infinite" in steps[0].note  # of what lies within the edge
     assert all(np.isfinite(step.loss) for step in steps)
     assert model.record["frames"] == [0, 1, 5]
-    for frame in kept.data._frames.values():
+    for frame in kept.data.parts[0].frames.values():
         assert not frame.truth[1].numpy()[holes].any()
     (_, checked), *_ = kept.data.validation
     assert not checked.supervised[holes].any()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 from napari_unet.engine.annotations.holdout import HoldOut
@@ -44,7 +45,9 @@ def stack(channel=None):
 
 
 def test_a_model_made_from_new_says_where_it_learned(annotations):
-    card = model_card(None, stack(1), annotations, stain="H2B-GFP, widefield", diameter=21.0)
+    card = model_card(
+        None, [AnnotatedMovie(stack(1), annotations)], stain="H2B-GFP, widefield", diameter=21.0
+    )
     assert card == {
         "data": f"dish 4: {annotations.describe()}",
         "stain": "H2B-GFP, widefield",
@@ -56,7 +59,7 @@ def test_a_model_made_from_new_says_where_it_learned(annotations):
 
 def test_a_child_has_of_its_parent_what_holds_for_it_too(toy_model, annotations):
     parent = replace(toy_model, name="old", card=PARENT)
-    card = model_card(parent, stack((0, 1)), annotations, stain="", diameter=30.0)
+    card = model_card(parent, [AnnotatedMovie(stack((0, 1)), annotations)], stain="", diameter=30.0)
     assert card == {
         "for": "nuclei",
         "stain": "DAPI",
@@ -71,7 +74,9 @@ def test_a_child_has_of_its_parent_what_holds_for_it_too(toy_model, annotations)
 def test_a_movie_without_channels_names_none(annotations):
     plain = Stack.from_array(np.zeros((2, 8, 8), np.uint8), axes="TYX", name="plain")
     assert plain.selection == Selection()
-    assert "channel" not in model_card(None, plain, annotations, stain="", diameter=None)
+    assert "channel" not in model_card(
+        None, [AnnotatedMovie(plain, annotations)], stain="", diameter=None
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
 
-_BLOCK_FROM = 8  # frames from which whole blocks are held out
+BLOCK_FROM = 8  # frames from which whole blocks are held out
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,7 @@ class Split:
         ``3 frames, 127 cells, 100 % of the pixels; checked on frame 18 (41 of the cells, learned
         from in the end)``.
         """
-        checked = self.validation
-        kept = checked.n_objects if checked is not None else 0
-        words = f"{annotations.describe()}; checked on {self.words}"
-        if not kept or annotations.classes:
-            return words
-        words += f" ({kept} of the cells, {'' if self.joins else 'not '}learned from"
-        words += " in the end)" if self.joins else ")"
-        beside = annotations.n_objects - self.train.n_objects - kept
-        in_time = beside > 0 and self.hold_out.gap is not None
-        return f"{words}; {counted(beside, 'cell')} beside them left out" if in_time else words
+        return split_in_words(annotations.describe(), annotations, self)
 
     @property
     def joins(self) -> bool:
@@ -149,6 +140,20 @@ class Split:
     def has_cells(self) -> bool:
         """Whether there are cells both to learn from and to check on."""
         return bool(self.train.n_objects and self.validation and self.validation.n_objects)
+
+
+def split_in_words(said: str, annotations: Annotations, split: Split, words: str = "") -> str:
+    """Say what of ``annotations``, ``said`` in words, is checked on; in other ``words`` for it."""
+    checked = split.validation
+    kept = checked.n_objects if checked is not None else 0
+    line = f"{said}; checked on {words or split.words}"
+    if not kept or annotations.classes:
+        return line
+    line += f" ({kept} of the cells, {'' if split.joins else 'not '}learned from"
+    line += " in the end)" if split.joins else ")"
+    beside = annotations.n_objects - split.train.n_objects - kept
+    in_time = beside > 0 and split.hold_out.gap is not None
+    return f"{line}; {counted(beside, 'cell')} beside them left out" if in_time else line
 
 
 def hold_out(
@@ -171,7 +176,7 @@ def hold_out(
     if isinstance(validation, tuple):
         return _chosen(annotations, validation)
     if len(frames) > 1:
-        in_time = _block(frames) if len(frames) >= _BLOCK_FROM else _one(frames)
+        in_time = _block(frames) if len(frames) >= BLOCK_FROM else _one(frames)
         split = in_time.part(annotations)
         if split.has_cells:
             return split
@@ -211,20 +216,6 @@ def kept_for_test(
             "choose other frames to test on",
         )
     return annotations.only(test)
-
-
-def split_as(
-    state: Mapping[str, Any],
-    annotations: Annotations,
-    validation: Literal["auto", "none"] | tuple[int, ...] = "auto",
-) -> Split:
-    """Part annotations as the run of a checkpoint's ``state`` did, or else as `hold_out` does."""
-    record = state.get("held_out") or state.get("aside")  # as version 0.1.0 called it
-    return (
-        HoldOut.from_record(record).part(annotations)
-        if record
-        else hold_out(annotations, validation)
-    )
 
 
 def _chosen(annotations: Annotations, frames: tuple[int, ...]) -> Split:

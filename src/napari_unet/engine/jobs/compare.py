@@ -1,4 +1,7 @@
-"""Networks against each other, by cross-validation in blocks of time; it goes on after a stop."""
+"""Networks against each other, by cross-validation in blocks of time or in whole movies.
+
+It goes on after a stop.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_unet.engine.annotations.folds import time_blocks
+from napari_unet.engine.annotations.annotated_movie import (
+    AnnotatedMovie,
+    annotated_movies,
+    movie_names,
+    together,
+)
+from napari_unet.engine.annotations.folds import movie_folds
 from napari_unet.engine.annotations.holdout import without_tested
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import make_folder
@@ -28,16 +37,17 @@ from napari_unet.engine.settings import CompareSettings, PredictSettings
 from napari_unet.engine.training.checking import score_labels
 from napari_unet.engine.training.history import save_trained
 from napari_unet.engine.training.initial_network import check_base, initial_network
+from napari_unet.engine.training.movies.compatibility import check_labels, check_together
 from napari_unet.engine.training.training import train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.annotations import Annotations
-    from napari_unet.engine.annotations.folds import Fold
+    from napari_unet.engine.annotations.folds import MovieFold
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.labels.scores import FrameScores
     from napari_unet.engine.network.model import Model
@@ -77,7 +87,7 @@ class _Training:
     """One of the trainings of a comparison: all that its result depends on."""
 
     network: str
-    fold: Fold
+    fold: MovieFold
     seed: int
     settings: TrainSettings
     key: str
@@ -92,8 +102,8 @@ class _Training:
 
 
 def compare(
-    stack: Stack,
-    annotations: Annotations,
+    stack: Stack | Sequence[tuple[Stack, Annotations]],
+    annotations: Annotations | None = None,
     settings: CompareSettings | None = None,
     *,
     folder: Path | str,
@@ -107,7 +117,8 @@ def compare(
     Parameters
     ----------
     stack, annotations
-        The movie, or single images; what is known of some of its frames.
+        The movie, or single images; what is known of some of its frames. Or a list of pairs of
+        both: then whole movies are scored by what learned from the others.
     settings
         Networks, folds, seeds, and how each is trained.
     folder
@@ -118,31 +129,47 @@ def compare(
     Raises
     ------
     BadInput
-        At the call: where a network cannot be made, the frames are too few for the folds, or the
-        folder holds results of something else.
+        At the call: where a network cannot be made, the frames or movies are too few for the folds,
+        or the folder holds results of something else.
 
     """
     settings, folder = settings or CompareSettings(), user_path(folder)
-    annotations = without_tested(annotations, settings.train.test).without_edge(settings.train.edge)
-    annotations = annotations.without_missing(stack)
+    movies = _learnable(annotated_movies(stack, annotations), settings.train)
     settings = settings.replace(train=settings.train.replace(test=()))
-    annotations.check()
     _check_clock(settings)
-    folds = time_blocks(annotations, settings.folds, settings.gap)
-    work = _work(stack, settings, folds)
+    folds = movie_folds(movies, _n_folds(settings, len(movies)), settings.gap)
+    work = _work(settings, folds)
     for network in settings.networks:
-        _check_network(stack, annotations, _training_of(settings, network, 0))
+        _check_network(movies, _training_of(settings, network, 0))
     known = Comparison.load(folder)
     kept = _still_right(known, work, overwrite=overwrite)
     make_folder(folder)
-    return _compare(stack, settings, work, Comparison(folder, kept))
+    return _compare(settings, work, Comparison(folder, kept))
 
 
-def _work(stack: Stack, settings: CompareSettings, folds: tuple[Fold, ...]) -> list[_Training]:
+def _learnable(movies: Sequence[AnnotatedMovie], train: TrainSettings) -> list[AnnotatedMovie]:
+    """Return movies with what of their annotations is learned from and scored."""
+    found = []
+    for stack, given in movies:
+        known = without_tested(given, train.test).without_edge(train.edge)
+        found.append(AnnotatedMovie(stack, known.without_missing(stack)))
+    parts = [movie.annotations for movie in found]
+    check_labels(parts, movie_names([movie.stack for movie in found]))
+    together(parts).check()
+    return found
+
+
+def _n_folds(settings: CompareSettings, movies: int) -> int:
+    """Return how many folds: of few movies as many, where nobody asked for another number."""
+    asked = "folds" in settings.model_fields_set or movies == 1
+    return settings.folds if asked else min(settings.folds, movies)
+
+
+def _work(settings: CompareSettings, folds: tuple[MovieFold, ...]) -> list[_Training]:
     """Return the trainings, fold by fold: all networks are scored once before the next fold."""
     work = []
     for fold in folds:
-        what = _digest_of(stack, fold, settings)
+        what = _digest_of(fold, settings)
         for seed in range(settings.seeds):
             for network in settings.networks:
                 training = _training_of(settings, network, seed)
@@ -168,11 +195,16 @@ def narrowed(name: str, share: int) -> dict[str, Any]:
     return {"width": max(8, whole // share // 8 * 8)}
 
 
-def _digest_of(stack: Stack, fold: Fold, settings: CompareSettings) -> str:
-    """Return a digest of the movie and of what is known of it in a fold."""
-    digest = hashlib.sha256(stack.fingerprint.encode())
-    digest.update(json.dumps([settings.clock, settings.recipes]).encode())
-    for part in (fold.train, fold.test):
+def _digest_of(fold: MovieFold, settings: CompareSettings) -> str:
+    """Return a digest of the movies and of what is known of them in a fold."""
+    digest = hashlib.sha256()
+    said = json.dumps([settings.clock, settings.recipes]).encode()
+    before = None
+    for stack, part in (*fold.train, *fold.test):
+        if stack is not before:
+            digest.update(stack.fingerprint.encode())
+            digest.update(said)
+        before, said = stack, b""
         for t in part.frame_indices:
             one = part.frames[t]
             digest.update(f"{t} {one.labels.shape}".encode())
@@ -190,11 +222,13 @@ def _check_clock(settings: CompareSettings) -> None:
         )
 
 
-def _check_network(stack: Stack, annotations: Annotations, settings: TrainSettings) -> None:
+def _check_network(movies: Sequence[AnnotatedMovie], settings: TrainSettings) -> None:
     """Refuse a network that cannot be made, before hours are spent on the others."""
-    check_base(stack, settings, None, annotations.classes)
+    check_together(movies, movie_names([movie.stack for movie in movies]), settings)
+    stack, classes = movies[0].stack, together([movie.annotations for movie in movies]).classes
+    check_base(stack, settings, None, classes)
     with torch.device("meta"):
-        initial_network(stack, settings, None, annotations.classes, settings.crop or 128)
+        initial_network(stack, settings, None, classes, settings.crop or 128)
 
 
 def _still_right(
@@ -218,7 +252,7 @@ def _still_right(
 
 
 def _compare(
-    stack: Stack, settings: CompareSettings, work: list[_Training], known: Comparison
+    settings: CompareSettings, work: list[_Training], known: Comparison
 ) -> Generator[CompareStep, None, Comparison]:
     found = known
     there = {result.place for result in known.results}
@@ -226,7 +260,7 @@ def _compare(
         if training.place in there:
             continue
         where = (*training.place, number, len(work))
-        result = yield from _fold(stack, settings, training, found.folder, where)
+        result = yield from _fold(settings, training, found.folder, where)
         found = Comparison(found.folder, (*found.results, result))
         found.write()
         yield CompareStep(*where, done=result)
@@ -235,7 +269,6 @@ def _compare(
 
 
 def _fold(
-    stack: Stack,
     settings: CompareSettings,
     training: _Training,
     folder: Path,
@@ -245,7 +278,7 @@ def _fold(
     checkpoint = folder / f"{training.name}.{training.key[:8]}.checkpoint"
     now = _clock(settings)
     steps = train(
-        stack, training.fold.train, training.settings, name=training.name,
+        training.fold.train, settings=training.settings, name=training.name,
         checkpoint=checkpoint, resume=checkpoint.is_file(), clock=now,
     )  # fmt: skip
     model = yield from told(
@@ -253,8 +286,9 @@ def _fold(
         lambda s: CompareStep(*where, s.step, s.steps, s.seconds_left, s.loss, s.note),
     )
     scored = _Scored()
-    for t, labels, seconds in _predicted(stack, model, training, now):
-        scored.add(labels, training.fold.test.frames[t], model.config.classes, seconds)
+    tested = training.fold.test
+    for truth, labels, seconds in _predicted(model, training, now):
+        scored.add(labels, truth, model.config.classes, seconds)
         yield CompareStep(*where, note=None)
     path, *_ = save_trained(model, folder / f"{training.name}{SUFFIX}")
     checkpoint.unlink(missing_ok=True)
@@ -264,7 +298,8 @@ def _fold(
         seed=training.seed,
         key=training.key,
         model=path.name,
-        frames=training.fold.test.frame_indices,
+        frames=tuple(t for _, known in tested for t in known.frame_indices),
+        movies=training.fold.names,
         parameters=sum(p.numel() for p in model.network.parameters()),
         steps=model.record["steps"],
         training_seconds=model.record["seconds"],
@@ -281,20 +316,22 @@ def _clock(settings: CompareSettings) -> Callable[[], float]:
 
 
 def _predicted(
-    stack: Stack, model: Model, training: _Training, now: Callable[[], float]
-) -> Generator[tuple[int, NDArray[np.uint16], float], None, None]:
-    """Yield frames of the block with their labels ``(Y, X)`` and the seconds that they took."""
+    model: Model, training: _Training, now: Callable[[], float]
+) -> Generator[tuple[FrameAnnotation, NDArray[np.uint16], float], None, None]:
+    """Yield what is right of each frame of the fold, its labels ``(Y, X)``, and their seconds."""
     settings = PredictSettings(device=training.settings.device, threads=training.settings.threads)
-    stack = stack.seen_by(model.config.in_channels)
-    predictor = open_predictor(model, settings, stack)
-    try:
-        for t in training.fold.test.frame_indices:
-            frame, began = stack[t], now()
-            codes = predictor(frame)
-            spent = now() - began
-            yield t, labels_of(codes, predictor.outputs, model.label_settings), spent
-    finally:
-        predictor.close()
+    for given, known in training.fold.test:
+        stack = given.seen_by(model.config.in_channels)
+        predictor = open_predictor(model, settings, stack)
+        try:
+            for t in known.frame_indices:
+                frame, began = stack[t], now()
+                codes = predictor(frame)
+                spent = now() - began
+                labels = labels_of(codes, predictor.outputs, model.label_settings)
+                yield known.frames[t], labels, spent
+        finally:
+            predictor.close()
 
 
 class _Scored:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
@@ -32,7 +32,8 @@ class FoldResult(Settings):
     """One network in one fold, learned from one seed: where its model lies and how it scored.
 
     Times are in seconds; ``seconds`` is that of one frame. Of classes, Dice and IoU are means over
-    them, SEG and F1 are of their connected pieces. ``key`` says what all of it depends on.
+    them, SEG and F1 are of their connected pieces. ``movies`` are those that were scored where
+    there are several, their ``frames`` one after the other. ``key`` says what all of it depends on.
     """
 
     network: str
@@ -41,6 +42,7 @@ class FoldResult(Settings):
     key: str
     model: str
     frames: tuple[int, ...]
+    movies: tuple[str, ...] = Field((), exclude_if=lambda value: not value)
     parameters: int
     steps: int
     training_seconds: float
@@ -121,7 +123,9 @@ class Comparison:
                 temporary.write_bytes(data)
 
     def _csv(self) -> bytes:
-        columns = [name for name in FoldResult.model_fields if name not in ("key", "frames")]
+        columns = [
+            name for name in FoldResult.model_fields if name not in ("key", "frames", "movies")
+        ]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()

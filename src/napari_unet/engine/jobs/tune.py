@@ -6,12 +6,18 @@ Those frames are predicted once; the grid is looked up in their probabilities.
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from math import ceil
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.annotations.annotated_movie import (
+    AnnotatedMovie,
+    annotated_movies,
+    movie_names,
+    together,
+)
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.segment import segment
 from napari_unet.engine.jobs.steps import told
@@ -48,13 +54,15 @@ class Tuned:
     """The model with its new label settings, the frames that chose them, and what changed.
 
     ``score`` before and after is the mean IoU of classes or regions; of cells the mean of SEG, F1
-    and IoU.
+    and IoU. ``movies`` are the names of those that were looked at, each with its frames;
+    ``frames`` are all of these.
     """
 
     model: Model
     frames: tuple[int, ...]
     rows: tuple[Row, ...]
     score: tuple[float, float]
+    movies: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -64,9 +72,9 @@ class Tuned:
 
 
 def tune(
-    stack: Stack,
-    truth: Annotations,
-    model: Model | str | Path,
+    stack: Stack | Sequence[tuple[Stack, Annotations]],
+    truth: Annotations | None = None,
+    model: Model | str | Path | None = None,
     settings: PredictSettings | None = None,
 ) -> Generator[TuneStep, None, Tuned]:
     """Choose thresholds and smallest sizes on annotated frames that the model never learned from.
@@ -74,7 +82,8 @@ def tune(
     Parameters
     ----------
     stack, truth
-        The movie, and what is right on some of its frames.
+        The movie, and what is right on some of its frames. Or a list of pairs of both: then movies
+        that the model never saw are taken, where there are some.
     model
         A model, its file, or its name. It is not changed: save the one that comes back.
     settings
@@ -88,16 +97,48 @@ def tune(
         At the call: where the model learned from all of these frames, or tells other things apart.
 
     """
+    if model is None:
+        raise TypeError("a model is to be tuned")
     model = model if isinstance(model, Model) else Model.load(model)
     regions = regions_of(model.config.outputs)
-    truth = truth.in_regions(regions, known=True).without_missing(stack)
-    truth.check()
-    _check_kind(model, truth)
-    frames = free_frames(model, stack, truth.frame_indices)
-    height, width = stack.frame_shape
-    frames = frames[:: max(1, ceil(len(frames) * height * width / _MOST_PIXELS))]
-    predicting = segment(stack, model, settings or PredictSettings(), frames=frames, ahead=False)
-    return _tune(stack, truth, model, frames, predicting)
+    movies = [
+        AnnotatedMovie(stack, known.in_regions(regions, known=True).without_missing(stack))
+        for stack, known in annotated_movies(stack, truth)
+    ]
+    right = together([movie.annotations for movie in movies])
+    right.check()
+    _check_kind(model, right)
+    looked_at = _looked_at(model, movies)
+    pixels = sum(len(m.annotations.frames) * math.prod(m.stack.frame_shape) for m in looked_at)
+    every = max(1, math.ceil(pixels / _MOST_PIXELS))
+    movies = [
+        AnnotatedMovie(stack, known.only(known.frame_indices[::every]))
+        for stack, known in looked_at
+    ]
+    settings = settings or PredictSettings()
+    return _tune(movies, model, settings, _predicting(movies[0], model, settings))
+
+
+def _predicting(
+    movie: AnnotatedMovie, model: Model, settings: PredictSettings
+) -> Generator[SegmentedFrame, None, object]:
+    frames = movie.annotations.frame_indices
+    return segment(movie.stack, model, settings, frames=frames, ahead=False)
+
+
+def _looked_at(model: Model, movies: Sequence[AnnotatedMovie]) -> list[AnnotatedMovie]:
+    """Return movies with the frames that choose: of those never learned from, where some are."""
+    if len(movies) > 1:
+        record, prints = model.record, [movie.stack.fingerprint for movie in movies]
+        seen = [learned_frames(record, one) | tested_frames(record, one) for one in prints]
+        pairs = list(zip(movies, seen, strict=True))
+        unseen = [movie for movie, frames in pairs if not frames]
+        partly = [movie for movie, frames in pairs if movie.annotations.frames.keys() - frames]
+        movies = unseen or partly or movies
+    return [
+        AnnotatedMovie(stack, known.only(free_frames(model, stack, known.frame_indices)))
+        for stack, known in movies
+    ]
 
 
 def free_frames(model: Model, stack: Stack, annotated: Sequence[int]) -> tuple[int, ...]:
@@ -136,30 +177,44 @@ def _check_kind(model: Model, truth: Annotations) -> None:
 
 
 def _tune(
-    stack: Stack,
-    truth: Annotations,
+    movies: Sequence[AnnotatedMovie],
     model: Model,
-    frames: tuple[int, ...],
-    predicting: Generator[SegmentedFrame, None, object],
+    settings: PredictSettings,
+    first: Generator[SegmentedFrame, None, object],
 ) -> Generator[TuneStep, None, Tuned]:
     outputs = model.config.outputs
-    coded, steps = [], len(frames) + search_steps([()] * len(frames), outputs)  # type: ignore[list-item]
-    with closing(predicting):
-        for done in predicting:
-            coded.append((done.codes, truth.frames[done.frame]))
-            yield TuneStep("Predict", done.step, steps)
-    number = itertools.count(len(frames) + 1)
+    n = sum(len(movie.annotations.frames) for movie in movies)
+    coded, steps = [], n + search_steps([()] * n, outputs)  # type: ignore[list-item]
+    for movie in movies:
+        predicting = first if movie is movies[0] else _predicting(movie, model, settings)
+        with closing(predicting):
+            for done in predicting:
+                coded.append((done.codes, movie.annotations.frames[done.frame]))
+                yield TuneStep("Predict", len(coded), steps)
+    number = itertools.count(n + 1)
     searching = search(coded, outputs, model.label_settings)
     found = yield from told(searching, lambda _: TuneStep("Try", next(number), steps))
-    return Tuned(_with(model, stack, frames, found), frames, found.rows, found.score)
+    names = movie_names([movie.stack for movie in movies])
+    each = tuple((name, m.annotations.frame_indices) for name, m in zip(names, movies, strict=True))
+    frames_ = tuple(t for _, some in each for t in some)
+    tuned = _with(model, movies, each, found)
+    return Tuned(tuned, frames_, found.rows, found.score, each)
 
 
-def _with(model: Model, stack: Stack, frames: tuple[int, ...], found: Found) -> Model:
+def _with(
+    model: Model,
+    movies: Sequence[AnnotatedMovie],
+    each: Sequence[tuple[str, tuple[int, ...]]],
+    found: Found,
+) -> Model:
     """Return the model with what was found, a note of it, and a self-check of the new labels."""
+    rows = [
+        {"movie": name, "movie_fingerprint": movie.stack.fingerprint, "frames": list(frames)}
+        for (name, frames), movie in zip(each, movies, strict=True)
+    ]
     note = {
-        "movie": stack.name,
-        "movie_fingerprint": stack.fingerprint,
-        "frames": list(frames),
+        **rows[0],
+        **({"movies": rows} if len(rows) > 1 else {}),
         "score": list(found.score),
         "rows": [asdict(row) for row in found.rows],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.annotations.frame_annotation import annotate
-from napari_unet.engine.annotations.holdout import frames_in_words, kept_for_test
+from napari_unet.engine.annotations.holdout import frames_in_words
+from napari_unet.engine.annotations.movie_splits import movies_kept_for_test
 from napari_unet.engine.labels.class_labels import classes_of, label_classes, labels_of
 from napari_unet.engine.labels.class_scores import class_scores, classes_in_words
 from napari_unet.engine.labels.labels import frame_basins, label_frame, object_codes
@@ -262,39 +263,55 @@ def _agreement(seg: float, f1: float, iou: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FinalTest:
-    """What a model is tested on at its end, None for nothing: it chooses nothing before."""
+    """What of each movie a model is tested on at its end, () for nothing: it chooses nothing."""
 
-    annotations: Annotations | None = None
+    parts: tuple[Annotations, ...] = ()
+    names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, annotations: Annotations, settings: TrainSettings) -> FinalTest:
+    def of(
+        cls, annotations: Sequence[Annotations], settings: TrainSettings, names: Sequence[str]
+    ) -> FinalTest:
         """Take the frames to test on; `BadInput` where they cannot be."""
-        tested = kept_for_test(annotations, settings.test, settings.validation)
-        return cls(tested.without_edge(settings.edge or 0) if tested else None)
+        tested = movies_kept_for_test(annotations, settings.test, settings.validation)
+        return cls(tuple(one.without_edge(settings.edge or 0) for one in tested), tuple(names))
+
+    @property
+    def words(self) -> str:
+        """What it is tested on: ``frames 7-8``, of several movies ``frame 7 of a.tif, …``."""
+        said = [frames_in_words(one.frame_indices) for one in self.parts if one.frames]
+        if len(self.parts) == 1:
+            return said[0]
+        named = [name for one, name in zip(self.parts, self.names, strict=True) if one.frames]
+        return ", ".join(f"{one} of {name}" for one, name in zip(said, named, strict=True))
 
     def record(
         self,
-        stack: Stack,
+        stacks: Sequence[Stack],
         network: Network,
-        normaliser: Normaliser,
+        normalisers: Sequence[Normaliser],
         labels: LabelSettings,
         base: Model | None,
     ) -> dict[str, Any]:
         """Return the scores of a trained network, and of what it began from, for its record."""
-        tested = self.annotations
-        if tested is None:
+        if not self.parts:
             return {}
-        frames = tested.without_missing(stack).frames
+        whole = zip(self.parts, stacks, strict=True)
+        parts = [one.without_missing(stack).frames for one, stack in whole]
 
         def images() -> Iterator[Checked]:
-            return ((normaliser(stack[t]), annotation) for t, annotation in frames.items())
+            for frames, stack, normaliser in zip(parts, stacks, normalisers, strict=True):
+                for t, annotation in frames.items():
+                    yield normaliser(stack[t]), annotation
 
         before = check(base.network, images(), base.label_settings) if base else None
         after = check(network, images(), labels)
+        each = [sorted(frames) for frames in parts]
         return {
             "test": {
-                "frames": sorted(frames),
-                "tested_on": frames_in_words(tuple(sorted(frames))),
+                "frames": each[0],
+                **({"of_each": each} if len(each) > 1 else {}),
+                "tested_on": self.words,
                 "before": figures(before),
                 "after": figures(after),
             }

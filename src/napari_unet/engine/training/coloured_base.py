@@ -23,13 +23,12 @@ from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.stack.channels import RGB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.settings import Normalisation
-    from napari_unet.engine.stack.stack import Stack
 
 Way = tuple[int, bool]  # a colour, and whether it is turned over
 _LOOKED_AT = 3  # frames
@@ -53,21 +52,25 @@ class ColouredBase(Model):
         return self.of.sha256 if self.of is not None else super().sha256
 
 
-def coloured_base(stack: Stack, annotations: Annotations, base: Model) -> ColouredBase | None:
-    """Return a base of one channel for a coloured movie; None where grey levels suit it as well.
+def coloured_base(movies: Sequence[AnnotatedMovie], base: Model) -> ColouredBase | None:
+    """Return a base of one channel for coloured movies; None where grey levels suit them as well.
 
-    Each colour is tried as it is and turned over, on a few annotated frames.
+    Each colour is tried as it is and turned over, on a few annotated frames of each movie.
     """
-    if stack.seen_by(len(RGB)) is stack or not _sees_objects(base):
+    if not all(map(_has_colours, movies)) or not _sees_objects(base):
         return None
-    found = _overlaps(stack, annotations, base)
+    found = _overlaps(movies, base)
     best = max((way for way in found if way is not None), key=found.__getitem__)
     if found[best] < found[None] + _BETTER:
         return None
     return taking_colours(base, *best)
 
 
-def fitting_base(stack: Stack, annotations: Annotations) -> tuple[Model | None, float]:
+def _has_colours(movie: AnnotatedMovie) -> bool:
+    return movie.stack.seen_by(len(RGB)) is not movie.stack
+
+
+def fitting_base(movies: Sequence[AnnotatedMovie]) -> tuple[Model | None, float]:
     """Return the model of those that come with the program which sees the annotated cells best.
 
     And its Dice coefficient there, in grey levels or one of the colours; no model below 0.6.
@@ -76,9 +79,10 @@ def fitting_base(stack: Stack, annotations: Annotations) -> tuple[Model | None, 
     best = 0.0
     for name in bundled_models():
         model = Model.load(name)
-        if annotations.classes or len(stack.shape) != 3 or not _sees_objects(model):
+        grey = all(len(movie.stack.shape) == 3 for movie in movies)
+        if any(known.classes for _, known in movies) or not grey or not _sees_objects(model):
             continue
-        overlap = max(_overlaps(stack, annotations, model).values())
+        overlap = max(_overlaps(movies, model).values())
         if overlap > best:
             fits, best = model, overlap
     return (fits if best >= _FITS else None), best
@@ -91,21 +95,26 @@ def _sees_objects(base: Model) -> bool:
     return not base.config.classes and isinstance(base.config, PlainUNetConfig)
 
 
-def _overlaps(stack: Stack, annotations: Annotations, base: Model) -> dict[Way | None, float]:
-    """Return the mean Dice coefficient in grey levels (None) and in each colour, on some frames."""
-    colours = stack.seen_by(len(RGB))
-    frames = list(annotations.frames.items())
-    frames = frames[:: max(1, len(frames) // _LOOKED_AT)][:_LOOKED_AT]
+def _overlaps(movies: Sequence[AnnotatedMovie], base: Model) -> dict[Way | None, float]:
+    """Return the mean Dice coefficient in grey levels (None) and in each colour of all movies.
+
+    On some frames of each.
+    """
     turns = (False, True) if _can_turn(base.normalisation) else (False,)
-    ways = [] if colours is stack else [(k, turn) for k in range(len(RGB)) for turn in turns]
+    ways = [(k, turn) for k in range(len(RGB)) for turn in turns]
+    ways = ways if all(map(_has_colours, movies)) else []
     overlaps: dict[Way | None, list[float]] = {way: [] for way in (None, *ways)}
-    for t, annotation in frames:
-        grey = np.asarray(stack[t])
-        planes = np.asarray(colours[t]) if ways else grey
-        truth, counts = annotation.labels > 0, annotation.supervised
-        for way, found in overlaps.items():
-            seen = grey if way is None else _seen(planes, *way)
-            found.append(_overlap(base, seen, truth, counts))
+    for stack, known in movies:
+        colours = stack.seen_by(len(RGB))
+        frames = list(known.frames.items())
+        frames = frames[:: max(1, len(frames) // _LOOKED_AT)][:_LOOKED_AT]
+        for t, annotation in frames:
+            grey = np.asarray(stack[t])
+            planes = np.asarray(colours[t]) if ways else grey
+            truth, counts = annotation.labels > 0, annotation.supervised
+            for way, found in overlaps.items():
+                seen = grey if way is None else _seen(planes, *way)
+                found.append(_overlap(base, seen, truth, counts))
     return {way: float(np.mean(found)) for way, found in overlaps.items()}
 
 

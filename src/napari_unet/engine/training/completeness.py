@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.frame_annotation import unpainted
 from napari_unet.engine.text import counted
 
@@ -63,7 +64,7 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
     from napari_unet.engine.prediction.predictor import open_predictor
     from napari_unet.engine.training.coloured_base import coloured_base
 
-    model = coloured_base(stack, annotations, model) or model
+    model = coloured_base([AnnotatedMovie(stack, annotations)], model) or model
     stack = stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model)) as predictor:
 

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import ValidationError
 from torch import nn
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.class_labels import class_outputs
 from napari_unet.engine.labels.regions import (
     parse_regions,
@@ -69,15 +70,40 @@ def initial_network(
 
 
 def begun_in_colours(
-    stack: Stack, annotations: Annotations, base: Model | None, state: Mapping[str, Any]
-) -> tuple[Stack, Model | None]:
-    """Return the movie as it is learned from, and what it is begun from.
+    movies: Sequence[AnnotatedMovie],
+    names: Sequence[str],
+    base: Model | None,
+    state: Mapping[str, Any],
+) -> tuple[list[AnnotatedMovie], Model | None, tuple[Notice, ...]]:
+    """Return movies as they are learned from, what it is begun from, and what to look at.
 
     A base of one channel takes colours where it sees the annotated cells better in one of them.
+    Movies without colours beside such with some make all of them grey.
     """
-    if base is not None and (coloured := coloured_base(stack, annotations, base)):
-        return stack.seen_by(len(RGB)), coloured
-    return in_its_colours(stack, annotations.frame_indices, base, state), base
+    if base is not None and (coloured := coloured_base(movies, base)):
+        seen = [AnnotatedMovie(stack.seen_by(len(RGB)), known) for stack, known in movies]
+        return seen, coloured, ()
+    stacks = [in_its_colours(stack, t.frame_indices, base, state) for stack, t in movies]
+    odd: tuple[Notice, ...] = ()
+    if base is None and not state:
+        stacks, odd = _all_or_none([stack for stack, _ in movies], stacks, names)
+    pairs = zip(stacks, movies, strict=True)
+    return [AnnotatedMovie(stack, movie.annotations) for stack, movie in pairs], base, odd
+
+
+def _all_or_none(
+    given: Sequence[Stack], seen: list[Stack], names: Sequence[str]
+) -> tuple[list[Stack], tuple[Notice, ...]]:
+    """Return all movies in colours where one shows some, or none where one cannot have any."""
+    shown = [i for i, stack in enumerate(seen) if stack.selected_channels == RGB]
+    coloured = [stack.seen_by(len(RGB)) for stack in given]
+    grey = [i for i, stack in enumerate(coloured) if stack.selected_channels != RGB]
+    if not shown or len(shown) == len(seen):
+        return seen, ()
+    if not grey:
+        return coloured, ()
+    line = f"{names[shown[0]]} is in colours, {names[grey[0]]} is not"
+    return list(given), (Notice("check", f"{line}: all are learned from in grey levels"),)
 
 
 def in_its_colours(

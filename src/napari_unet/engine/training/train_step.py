@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
-
-from napari_unet.engine.training.checking import FinalTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +24,6 @@ class RunOptions:
     checkpoint: Path | None
     checkpoint_every: float
     clock: Callable[[], float] | None = None  # gives the seconds that minutes are counted by
-    final: FinalTest = field(default_factory=FinalTest)
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,17 @@ class TrainStep:
     validation: Scores | None = None
     preview: tuple[int, NDArray[np.uint8]] | None = None
     note: str | None = None
+    movie: int = 0  # that the preview is of
 
 
 @dataclass(frozen=True)
 class TrainInput:
-    """What may be sent to a running training: new strokes, the frame on screen, stop and keep."""
+    """What may be sent to a running training: new strokes, the frame on screen, stop and keep.
+
+    Strokes and frame are of the ``movie`` with that number, from 0 in the order they were given.
+    """
 
     annotations: Annotations | None = None
     preview: int | None = None
     stop: bool = False
+    movie: int = 0

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_unet.engine.annotations.holdout import split_as, without_tested
+from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, annotated_movies
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
 from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.network import network_codes, scaled_size
-from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.self_check import made_check
 from napari_unet.engine.settings import TrainSettings
-from napari_unet.engine.training.checking import Checker, FinalTest, replayed
+from napari_unet.engine.training.checking import Checker, replayed
 from napari_unet.engine.training.checkpoint import (
     SECONDS_BETWEEN,
     check_run,
@@ -27,18 +26,16 @@ from napari_unet.engine.training.checkpoint import (
     save_checkpoint,
     understood,
 )
-from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.history import History
 from napari_unet.engine.training.initial_network import (
-    begun_in_colours,
-    check_base,
     colours_in_words,
-    in_wanted_regions,
     initial_network,
     kept_of_base,
     take_encoder_weights,
 )
 from napari_unet.engine.training.learner import Learner
+from napari_unet.engine.training.movies.movie_data import kept_apart, left_out
+from napari_unet.engine.training.movies.prepared import prepare
 from napari_unet.engine.training.sampling.batches import Batches
 from napari_unet.engine.training.schedule import (
     Clock,
@@ -60,15 +57,15 @@ from napari_unet.engine.training.training_record import (
 from napari_unet.engine.training.working_scale import kept_scale, scale_in_words, working_scale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.annotations import Annotations
-    from napari_unet.engine.annotations.holdout import Split
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.training.movies.prepared import Prepared
 
 
 __all__ = ["TrainInput", "TrainStep", "train"]
@@ -79,8 +76,8 @@ _FINE_TUNING_RATE = 2e-3  # lower: what the base knows is to be shifted, not unl
 
 
 def train(
-    stack: Stack,
-    annotations: Annotations,
+    stack: Stack | Sequence[tuple[Stack, Annotations]],
+    annotations: Annotations | None = None,
     settings: TrainSettings | None = None,
     *,
     base: Model | None = None,
@@ -95,7 +92,8 @@ def train(
     Parameters
     ----------
     stack, annotations
-        The movie, frames ``(Y, X)`` or ``(C, Y, X)``; what a user vouches for of it.
+        The movie, frames ``(Y, X)`` or ``(C, Y, X)``; what a user vouches for of it. Or a list of
+        pairs of both: movies that are learned from together, each normalised as itself.
     settings, base
         Time, network and augmentation. A model to start from, not changed; none for a new network.
     checkpoint, checkpoint_every
@@ -109,57 +107,35 @@ def train(
     Raises
     ------
     BadInput
-        Where the annotations or frames cannot be learned from.
+        Where the annotations or frames cannot be learned from, or movies not together.
 
     """
     settings = settings or TrainSettings()
     if checkpoint:
         clear_leftovers(checkpoint.parent)
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
-    given = in_wanted_regions(annotations, settings, base)
-    painted = without_tested(given, settings.test).without_edge(settings.edge)
-    painted = painted.only(painted.frames.keys() - state.get("left_out", ()))
-    annotations = painted.without_missing(stack)
-    annotations.check()
-    stack, base = begun_in_colours(stack, annotations, base, state)
-    check_base(stack, settings, base, annotations.classes)
-    split = split_as(state, annotations, settings.validation)
+    prepared = prepare(annotated_movies(stack, annotations), settings, base, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
-    how = RunOptions(name, checkpoint, every, clock, FinalTest.of(given, settings))
-    missing = missing_in_words(painted, annotations)
-    return Run(stack, split, settings, base, how, missing).loop(annotations, state)
+    how = RunOptions(name, checkpoint, every, clock)
+    return Run(prepared, settings, how).loop(state)
 
 
 class Run:
     """One training, from its values to its model."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        split: Split,
-        settings: TrainSettings,
-        base: Model | None,
-        how: RunOptions,
-        missing: str = "",
-    ) -> None:
-        self.missing = missing  # a line on pixels without a value
-        self.stack, self.split, self.settings = stack, split, settings
-        self.base, self.how, self.checkpoint = base, how, how.checkpoint
-        self.wish: int | None = None  # frame to preview once there is time
+    def __init__(self, prepared: Prepared, settings: TrainSettings, how: RunOptions) -> None:
+        self.prepared, self.settings, self.how = prepared, settings, how
+        self.base, self.splits, self.checkpoint = prepared.base, prepared.splits, how.checkpoint
+        self.wish: tuple[int, int] | None = None  # movie and frame to preview once there is time
+        self.shown = 0  # the movie of the last preview
         self.step = 0
         self.plan: Plan
         self.before: Scores | None = None
 
-    def loop(
-        self, annotations: Annotations, state: dict[str, Any]
-    ) -> Generator[TrainStep, TrainInput | None, Model]:
+    def loop(self, state: dict[str, Any]) -> Generator[TrainStep, TrainInput | None, Model]:
         """Draw, learn, check, show, save; until the plan is done or the user stops it."""
-        self._begin(annotations, state)
-        begun = f"training on {self.split.describe(annotations)}"
-        own = kept_of_base(self.base, self.settings)
-        seen = colours_in_words(self.stack, self.base), scale_in_words(self.scale, self.diameter)
-        edge, told = annotations.blank_in_words, self.encoder.get("words")
-        note = "; ".join(filter(None, (begun, *seen, edge, told, self.missing, own)))
+        self._begin(state)
+        note = self._begun()
         saved = time.monotonic()
         while self.plan.steps is None or self.step < self.plan.steps:
             use_threads(self.plan.threads)
@@ -181,6 +157,7 @@ class Run:
                 validation,
                 self._preview(),
                 "; ".join(filter(None, (note, smaller, joined))) or None,
+                self.shown,
             )
             # what the receiver makes of a preview, its labels, takes time from the learning, too
             with self.clock.aside(shown=True) if step.preview else nullcontext():
@@ -192,36 +169,44 @@ class Run:
             save_checkpoint(self.checkpoint, self.state())
         return self._finish()
 
+    def _begun(self) -> str:
+        """Say what is learned from, and what a user should know of it."""
+        prepared = self.prepared
+        first, annotations = prepared.movies[0].stack, prepared.annotations
+        given = [movie.annotations for movie in prepared.movies]
+        begun = f"training on {self.splits.describe(given)}"
+        own = kept_of_base(self.base, self.settings)
+        seen = colours_in_words(first, self.base), scale_in_words(self.scale, self.diameter)
+        edge, told = annotations.blank_in_words, self.encoder.get("words")
+        odd = [notice.line for notice in prepared.notices]
+        return "; ".join(filter(None, (begun, *seen, edge, told, prepared.missing, own, *odd)))
+
     @property
     def _minutes(self) -> float | None:
         """Minutes that the steps follow; None where they are set otherwise."""
         given = self.settings.steps is not None or self.settings.epochs is not None
         return None if given else self.settings.minutes or 5.0
 
-    def _begin(self, annotations: Annotations, state: dict[str, Any]) -> None:
+    def _begin(self, state: dict[str, Any]) -> None:
         self.clock = Clock(self.how.clock)
         torch.manual_seed(self.settings.seed)
         device = choose_device(self.settings.device)
-        self.normaliser = Normaliser(
-            self.base.normalisation if self.base else self.settings.normalisation, self.stack
-        )
+        movies, annotations = self.prepared.movies, self.prepared.annotations
         self.diameter = typical_diameter(annotations)
         wanted = self.settings, self.diameter, self.base, annotations.classes
         self.scale = kept_scale(state) if state else working_scale(*wanted)
-        self.data = TrainingData(
-            self.stack, annotations, self.split, self.settings, self.normaliser, device, self.base,
-            self.scale,
-        )  # fmt: skip
+        self.data = TrainingData(movies, self.splits, self.settings, device, self.base, self.scale)
         self.batches = Batches(self.data, self.settings.seed, beside=device.type == "cuda")
         self.label_settings = recommended_labels(self.base, annotations, self.diameter)
         self.checker = Checker(
-            self.clock, self.label_settings, self.settings, keep_best=not self.split.joins
+            self.clock, self.label_settings, self.settings, keep_best=not self.splits.joins
         )
         self.history = History()
-        size, seen = scaled_size(self.stack.frame_shape, self.scale), self.diameter * self.scale
+        first, seen = movies[0].stack, self.diameter * self.scale
+        size = scaled_size(first.frame_shape, self.scale)
         crop = crop_size(self.settings, device.type, seen, size)
         network = initial_network(
-            self.stack, self.settings, self.base, annotations.classes, crop, self.scale
+            first, self.settings, self.base, annotations.classes, crop, self.scale
         )
         self.encoder = state.get("encoder") or take_encoder_weights(network, self.settings)
         self.learner = Learner(network, self.settings, device)
@@ -267,7 +252,7 @@ class Run:
         if not self.checker.due(self.plan, self.step, by_clock=self._minutes is not None):
             return None
         scores, figures = None, {}
-        if not self.data.joined and self.split.validation is not None:
+        if not self.data.joined and self.data.validation:
             scores = self.checker.check(self.learner.mean, self.data.validation, self.step)
             figures = self.checker.figures
         self.history.close_row(
@@ -282,21 +267,22 @@ class Run:
 
     def _join(self) -> str:
         """Let the frame that was held out join, once it has said what there is to say."""
-        if not self.split.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
+        if not self.splits.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
             return ""
         self.batches.rewind()
         self.checker.choose_split(self.learner.mean, self.data.validation)
         self.data.join()
-        return f"{self.split.words} joins the training"
+        return f"{self.splits.words} joins the training"
 
     def _preview(self) -> tuple[int, NDArray[np.uint8]] | None:
         """Show the frame asked for last, as soon as there is time for it."""
         if self.wish is None or self.clock.side_share > _SIDE_SHARE:
             return None
-        t, self.wish = self.wish, None
+        (self.shown, t), self.wish = self.wish, None
+        shown = self.data.parts[self.shown]
         with self.clock.aside(shown=True):
             try:
-                frame = self.normaliser(self.stack[t])
+                frame = shown.normaliser(shown.stack[t])
             except BadInput:  # a frame that cannot be read is no reason to stop learning
                 return None
             return t, network_codes(self.learner.mean, frame)
@@ -304,13 +290,13 @@ class Run:
     def _take(self, sent: TrainInput | None) -> str:
         if sent is None:
             return ""
-        self.wish = self.wish if sent.preview is None else sent.preview
+        self.wish = self.wish if sent.preview is None else (sent.movie, sent.preview)
         if sent.annotations is None:
             return ""
         try:
-            painted = self.data.learnable(sent.annotations)
+            painted = self.data.learnable(sent.annotations, sent.movie)
             self.batches.rewind()
-            return self.data.take(painted)
+            return self.data.take(painted, sent.movie)
         except BadInput as error:
             return error.found
 
@@ -321,34 +307,37 @@ class Run:
             network.load_state_dict(self.checker.best["weights"])
         self.checker.choose_split(network, self.data.validation)
         record = training_record(
-            stack=self.stack,
+            movies=self.movies,
+            splits=self.splits,
             base=self.base,
-            annotations=self.data.annotations,
             settings=self.settings.model_dump(mode="json"),
             encoder=self.encoder,
             plan=self.plan.model_dump(mode="json"),
-            hold_out=self.split.hold_out,
             before=self.before,
             after=self.checker.kept,
             replay=replayed(self.base, network),
             steps=self.step,
             seconds=self.clock.elapsed,
             history=self.history.rows,
+            notices=self.prepared.notices,
         )
-        card = model_card(
-            self.base,
-            self.stack,
-            self.data.annotations,
-            stain=self.settings.stain,
-            diameter=None if network.config.classes else round(self.diameter, 1),
-        )
-        normalisation, network = self.normaliser.settings, network.cpu().eval()
+        diameter = None if network.config.classes else round(self.diameter, 1)
+        card = model_card(self.base, self.movies, stain=self.settings.stain, diameter=diameter)
+        normalisers, network = self.data.normalisers, network.cpu().eval()
+        normalisation = normalisers[0].settings
         labels = self.checker.settings.replace(threshold=self.checker.threshold)
         made = made_check(network, normalisation, labels, self.diameter)
-        record |= self.how.final.record(self.stack, network, self.normaliser, labels, self.base)
+        stacks = [movie.stack for movie in self.movies]
+        tested = self.prepared.final
+        record |= tested.record(stacks, network, normalisers, labels, self.base)
         arrays = {**(self.base.arrays if self.base else {}), **made}
         model = Model(network, normalisation, labels, self.how.name, record, card, arrays)
         return with_next_best(model, self.checker.next_best, self.diameter)
+
+    @property
+    def movies(self) -> tuple[AnnotatedMovie, ...]:
+        """The movies with what is known of each by now."""
+        return tuple(AnnotatedMovie(part.stack, part.annotations) for part in self.data.parts)
 
     # For a checkpoint
 
@@ -359,8 +348,7 @@ class Run:
             "plan": self.plan.model_dump(),
             "step": self.step,
             "joined": self.data.joined,
-            "left_out": sorted(self.data.left_out),
-            "held_out": self.split.hold_out.to_record(),
+            **kept_apart(self.data.parts),
             "before": asdict(self.before) if self.before else None,
             **self.checker.state(),
             "rows": self.history.state(),
@@ -387,7 +375,8 @@ class Run:
         self.checker.restore(state)
         self.history.restore(state.get("rows", {}))
         self.before = Scores(**state["before"]) if state["before"] else None
-        self.data.left_out.update(state.get("left_out", ()))
+        for part, left in zip(self.data.parts, left_out(state), strict=False):
+            part.left_out.update(left)
         self.batches.restore(state)
         torch.set_rng_state(state.get("chance", torch.get_rng_state()))
         if state["joined"]:

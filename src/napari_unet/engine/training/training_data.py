@@ -1,108 +1,85 @@
-"""What one training run learns from: normalised frames, their annotations, and the crops drawn."""
+"""What one training run learns from: the frames of all its movies, and the crops drawn of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_unet.engine.annotations.frame_annotation import spare_neighbours
-from napari_unet.engine.annotations.holdout import without_tested
-from napari_unet.engine.errors import BadInput
-from napari_unet.engine.labels.labels import label_frame
-from napari_unet.engine.network.network import network_codes
-from napari_unet.engine.stack.channels import RGB
-from napari_unet.engine.stack.missing_pixels import measured_values
-from napari_unet.engine.training.losses import border_weight
-from napari_unet.engine.training.sampling.patches import (
-    Batch,
-    FrameSampler,
-    PatchSampler,
-    TrainingFrame,
-    prepare_frame,
-)
-from napari_unet.engine.training.working_scale import resized_frame
+from napari_unet.engine.annotations.annotated_movie import together
+from napari_unet.engine.training.movies.movie_data import MovieData
+from napari_unet.engine.training.sampling.patches import Batch, FrameSampler, PatchSampler
 
 if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
+    import torch
+
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.annotations.annotations import Annotations
-    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
-    from napari_unet.engine.annotations.holdout import Split
+    from napari_unet.engine.annotations.movie_splits import MovieSplits
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.network.normalisation import Normaliser
     from napari_unet.engine.settings import TrainSettings
-    from napari_unet.engine.stack.stack import Stack
 
 _CHECKED_PIXELS = 4e6  # about five frames of 700 x 1100: more would cost time and tell little new
 
 
 class TrainingData:
-    """Frames to learn from and frames to check on; each is read and normalised once."""
+    """Frames of movies to learn from and to check on; each movie is normalised as itself.
+
+    ``validation`` are images ``(C, Y, X)`` and annotations to check on, evenly spaced where there
+    are many: a check must not cost more than it tells.
+    """
 
     def __init__(
         self,
-        stack: Stack,
-        annotations: Annotations,
-        split: Split,
+        movies: Sequence[AnnotatedMovie],
+        splits: MovieSplits,
         settings: TrainSettings,
-        normaliser: Normaliser,
         device: torch.device,
         base: Model | None = None,
         scale: float = 1.0,
     ) -> None:
-        _check_same_movie(stack, annotations)
-        self.annotations, self.split, self.joined = annotations, split, False
+        self.joined = False
         self.drawn = 0  # of whole frames, where crops are those
-        self.left_out: set[int] = set()  # frames that cannot teach, painted on meanwhile
-        self._stack, self._settings = stack, settings
-        self._normaliser, self._device = normaliser, device
-        self._base, self._scale = base, scale
-        self._images: dict[int, NDArray[np.float32]] = {}
-        self._learned = split.train
-        self._frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
+        self._settings = settings
+        named = [f" of {name}" if len(movies) > 1 else "" for name in splits.names]
+        pairs = zip(movies, splits.parts, named, strict=True)
+        self.parts = tuple(
+            MovieData(movie, split, settings, device, base, scale, of) for movie, split, of in pairs
+        )
         self._sampler: PatchSampler | None = None
-        self.validation = self._validation()  # now: what cannot be checked on is refused at once
-
-    def _validation(self) -> list[tuple[NDArray[np.float32], FrameAnnotation]]:
-        """Return images ``(C, Y, X)`` and annotations to check on.
-
-        Evenly spaced ones where there are many: a check must not cost more than it tells.
-        """
-        validation = self.split.validation
-        if validation is None:
-            return []
-        height, width = validation.shape[1:]
-        frames = validation.frame_indices
-        every = max(1, round(len(frames) * height * width / _CHECKED_PIXELS))
-        return [(self.image(t), validation.frames[t]) for t in frames[::every]]
+        # now: what cannot be checked on is refused at once
+        every = max(1, round(sum(part.checked_pixels for part in self.parts) / _CHECKED_PIXELS))
+        self.validation = [pair for part in self.parts for pair in part.checked(every)]
 
     @property
     def n_frames(self) -> int:
         """Frames to learn from."""
-        return len(self._frames)
+        return sum(len(part.frames) for part in self.parts)
 
     @property
     def pixels(self) -> int:
         """Supervised pixels to learn from."""
-        return sum(frame.n_supervised for frame in self._frames.values())
+        return sum(f.n_supervised for part in self.parts for f in part.frames.values())
 
-    def image(self, t: int) -> NDArray[np.float32]:
-        """Return an annotated frame, normalised; refuses one without two different values."""
-        if t not in self._images:
-            raw = np.asarray(self._stack[t])
-            values = measured_values(raw)
-            if not values.size:
-                _refuse(t, "holds nothing but NaN or infinite pixels", "an image")
-            if values.min() == values.max():
-                _refuse(t, f"is constant ({values[0]})", "an image")
-            self._images[t] = self._normaliser(raw)
-        return self._images[t]
+    @property
+    def annotations(self) -> tuple[Annotations, ...]:
+        """What is known of each movie by now."""
+        return tuple(part.annotations for part in self.parts)
+
+    @property
+    def of_all(self) -> Annotations:
+        """What is known of all movies by now, as of one."""
+        return together(self.annotations)
+
+    @property
+    def normalisers(self) -> tuple[Normaliser, ...]:
+        """What normalises the frames of each movie."""
+        return tuple(part.normaliser for part in self.parts)
 
     def batch(self, n: int, crop: int, generator: torch.Generator) -> Batch:
         """Draw ``n`` crops of ``crop`` px."""
-        frames = [self._frames[t] for t in sorted(self._frames)]
+        frames = [part.frames[t] for part in self.parts for t in sorted(part.frames)]
         augmentation = self._settings.augmentation
         if self._settings.whole_frames:
             sampler = FrameSampler(frames, augmentation, generator, self.drawn)
@@ -114,114 +91,15 @@ class TrainingData:
 
     def join(self) -> None:
         """Let what was held out join the training."""
-        self.joined, self._learned = True, self.annotations
-        frames = self.annotations.frames.items()
-        self._frames |= {t: self._prepare(t, frame) for t, frame in frames}
+        self.joined, self._sampler = True, None
+        for part in self.parts:
+            part.join()
+
+    def learnable(self, annotations: Annotations, movie: int = 0) -> Annotations:
+        """Return what of strokes in a movie may teach here."""
+        return self.parts[movie].learnable(annotations)
+
+    def take(self, annotations: Annotations, movie: int = 0) -> str:
+        """Take new strokes in a movie in; gives a line on what is different now, or none."""
         self._sampler = None
-
-    def learnable(self, annotations: Annotations) -> Annotations:
-        """Return what of strokes may teach here: no frame to test on, no edge, no missing pixel."""
-        known = without_tested(annotations, self._settings.test)
-        known = known.in_regions(self.annotations.regions, known=True)
-        return known.without_edge(self._settings.edge).without_missing(self._stack)
-
-    def take(self, annotations: Annotations) -> str:
-        """Take new strokes in; gives a line on what is different now, empty where nothing is.
-
-        What is held out stays held out. Frames whose strokes were taken back leave, frames that
-        cannot teach are left out; where nothing would be left to learn from, all stays as it was.
-        """
-        noted = self._leave_out(annotations)
-        annotations = annotations.only(set(annotations.frames) - self.left_out)
-        learned = annotations if self.joined else self.split.hold_out.learned(annotations)
-        if not learned.n_objects:
-            return noted
-        known = self._learned.frames
-        new = annotations.frames.keys() - self.annotations.frames.keys()
-        beside = sorted(new - learned.frames.keys())
-        changed = {
-            t: frame
-            for t, frame in learned.frames.items()
-            if t not in known or not _is_same(frame, known[t])
-        }
-        frames = {t: frame for t, frame in self._frames.items() if t in learned.frames}
-        frames |= {t: self._prepare(t, frame) for t, frame in changed.items()}
-        left = self._frames.keys() - frames.keys()
-        painted = self._changed_validation(annotations)
-        lines = [noted, *(f"frame {t} is checked on as it was before" for t in painted)]
-        self.annotations, self._learned = annotations, learned
-        if changed or left:
-            self._frames, self._sampler = frames, None
-            lines.append(f"now training on {learned.describe()}")
-        lines += [f"frame {t} is too near {self.split.words} to learn from" for t in beside]
-        return "; ".join(filter(None, lines))
-
-    def _changed_validation(self, annotations: Annotations) -> list[int]:
-        """Return frames that were painted on where they are checked on.
-
-        Checks of one run are compared with each other, so all of them are on the same outlines.
-        """
-        if self.joined or self.split.validation is None:
-            return []
-        changed = []
-        for t, checked in self.split.validation.frames.items():
-            old, new = self.annotations.frames.get(t), annotations.frames.get(t)
-            inside = checked.supervised
-            if old and new and not np.array_equal(old.labels[inside], new.labels[inside]):
-                changed.append(t)
-        return changed
-
-    def _leave_out(self, annotations: Annotations) -> str:
-        """Find new frames that cannot teach; gives a line on them."""
-        lines = []
-        for t in sorted(annotations.frames.keys() - self.annotations.frames - self.left_out):
-            try:
-                self.image(t)
-            except BadInput as error:
-                self.left_out.add(t)
-                lines.append(f"{error.found}: it is left out")
-        return "; ".join(lines)
-
-    def _prepare(self, t: int, annotation: FrameAnnotation) -> TrainingFrame:
-        settings, base, classes = self._settings, self._base, self.annotations.classes
-        # A new network has seen nothing yet, so there is no one to ask about the ring
-        if base is not None and not annotation.complete and not classes:
-            codes = network_codes(base.network, self.image(t))
-            annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
-        image, annotation = resized_frame(self.image(t), annotation, self._scale)
-        w0 = 0.0 if classes else settings.border_weight
-        weight = border_weight(annotation.labels, w0, settings.border_sigma)
-        return prepare_frame(
-            image, annotation, weight, self._device,
-            of_classes=bool(classes), coloured=self._stack.selected_channels == RGB,
-        )  # fmt: skip
-
-
-def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:
-    """Whether two annotations of a frame teach the same."""
-    if one is other or one.complete != other.complete:
-        return one is other
-    counts = one.supervised
-    return (
-        np.array_equal(counts, other.supervised)
-        and np.array_equal(one.labels[counts], other.labels[counts])
-        and np.array_equal(_unasked(one), _unasked(other))  # a stroke over the ring is for good
-    )
-
-
-def _unasked(frame: FrameAnnotation) -> NDArray[np.bool_]:
-    return np.zeros(1, bool) if frame.ring is None else frame.ring
-
-
-def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
-    length, height, width = annotations.shape
-    if (height, width) != stack.frame_shape or max(annotations.frames, default=0) >= len(stack):
-        raise BadInput(
-            f"the annotations are for {length} frames of {height} x {width} pixels",
-            f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as in {stack.name}",
-            "give annotations made for this movie",
-        )
-
-
-def _refuse(t: int, found: str, expected: str) -> None:
-    raise BadInput(f"frame {t} {found}", expected, "leave that frame out of the training")
+        return self.parts[movie].take(annotations)

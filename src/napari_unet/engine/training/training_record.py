@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.annotations.annotated_movie import described, movie_names
 from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.files.versions import PROGRAM, versions
 from napari_unet.engine.labels.class_scores import class_pieces
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.movie_splits import MovieSplits
+    from napari_unet.engine.errors import Notice
     from napari_unet.engine.labels.scores import Scores
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.stack.stack import Stack
 
 _DEFAULT_DIAMETER = 30.0
 _ODD = 2  # percent of the annotated cells that may be smaller: cut off by the frame, or slips
@@ -112,19 +115,20 @@ def recommended_labels(
 
 def model_card(
     base: Model | None,
-    stack: Stack,
-    annotations: Annotations,
+    movies: Sequence[AnnotatedMovie],
     *,
     stain: str,
     diameter: float | None,
 ) -> dict[str, Any]:
     """Say what a new model is for: where it learned, and of its parent what holds for it too.
 
-    ``diameter`` in px. The parent's own scores and command are not the child's.
+    ``diameter`` in px. The parent's own scores and command are not the child's. The channel is the
+    first movie's; of several pixel sizes it is a middle one.
     """
     before = base.card if base else {}
     card = {key: before[key] for key in _HERITAGE if key in before}
-    learned = f"{stack.name}: {annotations.describe()}"
+    stack, names = movies[0].stack, movie_names([movie.stack for movie in movies])
+    learned = f"{', '.join(names)}: {described([movie.annotations for movie in movies])}"
     card["data"] = f"{learned}; before that {before['data']}" if "data" in before else learned
     if base and "terms" in before:
         card["terms"] = f"of what {base.name} learned from: {before['terms']}"
@@ -132,17 +136,18 @@ def model_card(
         card["stain"] = stain
     if len(stack.channel_names) > 1:
         card["channel"] = ", ".join(stack.selected_channels)
-    return {**card, "diameter": diameter, "pixel_size": stack.pixel_size}
+    sizes = sorted(size for movie in movies if (size := movie.stack.pixel_size))
+    size = sizes[(len(sizes) - 1) // 2] if sizes else None
+    return {**card, "diameter": diameter, "pixel_size": size}
 
 
 def training_record(
     *,
-    stack: Stack,
+    movies: Sequence[AnnotatedMovie],
+    splits: MovieSplits,
     base: Model | None,
-    annotations: Annotations,
     settings: dict[str, Any],
     plan: dict[str, Any],
-    hold_out: HoldOut,
     before: Scores | None,
     after: Scores | None,
     replay: tuple[Scores | None, Scores | None],
@@ -150,26 +155,26 @@ def training_record(
     seconds: float,
     history: Sequence[Mapping[str, float | None]] = (),
     encoder: Mapping[str, str] | None = None,
+    notices: Sequence[Notice] = (),
 ) -> dict[str, Any]:
-    """Return the record of one training, plain numbers and strings throughout."""
+    """Return the record of one training, plain numbers and strings throughout.
+
+    Of several movies, ``movies`` has a row for each; what stands beside it is then the first one's,
+    for programs that know of one only.
+    """
     made_with = versions()
     if encoder:  # its folder is nobody's business
         settings = {**settings, "encoder_weights": encoder["file"]}
+    found = (n for stack, known in movies for n in (*stack.notices, *known.notices))
+    regions = movies[0].annotations.regions
     return {
         "parent": base.sha256 if base else None,
         "parent_name": base.name if base else None,
-        "movie": stack.name,
-        "movie_fingerprint": stack.fingerprint,
-        **(
-            {"learned_before": before_}
-            if (before_ := _learned(base.record if base else {}))
-            else {}
-        ),
-        "frames": list(annotations.frame_indices),
-        "annotated": annotations.describe(),
-        **({"regions": region_text(annotations.regions)} if annotations.regions else {}),
-        "checked_on": hold_out.words,  # for who reads the file; programs read the next line
-        "held_out": hold_out.to_record(),
+        **({"learned_before": known} if (known := _learned(base.record if base else {})) else {}),
+        **_of_movies(movies, splits),
+        "annotated": described([movie.annotations for movie in movies]),
+        **({"regions": region_text(regions)} if regions else {}),
+        "checked_on": splits.words,  # for who reads the file; programs read what is held out
         "before": figures(before),
         "after": figures(after),
         "cells": {"before": before.cells if before else "", "after": after.cells if after else ""},
@@ -181,10 +186,40 @@ def training_record(
         "steps": steps,
         "seconds": round(seconds, 1),
         "history": [{k: v for k, v in row.items() if v is not None} for row in history],
-        "notices": [asdict(n) for n in dict.fromkeys((*stack.notices, *annotations.notices))],
+        "notices": [asdict(n) for n in dict.fromkeys((*found, *notices))],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"napari-unet": made_with.pop(PROGRAM, "unknown"), **made_with},
     }
+
+
+def _of_movies(movies: Sequence[AnnotatedMovie], splits: MovieSplits) -> dict[str, Any]:
+    """Return which movies and frames were learned from, and what of them was held out."""
+    named = movie_names([movie.stack for movie in movies])
+    rows = [
+        {
+            "movie": name,
+            "movie_fingerprint": stack.fingerprint,
+            "frames": list(known.frame_indices),
+            "held_out": split.hold_out.to_record(),
+        }
+        for name, (stack, known), split in zip(named, movies, splits.parts, strict=True)
+    ]
+    if len(rows) == 1:
+        return rows[0]
+    each = [
+        {**row, "annotated": known.describe()} for row, (_, known) in zip(rows, movies, strict=True)
+    ]
+    return {**rows[0], "movie": ", ".join(named), "movies": each}
+
+
+def movies_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return for each movie of a record: its fingerprint, frames, and what was held out.
+
+    Of a model that says nothing of movies, nothing.
+    """
+    if several := record.get("movies"):
+        return list(several)
+    return [record] if "movie_fingerprint" in record else []
 
 
 def learned_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int]:
@@ -202,20 +237,23 @@ def learned_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int
 
 def tested_frames(record: Mapping[str, Any], fingerprint: str) -> frozenset[int]:
     """Return the frames of a movie that a model was tested on."""
-    test = record.get("test") if record.get("movie_fingerprint") == fingerprint else None
-    return frozenset(int(t) for t in (test or {}).get("frames", ()))
+    test = record.get("test") or {}
+    each = test.get("of_each") or [test.get("frames", ())]
+    parts = zip(movies_of(record), each, strict=False)
+    of_it = (frames for part, frames in parts if part.get("movie_fingerprint") == fingerprint)
+    return frozenset(int(t) for frames in of_it for t in frames)
 
 
 def _learned(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what each training of a model and of those before it learned from."""
-    before = list(record.get("learned_before") or ())
-    if "movie_fingerprint" not in record:
-        return before
-    out = held_out(record)
-    low, high = (out.gap or (1, 0)) if not out.joins else (1, 0)
-    kept = {*out.never_learned, *range(low, high + 1)}
-    frames = [t for t in record.get("frames") or () if t not in kept]
-    return [*before, {"movie_fingerprint": record["movie_fingerprint"], "frames": frames}]
+    found = list(record.get("learned_before") or ())
+    for part in movies_of(record):
+        out = held_out(part)
+        low, high = (out.gap or (1, 0)) if not out.joins else (1, 0)
+        kept = {*out.never_learned, *range(low, high + 1)}
+        frames = [t for t in part.get("frames") or () if t not in kept]
+        found.append({"movie_fingerprint": part["movie_fingerprint"], "frames": frames})
+    return found
 
 
 def with_next_best(model: Model, ranked: Sequence[Mapping[str, Any]], diameter: float) -> Model:
@@ -243,11 +281,14 @@ def with_next_best(model: Model, ranked: Sequence[Mapping[str, Any]], diameter: 
     return replace(model, next_best=tuple(found)) if found else model
 
 
-def held_out(record: Mapping[str, Any]) -> HoldOut:
-    """Return what a model was checked on; of what says nothing of it, nothing.
+def held_out(record: Mapping[str, Any], fingerprint: str | None = None) -> HoldOut:
+    """Return what a model was checked on, of the movie with a ``fingerprint``; or else nothing.
 
     Models of version 0.1.0 say it in words, and chosen frames in their settings.
     """
+    if fingerprint is not None:
+        of_it = (m for m in movies_of(record) if m.get("movie_fingerprint") == fingerprint)
+        record = next(of_it, {})
     if "held_out" in record:
         return HoldOut.from_record(record["held_out"])
     chosen = (record.get("settings") or {}).get("validation")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SMALLEST, _LARGEST = 10.0, 60.0
 _TINY, _LARGE = 20.0, 40.0
 _MOST = 2.0  # a larger factor shows nothing new and costs its square
-_NEAR = 1.5  # a scale that the base learned at is kept where cells are within this of its own
+NEAR = 1.5  # a scale that the base learned at is kept where cells are within this of its own
 
 
 def working_scale(
@@ -48,7 +48,7 @@ def working_scale(
     if classes or settings.whole_frames:
         return before
     known = base.diameter * before if base and base.diameter else None
-    if before != 1 and known and 1 / _NEAR < diameter * before / known < _NEAR:
+    if before != 1 and known and 1 / NEAR < diameter * before / known < NEAR:
         return before
     if diameter > _LARGEST:
         return round(_LARGE / diameter, 3)

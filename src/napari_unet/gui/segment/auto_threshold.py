@@ -36,9 +36,7 @@ def never_learned(record: Mapping[str, Any], fingerprint: str) -> tuple[int, ...
     """
     from napari_unet.engine.training.training_record import held_out
 
-    if record.get("movie_fingerprint") != fingerprint:
-        return ()
-    return held_out(record).never_learned
+    return held_out(record, fingerprint).never_learned
 
 
 def auto_threshold(live: LiveLabels, frames: tuple[int, ...], frame: int) -> Auto:
