@@ -22,7 +22,7 @@ from PIL import Image
 from stage import IMAGES, PLUGIN, Stage
 
 DOCKS = ("Segment", "Review", "Train", "Export")
-WINDOW = (1280, 720)
+WINDOW, TALL = (1280, 720), (1280, 960)
 LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
 WELLS = ("B2", "B3", "B4", "C2", "C3")
@@ -174,13 +174,11 @@ def write_plate(folder: Path) -> Path:
 
 def many() -> None:
     """Take the picture of the table of positions: segmented, checked, one exported again."""
-    stage = Stage(WINDOW)
+    stage = Stage(TALL)
     stage.open("Segment")
     stage.open("Positions")
     with tempfile.TemporaryDirectory(prefix="movies") as place:
         plate = write_plate(Path(place) / "plate")
-        stage.settle()
-        stage.picture(stage.holders["Positions"], "positions-empty")
         stage.widget("positions.source").setText(str(plate))
         stage.widget("positions.open").click()
         stage.finish()

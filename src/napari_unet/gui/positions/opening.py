@@ -35,6 +35,8 @@ def open_position(session: Session, movie: Movie, look: Look | None, out: Path) 
         session.movie.choose_image(layers.add_movie(session.viewer, found[0])[0])
         for data, how, _ in found[1]:
             session.viewer.add_labels(data, **how)
+        if found[1]:
+            return "Labels as they were exported. To correct them, press Segment movie first."
         return session.movie.view.summary
 
     labels = (out, movie.name) if exported else None

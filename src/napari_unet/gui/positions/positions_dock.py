@@ -10,9 +10,12 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QDockWidget,
     QFileDialog,
+    QFrame,
+    QHBoxLayout,
     QHeaderView,
     QLineEdit,
     QMainWindow,
+    QScrollArea,
     QTableView,
     QWidget,
 )
@@ -29,6 +32,7 @@ from napari_unet.gui.positions.rows import EDGE, NAME, PICTURE, SORTED_BY, STATU
 from napari_unet.gui.positions.runs import OWNER, Runs, Wish
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.session import Session
+from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, label, primary, row
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
@@ -40,6 +44,11 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.jobs.queue.movies import Movie
 
+_BESIDE, _BETWEEN, _LEAST = 320, 12, 230  # px
+_EMPTY = (
+    "Many movies in one table: open a folder of them, or a file of several positions, here or with "
+    "Folder… and Open movie… in another dock."
+)
 _PARTS = {LABELS: "Labels", TABLE: "Table", MOVIE: "Movie"}
 
 
@@ -56,13 +65,19 @@ class PositionsDock(QWidget):
         self.looking = Looking(self, session.lifetime)
         self.runs = Runs(session, self.rows, self._look_again)
         self._state = QueueState()
+        self.foot = Foot(session, OWNER, self)
         self._build_table()
         self._build_results()
-        self.foot = Foot(session, OWNER, self)
-        column = Column(self)
-        column.setContentsMargins(10, 4, 10, 4)
-        column.add(self._build_top(), self.empty, self.table, self._build_runs(), self.foot)
+        left, self.beside = QWidget(), self._build_runs()
+        column = Column(left)
+        column.add(self._build_top(), self.empty, self.table)
         column.setStretchFactor(self.table, 1)
+        both = QHBoxLayout(self)
+        both.setContentsMargins(10, 4, 10, 4)
+        both.setSpacing(_BETWEEN)
+        both.addWidget(left, 1)
+        both.addWidget(self.beside)
+        self.setMinimumHeight(_LEAST)
         self._connect()
         self.show_source()
 
@@ -91,11 +106,8 @@ class PositionsDock(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(STATUS, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.empty = Hint(
-            "Open a folder of movies, or a file of several positions, with Folder… or Open movie… "
-            "in another dock, or type it above.",
-            "positions.empty",
-        )
+        self.empty = Hint(_EMPTY, "positions.empty")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def _build_top(self) -> QWidget:
         self.source = QLineEdit(objectName="positions.source")
@@ -145,13 +157,24 @@ class PositionsDock(QWidget):
         )
         self.recipe = Hint(name="positions.recipe")
         self.why_not = Hint(name="positions.hint")
-        below = QWidget()
-        column = Column(below)
+        inside, beside, scroll = QWidget(), QWidget(), QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        beside.setFixedWidth(_BESIDE)
+        column = Column(inside)
         place = row(label("Results"), self.out, self.browse, stretch=1)
-        ticks = Flow(*self.parts.values(), self.linked, self.keep, self.replace)
-        runs = Flow(primary(self.segment), self.export, self.check, shares=(2, 2, 1))
-        column.add(self.recipe, place, ticks, runs, self.why_not)
-        return below
+        first = Flow(primary(self.segment), self.check, shares=(2, 1))
+        column.add(self.recipe, first, rule(), place)
+        column.add(Flow(*self.parts.values(), shares=(1, 1, 1)))
+        column.add(Flow(self.linked, self.keep, shares=(1, 1)), Flow(self.export, self.replace))
+        column.add(self.why_not)
+        column.addStretch(1)
+        outside = Column(beside)
+        outside.add(scroll, self.foot)
+        outside.setStretchFactor(scroll, 1)
+        return beside
 
     def _connect(self) -> None:
         session, life = self.session, self.session.lifetime
@@ -306,9 +329,10 @@ class PositionsDock(QWidget):
         self.segment.setText(f"Segment{n}")
         self.export.setText(f"Export{n}")
         there = bool(len(self.rows))
-        for part in (self.table, self.line, self.all, self.none):
+        for part in (self.table, self.line, self.all, self.none, self.beside):
             part.setVisible(there)
-        self.empty.setVisible(not there)
+        said = state.line if state.owner == OWNER else ""
+        self.empty.say("" if there else said or _EMPTY, warn=state.failed and bool(said))
         said = f"{counted(len(self.rows), 'position')}, {len(movies)} ticked"
         frames = sum(movie.frames for movie in movies)
         self.line.say(f"{said}, {counted(frames, 'frame')}" if movies else said if there else "")

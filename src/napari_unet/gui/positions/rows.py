@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.queue.look import Look
     from napari_unet.engine.jobs.queue.movies import Movie
 
-EDGE = 56  # px of a picture
+EDGE = 48  # px of a picture
 PICTURE, NAME, FRAMES, SEGMENTED, CELLS, REVIEWED, NOTICES, QUALITY, STATUS = range(9)
 _TITLES = (
     ("", "Ticked positions are segmented, checked and exported"),
@@ -32,7 +32,6 @@ _TITLES = (
     ("Quality", "Frames out of focus, stage jumps, brightness that fell: after Check quality"),
     ("State", ""),
 )
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _NONE, _NOT_YET = "–", "…"  # noqa: RUF001
 SORTED_BY = Qt.ItemDataRole.UserRole
 
@@ -256,8 +255,6 @@ class Rows(QAbstractTableModel):
             return row.tip(column)
         if role == SORTED_BY:
             return row.order(column)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (FRAMES, CELLS):
-            return _RIGHT
         if column != PICTURE:
             return None
         if role == Qt.ItemDataRole.CheckStateRole:
@@ -284,8 +281,6 @@ class Rows(QAbstractTableModel):
                 return _TITLES[section][0]
             if role == Qt.ItemDataRole.ToolTipRole:
                 return _TITLES[section][1]
-            if role == Qt.ItemDataRole.TextAlignmentRole:
-                return _RIGHT if section in (FRAMES, CELLS) else int(Qt.AlignmentFlag.AlignLeft)
         return None
 
     def _picture(self, row: Row) -> QPixmap:

@@ -38,8 +38,7 @@ class Wish:
     @property
     def title(self) -> str:
         """What the foot calls it."""
-        what = "Exporting" if self.state.parts else "Segmenting"
-        return f"{what} {counted(len(self.movies), 'position')}"
+        return "Exporting" if self.state.parts else "Segmenting"
 
 
 class Runs:
@@ -141,7 +140,7 @@ class Runs:
         """Look at every frame of the movies."""
         from napari_unet.engine.jobs.queue.check_movies import TABLE, check_movies
 
-        title = f"Checking {counted(len(movies), 'position')}"
+        title = "Checking"
         follow = _Following(movies, title, self._rows, lambda _: None)
 
         def done(state: QueueState) -> str:
@@ -198,14 +197,14 @@ class _Following:
                     please_check=_lines(step, "check"),
                     noted=_lines(step, "noted"),
                 )
-            return self._progress(0, movie)
+            return self._progress(0)
         if step.step == 0:
             self._n += 1
             self._rows.change(movie.name, doing="opening")
         else:
             self._worked += 1
             self._rows.change(movie.name, doing=f"frame {step.step} of {step.steps}")
-        return self._progress(step.step, movie)
+        return self._progress(step.step)
 
     def _through(self, movie: Movie) -> None:
         self._before += max(1, movie.frames)
@@ -213,14 +212,14 @@ class _Following:
         self._rows.change(movie.name, doing="")
         self._done(movie)
 
-    def _progress(self, step: int, movie: Movie) -> Progress:
+    def _progress(self, step: int) -> Progress:
         done = min(self.total, self._before + step)
         left = None
         if self._worked > 1:
             left = (time.monotonic() - self._since) / self._worked * (self.total - done)
         elif not self._worked:
             self._since = time.monotonic()
-        where = f"{movie.name}, {self._n} of {len(self._movies)}"
+        where = f"position {self._n} of {len(self._movies)}"
         time_left = f", {say_duration(left)} left" if left is not None else ""
         return Progress(done, self.total, left, f"{self._title}: {where}{time_left}")
 
