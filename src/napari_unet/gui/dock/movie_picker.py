@@ -84,8 +84,9 @@ class MoviePicker(QWidget):
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
         )
         self.recent = _combo("movie.recent", "Movies that were opened before")
-        self.all = button("All positions…", "movie.positions")
-        self.all.setProperty("tip", "In a table: open, segment and export them")
+        self.all = button(
+            "All positions…", "movie.positions", "Open, segment and export in a table"
+        )
         self.summary = Hint(name="movie.summary")
         self._unfolded = self._telling = False
         self._rows = self._build()
