@@ -84,9 +84,7 @@ class MoviePicker(QWidget):
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
         )
         self.recent = _combo("movie.recent", "Movies that were opened before")
-        self.all = button(
-            "All positions…", "movie.positions", "Open, segment and export in a table"
-        )
+        self.all = button("All positions…", "movie.positions", "Open and segment them in a table")
         self.summary = Hint(name="movie.summary")
         self._unfolded = self._telling = False
         self._rows = self._build()
@@ -96,7 +94,6 @@ class MoviePicker(QWidget):
         self.sample.clicked.connect(lambda: open_sample_movie(session))
         self.recent.currentIndexChanged.connect(lambda i: self._open(self.recent.itemData(i)))
         self.path.returnPressed.connect(self._on_open)
-        self.all.clicked.connect(self._on_all)
         for combo, act in (
             (self.channel, lambda i: session.movie.select(channel=i)),
             (self.z, lambda i: session.movie.select(z="max" if i == 0 else i - 1)),
@@ -118,6 +115,7 @@ class MoviePicker(QWidget):
         add_field(rows, "Axes", self.axes)
         self._choice, self._opening = QWidget(), QWidget()
         Column(self._choice).add(rows, Flow(self.all))
+        self.all.clicked.connect(self._on_all)
         opening = Column(self._opening)
         opening.add(Flow(self.open, self.open_folder, self.sample), self.recent, self.path)
         Column(self).add(self._choice, self.summary, self._opening)
