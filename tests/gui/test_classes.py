@@ -10,6 +10,7 @@ from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
+from napari_unet.gui.train.describe import describe
 from napari_unet.gui.train.judged import verdict
 
 
@@ -199,8 +200,8 @@ def test_a_class_that_is_painted_too_late_does_not_count(class_toy, painted):
 def test_regions_are_said_before_they_are_trained(class_toy, painted):
     stack = Stack.from_array(class_toy.movie, axes="TYX")
     source = AnnotationSource(stack=stack, labels=painted, name="labels")
-    found = source.describe(TrainSettings(regions="any=1,2; dim=2"))
+    found = describe([source], TrainSettings(regions="any=1,2; dim=2"))
     assert "1 frame, 2 regions" in found.words
     assert source.for_base(None, "any=1,2; dim=2").scope.kind == "classes"
     with pytest.raises(BadInput, match="region any has class 7, which the labels do not hold"):
-        source.describe(TrainSettings(regions="any=1,7"))
+        describe([source], TrainSettings(regions="any=1,7"))

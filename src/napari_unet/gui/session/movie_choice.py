@@ -158,6 +158,11 @@ class MovieChoice:
             return self._shown[0]
         return layers.frame_on_screen(self.viewer, self.image, len(self.stack))
 
+    def selection_of(self, image: Image) -> Selection:
+        """Return what was selected of an image layer last."""
+        known = self._opened.get(image)
+        return known.selection if known else Selection()
+
     def require_stack(self) -> Stack:
         """Return the movie, or say why there is none."""
         if self.stack is None:

@@ -18,7 +18,7 @@ from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
 from napari_unet.gui.viewer.ours import name_layer, named_by_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari.layers import Image, Labels
 
@@ -79,6 +79,12 @@ class MovieLabels:
         """The model they are derived from, where it is open."""
         shown = self._now()
         return shown.model if shown else None
+
+    def everywhere(self) -> Iterator[tuple[Image, Selection, LiveLabels]]:
+        """Yield the labels of each movie, with its layer and what is selected of it."""
+        for image, of_it in list(self._all.items()):
+            for selection, shown in of_it.items():
+                yield image, selection, shown.live
 
     def show(self) -> tuple[LiveLabels, Labels]:
         """Return the movie's labels and their layer; made, or shown again, where there are none."""

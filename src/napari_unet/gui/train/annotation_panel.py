@@ -15,6 +15,8 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.dock.class_legend import ClassLegend
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.train.labels_file import LabelsFile
+from napari_unet.gui.train.movie_ticks import MovieTicks
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of
 from napari_unet.gui.viewer.ours import suit_brush
@@ -34,9 +36,15 @@ from napari_unet.gui.widgets.parts import (
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Labels
+
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.gui.session.session import Session
-    from napari_unet.gui.train.annotation_source import AnnotationSource, Described
+    from napari_unet.gui.train.annotation_source import AnnotationSource
+    from napari_unet.gui.train.describe import Described
+    from napari_unet.gui.train.other_movies import OtherMovie
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
 OWNER = "train"
@@ -84,11 +92,16 @@ class AnnotationPanel(QWidget):
         self.frames.textChanged.connect(self.ask)
         self._describe.answered.connect(self._on_described)
         self._describe.failed.connect(lambda line: self.summary.say(line, warn=True))
+        self.others.changed.connect(self.ask)
+        self.file.opened.connect(self._on_file)
         session.lifetime.connect(session.movie.changed, self.ask, self)
         session.lifetime.connect(session.movie.layers_changed, self._watch_shapes, self)
+        news = (session.movie.changed, session.movie.layers_changed, session.labels.changed)
+        session.lifetime.connect_all(news, self._show_others, self)
         session.lifetime.connect(session.labels.changed, self._watch_brush, self)
         self._watch_shapes()
         self._watch_brush()
+        self._show_others()
 
     def _build(self) -> None:
         self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
@@ -124,8 +137,11 @@ class AnnotationPanel(QWidget):
             "Frames to learn from, counted from 0; empty for all that have labels"
         )
         self.summary = Hint(name="train.summary")
+        self.others = MovieTicks("train.movies")
+        self.file = LabelsFile(self._session)
         rows, which = form_rows(), QWidget()
         add_field(rows, "Labels", self.labels.native)
+        add_field(rows, "", self.file)
         add_field(rows, "They are", self.kind)
         add_field(rows, "Frames", self.frames)
         which.setLayout(rows)
@@ -133,7 +149,7 @@ class AnnotationPanel(QWidget):
         column = Column(self)
         brushes = Flow(self.annotate, self.new_cell, self.background)
         legend = ClassLegend(self._session, OWNER)
-        column.add(brushes, legend, self.whole, self.summary, self.which)
+        column.add(brushes, legend, self.whole, self.others, self.summary, self.which)
         self.about = what_is(_CHECKED)
 
     # ---- painting ---------------------------------------------------------------------------
@@ -173,6 +189,7 @@ class AnnotationPanel(QWidget):
             self.background.setChecked(actions is not None and actions.paints_background)
 
     def _on_labels(self) -> None:
+        self._show_others()
         self.changed.emit()
 
     def _on_whole(self, on: bool) -> None:
@@ -206,7 +223,8 @@ class AnnotationPanel(QWidget):
         except BadInput as error:
             self.summary.say(str(error), warn=True)
             return
-        self._describe.ask(lambda: source.describe(settings))
+        others = self.others.ticked()
+        self._describe.ask(lambda: _described(source, others, settings))
 
     def gist(self) -> str:
         """Return what it will train on in one line: frames and cells, or what is wrong."""
@@ -226,7 +244,7 @@ class AnnotationPanel(QWidget):
         image = self._session.movie.image
         scope = Scope(
             frames=self.frames.text(),
-            whole=self.whole.isChecked(),
+            whole=self._session.training.form.whole,
             areas=rectangles(self._session.viewer, image) if image is not None else (),
             kind=self.kind.currentData(),
         )
@@ -237,6 +255,17 @@ class AnnotationPanel(QWidget):
             scope=scope,
             shown=self._session.labels.live,
         )
+
+    def _show_others(self, *_: Any) -> None:
+        """Show the other movies that can teach, those ticked still ticked."""
+        from napari_unet.gui.train.other_movies import other_movies
+
+        self.others.show_movies(other_movies(self._session, self.labels.layer()))
+
+    def _on_file(self, layer: Labels, frames: str) -> None:
+        """Learn from labels that were opened from a file, and from their frames."""
+        self.labels.value = layer
+        self.frames.setText(frames)
 
     def _on_described(self, described: Described) -> None:
         words = f"Trains on {described.words}"
@@ -294,3 +323,12 @@ class AnnotationPanel(QWidget):
                 )
                 self.whole.setChecked(self._session.training.form.whole)
         self.whole.setVisible(self.labels.layer() is not None)
+
+
+def _described(
+    source: AnnotationSource, others: Sequence[OtherMovie], settings: TrainSettings
+) -> Described:
+    """Open the other movies and say what all of them teach, in a worker."""
+    from napari_unet.gui.train.describe import describe
+
+    return describe([source, *(other.open(source.scope) for other in others)], settings)

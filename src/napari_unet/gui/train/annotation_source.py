@@ -1,4 +1,4 @@
-"""What teaches: a user's corrections or a Labels layer, read as annotations and said in words."""
+"""What teaches: a user's corrections or a Labels layer, read as annotations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ import numpy as np
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
-from napari_unet.engine.annotations.holdout import (
-    frames_in_words,
-    hold_out,
-    kept_for_test,
-    without_tested,
-)
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import (
@@ -23,9 +17,7 @@ from napari_unet.engine.labels.read_labels import (
     components,
     guess_kind,
 )
-from napari_unet.engine.labels.regions import parse_regions
 from napari_unet.engine.stack.frame_numbers import parse_frames
-from napari_unet.engine.training.completeness import warning
 from napari_unet.gui.viewer.regions import Rectangle, limit
 
 if TYPE_CHECKING:
@@ -34,21 +26,11 @@ if TYPE_CHECKING:
     from napari_unet.engine.labels.read_labels import Kind
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
-    from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
 
 
 WHICH_FRAMES = "write into Frames which ones they are of, as many as there are labels"
 NOT_WHOLE = "untick that every cell is outlined"
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a training will learn from, and what a user should look at before."""
-
-    words: str
-    warning: str = ""
-    classes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,31 +144,7 @@ class AnnotationSource:
             frame = frame.within(np.isin(frame.labels, (0, *classes)))
         return frame
 
-    def describe(self, settings: TrainSettings) -> Described:
-        """Say what it will train on: ``3 frames, 214 cells, 38 % of the pixels; checked on …``."""
-        source, regions = self.for_base(None, settings.regions), parse_regions(settings.regions)
-        painted = source.read().in_regions(regions)
-        kept_for_test(painted, settings.test, settings.validation)  # refused before it begins
-        annotations = without_tested(painted, settings.test).without_edge(settings.edge)
-        annotations = annotations.without_missing(self.stack)
-        annotations.check()
-        split = hold_out(annotations, settings.validation)
-        where = "; inside the rectangle where there is one" if self.scope.areas else ""
-        where += f"; without {settings.edge} px at the image edge" if settings.edge else ""
-        where += f"; tested on {frames_in_words(settings.test)}" if settings.test else ""
-        words = f"{split.describe(annotations)}{where}."  # as the training says it when it begins
-        noted = [f"{notice}." for notice in annotations.notices if notice.level == "noted"]
-        odd = [f"{notice}." for notice in annotations.notices if notice.level == "check"]
-        painted = warning(annotations, self._seen, NOT_WHOLE)
-        if annotations.blank:
-            noted.append(f"{annotations.blank_in_words.capitalize()}.")
-        return Described(
-            " ".join((words, *noted)),
-            " ".join(filter(None, (painted, *odd))),
-            annotations.classes,
-        )
-
-    def _seen(self, t: int) -> NDArray[np.uint16] | None:
+    def seen(self, t: int) -> NDArray[np.uint16] | None:
         """Cells that the model on screen sees in a frame."""
         from napari_unet.engine.labels.class_labels import labels_of
 

@@ -13,7 +13,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.jobs.verdict import Compared
@@ -46,32 +46,49 @@ class Trained:
 
 def judge(
     model: Model,
-    source: AnnotationSource,
-    begun_with: Annotations,
-    annotations: Annotations,
+    sources: Sequence[AnnotationSource],
+    begun_with: Sequence[Annotations],
+    annotations: Sequence[Annotations],
     in_use: ModelChoice | None,
 ) -> Trained:
     """Compare a new model with the one in use, in the worker; `Trained` where it can be.
 
-    ``begun_with`` is what there was to learn from when frames to check on were chosen,
-    ``annotations`` what there is by now.
+    ``begun_with`` is what there was to learn from of each movie when frames to check on were
+    chosen, ``annotations`` what there is by now. Corrections are those of the first movie.
     """
-    from napari_unet.engine.jobs.verdict import right_cells
-
+    source, known = sources[0], annotations[0]
     if model.config.classes or in_use is None:
-        return Trained(model, corrected=_corrected(model, None, source, annotations))
+        return Trained(model, corrected=_corrected(model, None, source, known))
     try:
         rival = in_use.load()
         if rival.sha256 == model.record.get("parent"):
             before = model.record["cells"]["before"]
         else:
-            checked = HoldOut.from_record(model.record["held_out"]).part(begun_with).validation
-            frames = checked.frames if checked is not None else {}
-            frames = frames if len(frames) <= _MOST_FRAMES else {}
-            before = "".join(right_cells(rival, source.stack, frames).values())
+            before = _right_before(rival, model.record, sources, begun_with)
     except (BadInput, OSError):  # it does not take this movie, or is gone: nothing to compare with
-        return Trained(model, corrected=_corrected(model, None, source, annotations))
-    return Trained(model, in_use.name, before, _corrected(model, rival, source, annotations))
+        return Trained(model, corrected=_corrected(model, None, source, known))
+    return Trained(model, in_use.name, before, _corrected(model, rival, source, known))
+
+
+def _right_before(
+    rival: Model,
+    record: Mapping[str, Any],
+    sources: Sequence[AnnotationSource],
+    begun_with: Sequence[Annotations],
+) -> str:
+    """Return which cells of the frames checked on, movie by movie, a model gets right."""
+    from napari_unet.engine.jobs.verdict import right_cells
+    from napari_unet.engine.training.training_record import movies_of
+
+    checked = []
+    for row, source, known in zip(movies_of(record), sources, begun_with, strict=True):
+        part = HoldOut.from_record(row["held_out"]).part(known).validation
+        if part is not None:
+            checked.append((source.stack, part.frames))
+    if sum(len(frames) for _, frames in checked) > _MOST_FRAMES:
+        return ""
+    found = (right_cells(rival, stack, frames).values() for stack, frames in checked)
+    return "".join(cell for cells in found for cell in cells)
 
 
 def _corrected(

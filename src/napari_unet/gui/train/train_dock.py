@@ -187,8 +187,8 @@ class TrainDock(Dock):
         self.outcome.forget()
         self.annotations.labels.stay()  # the new model's labels are not what it learns from next
         with self.session.job.refusing(OWNER):
-            source = self.annotations.source()
-            start_training(self.session, source, begun, base, resume=resume)
+            source, others = self.annotations.source(), self.annotations.others.ticked()
+            start_training(self.session, source, begun, base, others=others, resume=resume)
 
     # ---- what is shown ----------------------------------------------------------------------
 

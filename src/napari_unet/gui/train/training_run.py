@@ -16,6 +16,7 @@ from napari_unet.gui.session.job import Ended, Progress, Task
 from napari_unet.gui.session.models import ModelChoice, free_file, tell_kept
 from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.training import Comparison, Outcome
+from napari_unet.gui.train.other_movies import screen_key
 from napari_unet.gui.train.resume import forget
 from napari_unet.gui.viewer import layers
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari_unet.engine.network.model import Model
-    from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.train.annotation_source import AnnotationSource
     from napari_unet.gui.train.judged import Trained
+    from napari_unet.gui.train.other_movies import OtherMovie
     from napari_unet.gui.train.resume import Begun
     from napari_unet.gui.train.training_worker import WorkerStep
 
@@ -41,16 +42,18 @@ def start_training(
     begun: Begun,
     base: ModelChoice | None,
     *,
+    others: tuple[OtherMovie, ...] = (),
     resume: bool,
 ) -> bool:
-    """Learn from ``source`` as the viewer's job; ``base`` is None for a new network."""
-    run = _Run(session, source.stack, base)
+    """Learn from ``source``, and from ``others``, as the viewer's job; no base: a new network."""
+    run = _Run(session, source, others, base)
 
     def work() -> Any:
         from napari_unet.gui.train.training_worker import training
 
         settings, names = session.labels.settings, session.labels.class_names
-        return training(source, begun, base, settings, resume, session.models.chosen, names)
+        in_use = session.models.chosen
+        return training(source, begun, base, settings, resume, in_use, names, others)
 
     task = Task(
         OWNER,
@@ -74,15 +77,37 @@ def start_training(
 class _Run:
     """What the main thread does while a network learns."""
 
-    def __init__(self, session: Session, stack: Stack, base: ModelChoice | None) -> None:
-        self._session, self._stack, self._base = session, stack, base
+    def __init__(
+        self,
+        session: Session,
+        source: AnnotationSource,
+        others: tuple[OtherMovie, ...],
+        base: ModelChoice | None,
+    ) -> None:
+        self._session, self._stack, self._base = session, source.stack, base
+        self._movies = (screen_key(session), *(other.key for other in others))
+        self._lives = (source.live, *(other.live for other in others))
         self._asked = 0.0
+
+    @property
+    def _on_screen(self) -> int | None:
+        """Which of several movies is on screen; None where it is another one."""
+        if len(self._movies) == 1:
+            return 0
+        key = screen_key(self._session)
+        return self._movies.index(key) if key in self._movies else None
 
     def on_strokes(self, frames: tuple[int, ...]) -> None:
         """Let strokes join what it learns from."""
         from napari_unet.gui.train.training_worker import Message
 
-        self._session.job.send(Message(touched=frozenset(frames)), Message.then)
+        live = self._session.labels.live
+        at = 0 if len(self._lives) == 1 else next(
+            (i for i, one in enumerate(self._lives) if one is not None and one is live), None
+        )  # fmt: skip
+        if at is not None:
+            touched = frozenset((at, t) for t in frames)
+            self._session.job.send(Message(touched=touched), Message.then)
 
     def on_step(self, done: WorkerStep) -> Progress:
         from napari_unet.gui.train.training_worker import Message
@@ -94,12 +119,14 @@ class _Run:
             kind = "mean IoU of classes" if scores.classes else None
             share = scores.class_iou if scores.classes else scores.right / 100
             training.curve.add_score(step.step, share, kind)
-        if done.preview is not None:
+        at = self._on_screen
+        if done.preview is not None and step.movie == at:
             self._show_preview(*done.preview)
         now = time.monotonic()
-        if now - self._asked > _PREVIEW_EVERY:
+        if now - self._asked > _PREVIEW_EVERY and at is not None:
             self._asked = now
-            self._session.job.send(Message(preview=self._session.movie.frame), Message.then)
+            wish = at, self._session.movie.frame
+            self._session.job.send(Message(preview=wish), Message.then)
         if step.note:
             training.note = f"{step.note[:1].upper()}{step.note[1:]}."
         training.stepped.emit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.annotations.annotated_movie import together
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.class_labels import NAMES, names_in
 from napari_unet.engine.training.completeness import warning_of
@@ -13,7 +14,7 @@ from napari_unet.gui.train.judged import judge
 from napari_unet.gui.train.resume import Begun, checkpoint_of, forget, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.train.annotation_source import AnnotationSource
     from napari_unet.gui.train.judged import Trained
+    from napari_unet.gui.train.other_movies import OtherMovie
 
 
 @dataclass(frozen=True)
 class Message:
     """What the docks tell a running training; the worker turns it into the engine's words."""
 
-    preview: int | None = None
-    touched: frozenset[int] = frozenset()
+    preview: tuple[int, int] | None = None  # movie and frame
+    touched: frozenset[tuple[int, int]] = frozenset()
     stop: bool = False
 
     def then(self, newer: Message) -> Message:
@@ -59,11 +61,11 @@ def training(
     resume: bool = False,
     in_use: ModelChoice | None = None,
     names: Mapping[int, str] | None = None,
+    others: Sequence[OtherMovie] = (),
 ) -> Generator[WorkerStep, Message | None, Trained]:
-    """Train, yielding each step; takes a `Message` at each yield.
+    """Train on a movie and ``others``, yielding each step; takes a `Message` at each yield.
 
     What comes of it is compared with the model ``in_use``; it keeps the ``names`` of its classes.
-
     The checkpoint stays until the model is saved or discarded (`resume.forget`).
     """
     from napari_unet.engine.labels.class_labels import labels_of
@@ -71,13 +73,13 @@ def training(
     from napari_unet.engine.training.training import train
 
     model = base.load() if base is not None else None
-    source = source.for_base(model, begun.settings.regions)
-    begun_with = annotations = source.read()
-    outputs = network_outputs(begun.settings, model, annotations.classes)
+    sources = _opened(source, others, model, begun)
+    known = [one.read() for one in sources]
+    begun_with = list(known)
+    outputs = network_outputs(begun.settings, model, together(known).classes)
     steps = train(
-        source.stack,
-        annotations,
-        begun.settings,
+        list(zip((one.stack for one in sources), known, strict=True)),
+        settings=begun.settings,
         base=model,
         name=begun.name,
         checkpoint=checkpoint_of(source.stack),
@@ -86,35 +88,64 @@ def training(
     if not resume:
         forget(source.stack)  # an older one, begun otherwise
     remember(source.stack, begun, model)
-    doubt = warning = warning_of(model, source.stack, annotations, NOT_WHOLE)
-    told: TrainInput | None = None
+    doubt = warning = " ".join(_doubts(model, sources, known))
+    told, waiting = None, Message()
     while True:
         try:
             step = steps.send(told)
         except StopIteration as end:
             made = _with_names(_with_doubt(end.value, doubt), model, names or {})
-            return judge(made, source, begun_with, annotations, in_use or base)
-        preview = None
-        if step.preview is not None:
-            frame, codes = step.preview
-            preview = frame, labels_of(codes, outputs, label_settings)
+            return judge(made, sources, begun_with, known, in_use or base)
+        shown = step.preview
+        preview = (shown[0], labels_of(shown[1], outputs, label_settings)) if shown else None
         note, warning = " ".join(filter(None, (warning, step.note))) or None, ""
         message = yield WorkerStep(replace(step, preview=None, note=note), preview)
-        annotations, told = _taken(source, annotations, message)
+        told, waiting = _taken(sources, known, waiting.then(message or Message()))
+
+
+def _opened(
+    source: AnnotationSource, others: Sequence[OtherMovie], model: Model | None, begun: Begun
+) -> list[AnnotationSource]:
+    """Return what teaches, the movie on screen first, as ``model`` takes it."""
+    opened = (source, *(other.open(source.scope) for other in others))
+    return [one.for_base(model, begun.settings.regions) for one in opened]
+
+
+def _doubts(
+    model: Model | None, sources: Sequence[AnnotationSource], known: Sequence[Annotations]
+) -> list[str]:
+    """Return what is doubted of the frames of each movie, its name in front of all but one."""
+    found = [
+        warning_of(model, source.stack, its, NOT_WHOLE)
+        for source, its in zip(sources, known, strict=True)
+    ]
+    if len(sources) == 1:
+        return [line for line in found if line]
+    return [f"{s.stack.name}: {line}" for s, line in zip(sources, found, strict=True) if line]
 
 
 def _taken(
-    source: AnnotationSource, known: Annotations, message: Message | None
-) -> tuple[Annotations, TrainInput | None]:
-    """Return what there is to learn from by now, and what the engine is told."""
+    sources: Sequence[AnnotationSource], known: list[Annotations], message: Message
+) -> tuple[TrainInput | None, Message]:
+    """Return what the engine is told, of one movie at a time, and what waits for the next step.
+
+    ``known`` is what there is to learn from, brought up to date.
+    """
     from napari_unet.engine.training.training import TrainInput
 
-    if message is None:
-        return known, None
     if not message.touched:
-        return known, TrainInput(None, message.preview, message.stop)
-    known = source.reread(known, message.touched)
-    return known, TrainInput(known, message.preview, message.stop)
+        if message.preview is None:
+            return (TrainInput(stop=True) if message.stop else None), Message()
+        at, frame = message.preview
+        return TrainInput(None, frame, message.stop, at), Message()
+    at = min(movie for movie, _ in message.touched)
+    frames = frozenset(t for movie, t in message.touched if movie == at)
+    known[at] = sources[at].reread(known[at], frames)
+    here = message.preview is not None and message.preview[0] == at
+    frame_ = message.preview[1] if message.preview is not None and here else None
+    rest = frozenset(one for one in message.touched if one[0] != at)
+    waits = Message(None if here else message.preview, rest)
+    return TrainInput(known[at], frame_, message.stop, at), waits
 
 
 def _with_doubt(model: Model, doubt: str) -> Model:

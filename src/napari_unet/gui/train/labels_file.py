@@ -1,0 +1,89 @@
+"""Labels from a file, as a layer over the movie: to be looked at, painted on, and learned from."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
+
+from napari_unet.engine.text import say_ranges
+from napari_unet.gui.session.job import Task
+from napari_unet.gui.viewer import layers
+from napari_unet.gui.widgets.parts import button, row
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.session.session import Session
+
+_OWNER = "train"
+
+
+class LabelsFile(QWidget):
+    """A path, and a button that opens what lies there; asks for a file where the path is empty."""
+
+    opened = Signal(object, str)  # the layer, and the frames that have labels where not all do
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.path = QLineEdit(objectName="train.labels_path")
+        self.path.setPlaceholderText("images, ROIs, masks of Cellpose, tracks")
+        self.open = button(
+            "Labels file…", "train.open_labels", "Labels of this movie from a file, as a layer"
+        )
+        self.setLayout(row(self.path, self.open, stretch=0))
+        self.open.clicked.connect(self._on_open)
+        self.path.returnPressed.connect(self._on_open)
+
+    def _on_open(self) -> None:
+        path = self.path.text().strip()
+        if not path:
+            path, _ = QFileDialog.getOpenFileName(self, "Labels of this movie")
+        if not path:
+            return
+        with self._session.job.refusing(_OWNER):
+            stack = self._session.movie.require_stack()
+            self._session.job.start(
+                Task(
+                    _OWNER, "Opening the labels", lambda: _opening(path, stack),
+                    on_done=self._on_opened,
+                )
+            )  # fmt: skip
+
+    def _on_opened(self, found: tuple[NDArray[Any], str, tuple[int, ...]]) -> str:
+        labels, name, frames = found
+        image = self._session.movie.require_layer()
+        with layers.held(self._session.viewer):
+            layer = self._session.viewer.add_labels(labels, name=name, **layers.place(image))
+        some = say_ranges(frames).replace(" ", "") if len(frames) < len(labels) else ""
+        with suppress(RuntimeError):  # the dock was closed meanwhile
+            self.opened.emit(layers.raw(layer), some)
+        return f"{name} is a layer now."
+
+
+def _opening(
+    path: str, stack: Stack
+) -> Generator[None, None, tuple[NDArray[Any], str, tuple[int, ...]]]:
+    """Read labels of a movie, frame by frame, each in its place; in a worker."""
+    from napari_unet.engine.labels.given.open_labels import open_labels
+    from napari_unet.engine.labels.label_frames import LabelFrames
+    from napari_unet.engine.labels.label_stack import LabelStack
+
+    yield
+    with open_labels(path, stack) as truth:
+        given = LabelFrames(LabelStack.of(truth, stack), stack)
+        frames = given.frame_indices
+        given.require(frames)
+        first = given[frames[0]]
+        labels = np.zeros((len(stack), *first.shape), first.dtype)
+        for t in frames:
+            labels[t] = given[t]
+            yield
+    return labels, truth.name, tuple(frames)
