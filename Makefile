@@ -73,6 +73,7 @@ $(VENV)/.installed-all: $(VENV)/.created pyproject.toml constraints.txt
 $(READERS)/.installed: pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(READERS)
 	$(subst $(VENV),$(READERS),$(PIP)) --editable '.[all,dev,readers]'
+	$(subst $(VENV),$(READERS),$(PIP)) --no-deps 'geff>=1.3' 'geff-spec>=1.3' # what it says of numcodecs is read as "below 0.16" by some versions of pip
 	@touch $@
 
 $(PACKAGES)/.installed: pyproject.toml constraints.txt

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "tests" / "engine"))
 from exporters import EXPORTERS, FRAMES, target, world
 
 PICTURES = ("mp4", "avi", "movie-pngs", "still", "probabilities")
-NEEDS = {"zarr": "zarr", "rois": "roifile"}
+NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile"}
 LATER = 1.15  # of the usual time: some kills come after the end
 
 

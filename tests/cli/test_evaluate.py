@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 KEYS = {"iou", "dice", "seg", "f1", "missed", "invented", "merged", "split"}
 KEYS |= {"n_truth", "n_predicted"}
@@ -97,3 +99,37 @@ def test_no_frame_left_is_an_error(world, run):
     answer = run("evaluate", world.truth, world.truth, "--frames", "1", "--exclude", "1")
     assert answer.code == 1
     assert answer.error.startswith("Error: none of the chosen frames has a truth")
+
+
+def test_scores_by_frame_and_cells_are_written(world, run, tmp_path):
+    truth = tifffile.imread(world.truth)
+    predicted = truth.copy()
+    gone = int(truth[2].max())
+    predicted[2][predicted[2] == gone] = 0
+    words = ("evaluate", write(tmp_path / "p.tif", predicted), world.truth, "--frames", "1-3")
+    files = [tmp_path / "out" / name for name in ("scores.csv", "scores.png", "cells.tif")]
+    asked = ("--by-frame", files[0], "--by-frame", files[1], "--cells", files[2])
+    answer = run(*words, *asked, "--json")
+    assert answer.code == 0, answer.stderr
+    json.loads(answer.stdout)
+    with files[0].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == ["1", "2", "3"]
+    n = len(np.unique(truth[2])) - 1
+    assert [float(row["errors"]) for row in rows] == [0, pytest.approx(100 / n, rel=1e-5), 0]
+    assert float(rows[1]["det"]) == pytest.approx(1 - 1 / n, rel=1e-5)
+    with Image.open(files[1]) as picture:
+        assert picture.size[0] > 700
+    cells = tifffile.imread(files[2])
+    assert not cells[[0, 4, 5]].any()
+    np.testing.assert_array_equal(cells[2] == 2, truth[2] == gone)
+    again = run(*words, *asked)
+    assert (again.code, "--overwrite" in again.error) == (1, True)
+    assert run(*words, *asked, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(("option", "name"), [("--by-frame", "a.xls"), ("--cells", "a.png")])
+def test_other_kinds_of_files_of_scores_are_refused(world, run, tmp_path, option, name):
+    answer = run("evaluate", world.truth, world.truth, option, tmp_path / name)
+    assert answer.code == 2
+    assert name in answer.stderr

@@ -23,6 +23,7 @@ from napari_unet.engine.export.target.formats import (
     TRACKMATE,
     labels_name,
 )
+from napari_unet.engine.labels.given.open_labels import open_labels
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_labels import LiveLabels
@@ -31,7 +32,7 @@ from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.tracks.tracking import Linker, frozen_ids
 
-NEEDS = {"zarr": "zarr", "rois": "roifile"}
+NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile"}
 DONE, BY_HAND = (2, 4), 700  # frames marked done, and the id of a cell painted in each of them
 QUIET = ("--no-table", "--no-movie")
 
@@ -84,6 +85,9 @@ def read(folder, movie, name):
         return zarr.open_group(path, mode="r")["labels/cells/0"][:]
     if name == "rois":
         return drawn(path)
+    if name == "trackmate-xml":
+        with open_labels(path) as labels:
+            return np.stack([labels[t] for t in range(len(labels))])
     return tifffile.imread(path)
 
 
@@ -97,6 +101,15 @@ def drawn(path, shape=(96, 128)):
         outline = roi.subpixel_coordinates[:, ::-1] - 0.5
         found[roi.t_position - 1][polygon2mask(shape, outline)] = int(roi.name.split("-")[1])
     return found
+
+
+def count_nodes(path, labels, frames):
+    """Every cell of the frames, and no other, is a node of a graph."""
+    import zarr
+
+    props = zarr.open_group(path, mode="r")["nodes/props"]
+    nodes = set(zip(*(props[n]["values"][:].tolist() for n in ("t", "seg_id")), strict=True))
+    assert nodes == {(t, i) for t in frames for i in np.unique(labels[t]).tolist() if i}
 
 
 def linked(labels, positions, frozen=None):
@@ -122,7 +135,13 @@ def test_labels(source, values, name, world, kept, run, tmp_path):
     answer = run("export", *words, "--out", out, *asked)
     assert answer.code == 0, answer.stderr
     assert Path(answer.stdout.strip()) == out / labels_name("movie", name)
+    if name == "geff":
+        count_nodes(out / labels_name("movie", name), labels, frames)
+        return
     found = read(out, "movie", name)
+    if name == "trackmate-xml":
+        np.testing.assert_array_equal(found[list(frames)] > 0, labels[list(frames)] > 0)
+        return
     if name == "ctc":
         empty = np.setdiff1d(np.arange(len(found)), np.arange(len(frames)))
         assert not empty.size or not found[: frames[0]].any()

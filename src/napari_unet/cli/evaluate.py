@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,12 +11,14 @@ import typer
 
 from napari_unet.cli import options as o
 from napari_unet.cli.notices import Noticed
-from napari_unet.cli.progress import follow
+from napari_unet.cli.outputs import prepare_folder
+from napari_unet.cli.progress import follow, say
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from napari_unet.engine.jobs.scoring import Labelled
+    from napari_unet.engine.labels.label_stack import LabelStack
     from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.labels.scores import FrameScores, Scores
 
@@ -53,7 +56,25 @@ def evaluate(
             help="Say the IoU of sets of classes, such as whole=1,2,4; core=1,4.",
         ),
     ] = None,
+    by_frame: Annotated[
+        list[Path] | None,
+        o.path_option(
+            "--by-frame",
+            metavar="OUT.csv|OUT.png",
+            help="Write the scores of each frame as a table, or as curves; may be given twice.",
+        ),
+    ] = None,
+    cells: Annotated[
+        Path | None,
+        o.path_option(
+            "--cells",
+            metavar="OUT.tif",
+            help="Write what became of each cell: 1 right, 2 missed, 3 invented, 4 merged, "
+            "5 split.",
+        ),
+    ] = None,
     as_json: o.AsJson = False,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Score labels against a truth, frame by frame and over all.
 
@@ -70,6 +91,7 @@ def evaluate(
 
     of_regions = parse_regions(regions or "")
     labels_are = labels_are or ("classes" if of_regions else None)
+    files = ScoreFiles.checked(by_frame or [], cells, overwrite)
     with Noticed() as noticed, open_pair(predicted, truth) as (labels, right):
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
         if not labels_are:
@@ -82,11 +104,77 @@ def evaluate(
         noticed.of("", [*mine.notices, *true.notices, *said])
         scored = score(mine, true, pairs, border, classes=classes, regions=of_regions)
         chosen = [frame for frame, _ in pairs]
+        files.write(mine, true, pairs, scored, classes=classes)
     if as_json:
         values = {**as_values(chosen, scored, pool(scored)), **noticed.as_values()}
         typer.echo(json.dumps(values, indent=2))
         return
     table(chosen, scored, pool(scored))
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """Files of scores that are asked for: tables and curves by frame, cells judged."""
+
+    by_frame: tuple[Path, ...]
+    cells: Path | None
+
+    @classmethod
+    def checked(cls, by_frame: list[Path], cells: Path | None, overwrite: bool) -> ScoreFiles:
+        """Refuse names that say no format and files that are there, before anything is scored."""
+        for path in by_frame:
+            if path.suffix.lower() not in (".csv", ".png"):
+                raise typer.BadParameter(f"--by-frame: {path.name} is neither .csv nor .png")
+        if cells is not None and cells.suffix.lower() not in (".tif", ".tiff"):
+            raise typer.BadParameter(f"--cells: {cells.name} is no .tif")
+        for path in (*by_frame, *([cells] if cells else [])):
+            prepare_folder(path.absolute().parent, [path.name], overwrite=overwrite)
+        return cls(tuple(by_frame), cells)
+
+    def write(
+        self,
+        labels: LabelStack,
+        truth: LabelStack,
+        pairs: Pairs,
+        scored: list[FrameScores],
+        *,
+        classes: bool,
+    ) -> None:
+        """Write them and say where."""
+        from napari_unet.engine.export.plots.score_curves import (
+            frame_rows,
+            plot_scores,
+            scores_csv,
+        )
+        from napari_unet.engine.files.atomic import atomic_path
+
+        rows = frame_rows([frame for frame, _ in pairs], scored)
+        for path in self.by_frame:
+            made = plot_scores(rows) if path.suffix.lower() == ".png" else scores_csv(rows)
+            with atomic_path(path.absolute()) as temporary:
+                temporary.write_bytes(made)
+            say(str(path))
+        if self.cells is not None:
+            if classes:
+                raise typer.BadParameter("--cells: the labels are classes of pixels, not cells")
+            follow(_judged(self.cells, labels, truth, pairs), "Cells", len(labels))
+            say(str(self.cells))
+
+
+def _judged(
+    path: Path, labels: LabelStack, truth: LabelStack, pairs: Pairs
+) -> Generator[int, None, Path]:
+    """Write what became of each cell, for the frames of the labels."""
+    from napari_unet.engine.export.formats.write_labels import write_labels
+    from napari_unet.engine.export.target.writing import WriteOptions
+    from napari_unet.engine.labels.truth.judged_cells import JudgedCells
+    from napari_unet.engine.stack.stack import Stack
+
+    cells = JudgedCells(labels, truth, pairs, labels.shape)
+    numbers = labels.numbers if labels.numbered else None
+    stack = Stack.from_array(cells, axes="TYX", name=labels.name, numbers=numbers)
+    frames = (cells[t] for t in range(len(cells)))
+    return write_labels(path, frames, stack, WriteOptions(overwrite=True), format="imagej")
 
 
 def score(

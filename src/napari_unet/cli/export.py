@@ -44,6 +44,8 @@ Format = Literal[
     "ome-tiff",
     "zarr",
     "ctc",
+    "geff",
+    "trackmate-xml",
     "tiffs",
     "pngs",
     "rois",

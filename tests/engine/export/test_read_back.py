@@ -128,3 +128,24 @@ def test_an_independent_ctc_package_gives_the_same_seg(movie, toy, tmp_path):
     ours = pool([frame_scores(p, t) for p, t in zip(shifted, toy[1], strict=True)])
     assert found["Valid"] == 1
     assert found["SEG"] == pytest.approx(ours.seg, abs=1e-6)
+
+
+def test_geff_reads_its_own_and_takes_the_tracks_of_trackmate_xml(movie, toy, tmp_path):
+    """The specification's package, which also has a reader of TrackMate's files."""
+    geff = pytest.importorskip("geff")
+    convert = pytest.importorskip("geff.convert")
+    ours = written(tmp_path / "a.geff", movie, toy[1], "geff")
+    geff.validate_structure(ours)
+    graph, said = geff.read(ours, backend="networkx")
+    xml = written(tmp_path / "a.xml", movie, toy[1], "trackmate-xml")
+    convert.from_trackmate_xml_to_geff(xml, tmp_path / "b.geff")
+    theirs, _ = geff.read(tmp_path / "b.geff", backend="networkx")
+    assert set(graph.edges) == set(theirs.edges)
+    assert set(graph.nodes) == set(theirs.nodes)
+    assert len(graph) == sum(len(np.unique(labels)) - 1 for labels in toy[1])
+    for node, values in graph.nodes(data=True):
+        other = theirs.nodes[node]
+        assert values["t"] == other["FRAME"]
+        for name, theirs_is in (("y", "POSITION_Y"), ("x", "POSITION_X")):
+            assert values[name] * PIXEL_SIZE == pytest.approx(other[theirs_is])
+    assert [axis.scale for axis in said.axes] == [INTERVAL, PIXEL_SIZE, PIXEL_SIZE]

@@ -123,6 +123,59 @@ def test_how_far_a_cell_moved_up_is_told_by_the_spacing(spacing, same):
     assert rows.tolist() == [[1, 0, 1.5, 5.5, 5.5], [1 if same else 2, 1, 5.5, 5.5, 5.5]]
 
 
+def disc(*cells, shape=(80, 80)):
+    """Labels with discs ``(id, y, x, radius)``."""
+    y, x = np.indices(shape)
+    labels = np.zeros(shape, np.uint16)
+    for number, cy, cx, radius in cells:
+        labels[np.hypot(y - cy, x - cx) < radius] = number
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("daughters", "divided"),
+    [
+        ([(1, 40, 30, 4.5), (2, 40, 50, 4.5)], True),  # neither overlaps with the mother
+        ([(1, 40, 37, 5), (2, 40, 53, 5)], True),  # one does
+        ([(1, 40, 40, 8), (2, 40, 53, 5)], False),  # she goes on as she was
+        ([(1, 40, 41, 4), (2, 40, 58, 4)], False),  # the middle is not where she was
+        ([(1, 40, 30, 8), (2, 40, 53, 3)], False),  # no sisters, so unlike in size
+        ([(1, 40, 30, 8), (2, 40, 50, 8)], False),  # each as large as she is
+    ],
+)
+def test_sisters_lie_on_either_side_of_their_mother_and_are_alike(daughters, divided):
+    linker = Linker()
+    for t, radius in enumerate((8, 8, 6)):  # she rounds up before she divides
+        linker(disc((1, 40, 40, radius)), t)
+    linker(disc(*daughters), 3)
+    mothers = [linker.tracks[track].parent for track in linker.origins]
+    assert mothers.count(1) == (2 if divided else 0)
+
+
+def test_a_cell_whose_neighbour_moved_is_no_daughter():
+    """What a cell lost beside it explains as well is no division."""
+    linker = Linker()
+    linker(disc((1, 40, 30, 6), (2, 40, 50, 5)), 0)
+    linker(disc((1, 40, 26, 6), (2, 40, 41, 5)), 1)
+    assert linker.origins == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize(
+    ("place", "frames", "same"),
+    [((40, 44), 1, True), ((40, 44), 2, True), ((40, 44), 3, False), ((5, 44), 1, False)],
+    ids=["one frame", "two frames", "three frames", "at the edge"],
+)
+def test_a_cell_is_found_again(place, frames, same):
+    linker, (y, x) = Linker(), place
+    linker(disc((1, y, 40, 6)), 0)
+    for t in range(1, frames + 1):
+        linker(disc(), t)
+    found = linker(disc((7, y, x, 6)), frames + 1)[y, x]
+    assert (found == 1) == same
+    if same:
+        assert linker.tracks[1].last == frames + 1
+
+
 def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
     frozen = {1: frozenset({2}), 2: frozenset({2})}
     linker = Linker(frozen=frozen)

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
 
-_BY_SUFFIX = {".tif": "ome-tiff", ".tiff": "ome-tiff", ".zarr": "zarr", ".zip": "rois", "": "tiffs"}
+_BY_SUFFIX = {
+    ".tif": "ome-tiff",
+    ".tiff": "ome-tiff",
+    ".zarr": "zarr",
+    ".zip": "rois",
+    ".geff": "geff",
+    ".xml": "trackmate-xml",
+    "": "tiffs",
+}
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,9 @@ def write_labels(
     labels, movie
         What `segment` gave, a Stack or an array ``(T, Y, X)``, and the movie they are of.
     format
-        ``ome-tiff``, ``imagej``, ``zarr``, ``ctc``, ``tiffs``, ``pngs``, ``rois``,
-        ``probabilities`` or ``probabilities-float``; by the end of the name where left out.
+        ``ome-tiff``, ``imagej``, ``zarr``, ``ctc``, ``geff``, ``trackmate-xml``, ``tiffs``,
+        ``pngs``, ``rois``, ``probabilities`` or ``probabilities-float``; by the end of the name
+        where it is left out.
     values
         ``ids`` of each frame, ``linked`` or ``laptrack`` ids through time, or a ``mask``.
     frames, overwrite

@@ -209,8 +209,12 @@ def pool(frames: Iterable[FrameScores]) -> Scores:
     )
 
 
-class _Found(NamedTuple):
-    """What became of the cells, and which predictions had a part in it: masks by object."""
+class Judged(NamedTuple):
+    """What became of the cells, and which predictions had a part in it: masks by object.
+
+    ``merged``, ``split``, ``right``, ``agreeing`` and ``held`` are by cell of the truth or by
+    overlap, ``involved`` and ``cells_held`` by prediction (see `FrameScores`).
+    """
 
     merged: NDArray[np.bool_]
     split: NDArray[np.bool_]
@@ -221,8 +225,8 @@ class _Found(NamedTuple):
     held: NDArray[np.bool_]
 
 
-def _found(rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints) -> _Found:
-    """Tell from the overlaps, one entry for each (truth, prediction) that touch."""
+def judge(rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints) -> Judged:
+    """Tell what became of each object from the overlaps, an entry for each pair that touches."""
     n_t, n_p = len(t_areas), len(p_areas)
     jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
     held = 2 * overlap > t_areas[rows]  # most of the cell lies in the prediction
@@ -243,14 +247,14 @@ def _found(rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Int
     involved = _marks(columns[fragment & is_split[rows]], n_p) | (cells_held >= 1) | agreeing_p
     is_split &= ~merged
     right = agreeing & ~merged & ~is_split
-    return _Found(merged, is_split, right, agreeing, involved, cells_held, held)
+    return Judged(merged, is_split, right, agreeing, involved, cells_held, held)
 
 
 def _object_counts(
     rows: Ints, columns: Ints, overlap: Ints, t_areas: Ints, p_areas: Ints
 ) -> dict[str, Any]:
     """Return what follows from the overlaps: one entry for each (truth, prediction) that touch."""
-    found = _found(rows, columns, overlap, t_areas, p_areas)
+    found = judge(rows, columns, overlap, t_areas, p_areas)
     jaccard = overlap / (t_areas[rows] + p_areas[columns] - overlap)
     agree = jaccard > 0.5  # one to one by itself
     errors = np.abs(p_areas[columns] - t_areas[rows]) / t_areas[rows]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.tracks.tracking import Linker, measure_objects
+from napari_unet.engine.tracks.track_objects import measure_objects
+from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
     from collections.abc import Generator

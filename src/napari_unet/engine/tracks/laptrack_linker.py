@@ -14,13 +14,8 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import not_installed
 from napari_unet.engine.labels.objects import median_diameter
 from napari_unet.engine.labels.space.neighbours import steps_of
-from napari_unet.engine.tracks.tracking import (
-    Ints,
-    Linker,
-    Objects,
-    measure_objects,
-    places_of,
-)
+from napari_unet.engine.tracks.track_objects import Objects, measure_objects, places_of
+from napari_unet.engine.tracks.tracking import Ints, Linker
 
 try:
     import laptrack

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.objects import numbered, overlaps
-from napari_unet.engine.labels.space.neighbours import steps_of
+from napari_unet.engine.tracks.frame_links import LinkSettings, Seen, link_frames, nearest
+from napari_unet.engine.tracks.track_objects import Objects, measure_objects
 
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_REMEMBERED = 6  # frames of a cell from which its usual size is known
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A cell that was last seen at a step of linking: its track, place and usual diameter."""
+
+    track: int
+    step: int
+    place: Floats
+    diameter: float
 
 
 @dataclass
@@ -30,41 +40,6 @@ class Track:
     first: int
     last: int
     parent: int = 0
-
-
-@dataclass(frozen=True)
-class LinkSettings:
-    """What counts as the same cell in the next frame.
-
-    ``min_overlap`` is the least IoU; cells without it are linked to the nearest free one within
-    ``reach`` cell diameters. A new object is a daughter where at least ``daughter_overlap`` of
-    it lies on the mother, neither daughter has more than ``daughter_size`` of the mother's
-    area, and the sisters' areas are within a factor of ``sister_ratio``.
-    """
-
-    min_overlap: float = 0.1
-    reach: float = 0.75
-    daughter_overlap: float = 0.2
-    daughter_size: float = 0.85
-    sister_ratio: float = 2.5
-
-
-@dataclass(frozen=True)
-class Objects:
-    """Objects of one frame: sorted ids, areas, centroids, and the frame of dense indices.
-
-    Centroids are (n, 2) in px, or (n, 3) of a volume in voxels.
-    """
-
-    ids: Ints
-    areas: Ints
-    centroids: Floats
-    dense: NDArray[np.int32]
-    track: Ints  # filled in by the linker
-
-    def without_pixels(self) -> Objects:
-        """Let the frame go: sizes and places of all frames are held together."""
-        return replace(self, dense=np.zeros((0,) * self.dense.ndim, np.int32))
 
 
 class Linker:
@@ -90,6 +65,9 @@ class Linker:
         self._next = 1
         self.origins: dict[int, int] = {}
         self._before: Objects | None = None
+        self._sizes: dict[int, deque[int]] = {}  # areas of each track in its last frames
+        self._lost: list[_Lost] = []
+        self._step = 0
         self._points: list[NDArray[np.float64]] = []
 
     def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
@@ -115,7 +93,7 @@ class Linker:
         self.origins = dict(
             zip(now.track.tolist(), np.where(mothers, mothers, previous).tolist(), strict=True)
         )
-        self._before = now
+        self._remember(now)
         at = np.full((len(now.ids), 1), float(position))
         self._points.append(np.hstack([now.track[:, None].astype(np.float64), at, now.centroids]))
 
@@ -139,68 +117,56 @@ class Linker:
 
     def _origins(self, now: Objects, position: int) -> tuple[Ints, Ints]:
         """Return for each object the track it continues and the track it descends from; 0: none."""
-        before = self._before
-        none = np.zeros(len(now.ids), np.int64)
-        if before is None or not len(before.ids) or not len(now.ids):
-            return none, none.copy()
-        links, mothers = self._links(before, now)
-        track = np.append(before.track, 0)  # index -1 gives 0
-        return track[links], track[mothers]
+        before, seen = self._before, Seen.of(now, now.areas.astype(np.float64), self.spacing)
+        previous, mothers = (np.zeros(len(now.ids), np.int64) for _ in range(2))
+        if before is not None and len(before.ids) and len(now.ids):
+            was = Seen.of(before, self._usual(before), self.spacing)
+            found = link_frames(was, seen, self.settings)
+            track = np.append(before.track, 0)  # index -1 gives 0
+            previous, mothers = track[found[0]], track[found[1]]
+        self._find_again(seen, previous, mothers)
+        return previous, mothers
 
-    def _links(self, before: Objects, now: Objects) -> tuple[Ints, Ints]:
-        """Return for each object the index of its predecessor and of its mother; -1 for none."""
-        links = np.full(len(now.ids), -1, np.int64)
-        mothers = np.full(len(now.ids), -1, np.int64)
-        old, new, overlap = overlaps(before.dense, now.dense)
-        iou = overlap / (before.areas[old] + now.areas[new] - overlap)
-        enough = iou >= self.settings.min_overlap
-        for o, n in _assign(old[enough], new[enough], -iou[enough], len(before.ids), len(now.ids)):
-            links[n] = o
-        self._find_daughters(before, now, (old, new, overlap), links, mothers)
-        self._reach_out(before, now, links, mothers)
-        return links, mothers
-
-    def _find_daughters(
-        self,
-        before: Objects,
-        now: Objects,
-        table: tuple[Ints, Ints, Ints],
-        links: Ints,
-        mothers: Ints,
-    ) -> None:
-        s = self.settings
-        heir = np.full(len(before.ids), -1, np.int64)
-        linked = links >= 0
-        heir[links[linked]] = np.flatnonzero(linked)
-        best: dict[int, tuple[float, int]] = {}
-        for old, new, overlap in zip(*table, strict=True):
-            share = overlap / now.areas[new]
-            sister = heir[old]
-            if links[new] >= 0 or sister < 0 or share < s.daughter_overlap:
-                continue
-            sizes = now.areas[[new, sister]]
-            small = sizes.max() <= s.daughter_size * before.areas[old]
-            alike = sizes.max() <= s.sister_ratio * sizes.min()
-            if small and alike and share > best.get(int(old), (0.0, -1))[0]:
-                best[int(old)] = (float(share), int(new))
-        for old, (_, new) in best.items():
-            mothers[new] = mothers[heir[old]] = old
-
-    def _reach_out(self, before: Objects, now: Objects, links: Ints, mothers: Ints) -> None:
-        """Link what overlaps with nothing to the nearest free object within reach."""
-        free_new = np.flatnonzero((links < 0) & (mothers < 0))
-        free_old = np.setdiff1d(np.arange(len(before.ids)), np.append(links, mothers))
-        if not len(free_new) or not len(free_old):
+    def _find_again(self, now: Seen, previous: Ints, mothers: Ints) -> None:
+        """Let objects that come from nothing go on with cells that were lost near them."""
+        free = np.flatnonzero((previous == 0) & (mothers == 0))
+        known = [lost for lost in self._lost if self._step - lost.step <= self.settings.gap + 1]
+        if not len(free) or not known:
             return
-        old, new = (
-            places_of(objects, self.spacing)[free]
-            for objects, free in ((before, free_old), (now, free_new))
-        )
-        apart = np.linalg.norm(old[:, None] - new[None], axis=2)
-        diameter = diameters_of(before, self.spacing)[free_old][:, None]
-        o, n = np.nonzero(apart <= self.settings.reach * diameter)
-        for i, j in _assign(o, n, apart[o, n] - 1e6, len(free_old), len(free_new)):
-            links[free_new[j]] = free_old[i]
+        places = np.array([lost.place for lost in known])
+        reach = self.settings.reach * np.array([lost.diameter for lost in known])
+        for o, n in nearest(places, now.places[free], reach):
+            previous[free[n]] = known[o].track
+
+    def _usual(self, objects: Objects) -> Floats:
+        """Return the area that each object has had lately, over the frames of its track."""
+        return np.array([median(self._sizes[t]) for t in objects.track.tolist()], np.float64)
+
+    def _remember(self, now: Objects) -> None:
+        """Keep what the next frames are linked to, and the cells that have no successor here."""
+        for track, area in zip(now.track.tolist(), now.areas.tolist(), strict=True):
+            self._sizes.setdefault(track, deque(maxlen=_REMEMBERED)).append(area)
+        going_on = {*now.track.tolist(), *self.origins.values()}
+        lost = [one for one in self._lost if self._step - one.step <= self.settings.gap]
+        if (before := self._before) is not None:
+            lost += self._inside(before)
+        self._lost = [one for one in lost if one.track not in going_on]
+        known = {*now.track.tolist(), *(one.track for one in self._lost)}
+        self._sizes = {track: sizes for track, sizes in self._sizes.items() if track in known}
+        self._before, self._step = now, self._step + 1
+
+    def _inside(self, objects: Objects) -> list[_Lost]:
+        """Return the cells of the frame before that are not so near to its edge as to leave it."""
+        seen = Seen.of(objects, self._usual(objects), self.spacing)
+        places, margin = objects.centroids[:, -2:], seen.diameters[:, None]
+        far = np.array(objects.dense.shape[-2:]) - margin
+        inside = np.all((places >= margin) & (places <= far), axis=1)
+        rows = zip(objects.track.tolist(), seen.places, seen.diameters.tolist(), strict=True)
+        return [
+            _Lost(track, self._step - 1, place, size)
+            for (track, place, size), kept in zip(rows, inside.tolist(), strict=True)
+            if kept
+        ]
 
     def _keep(self, own: int, position: int, before: int) -> int:
         """Let an object that a user numbered keep its id; what led to it becomes its parent."""
@@ -225,55 +191,3 @@ def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
     if corrections is None:
         return {}
     return {t: frozenset(corrections.ids(t).tolist()) for t in corrections.frames()}
-
-
-def measure_objects(labels: NDArray[Any]) -> Objects:
-    """Measure what linking needs of labels (Y, X) or (Z, Y, X)."""
-    ids, areas, dense = numbered(labels)
-    where = np.flatnonzero(dense)
-    objects = dense.reshape(-1)[where] - 1
-    places = np.unravel_index(where, labels.shape)
-    sums = np.stack([np.bincount(objects, w, minlength=len(ids)) for w in places], axis=1)
-    centroids = sums / np.maximum(areas, 1)[:, None]
-    track = np.zeros(len(ids), np.int64)
-    return Objects(ids, areas, centroids, dense, track)
-
-
-def places_of(objects: Objects, spacing: tuple[float, ...] | None) -> Floats:
-    """Return where objects are; of volumes along z, y and x in the width of a voxel."""
-    ndim = objects.centroids.shape[1]
-    return objects.centroids if ndim == 2 else objects.centroids * steps_of(spacing, ndim)
-
-
-def diameters_of(objects: Objects, spacing: tuple[float, ...] | None) -> Floats:
-    """Return the diameters of discs as large as the objects, (n,); of balls of their volumes."""
-    ndim = objects.centroids.shape[1]
-    if ndim == 2:
-        return np.asarray(np.sqrt(objects.areas * 4 / np.pi))
-    return np.asarray(np.cbrt(objects.areas * (6 / np.pi * np.prod(steps_of(spacing, ndim)))))
-
-
-def _assign(
-    rows: Ints, columns: Ints, cost: Floats, n_rows: int, n_columns: int
-) -> Iterator[tuple[int, int]]:
-    """Return the assignment of least cost (all < 0), each cluster of rivals by itself.
-
-    Cells compete with their neighbours only, so thousands of them are many small problems.
-    """
-    graph = sparse.coo_array(
-        (np.ones(len(rows)), (rows, columns + n_rows)), shape=(n_rows + n_columns,) * 2
-    )
-    _, cluster = sparse.csgraph.connected_components(graph, directed=False)
-    order = np.argsort(cluster[rows], kind="stable")
-    edges = np.flatnonzero(np.diff(cluster[rows][order])) + 1
-    for members in np.split(order, edges):
-        if len(members) <= 1:
-            yield from ((int(rows[m]), int(columns[m])) for m in members)
-            continue
-        r, i = np.unique(rows[members], return_inverse=True)
-        c, j = np.unique(columns[members], return_inverse=True)
-        table = np.zeros((len(r), len(c)))
-        table[i, j] = cost[members]
-        for a, b in zip(*linear_sum_assignment(table), strict=True):
-            if table[a, b] < 0:
-                yield int(r[a]), int(c[b])

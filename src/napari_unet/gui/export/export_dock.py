@@ -20,6 +20,7 @@ from napari_unet.engine.export.target.formats import (
     PROBABILITIES,
     TABLE,
     TRACKMATE,
+    label_format,
     labels_name,
     missing_extra,
     movie_name,
@@ -180,9 +181,9 @@ class ExportDock(Dock):
             self.figures.changed,
             self.format.currentIndexChanged,
         ):
-            signal.connect(self.update_state)  # a function would be called while the dock goes
+            signal.connect(lambda *_: self.update_state())
         for signal in (self.format.currentIndexChanged, self.target.folder_changed):
-            signal.connect(self._forget_question)
+            signal.connect(lambda *_: self._forget_question())
         session = self.session
         session.lifetime.connect(session.movie.frame_changed, self._show_frame, self)
 
@@ -360,7 +361,9 @@ class ExportDock(Dock):
         movie = self.movie.why_not() if self.with_movie.isChecked() else ""
         labels = as_labels if self.with_labels.isChecked() else ""
         allow(self.run, why_not or none or labels or movie)
-        always = "These files always have one id per cell through time" if chosen == "ctc" else ""
+        kind = label_format(chosen)
+        links = kind is not None and kind.links
+        always = "These files always have one id per cell through time" if links else ""
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
         for part in (self.save_movie, self.save_still):
             allow(part, why_not or self.movie.why_not())

@@ -10,13 +10,10 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.measure import find_contours
 
 from napari_unet.engine.errors import not_installed
-from napari_unet.engine.labels.objects import numbered
+from napari_unet.engine.export.formats.outlines import object_outlines
 
 try:
     import roifile
@@ -55,23 +52,6 @@ class RoiZipWriter:
                 roi = roifile.ImagejRoi.frompoints(outline, name=name, t=self._n - 1, **at)
                 roi.roitype = roifile.ROI_TYPE.POLYGON
                 self._zip.writestr(_unused(self._zip, name), roi.tobytes())
-
-
-def object_outlines(labels: NDArray[Any]) -> list[tuple[int, NDArray[np.float64]]]:
-    """Return (id, polygon (n, 2) as x, y) of each piece of each object, in pixel corners from 0."""
-    found = []
-    ids, _, dense = numbered(labels)
-    for index, place in enumerate(ndimage.find_objects(dense)):
-        if place is None:
-            continue
-        pieces, n_pieces = ndimage.label(dense[place] == index + 1)
-        for piece in range(1, n_pieces + 1):
-            mask = np.pad(ndimage.binary_fill_holes(pieces == piece), 1)
-            contours = find_contours(mask.astype(float), 0.5)  # type: ignore[no-untyped-call]
-            outline = max(contours, key=len)
-            corner = np.array([place[1].start, place[0].start]) - 0.5  # the padding and the centre
-            found.append((int(ids[index]), outline[:-1, ::-1] + corner))
-    return found
 
 
 def _unused(archive: zipfile.ZipFile, name: str) -> str:

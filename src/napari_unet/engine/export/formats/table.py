@@ -25,7 +25,8 @@ from napari_unet.engine.export.target.writing import WriteOptions, Writer, write
 from napari_unet.engine.files.names import printable
 from napari_unet.engine.settings import TableSettings
 from napari_unet.engine.text import counted
-from napari_unet.engine.tracks.tracking import Linker, measure_objects
+from napari_unet.engine.tracks.track_objects import measure_objects
+from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack

@@ -69,6 +69,14 @@ def _open_file(
         from napari_unet.engine.export.formats.trackmate import TrackMateWriter
 
         return TrackMateWriter(path, info, stack)
+    if format == "geff":
+        from napari_unet.engine.export.formats.geff import GeffWriter
+
+        return GeffWriter(path, info, linker)
+    if format == "trackmate-xml":
+        from napari_unet.engine.export.formats.trackmate_xml import TrackMateXmlWriter
+
+        return TrackMateXmlWriter(path, info, stack, linker)
     if format == "rois":
         from napari_unet.engine.export.formats.roi_zip import RoiZipWriter
 
@@ -217,10 +225,8 @@ def _writer(
     frames = list(info.frames)
     sidecar = sidecar_beside(path, stack, options.provenance, kind=kind.title, frames=frames)
     with sidecar as note, place as temporary:
-        with open_file(temporary) as file:
+        with writing(path), open_file(temporary) as file:
             while (given := (yield)) is not None:
-                labels = clean(*given)
-                with writing(path):
-                    file.write(labels)
+                file.write(clean(*given))
         note(temporary)
     return path

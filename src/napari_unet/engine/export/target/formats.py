@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
-TABLE, MOVIE, STILL = "objects.csv", "overlay", "frame"
+TABLE, TRACKS, MOVIE, STILL = "objects.csv", "tracks", "overlay", "frame"
 COMPARISON, ARCHIVE = "comparison.png", "archive.zip"
 
 
@@ -36,6 +36,10 @@ _FORMATS = (
     LabelFormat(
         "ctc", "Cell Tracking Challenge", "_RES", r"mask\d+\.tif|res_track\.txt", links=True
     ),
+    LabelFormat(
+        "geff", "GEFF graph of tracks", ".geff", r"\.zgroup|\.zattrs|nodes|edges", links=True
+    ),
+    LabelFormat("trackmate-xml", "TrackMate XML", ".xml", links=True),
     LabelFormat("tiffs", "One TIFF for each frame", "_labels", r"t\d+\.tif"),
     LabelFormat("pngs", "One PNG for each frame", "_labels", r"t\d+\.png"),
     LabelFormat("rois", "ImageJ ROIs", ".zip"),
@@ -54,6 +58,7 @@ MOVIE_FORMATS = {".mp4": "mp4 (H.264)", ".avi": "AVI (Motion JPEG)", "": "One PN
 _EXTRAS = {
     "zarr": ("zarr", "zarr"),
     IN_PLACE.name: ("zarr", "zarr"),
+    "geff": ("zarr", "zarr"),
     "rois": ("roifile", "roi"),
     "laptrack": ("laptrack", "track"),
 }
@@ -83,6 +88,8 @@ def labels_name(movie: str, format: str) -> str:
     if format in _PLAIN_NAMES:
         return _PLAIN_NAMES[format]
     kind = LABEL_FORMATS[format]
+    if format == "trackmate-xml":
+        return TRACKS + kind.suffix
     return (_SUFFIX.sub("", movie) or movie if kind.files else "labels") + kind.suffix
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.export.target.outputs import check_labels
-from napari_unet.engine.tracks.tracking import Linker, Objects, measure_objects
+from napari_unet.engine.tracks.track_objects import Objects, measure_objects
+from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
     from napari_unet.engine.export.target.formats import Meaning
