@@ -22,9 +22,10 @@ from PIL import Image
 from stage import IMAGES, PLUGIN, Stage
 
 DOCKS = ("Segment", "Review", "Train", "Export")
-WINDOW = (1280, 720)
+WINDOW, TALL = (1280, 720), (1280, 960)
 LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
+WELLS = ("B2", "B3", "B4", "C2", "C3")
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
 COLOURS = 256  # of a sheet's palette: half the bytes, and small marks keep theirs
@@ -146,6 +147,66 @@ def documentation(steps: int) -> None:
         film()
     stage.viewer.close()
     animate(loop, IMAGES / "loop.gif")
+
+
+# ---- many movies --------------------------------------------------------------------------------
+
+
+def write_plate(folder: Path) -> Path:
+    """Write wells of a plate as movies: nuclei of other seeds, one out of focus, one no movie."""
+    import tifffile
+    from scipy.ndimage import gaussian_filter
+
+    from napari_unet.sample.movie import sample_movie
+
+    folder.mkdir()
+    for i, well in enumerate(WELLS):
+        movie, _ = sample_movie(frames=8, shape=(224, 288), seed=20 + i, density=4 + i)
+        if i == 3:
+            movie[5] = gaussian_filter(movie[5], 4)
+        what = {"axes": "TYX", "unit": "um", "finterval": 600}
+        tifffile.imwrite(
+            folder / f"{well}.tif", movie, imagej=True, resolution=(1 / 0.65,) * 2, metadata=what
+        )
+    (folder / "C4.tif").write_bytes(b"cut off")
+    return folder
+
+
+def many() -> None:
+    """Take the picture of the table of positions: segmented, checked, one exported again."""
+    stage = Stage(TALL)
+    stage.open("Segment")
+    stage.open("Positions")
+    with tempfile.TemporaryDirectory(prefix="movies") as place:
+        plate = write_plate(Path(place) / "plate")
+        stage.widget("positions.source").setText(str(plate))
+        stage.widget("positions.open").click()
+        stage.finish()
+        rows = stage.docks["Positions"].rows
+        stage.wait(lambda: all(row.look is not None for row in rows))
+        stage.run("positions.segment")
+        stage.run("positions.check")
+        table = stage.docks["Positions"]
+        rows.know("B2", ticked=False)
+        stage.run("positions.export")
+        stage.wait(lambda: sum(bool(r.look and r.look.exported) for r in rows) == len(WELLS) - 1)
+        table.table.clicked.emit(table.table.model().index(1, 1))
+        stage.finish()
+        stage.viewer.reset_view()
+        stage.picture(stage.window, "positions")
+        rows.tick(True)
+        stage.widget("positions.replace").setChecked(True)
+        stage.widget("segment.threshold").setValue(0.7)
+        stage.widget("positions.export").click()
+        stage.wait(lambda: sum(bool(row.doing) for row in rows) > 1 and has_time(stage))
+        stage.picture(stage.holders["Positions"], "positions-running")
+        stop(stage)
+    stage.viewer.close()
+
+
+def has_time(stage: Stage) -> bool:
+    """Whether the job under way knows how long it will take, or has ended."""
+    return "left" in stage.session.job.state.line or not stage.session.job.running
 
 
 def animate(frames: list[Image.Image], path: Path) -> None:
@@ -272,10 +333,13 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=60, help="how long it trains")
     parser.add_argument("--sheets", type=Path, help="folder for the docks in every state")
     parser.add_argument("--look", default="", help="part of a sheet's name: only those, such as 16")
+    parser.add_argument("--many", action="store_true", help="only the table of positions")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG", "STATE")}
         if arguments.sheets:
             sheets(arguments.sheets, arguments.steps, arguments.look)
         else:
-            documentation(arguments.steps)
+            if not arguments.many:
+                documentation(arguments.steps)
+            many()

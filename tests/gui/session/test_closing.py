@@ -120,6 +120,16 @@ def test_a_dock_that_is_closed_hears_nothing_more(hand, movie, name):
     assert hand.open(name) is not dock
 
 
+def test_a_dock_hears_nothing_while_its_parts_go(hand, movie):
+    holder, dock = hand.viewer.window.add_plugin_dock_widget("napari-unet-live", "Export")
+    hand.qtbot.waitUntil(lambda: dock.settled or not dock.isVisible(), timeout=5000)
+    dock._stack_as_tab()
+    figures = dock.figures  # goes after the menu of labels
+    dock.labels.native.destroyed.connect(lambda: figures.changed.emit())
+    with hand.qtbot.waitSignal(dock.destroyed, timeout=5000):
+        holder.destroyOnClose()  # pytest-qt fails where a slot meets a part that is gone
+
+
 def test_what_a_lifetime_ends(qapp):
     class Told(QObject):
         said = Signal(int)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidg
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.kinds import KINDS, MOVIE_SUFFIXES
 from napari_unet.gui.dock.channel_ticks import ChannelTicks
 from napari_unet.gui.dock.layer_menu import ImageMenu
@@ -25,6 +26,7 @@ from napari_unet.gui.widgets.parts import (
     Column,
     Hint,
     add_field,
+    allow,
     button,
     form_rows,
     narrow,
@@ -82,6 +84,7 @@ class MoviePicker(QWidget):
             "Sample movie", "movie.sample", "Dividing nuclei, 48 frames: made in a second or two"
         )
         self.recent = _combo("movie.recent", "Movies that were opened before")
+        self.all = button("All positions…", "movie.positions", "Open and segment them in a table")
         self.summary = Hint(name="movie.summary")
         self._unfolded = self._telling = False
         self._rows = self._build()
@@ -111,7 +114,8 @@ class MoviePicker(QWidget):
         add_field(rows, "Position", self.position)
         add_field(rows, "Axes", self.axes)
         self._choice, self._opening = QWidget(), QWidget()
-        Column(self._choice).add(rows)
+        Column(self._choice).add(rows, Flow(self.all))
+        self.all.clicked.connect(self._on_all)
         opening = Column(self._opening)
         opening.add(Flow(self.open, self.open_folder, self.sample), self.recent, self.path)
         Column(self).add(self._choice, self.summary, self._opening)
@@ -153,6 +157,11 @@ class MoviePicker(QWidget):
         self._rows.setRowVisible(self.z, view.n_z > 1)
         self._rows.setRowVisible(self.position, len(view.positions) > 1)
         self._rows.setRowVisible(self.axes, view.index >= 0)
+        several = len(view.positions) > 1
+        self.all.setText("All positions…" if several else "All movies of the folder…")
+        stack = self._session.movie.stack
+        no_file = stack is None or stack.path is None
+        allow(self.all, "The movie is not a file" if no_file else "")
         empty = "Open a time-lapse, or drop its file on the viewer."
         self.summary.say(view.problem or view.summary or empty, warn=bool(view.problem))
         self._arrange()
@@ -170,6 +179,14 @@ class MoviePicker(QWidget):
         if not path:
             path, _ = QFileDialog.getOpenFileName(self, "Open movie", "", MOVIE_FILTER)
         self._open(path)
+
+    def _on_all(self) -> None:
+        """Show all positions of the file in a table, or all movies of its folder."""
+        stack = self._session.movie.stack
+        if stack is not None and stack.path is not None:
+            several = len(stack.position_names) > 1
+            source = stack.path if several else stack.path.parent
+            self._session.positions.show(source, self._session.viewer.window)
 
     def _on_open_folder(self) -> None:
         path = self.path.text().strip()
@@ -215,8 +232,11 @@ class MoviePicker(QWidget):
 def open_movie(session: Session, path: str | Path) -> bool:
     """Open a file or folder lazily and make it the movie; headers are read in a worker."""
 
-    def opened(made: list[Any]) -> str:
+    def opened(made: list[Any] | Path) -> str:
         remember_movie(path)
+        if isinstance(made, Path):  # of movies
+            session.positions.show(made, session.viewer.window)
+            return ""
         added = layers.add_movie(session.viewer, made)
         session.movie.choose_image(added[0])
         return session.movie.view.summary
@@ -242,11 +262,17 @@ def open_sample_movie(session: Session) -> bool:
     return session.job.start(Task(OWNER, "Making the sample movie", work, on_done=made))
 
 
-def _opening(path: str | Path) -> Generator[None, None, list[Any]]:
-    """Open a movie and make its layers as far as that reads files; the rest is the GUI thread's."""
+def _opening(path: str | Path) -> Generator[None, None, list[Any] | Path]:
+    """Open a movie and make its layers as far as that reads files; the rest is the GUI thread's.
+
+    A folder of several movies is returned as it is.
+    """
+    from napari_unet.engine.jobs.queue.movies import holds_movies
     from napari_unet.engine.stack.stack import Stack
 
     yield
+    if holds_movies(path):
+        return user_path(path)
     stack = Stack.open(path)
     stack.fingerprint  # noqa: B018 - reads here the files that it samples
     stack.content  # noqa: B018 - and what tells whether it was saved again

@@ -181,9 +181,9 @@ class ExportDock(Dock):
             self.figures.changed,
             self.format.currentIndexChanged,
         ):
-            signal.connect(lambda *_: self.update_state())
+            signal.connect(self.update_state)  # a function would be called while the dock goes
         for signal in (self.format.currentIndexChanged, self.target.folder_changed):
-            signal.connect(lambda *_: self._forget_question())
+            signal.connect(self._forget_question)
         session = self.session
         session.lifetime.connect(session.movie.frame_changed, self._show_frame, self)
 

@@ -114,6 +114,10 @@ class SessionAutosave:
         if stack is not None and stack.path is not None:
             self._reader.ask(lambda: self._find(stack))
 
+    def look_again(self) -> None:
+        """Go on with what was made of the movie on screen by others: by the table of positions."""
+        self._on_movie()
+
     def _forget_closed(self) -> None:
         """Go on again with a movie of which all layers are closed, once it is opened again."""
         here = layers.images(self._movie.viewer)

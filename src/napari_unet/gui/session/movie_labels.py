@@ -262,6 +262,11 @@ class MovieLabels:
             self._catch_up(now.live)
             self._ahead.around(now.live, self._movie.frame)
 
+    def layers_of_file(self) -> list[Labels]:
+        """Return the layers of all labels of the file that is the movie."""
+        found = [shown.layer() for shown in self._of_this_file()]
+        return [layer for layer in found if layer is not None]
+
     def _of_this_file(self) -> list[_Shown]:
         """Return all labels of the file: its channels may be layers of their own."""
         image = self._movie.image

@@ -15,6 +15,7 @@ from napari_unet.gui.session.models import ModelList
 from napari_unet.gui.session.movie_choice import MovieChoice
 from napari_unet.gui.session.movie_labels import MovieLabels
 from napari_unet.gui.session.place import Place
+from napari_unet.gui.session.positions import Positions
 from napari_unet.gui.session.training import Training
 from napari_unet.gui.viewer import layers
 
@@ -37,6 +38,7 @@ class Session:
         self.models = ModelList()
         self.training = Training(self.job, self.models)
         self.movie = MovieChoice(viewer, life)
+        self.positions = Positions()
         self.place = Place(self.movie)
         # the first to hear of another frame
         self.labels = MovieLabels(self.movie, self.place, life)

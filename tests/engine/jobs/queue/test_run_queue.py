@@ -69,7 +69,7 @@ def job_for(model, parts=PARTS, **how):
 
 def steps_of(folder, job, out, **manners):
     how = Manners(sessions=True, model="tiny", **manners)
-    steps = list(run_queue(movies_in(folder), lambda: job, out, how))
+    steps = list(run_queue(movies_in(folder), job, out, how))
     odd = [s for s in steps if isinstance(s, MovieFailed) and not isinstance(s.error, BadInput)]
     assert not odd, odd
     return steps
@@ -92,7 +92,11 @@ def test_a_bad_movie_stops_nothing_and_files_are_those_without_sessions(plate, m
         assert sum(step.cells.values())
         assert not list((plate / f"{name}.unet").glob("*.unetp"))  # deleted: labels are whole
     good = [movie for movie in movies_in(plate) if movie.name != "b"]
-    assert run(run_queue(good, lambda: job_for(model), plain, Manners()), quiet=True) == (2, 0, 0)
+    state = QueueState(doing="export", movies=str(plate))
+    summary = run(run_queue(good, job_for(model), plain, Manners(), state), quiet=True)
+    assert (summary.now, summary.before, summary.failed, summary.state.doing) == (2, 0, 0, "")
+    assert QueueState.load(plain) == summary.state
+    assert sum(summary.state.rows["a"].cells) == sum(done["a"].cells.values())
     assert results(plain) == results(out)
     assert list(plain.glob("*.unet/*.unetp"))  # kept
 

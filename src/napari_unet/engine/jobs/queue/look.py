@@ -30,8 +30,9 @@ _OUTLINE = (255, 196, 0)
 class Look:
     """What is known of a movie: ``done`` of its frames are reviewed, others ``touched``.
 
-    ``exported`` are frames of which there are label files; ``picture`` is a frame ``(Y, X, 3)``
-    uint8, with outlines of its cells where there are any. ``problem`` is why there is nothing.
+    ``segmented`` are frames of which there are probabilities, ``exported`` frames of which there
+    are label files; ``picture`` is a frame ``(Y, X, 3)`` uint8, with outlines of its cells where
+    there are any. ``problem`` is why there is nothing.
     """
 
     frames: int = 0
@@ -55,7 +56,7 @@ def look_at(movie: Movie, out: Path, edge: int) -> Look:
 
 
 def _look(stack: Stack, results: Results, edge: int) -> Look:
-    exported = _exported(results)
+    exported = exported_frames(results)
     touched = done = segmented = 0
     notices = list(stack.notices)
     middle, labels = (len(stack) - 1) // 2, None
@@ -75,8 +76,8 @@ def _look(stack: Stack, results: Results, edge: int) -> Look:
             labels = np.asarray(written[exported.index(middle)])
     return Look(
         frames=len(stack),
-        size=(int(stack.frame_shape[0]), int(stack.frame_shape[1])),
-        segmented=max(segmented, len(exported)),
+        size=(int(stack.frame_shape[-2]), int(stack.frame_shape[-1])),
+        segmented=segmented,
         exported=len(exported),
         touched=touched,
         done=done,
@@ -102,7 +103,7 @@ def _labels_of(
     return labels_of(probabilities[frame], probabilities.outputs, folder.state.labels)
 
 
-def _exported(results: Results) -> tuple[int, ...]:
+def exported_frames(results: Results) -> tuple[int, ...]:
     """Return the frames that the label file has, where it is whole."""
     path = results.path(LABELS)
     try:
@@ -116,23 +117,35 @@ def _exported(results: Results) -> tuple[int, ...]:
 
 def _one_channel(stack: Stack, frame: int) -> NDArray[np.generic]:
     found = np.asarray(stack[frame])
-    return found if found.ndim == 2 else found[0]
+    if isinstance(stack.selection.channel, tuple):
+        found = found[0]
+    return found if found.ndim == 2 else found.max(axis=0)  # of a volume, as it is seen from above
 
 
 def picture_of(
     frame: NDArray[np.generic], labels: NDArray[np.integer] | None, edge: int
 ) -> NDArray[np.uint8]:
-    """Return a frame ``(Y, X)`` small and in grey, ``(y, x, 3)``, with the outlines of labels."""
-    step = max(1, -(-max(frame.shape) // edge))
-    small = np.asarray(frame[::step, ::step], np.float32)
+    """Return the middle of a frame ``(Y, X)`` in grey, ``(y, x, 3)``, with outlines of labels.
+
+    About half of it in each direction: of all of it, cells would be dots.
+    """
+    if labels is not None and labels.ndim > 2:
+        labels = labels.max(axis=0)
+    step = max(1, -(-max(frame.shape) // (2 * edge)))
+    part = tuple(_middle(n, edge * step, step) for n in frame.shape)
+    small = np.asarray(frame[part], np.float32)
     values = measured_values(small)
     low, high = np.percentile(values, (1, 99.8)) if values.size else (0, 1)
     scaled = np.clip((np.nan_to_num(small) - low) / max(high - low, 1e-9), 0, 1)
     shown = np.repeat(np.rint(scaled * 255).astype(np.uint8)[..., None], 3, axis=2)
     if labels is not None and labels.shape == frame.shape:
-        cells = labels[::step, ::step]
-        inside = np.pad(cells, 1, mode="edge")
-        neighbours = (inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:])
-        outline = (cells > 0) & np.logical_or.reduce([cells != other for other in neighbours])
-        shown[outline] = _OUTLINE
+        cells = np.pad(labels[part], ((1, 0), (1, 0)), mode="edge")
+        here, above, before = cells[1:, 1:], cells[:-1, 1:], cells[1:, :-1]
+        shown[(here != above) | (here != before)] = _OUTLINE  # one pixel wide
     return shown
+
+
+def _middle(n: int, wanted: int, step: int) -> slice:
+    """Return every ``step``-th pixel of the middle of ``n``."""
+    start = max(0, (n - wanted) // 2)
+    return slice(start, min(n, start + wanted), step)

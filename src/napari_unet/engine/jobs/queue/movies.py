@@ -60,6 +60,11 @@ def list_movies(words: Sequence[str]) -> list[str]:
     return [found for word in words for found in _inside(word)]
 
 
+def holds_movies(path: str | Path) -> bool:
+    """Whether a path is a folder of several movies, and not itself one."""
+    return user_path(path).is_dir() and len(list_movies([str(path)])) > 1
+
+
 def _inside(word: str) -> list[str]:
     folder = user_path(word)
     if not folder.is_dir() or is_zarr(folder):

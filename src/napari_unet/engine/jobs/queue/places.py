@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ class ResultsPlace:
 
     def delete(self, stack: Stack, job: Job) -> None:
         """Delete the probabilities, and the folder where nothing else is in it."""
-        self.path(stack, job).unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows keeps what is open on screen
+            self.path(stack, job).unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

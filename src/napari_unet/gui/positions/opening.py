@@ -1,0 +1,82 @@
+"""Opens one of many movies in the place of the one that the table opened before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.gui.session.job import Task
+from napari_unet.gui.viewer import layers
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_unet.engine.jobs.queue.look import Look
+    from napari_unet.engine.jobs.queue.movies import Movie
+    from napari_unet.gui.session.session import Session
+
+OWNER = "positions"
+
+
+def open_position(session: Session, movie: Movie, look: Look | None, out: Path) -> None:
+    """Make a movie the one on screen; its session goes on there.
+
+    Labels that were exported are shown where their probabilities are gone.
+    """
+    stack = session.movie.stack
+    exported = look is not None and look.exported and not look.segmented
+    if stack is not None and stack.path == movie.path and not exported:
+        session.movie.select(position=movie.selection.position)
+        return
+
+    def opened(found: tuple[list[Any], list[Any]]) -> str:
+        _close(session)
+        session.movie.choose_image(layers.add_movie(session.viewer, found[0])[0])
+        for data, how, _ in found[1]:
+            session.viewer.add_labels(data, **how)
+        if found[1]:
+            return "Labels as they were exported. To correct them, press Segment movie first."
+        return session.movie.view.summary
+
+    labels = (out, movie.name) if exported else None
+    title = f"Opening {movie.name}"
+    session.job.start(Task(OWNER, title, lambda: _opening(movie, labels), on_done=opened))
+
+
+def _close(session: Session) -> None:
+    """Take the movie on screen away, and its labels: what was done to it is kept in its session."""
+    stack, viewer = session.movie.stack, session.viewer
+    if stack is None or stack.path is None:
+        return
+    mine = session.labels.layers_of_file()
+    path = str(stack.path)
+    shown = [x for x in layers.images(viewer) if (layers.source_of(x) or ("",))[0] == path]
+    for layer in (*mine, *shown):
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+
+def _opening(
+    movie: Movie, labels: tuple[Path, str] | None
+) -> Generator[None, None, tuple[list[Any], list[Any]]]:
+    """Make the layers as far as that reads files; the rest is the GUI thread's."""
+    from napari_unet.engine.jobs.queue.results import LABELS, Results
+    from napari_unet.engine.labels.given.open_labels import open_labels
+    from napari_unet.engine.stack.stack import Stack
+
+    yield
+    chosen = movie.selection.replace(channel=None)
+    stack = Stack.open(movie.path, chosen)
+    stack.fingerprint  # noqa: B018 - reads here the files that it samples
+    stack.content  # noqa: B018 - and what tells whether it was saved again
+    made = layers.movie_layers(stack)
+    for frames, _, _ in made:
+        frames[(len(frames) - 1) // 2]  # to which napari goes; it is kept until it is drawn
+    found: list[Any] = []
+    if labels is not None:
+        try:
+            found = layers.labels_layers(open_labels(Results(*labels).path(LABELS)))
+        except BadInput:  # the movie opens all the same
+            found = []
+    return made, found
