@@ -1,9 +1,10 @@
 """Memory: ten times the frames, and a movie of 20 GB of which one frame is wanted at once.
 
 ``python benchmarks/bench_memory.py [--small] [--quick]``; with a display (``xvfb-run -a``) the
-20 GB movie is also opened in napari. Each measurement is a process of its own, and its peak is
-what the system says of it. The 20 GB are holes in a BigTIFF: they take no room. The
-table goes into docs/benchmarks.md.
+20 GB movie is also opened in napari. ``--long`` measures instead napari with a movie of 1,000
+frames of 2048 x 2048, of which some are segmented by the Segment dock. Each measurement is a
+process of its own, and its peak is what the system says of it. The 20 GB are holes in a BigTIFF:
+they take no room. The table goes into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from _page import markdown, write_between_markers
 SHAPE = (700, 1100)
 WANTED = 5000  # the frame of the large movie
 TIMES = 10
+LONG = (1000, 2048, 2048)
 
 
 def main() -> None:
@@ -33,6 +35,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=34, help="of the shorter movie")
     parser.add_argument("--gigabytes", type=float, default=20.0)
     parser.add_argument("--small", action="store_true", help="a network of 8 and 16 filters")
+    parser.add_argument("--long", action="store_true", help="only the long movie in napari")
+    parser.add_argument("--segmented", type=int, default=8, help="frames of the long movie")
     parser.add_argument("--quick", action="store_true", help="small, 8 frames; no table is kept")
     parser.add_argument("--folder", type=Path, default=None, help="where to write (a real disk)")
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "MOVIE", "NETWORK"), help="internal")
@@ -42,6 +46,9 @@ def main() -> None:
         print(json.dumps(CHILDREN[what](Path(movie), network)), flush=True)
         os._exit(0)  # what still runs in threads is of no interest
     small = options.small or options.quick
+    if options.long:
+        long_movie(options.folder, options.segmented, small)
+        return
     frames = 8 if options.quick else options.frames
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         network = _network(Path(name), small)
@@ -60,6 +67,55 @@ def main() -> None:
     print(result)
     if not options.quick:
         write_between_markers("bench:memory", result)
+
+
+def long_movie(place: Path | None, segmented: int, small: bool) -> None:
+    """Peak of napari with a long movie of large frames open, before and after Segment ran."""
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folder = Path(name)
+        path, network = folder / "long.tif", _network(folder, small)
+        write_long(path, segmented)
+        found = ask("segment", path, network)
+    what = "filters (8, 16), random weights" if small else "the bundled model"
+    n, height, width = LONG
+    rows = [
+        ("napari and Segment open, the model loaded", f"{found['base'] / 1e6:.0f} MB"),
+        ("the movie open", f"{found['opened'] / 1e6:.0f} MB"),
+        (f"{segmented // 2} frames segmented", f"{found['half'] / 1e6:.0f} MB"),
+        (f"{segmented} frames segmented", f"{found['peak'] / 1e6:.0f} MB"),
+    ]
+    size = f"{n} frames of {height}x{width}, uint16, {n * height * width * 2 / 1e9:.1f} GB"
+    text = (
+        f"napari with {size}, a sparse BigTIFF in which {segmented} frames spread over all hold "
+        f"nuclei; those are segmented by *These frames* of the Segment dock with {what} on "
+        f"{os.cpu_count()} cores, and looked at. Peak of the process so far."
+    )
+    result = "### A long movie of large frames in napari\n\n" + text + "\n\n"
+    result += markdown(("", "memory"), rows)
+    print(result)
+    write_between_markers("bench:long", result)
+
+
+def spread(segmented: int) -> list[int]:
+    """Frames of the long movie that are segmented."""
+    return [round(i * (LONG[0] - 1) / (segmented - 1)) for i in range(segmented)]
+
+
+def write_long(path: Path, segmented: int) -> None:
+    """Write holes, and nuclei into the frames that are segmented."""
+    import numpy as np
+
+    from napari_unet.sample.movie import sample_movie
+
+    nuclei, _ = sample_movie(frames=1, shape=(512, 512))
+    frame = np.tile(nuclei[0], (LONG[1] // 512, LONG[2] // 512))
+    movie = tifffile.memmap(
+        path, shape=LONG, dtype="uint16", bigtiff=True, ome=True, metadata={"axes": "TYX"}
+    )
+    for t in spread(segmented):
+        movie[t] = frame
+    movie.flush()
+    path.with_suffix(".frames").write_text(",".join(map(str, spread(segmented))))
 
 
 def longer_rows(folder: Path, frames: int, network: str) -> list[tuple[str, ...]]:
@@ -188,7 +244,45 @@ def predict_in_window(path: Path, network: str) -> dict[str, float]:
     return {"base": base, "peak": peak(), "open": opened - began, "frame": ended - opened}
 
 
-CHILDREN = {"predict": predict_all, "one": predict_one, "window": predict_in_window}
+def segment_in_window(path: Path, network: str) -> dict[str, float]:
+    """Open the long movie by hand, and segment some of its frames by the dock, half by half."""
+    import napari
+
+    from bench_responsive import settle, wait
+    from napari_unet.gui.session.session import Session
+
+    viewer = napari.Viewer(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment")
+    session = Session.of(viewer)
+    settle()
+    dock.findChild(type(dock.frames), "segment.model_path").setText(network)
+    dock.load.click()
+    wait(lambda: not session.job.running)
+    found: dict[str, float] = {"base": peak()}
+    viewer.open(path, plugin="napari-unet-live")
+    wait(dock.run_movie.isEnabled)
+    settle()
+    found["opened"] = peak()
+    wanted = [int(t) for t in path.with_suffix(".frames").read_text().split(",")]
+    for name, frames in (("half", wanted[: len(wanted) // 2]), ("peak", wanted)):
+        dock.frames.setText(",".join(map(str, frames)))
+        dock.run_frames.click()
+        wait(lambda: not session.job.running)
+        assert not session.job.state.failed, session.job.state.line
+        for t in frames:
+            viewer.dims.set_current_step(0, t)
+            settle()
+        assert int(session.labels.live.probabilities.computed.sum()) == len(frames)
+        found[name] = peak()
+    return found
+
+
+CHILDREN = {
+    "predict": predict_all,
+    "one": predict_one,
+    "window": predict_in_window,
+    "segment": segment_in_window,
+}
 
 
 def _network(folder: Path, small: bool) -> str:

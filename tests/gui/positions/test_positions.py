@@ -169,6 +169,19 @@ def test_a_file_of_several_positions(table, hand, small, tmp_path):
     ]
 
 
+def test_a_table_that_is_closed_hears_nothing_more(hand):
+    holder, dock = hand.viewer.window.add_plugin_dock_widget("napari-unet-live", "Positions")
+    hand.qtbot.waitUntil(lambda: dock.settled or not dock.isVisible(), timeout=5000)
+    dock._settle()
+    with hand.qtbot.waitSignal(dock.destroyed, timeout=5000):
+        holder.destroyOnClose()
+    session = hand.session
+    session.positions.changed.emit()
+    session.models.changed.emit()
+    session.job.say("positions", "a line")
+    assert hand.open("Positions") is not dock
+
+
 @pytest.mark.slow
 def test_24_positions_stopped_gone_on_with_and_exported_are_the_command_lines(
     table, hand, small, tmp_path

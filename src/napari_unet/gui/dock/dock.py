@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
-    QDockWidget,
     QFrame,
     QLabel,
     QMainWindow,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.gui.dock.docked import Docked
 from napari_unet.gui.dock.foot import Foot
 from napari_unet.gui.dock.loading import MODEL_SUFFIXES, load_model
 from napari_unet.gui.dock.movie_head import MovieHead
@@ -38,7 +38,7 @@ _WIDTH = 340
 _BETWEEN_GROUPS = 10  # px
 
 
-class Dock(QWidget):
+class Dock(Docked):
     """A dock of the plugin; its state is the session's.
 
     Its parts go in groups into ``self.column``; what must stay in sight below them is ``pinned``.
@@ -52,7 +52,7 @@ class Dock(QWidget):
         self.name = name
         self.session = Session.of(viewer)
         self._viewer = viewer  # keeps the proxy that napari gave to this dock
-        self._stacked = self._settled = self._was_running = False
+        self._stacked = self._was_running = False
         self._sought: QWidget | None = None
         self.head = MovieHead(self.session)
         self.foot = Foot(self.session, name, self)
@@ -167,16 +167,6 @@ class Dock(QWidget):
         elif path:
             open_movie(self.session, path)
 
-    def event(self, event: QEvent | None) -> bool:
-        """Go for good where napari took the dock out: its next opening makes another one."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self._settled:
-            QTimer.singleShot(0, self._go_if_alone)
-        return super().event(event)
-
-    def _go_if_alone(self) -> None:
-        if self.parentWidget() is None:
-            self.deleteLater()
-
     def showEvent(self, event: QShowEvent | None) -> None:
         """Join the other docks of the plugin as a tab, once, when first shown."""
         super().showEvent(event)
@@ -185,7 +175,7 @@ class Dock(QWidget):
             QTimer.singleShot(0, self._stack_as_tab)
 
     def _stack_as_tab(self) -> None:
-        window, mine = self.window(), _holder(self)
+        window, mine = self.window(), self.holder()
         self._settled = True
         if mine is not None:  # three tabs that end in the plugin's name have no room for it
             mine.setWindowTitle(self.name.capitalize())
@@ -193,7 +183,7 @@ class Dock(QWidget):
             self._fit_title()
         if not isinstance(window, QMainWindow) or mine is None:
             return
-        others = [_holder(d) for d in window.findChildren(Dock) if d is not self and d.settled]
+        others = [d.holder() for d in window.findChildren(Dock) if d is not self and d.settled]
         beside = next((o for o in others if o and not o.isHidden() and not o.isFloating()), None)
         if beside is not None:
             window.tabifyDockWidget(beside, mine)
@@ -205,17 +195,12 @@ class Dock(QWidget):
 
         napari makes another bar where a dock floats, or is put back.
         """
-        mine = _holder(self)
+        mine = self.holder()
         bar: Any = mine.titleBarWidget() if mine is not None else None
         title = getattr(bar, "title", None)
         if isinstance(title, QLabel):
             title.setText(self.name.capitalize())
             title.setStyleSheet("font-size: 13px;")
-
-    @property
-    def settled(self) -> bool:
-        """Whether the dock has found its place among the others."""
-        return self._settled
 
 
 def _dropped(event: QDropEvent) -> str:
@@ -223,10 +208,3 @@ def _dropped(event: QDropEvent) -> str:
     data = event.mimeData()
     paths = [url.toLocalFile() for url in data.urls()] if data is not None else []
     return next(filter(None, paths), "")
-
-
-def _holder(widget: QWidget) -> QDockWidget | None:
-    parent = widget.parentWidget()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parentWidget()
-    return parent

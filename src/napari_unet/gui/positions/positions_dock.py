@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QDockWidget,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -25,7 +24,9 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.jobs.queue.queue_file import QueueRow, QueueState
 from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE
 from napari_unet.engine.text import counted
+from napari_unet.gui.dock.docked import Docked
 from napari_unet.gui.dock.foot import Foot
+from napari_unet.gui.positions.listing import listing, proposed_folder
 from napari_unet.gui.positions.looking import Looking
 from napari_unet.gui.positions.opening import open_position
 from napari_unet.gui.positions.rows import EDGE, NAME, PICTURE, SORTED_BY, STATUS, Row, Rows
@@ -37,8 +38,6 @@ from napari_unet.gui.widgets.parts import Column, Hint, allow, button, label, pr
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     import napari.viewer
     from qtpy.QtGui import QShowEvent
 
@@ -52,7 +51,7 @@ _EMPTY = (
 _PARTS = {LABELS: "Labels", TABLE: "Table", MOVIE: "Movie"}
 
 
-class PositionsDock(QWidget):
+class PositionsDock(Docked):
     """The table, where its results go, and what is done to the positions that are ticked."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -60,7 +59,7 @@ class PositionsDock(QWidget):
         self.setObjectName("napari_unet.positions")
         self._viewer = viewer  # keeps the proxy that napari gave to this dock
         self.session = session = Session.of(viewer)
-        self._settled = False
+        self._shown = False
         self.rows = Rows()
         self.looking = Looking(self, session.lifetime)
         self.runs = Runs(session, self.rows, self._look_again)
@@ -217,7 +216,7 @@ class PositionsDock(QWidget):
         """List the movies in a worker: the header of each is read."""
         selection = self.runs.selection()
         task = Task(
-            OWNER, f"Looking at {source.name}", lambda: _listing(source, selection),
+            OWNER, f"Looking at {source.name}", lambda: listing(source, selection),
             on_done=lambda found: self._show(source, *found),
         )  # fmt: skip
         self.session.job.start(task)
@@ -360,40 +359,14 @@ class PositionsDock(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Go to the bottom of the window, once, where a table has room."""
         super().showEvent(event)
-        if not self._settled:
-            self._settled = True
+        if not self._shown:
+            self._shown = True
             QTimer.singleShot(0, self._settle)
 
     def _settle(self) -> None:
-        window, holder = self.window(), _holder(self)
+        window, holder = self.window(), self.holder()
+        self._settled = True
         if isinstance(window, QMainWindow) and holder is not None:
             holder.setWindowTitle("Positions")
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, holder)
             holder.show()
-
-
-def _holder(widget: QWidget) -> QDockWidget | None:
-    parent = widget.parentWidget()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parentWidget()
-    return parent
-
-
-def proposed_folder(source: Path) -> Path:
-    """Return the folder beside the movies for their results."""
-    from napari_unet.engine.jobs.queue.movies import stem
-
-    return source.parent / f"{stem(source)} results"
-
-
-def _listing(
-    source: Path, selection: Any
-) -> Generator[None, None, tuple[list[Movie], QueueState | None]]:
-    """Find the movies, and what an earlier run left."""
-    from napari_unet.engine.jobs.queue.movies import find_movies, list_movies
-    from napari_unet.engine.settings import Selection
-
-    yield
-    chosen = {} if selection is None else {"channel": selection.channel, "z": selection.z}
-    movies = find_movies(list_movies([str(source)]), Selection(**chosen), every_position=True)
-    return movies, QueueState.load(proposed_folder(source))
