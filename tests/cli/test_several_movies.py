@@ -130,3 +130,17 @@ def test_what_is_odd_of_movies_together_is_said_at_the_end(folder, tmp_path, run
     answer = run(*words, truth, "--out", tmp_path / "m", "--frames", 0, *QUICK)
     assert answer.code == 0, answer.stderr
     assert "Please check: all movies: pixels are of other sizes" in answer.stderr
+
+
+def test_positions_of_a_file_are_rows_of_a_table(folder, tmp_path, run):
+    movies = [tifffile.imread(folder / f"{name}.tif") for name in "ab"]
+    with tifffile.TiffWriter(tmp_path / "plate.ome.tif", ome=True) as file:
+        for well, movie in zip(("A1", "A2"), movies, strict=True):
+            file.write(movie, metadata={"axes": "TYX", "Name": well})
+    rows = [f"plate.ome.tif,{folder / f'{x}_l.tif'},{i},{i}" for i, x in enumerate("ab")]
+    (tmp_path / "t.csv").write_text("\n".join(["movie,labels,frames,position", *rows]))
+    answer = run("train", "--table", tmp_path / "t.csv", "--out", tmp_path / "m", *QUICK)
+    assert answer.code == 0, answer.stderr
+    record = Model.load(tmp_path / "m.safetensors").record
+    found = [(row["movie"], row["frames"]) for row in record["movies"]]
+    assert found == [("plate.ome.tif position A1", [0]), ("plate.ome.tif position A2", [1])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_unet.cli.notices import Noticed
@@ -36,6 +37,13 @@ class Opened:
         """The movies alone."""
         return tuple(stack for stack, _, _ in self.movies)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for each movie, by which it is told from the others."""
+        from napari_unet.engine.annotations.annotated_movie import movie_names
+
+        return movie_names(self.stacks)
+
     @property
     def most_frames(self) -> int:
         """Frames of the longest movie."""
@@ -44,8 +52,8 @@ class Opened:
     @property
     def found(self) -> list[Notice]:
         """What was noticed in all of them by now."""
-        names = [stack.name for stack in self.stacks]
-        lists = [self.noticed.of(name) for name in (*names, *([_ALL] if len(names) > 1 else []))]
+        names = (*self.names, *([_ALL] if len(self.movies) > 1 else []))
+        lists = [self.noticed.of(name) for name in names]
         return list(dict.fromkeys(notice for found in lists for notice in found))
 
     def read(
@@ -56,11 +64,11 @@ class Opened:
         ``beside`` are frames that are read beside those asked for. Where no kind was given they
         are of classes as the model is, else it is guessed.
         """
-        from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, movie_names
+        from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
         from napari_unet.engine.training.initial_network import in_its_colours
 
         read = []
-        for (stack, truth, frames), name in zip(self.movies, movie_names(self.stacks), strict=True):
+        for (stack, truth, frames), name in zip(self.movies, self.names, strict=True):
             try:
                 found = self._of(stack, truth, frames, beside, model, regions)
             except BadInput as error:
@@ -68,7 +76,7 @@ class Opened:
                     raise
                 raise BadInput(f"{name}: {error.found}", error.expected, error.remedy) from error
             seen = in_its_colours(stack, found.frame_indices, model)
-            self.noticed.of(stack.name, (*seen.taken, *found.notices), at_once=True)
+            self.noticed.of(name, (*seen.taken, *found.notices), at_once=True)
             read.append(AnnotatedMovie(stack, found))
         return read
 
@@ -101,9 +109,9 @@ class Opened:
         if len(self.movies) > 1:
             known = [Notice(**notice) for notice in model.record.get("notices", ())]
             self.noticed.of(_ALL, [notice for notice in known if notice not in self.found])
-        for stack in self.stacks:
+        for stack, name in zip(self.stacks, self.names, strict=True):
             if stack.seen_by(model.config.in_channels) is not stack:
-                found = self.noticed.of(stack.name)
+                found = self.noticed.of(name)
                 found[:] = [notice for notice in found if notice not in stack.taken]
 
 
@@ -124,6 +132,8 @@ def open_annotated(
         for one in given:
             stack = files.enter_context(Stack.open(one.movie, one.selection))
             truth = files.enter_context(open_labels(one.labels, stack))
-            noticed.of(stack.name, stack.notices, at_once=True)
             movies.append((stack, truth, one.frames))
-        yield Opened(tuple(movies), noticed, partial, kind, offset)
+        opened = Opened(tuple(movies), noticed, partial, kind, offset)
+        for stack, name in zip(opened.stacks, opened.names, strict=True):
+            noticed.of(name, stack.notices, at_once=True)
+        yield opened

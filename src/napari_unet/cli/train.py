@@ -149,10 +149,10 @@ def _doubt(movies: Sequence[AnnotatedMovie], parent: Model | None, opened: Opene
     """Say at once where the model to start from sees cells that are not painted."""
     from napari_unet.engine.training.completeness import warning_of
 
-    for stack, known in movies:
-        if warning := warning_of(parent, stack, known, "add --partial"):
-            doubt = Notice("check", warning.rstrip("."))
-            opened.noticed.of(stack.name, [doubt], at_once=True)
+    for (stack, known), name in zip(movies, opened.names, strict=True):
+        if warning := warning_of(parent, stack, known, "add --partial").rstrip("."):
+            line = f"{name}: {warning}" if len(movies) > 1 else warning
+            opened.noticed.of(name, [Notice("check", line)], at_once=True)
 
 
 def _say_result(

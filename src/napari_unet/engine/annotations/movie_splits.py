@@ -45,6 +45,11 @@ class MovieSplits:
         return any(part.joins for part in self.parts)
 
     @property
+    def join(self) -> str:
+        """The verb that goes with the words."""
+        return "join" if sum(part.validation is not None for part in self.parts) > 1 else "joins"
+
+    @property
     def words(self) -> str:
         """What is checked on: ``frames 3-4``, ``movie c.tif``, ``frame 2 of a.tif, frame …``."""
         if len(self.parts) == 1:

@@ -272,7 +272,7 @@ class Run:
         self.batches.rewind()
         self.checker.choose_split(self.learner.mean, self.data.validation)
         self.data.join()
-        return f"{self.splits.words} joins the training"
+        return f"{self.splits.words} {self.splits.join} the training"
 
     def _preview(self) -> tuple[int, NDArray[np.uint8]] | None:
         """Show the frame asked for last, as soon as there is time for it."""

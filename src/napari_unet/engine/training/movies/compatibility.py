@@ -115,4 +115,4 @@ def _apart(names: Sequence[str], sizes: Sequence[float | None]) -> str:
     if not known:
         return ""
     (low, small), (high, large) = min(known), max(known)
-    return f"{small} has {low:g}, {large} {high:g}" if high / low > NEAR else ""
+    return f"{small} has {low:.3g}, {large} {high:.3g}" if high / low > NEAR else ""
