@@ -102,6 +102,14 @@ def test_out_of_range_is_refused_when_made_and_when_replaced(kind, bad):
         kind().replace(**bad)
 
 
+def test_late_crops_are_the_pixels_of_the_frame():
+    for preset in Augmentation.presets().values():
+        late = preset.milder()
+        assert (late.rotate, late.zoom_low, late.zoom_high, late.elastic) == (0, 1, 1, 0)
+        assert late.flip == preset.flip and late.stain == preset.stain
+        assert late.noise <= preset.noise and late.blur <= preset.blur
+
+
 def test_presets_grow_in_strength():
     presets = [Augmentation.preset(n) for n in ("none", "light", "default", "strong")]
     assert presets[2] == Augmentation()

@@ -117,6 +117,14 @@ class Augmentation(Settings):
     colour: float = Field(0.1, ge=0, le=1, title="Colours", description="Largest change of the gain of red, green and blue, as its logarithm; of coloured images only")
     cells: float = Field(0.0, ge=0, le=3, title="Brightness of single cells", description="How much dimmer single cells are made at most, as a logarithm: 0.7 is half as bright")
 
+    def milder(self) -> Self:
+        """Return what crops are changed by once outlines are to get sharp: pixels stay in place.
+
+        Any turn or zoom but that by quarters resamples a crop, which blurs it and its outlines.
+        """
+        shares = {name: share * getattr(self, name) for name, share in _LEFT.items()}
+        return self.replace(rotate=0.0, zoom_low=1.0, zoom_high=1.0, elastic=0.0, **shares)
+
     @classmethod
     def presets(cls) -> dict[str, Self]:
         """Return the strengths ``none``, ``light``, ``default`` and ``strong``."""
@@ -153,6 +161,10 @@ _STRENGTHS: dict[str, dict[str, Any]] = {
     "default": {},
     "strong": {"zoom_low": 0.5, "zoom_high": 2.0, "elastic": 4, "brightness": 0.3, "contrast": 0.5, "gamma": 0.5, "noise": 0.1, "blur": 2, "stain": 0.35, "colour": 0.2},
 }
+
+
+_LEFT = {"noise": 0.1, "blur": 0.2}
+"""Of each strength, what is left late in a run; what has no share here stays as it is."""
 
 
 class TrainSettings(Settings):
@@ -196,6 +208,7 @@ class TrainSettings(Settings):
     whole_frames: bool = Field(False, title="Whole frames", description="Learn from whole frames, each once an epoch, in place of crops", json_schema_extra=ADVANCED)
     batch: int | None = Field(None, ge=1, le=512, title="Batch", description="Crops per step; empty for automatic", json_schema_extra=ADVANCED)
     augmentation: Augmentation = Field(Augmentation(), title="Augmentation", json_schema_extra=ADVANCED)
+    settle: float = Field(0.2, ge=0, le=0.9, title="Settle", description="Share of the run at whose end crops are changed only a little, so that outlines get sharp", json_schema_extra=ADVANCED)
     normalisation: Normalisation = Field(Normalisation(), title="Normalisation", json_schema_extra=ADVANCED)
     validation: Literal["auto", "none"] | tuple[int, ...] = Field("auto", title="Check on", description="Frames kept aside for checking: auto, none, or their positions", json_schema_extra=ADVANCED)
     test: tuple[Annotated[int, Field(ge=0)], ...] = Field((), exclude_if=lambda value: not value, title="Test on", description="Frames that choose nothing, neither weights nor threshold nor sizes, by their positions: the model is scored on them once, at the end", json_schema_extra={"none": "none", **ADVANCED})
@@ -234,8 +247,7 @@ _NOTEBOOK: dict[str, Any] = {
 }  # fmt: skip
 _TRANSFORMER: dict[str, Any] = {"learning_rate": 1e-4, "weight_decay": 1e-5, "warm_up": 0.1}
 _NNUNET: dict[str, Any] = {"optimiser": "adam", "learning_rate": 7e-4, "weight_decay": 1e-4, "warm_up": 0.1}
-RECIPES: dict[str, dict[str, Any]] = {
-    "unet": {},
+_PUBLISHED: dict[str, dict[str, Any]] = {
     "unet-2015": {
         "loss": "ce", "class_weights": "balanced", "border": False, "border_weight": 10.0,
         "optimiser": "sgd", "momentum": 0.99, "learning_rate": 1e-3, "weight_decay": 0.0,
@@ -255,6 +267,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "nnunet": _NNUNET,
     "nnunet-optimised": _NNUNET,
 }  # fmt: skip
+RECIPES: dict[str, dict[str, Any]] = {
+    "unet": {},
+    # no paper or notebook has late crops
+    **{name: {"settle": 0.0, **changes} for name, changes in _PUBLISHED.items()},
+}
 """What goes with each network, by its name: changes of `TrainSettings`, each open to others."""
 
 

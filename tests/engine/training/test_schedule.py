@@ -141,6 +141,14 @@ def test_constant_is_constant():
     assert {learning_rate(k / 9, 2.0, settings) for k in range(10)} == {2.0}
 
 
+@pytest.mark.parametrize(
+    ("settle", "steps", "late"), [(0.2, 100, 80), (0.0, 100, 100), (0.2, None, 100)]
+)
+def test_crops_are_late_ones_at_the_end_of_a_run(settle, steps, late):
+    plan = PLAN.replace(settle=settle, steps=steps)
+    assert [plan.crops(step)[2] for step in range(100)] == [step >= late for step in range(100)]
+
+
 def test_smaller_halves_the_batch_then_the_crop_then_gives_up():
     seen, plan = [], PLAN.replace(batch=5, crop=160)
     while plan:

@@ -39,6 +39,12 @@ class Plan(Settings):
     """Steps from check to check, where epochs are counted."""
     whole: bool = False
     """Whether crops are whole frames; ``crop`` is then the longer edge."""
+    settle: float = Field(0.0, ge=0, le=1)
+    """Share of the run at whose end crops are changed little; runs of version 0.1.0 had none."""
+
+    def crops(self, step: int) -> tuple[int, int, bool]:
+        """Return how many crops come after ``step``, how large, and whether late ones."""
+        return self.batch, self.crop, self.done(step) >= 1 - self.settle
 
     def done(self, step: int) -> float:
         """Share of the run after ``step`` steps; 0 while its length is unknown."""
@@ -180,6 +186,7 @@ def first_plan(
         epoch=epoch,
         check_every=every,
         whole=settings.whole_frames,
+        settle=settings.settle,
     )
 
 

@@ -235,7 +235,7 @@ class Run:
         while True:
             rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
-                batch = self.batches.draw(self.plan.batch, self.plan.crop)
+                batch = self.batches.draw(*self.plan.crops(self.step))
                 loss = self.learner.learn(batch, rate, self.step)
                 self.history.add(loss, self.learner.seen)
                 return loss, note

@@ -77,17 +77,19 @@ class TrainingData:
         """What normalises the frames of each movie."""
         return tuple(part.normaliser for part in self.parts)
 
-    def batch(self, n: int, crop: int, generator: torch.Generator) -> Batch:
-        """Draw ``n`` crops of ``crop`` px."""
+    def batch(self, n: int, crop: int, late: bool, generator: torch.Generator) -> Batch:
+        """Draw ``n`` crops of ``crop`` px; ``late`` ones are changed little."""
         frames = [part.frames[t] for part in self.parts for t in sorted(part.frames)]
         augmentation = self._settings.augmentation
+        augmentation = augmentation.milder() if late else augmentation
         if self._settings.whole_frames:
             sampler = FrameSampler(frames, augmentation, generator, self.drawn)
             batch, self.drawn = sampler.batch(n), sampler.drawn
             return batch
-        if self._sampler is None or self._sampler.size != crop:
-            self._sampler = PatchSampler(frames, crop, augmentation, generator)
-        return self._sampler.batch(n)
+        known = self._sampler
+        if known is None or (known.size, known.augmentation) != (crop, augmentation):
+            self._sampler = known = PatchSampler(frames, crop, augmentation, generator)
+        return known.batch(n)
 
     def join(self) -> None:
         """Let what was held out join the training."""

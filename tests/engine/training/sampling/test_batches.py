@@ -17,9 +17,9 @@ class Data:
     def __init__(self):
         self.drawn, self.scale, self.calls, self.fails_at = 0, 1.0, 0, -1
 
-    def batch(self, n, crop, generator):
+    def batch(self, n, crop, late, generator):
         time.sleep(0.002)
-        image = torch.rand((n, 1, crop, crop), generator=generator) * self.scale
+        image = torch.rand((n, 1, crop, crop), generator=generator) * (self.scale + late)
         self.calls += 1
         if self.calls == self.fails_at + 1:
             raise torch.OutOfMemoryError("too large")
@@ -61,7 +61,7 @@ def test_batches_are_the_same_beside_the_step(happens, sizes):
         for step, (n, crop) in enumerate(sizes):
             if step == 3:
                 HAPPENS[happens](data, batches)
-            found[beside].append(batches.draw(n, crop))
+            found[beside].append(batches.draw(n, crop, step > 3))
         state = batches.state()
         found[beside].append((state["drawn"], state["generator"].tolist()))
     for one, other in zip(found[False][:-1], found[True][:-1], strict=True):

@@ -18,8 +18,8 @@ class Draws(Protocol):
 
     drawn: int
 
-    def batch(self, n: int, crop: int, generator: torch.Generator, /) -> Batch:
-        """Draw ``n`` crops of ``crop`` px."""
+    def batch(self, n: int, crop: int, late: bool, generator: torch.Generator, /) -> Batch:
+        """Draw ``n`` crops of ``crop`` px; ``late`` ones are changed little."""
 
 
 class Batches:
@@ -34,17 +34,18 @@ class Batches:
         self._data, self._generator = data, torch.Generator().manual_seed(seed)
         self._thread = ThreadPoolExecutor(1, "napari-unet draw") if beside else None
         self._next: Future[Batch] | None = None
-        self._asked = (0, 0), self._state()  # what is drawn ahead, and from where
+        self._asked = (0, 0, False), self._state()  # what is drawn ahead, and from where
 
-    def draw(self, n: int, crop: int) -> Batch:
-        """Return the next ``n`` crops of ``crop`` px."""
+    def draw(self, n: int, crop: int, late: bool = False) -> Batch:
+        """Return the next ``n`` crops of ``crop`` px, as they are ``late`` in a run or not."""
+        how = n, crop, late
         if self._thread is None:
-            return self._data.batch(n, crop, self._generator)
-        if self._asked[0] != (n, crop):
+            return self._data.batch(*how, self._generator)
+        if self._asked[0] != how:
             self.rewind()
-        batch = self._drawn() if self._next else self._data.batch(n, crop, self._generator)
-        self._asked = (n, crop), self._state()
-        self._next = self._thread.submit(self._data.batch, n, crop, self._generator)
+        batch = self._drawn() if self._next else self._data.batch(*how, self._generator)
+        self._asked = how, self._state()
+        self._next = self._thread.submit(self._data.batch, *how, self._generator)
         return batch
 
     def rewind(self) -> None:
