@@ -15,6 +15,8 @@ from napari_unet.sample.kinds import (
     sample_kind,
 )
 from napari_unet.sample.movie import open_sample, sample_movie, sample_parents
+from napari_unet.sample.random_cells import random_cells
+from napari_unet.sample.random_looks import LOOKS
 from napari_unet.sample.volumes import open_volumes, sample_volumes, volume_parents
 from napari_unet.sample.world import FRAME_INTERVAL, SMALL, SampleWorld
 
@@ -220,3 +222,26 @@ def test_kinds_open_from_the_menu(opens):
     ((data, options, kind),) = opens()
     assert kind == "image" and data.shape == (8, 256, 320)
     assert options["units"] == ("second", "micrometer", "micrometer")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_cells_of_random_kinds_have_exact_truth(look):
+    shape = (96, 128)
+    made = random_cells(5, shape, looks=(look,), across=16)
+    again, other = (random_cells(seed, shape, looks=(look,), across=16) for seed in (5, 6))
+    assert np.array_equal(made.image, again.image) and np.array_equal(made.labels, again.labels)
+    assert not np.array_equal(made.labels, other.labels)
+    assert made.look == look and made.image.dtype == np.uint8
+    assert made.image.shape == (shape if look != "stained" else (*shape, 3))
+    assert np.ptp(made.image) > 100
+    areas = np.bincount(made.labels.ravel())[1:]
+    assert len(areas) > 3 and areas.min() >= 0.15 * np.pi / 4 * 16**2  # dense, no crumbs
+    for ident in range(1, len(areas) + 1):
+        assert ndimage.label(made.labels == ident)[1] == 1
+
+
+def test_random_kinds_are_of_every_look_and_crowding():
+    made = [random_cells(seed, (64, 64)) for seed in range(24)]
+    assert len({one.look for one in made}) > len(LOOKS) / 2
+    covered = [np.mean(one.labels > 0) for one in made]
+    assert min(covered) < 0.25 and max(covered) > 0.9
