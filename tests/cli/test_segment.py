@@ -192,14 +192,17 @@ def test_sizes_go_with_the_diameter(world, tmp_path, run):
 
 def test_cells_of_another_size_are_said(world, bright, tmp_path, run):
     card = {"diameter": 90.0, "pixel_size": 0.1}
-    large = replace(bright, name="large", card=card).save(tmp_path / "large")
+    labels = bright.label_settings.replace(edge=3)
+    large = replace(bright, name="large", card=card, label_settings=labels)
+    large = large.save(tmp_path / "large")
     words = ("segment", world.movie, "--no-movie", "--model", large)
     said = run(*words, "--out", tmp_path / "a").stderr
     assert "--diameter brings them to its size" in said
+    assert "wholly in the outer 3 px are left out, as in the labels that large" in said
     assert "the model expects 90 px: where they are not outlined well, try --diameter" in said
     known = replace(bright, card={"diameter": 9.0}).save(tmp_path / "known")
     usual = run(*words[:-1], known, "--out", tmp_path / "b").stderr
-    assert "diameter" not in usual
+    assert "diameter" not in usual and "wholly" not in usual
 
 
 def test_diameter_of_a_model_that_has_none(world, tmp_path, run):

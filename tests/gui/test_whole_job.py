@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tifffile
 from typer.testing import CliRunner
 
 from napari_unet.cli.app import app
 
 
-def test_open_paint_train_segment_threshold_export(hand, viewer, small, tmp_path):
+def grey_movie(hand, viewer, dock, movie, file):
+    """Open a movie by the dock."""
+    tifffile.imwrite(file, movie, imagej=True, metadata={"axes": "TYX"})
+    hand.open_movie(dock, file)
+
+
+def coloured_layer(hand, viewer, dock, movie, file):
+    """Add an RGB layer: what absorbs red and lets blue pass, with green that tells nothing."""
+    low, high = np.percentile(movie, (1, 99.8))
+    light = np.clip(255 * (movie - low) / (high - low), 0, 255)
+    picture = np.stack([255 - light, np.full_like(light, 90), light / 2], -1).astype(np.uint8)
+    tifffile.imwrite(file, picture, photometric="rgb", metadata={"axes": "TYXS"})
+    viewer.add_image(picture, rgb=True, name="stained", axis_labels=("t", "y", "x"))
+    assert "red" in hand.session.movie.view.channels
+
+
+@pytest.mark.parametrize(
+    ("show", "channels"),
+    [(grey_movie, 1), pytest.param(coloured_layer, 3, marks=pytest.mark.slow)],
+)
+def test_open_paint_train_segment_threshold_export(hand, viewer, small, tmp_path, show, channels):
     movie, truth = small
     file = tmp_path / "movie.tif"
-    tifffile.imwrite(file, movie, imagej=True, metadata={"axes": "TYX"})
 
     train = hand.open("Train")
-    hand.open_movie(train, file)
+    show(hand, viewer, train, movie, file)
 
     painted = viewer.add_labels(np.zeros_like(truth), name="painted")
     for t in (0, 3):
@@ -29,6 +49,7 @@ def test_open_paint_train_segment_threshold_export(hand, viewer, small, tmp_path
     hand.find(train, "train.model_path").setText(str(tmp_path / "mine.safetensors"))
     hand.click(train, "train.save_model")
     hand.done()
+    assert hand.session.models.chosen.model.config.in_channels == channels
 
     segment = hand.open("Segment")
     hand.click(segment, "segment.run_movie")

@@ -10,6 +10,7 @@ import pytest
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.cell_size import (
     SizeDoubt,
+    edge_said,
     found_doubt,
     pixel_doubt,
     recommended_for,
@@ -116,3 +117,12 @@ def test_another_pixel_size_is_said(model, pixel_size, settings, said):
     )
     line = pixel_doubt(model, stack, settings)
     assert line is None if said is None else said in line
+
+
+@pytest.mark.parametrize(("now", "asked", "said"), [(25, 25, True), (0, 25, False), (9, 0, False)])
+def test_a_band_is_said_where_the_model_asks_for_it(now, asked, said):
+    labels, recommended = (LabelSettings(edge=edge) for edge in (now, asked))
+    notice = edge_said("mine", labels, recommended)
+    assert bool(notice) == said
+    if notice is not None:
+        assert notice.level == "noted" and "outer 25 px" in notice.line and "mine" in notice.line

@@ -86,10 +86,15 @@ def test_no_watershed_is_due_in_the_window_when_the_frame_changes(
     assert found_by[-1] is threading.main_thread()
 
 
-def test_this_frame_only(hand, segment, viewer):
+def test_this_frame_only(hand, movie, viewer, model_file, tmp_path):
+    tiny = Model.load(model_file)
+    edged = replace(tiny, label_settings=tiny.label_settings.replace(edge=3))
+    segment = hand.open("Segment")
+    hand.load_model(segment, edged.save(tmp_path / "edged"))
     viewer.dims.set_point(0, 2)
     hand.click(segment, "segment.run_frame")
     hand.done()
+    assert "wholly in the outer 3 px are left out" in hand.find(segment, "segment.message").text()
     assert list(hand.session.labels.live.probabilities.computed) == [t == 2 for t in range(6)]
 
 

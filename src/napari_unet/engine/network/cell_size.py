@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.errors import BadInput
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.objects import median_diameter
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
 def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:
     """Label settings that a model recommends, in pixels of frames that are resized so."""
     return sized(model.label_settings, 1.0, scale_of(model, settings))
+
+
+def edge_said(name: str, labels: LabelSettings, recommended: LabelSettings) -> Notice | None:
+    """Say that cells at the image edge are left out, where the model ``name`` asks for it."""
+    if not labels.edge or labels.edge != recommended.edge:
+        return None
+    where = f"cells that lie wholly in the outer {labels.edge} px are left out"
+    return Notice("noted", f"{where}, as in the labels that {name} learned from")
 
 
 def pixel_doubt(model: Model, stack: Stack, settings: PredictSettings) -> str | None:

@@ -93,6 +93,7 @@ class _Run:
         self._session, self._image, self._region = session, session.movie.image, region
         self._total = self._done = 0
         self._device = ""
+        self._ready: Ready | None = None
 
     def on_item(self, item: Ready | str | int) -> Progress | None:
         if self._session.movie.image is not self._image:  # its layer was removed
@@ -113,8 +114,14 @@ class _Run:
             return "Nothing to do: this model has already segmented these frames."
         if self._is_gone:
             return _IS_GONE
+        from napari_unet.engine.network.cell_size import edge_said
+
         what = self._region or counted(self._done, "frame")
-        return Ended(f"{what} segmented on {self._device}.", notices)
+        assert self._ready is not None
+        now = self._session.labels.settings
+        edge = edge_said(self._ready.model.name, now, self._ready.labels)
+        said = notices if edge is None else (*notices, edge)
+        return Ended(f"{what} segmented on {self._device}.", said)
 
     def kept(self) -> str:
         """Say what of a job that was cancelled is kept, and until when."""
@@ -133,7 +140,7 @@ class _Run:
         return gone and not self._has_file
 
     def _begin(self, ready: Ready) -> None:
-        self._total, self._device = ready.total, ready.device
+        self._ready, self._total, self._device = ready, ready.total, ready.device
         labels = self._session.labels
         labels.adopt(ready.labels)
         labels.show()

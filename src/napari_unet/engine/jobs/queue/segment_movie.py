@@ -214,13 +214,16 @@ class _Run:
 
     def _doubts(self, predictor: Predictor) -> Generator[Said, None, None]:
         """Notice what may be wrong with model and movie; what asks for a look is said at once."""
-        from napari_unet.engine.network.cell_size import pixel_doubt
+        from napari_unet.engine.network.cell_size import edge_said, pixel_doubt, recommended_for
         from napari_unet.engine.prediction.channel_doubt import channel_doubt
 
         if predictor.notice:
             self.found.append(Notice("noted", predictor.notice.rstrip(".")))
         if (other := channel_doubt(self.job.model, self.stack)) is not None:
             self.found.append(other)
+        usual = recommended_for(self.job.model, self.job.predict)
+        if (edge := edge_said(self.job.model.name, self.job.labels, usual)) is not None:
+            self.found.append(edge)
         if doubt := pixel_doubt(self.job.model, self.stack, self.job.predict):
             self.found.append(Notice("check", f"{doubt}; --diameter brings them to its size"))
             yield Said(f"{self.found[-1]}.")
