@@ -92,7 +92,7 @@ def test_menu_entries_are_commands_of_their_own(manifest):
 
 def test_docks_have_the_names_that_scripts_use(manifest):
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert {"Segment", "Review", "Train", "Export"} <= names
+    assert {"Segment", "Review", "Train", "Export", "Positions"} <= names
 
 
 def test_every_command_can_be_imported(manifest):

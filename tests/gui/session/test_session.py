@@ -99,7 +99,7 @@ def test_opening_the_docks_imports_nothing_slow():
     ]
     code = (
         "import sys, napari_unet.gui.segment.segment_dock, napari_unet.gui.train.train_dock, "
-        "napari_unet.gui.export.export_dock; "
+        "napari_unet.gui.export.export_dock, napari_unet.gui.positions.positions_dock; "
         f"sys.exit(str([m for m in {slow} if m in sys.modules] or ''))"
     )
     found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
+    from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
 
 _JOURNAL = re.compile(r"corrections(?:-position(\d+))?(?:-z(\d+))?\.journal")
 
@@ -55,6 +55,8 @@ class OtherMovie:
             Where it is gone, or its file cannot be opened.
 
         """
+        from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
+
         image = self.image()
         if image is None:
             raise BadInput(f"{self.name} is gone", "a movie that is open", "untick it")
