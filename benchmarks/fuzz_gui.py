@@ -61,17 +61,8 @@ class Forks:
         self._place = place
 
     def run(self, seed: int) -> dict[str, Any]:
-        """Do one sequence, once more where it died without saying in which call."""
-        told = self._once(seed, self._place / f"{seed}")
-        if "died" in told and not told["hang"] and "Current thread" not in told["died"]:
-            print(f"seed {seed}: died while it wrote where; done again", told["died"], sep="\n")
-            again = self._once(seed, self._place / f"{seed}-again")
-            return again if "died" in again else told
-        return told
-
-    def _once(self, seed: int, folder: Path) -> dict[str, Any]:
         """Do one sequence: what was done, raised and lost, or how the process died."""
-        server = self._server
+        server, folder = self._server, self._place / f"{seed}"
         assert server.stdin is not None and server.stdout is not None
         folder.mkdir()
         server.stdin.write(f"{seed} {folder}\n")

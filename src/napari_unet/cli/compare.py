@@ -70,6 +70,7 @@ def compare(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
 ) -> None:
@@ -80,7 +81,7 @@ def compare(
     same command goes on, and further networks can be added.
     """
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
     )
     train = o.build(
         TrainSettings(), minutes=minutes, epochs=epochs, steps=steps, seed=seed, threads=threads,

@@ -165,12 +165,16 @@ def _judged(
     path: Path, labels: LabelStack, truth: LabelStack, pairs: Pairs
 ) -> Generator[int, None, Path]:
     """Write what became of each cell, for the frames of the labels."""
+    from napari_unet.engine.errors import BadInput
     from napari_unet.engine.export.formats.write_labels import write_labels
     from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.labels.truth.judged_cells import JudgedCells
     from napari_unet.engine.stack.stack import Stack
 
-    cells = JudgedCells(labels, truth, pairs, labels.shape)
+    if len(labels.shape) != 3:
+        raise BadInput(f"{labels.name} holds volumes", "images, for --cells", "leave --cells out")
+    n, height, width = labels.shape
+    cells = JudgedCells(labels, truth, pairs, (n, height, width))
     numbers = labels.numbers if labels.numbered else None
     stack = Stack.from_array(cells, axes="TYX", name=labels.name, numbers=numbers)
     frames = (cells[t] for t in range(len(cells)))

@@ -178,6 +178,7 @@ def export(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
 ) -> None:
@@ -186,7 +187,7 @@ def export(
     Labels are a file, or what napari keeps beside the movie: the model's with all corrections.
     """
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
     )
     compared = _is_comparison(style, truth)
     require_archive(archive, with_image, model)

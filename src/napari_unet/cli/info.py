@@ -33,12 +33,13 @@ def info(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     frame_interval: o.FrameInterval = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Say what is in a movie or a model file."""
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
     )
     values = _about(file, wanted)
     if as_json:

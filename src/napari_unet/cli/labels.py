@@ -126,6 +126,7 @@ def _of_file(path: Path, movie: Stack, open_files: ExitStack, offset: int | None
 
 def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> Labels:
     """Make the labels on screen when the movie was left: probability, settings, corrections."""
+    from napari_unet.engine.annotations.corrections import correctable
     from napari_unet.engine.session.live_labels import LiveLabels
 
     state = folder.state
@@ -138,7 +139,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
         )
     if movie.selection.channel is None:
         movie = open_files.enter_context(movie.select(channel=state.selection.channel))
-    shape = (len(movie), *movie.frame_shape)
+    shape = correctable((len(movie), *movie.frame_shape), movie.name)
     probabilities = folder.probabilities(movie)
     if probabilities is not None:
         open_files.callback(probabilities.close)

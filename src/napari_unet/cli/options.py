@@ -67,17 +67,21 @@ def selection(
     position: int | None = None,
     *,
     pixel_size: float | None = None,
-    frame_interval: float | None = None,
+    z_step: float | None = None,
+    interval: float | None = None,
     base: Recipe | None = None,
 ) -> Selection:
     """Which part of the file: the words of the command line, and a recipe's where left out."""
+    if z == "volume":
+        raise typer.BadParameter("--z volume: give max or frames, or a section")
     start = Selection(axes=base.axes, channel=base.channel, z=base.z) if base else Selection()
     return build(
         start,
         axes=axes,
         position=position,
         pixel_size=pixel_size,
-        frame_interval=frame_interval,
+        z_step=z_step,
+        frame_interval=interval,
         channel=_channel(channel),
         z=int(z) if z is not None and z.isdigit() else z,
     )
@@ -120,9 +124,10 @@ Others = Annotated[
 ]
 Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")]
 Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]
-Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max")]
+Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max|frames")]
 Position = Annotated[int | None, option(Selection, "position", "--position", metavar="I")]
 PixelSize = Annotated[float | None, option(Selection, "pixel_size", "--pixel-size", metavar="UM")]
+ZStep = Annotated[float | None, option(Selection, "z_step", "--z-step", metavar="UM")]
 FrameInterval = Annotated[
     float | None, option(Selection, "frame_interval", "--frame-interval", metavar="SECONDS")
 ]

@@ -53,6 +53,7 @@ def segment(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     frame_interval: o.FrameInterval = None,
     device: o.RunOn = None,
     precision: Annotated[
@@ -106,8 +107,9 @@ def segment(
     of_shard = parse_shard(part) if part else None
     saved = Recipe.load(recipe) if recipe else None
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval, base=saved
-    )
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step,
+        interval=frame_interval, base=saved,
+    )  # fmt: skip
     base = saved.predict if saved else PredictSettings()
     predict = o.build(
         base, device=device, threads=threads, precision=precision, accurate=accurate,
@@ -128,7 +130,8 @@ def segment(
     network = load_model(model, saved, recipe)
     before = scale_of(network, base)
     labels = saved.labels if saved else recommended_for(network, base)
-    labels = o.build(sized(labels, before, scale_of(network, predict)), **changes)
+    now, dims = scale_of(network, predict), network.config.dims
+    labels = o.build(sized(labels, before, now, dims), **changes)
     _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
     job = Job(network, predict, labels, parts, frames=frames, linked=linked)

@@ -92,6 +92,7 @@ def train(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     frame_interval: o.FrameInterval = None,
     overwrite: o.Overwrite = False,
     as_json: o.AsJson = False,
@@ -101,7 +102,7 @@ def train(
     Of several movies, each normalised as itself: train MOVIES --labels LABELS, or --table.
     """
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, frame_interval=frame_interval
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
     )
     settings = train_settings(
         minutes, recipe, epochs=epochs, steps=steps, seed=seed, threads=threads, edge=edge,

@@ -46,6 +46,7 @@ def tune(
     z: o.Z = None,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     overwrite: o.Overwrite = False,
     as_json: o.AsJson = False,
 ) -> None:
@@ -58,7 +59,7 @@ def tune(
     from napari_unet.engine.jobs.tune import tune as run
     from napari_unet.engine.network.model import Model
 
-    wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size)
+    wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size, z_step=z_step)
     settings = o.build(PredictSettings(), device=device, threads=threads)
     given = given_movies(words or (), labels, table, wanted, frames)
     network = Model.load(model)

@@ -17,6 +17,8 @@ NetworkName = Literal[
     "unet", "unet-2015", "unet-notebook", "unet++", "resunet", "resnet18-unet", "efficientnet-b2-unet",
     "attention-unet", "unetr", "segresnet-vae", "nnunet", "nnunet-optimised",
 ]
+Z = int | Literal["max", "volume", "frames"]
+"""A section, their maximum, all of them as a volume, or each as a frame."""
 ADVANCED: dict[str, Any] = {"advanced": True}
 
 
@@ -46,8 +48,9 @@ class Selection(Settings):
     axes: str | None = Field(None, title="Axes", description="Order of the file's axes, for example TCYX; read from the file where left empty")
     position: int = Field(0, ge=0, title="Position", description="Image series of a multi-position file, from 0")
     channel: int | str | tuple[int, ...] | None = Field(None, title="Channel", description="Channel by number (from 0) or name; several numbers for a model with several input channels; the first where left empty")
-    z: int | Literal["max"] = Field("max", title="Z", description="Section by number (from 0), or max for the maximum projection")
+    z: Z = Field("max", title="Z", description="Section by number (from 0), max for the maximum projection, volume for all of them as one, or frames for each section as a frame")
     pixel_size: float | None = Field(None, gt=0, title="Pixel size", description="Edge of a pixel, in place of what the file says", json_schema_extra={"unit": "µm"})
+    z_step: float | None = Field(None, gt=0, exclude_if=lambda value: value is None, title="Section distance", description="From section to section, in place of what the file says", json_schema_extra={"unit": "µm"})
     frame_interval: float | None = Field(None, gt=0, title="Frame interval", description="Time from frame to frame, in place of what the file says", json_schema_extra={"unit": "s"})
 
 

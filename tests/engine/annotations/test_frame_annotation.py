@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.engine.annotations.annotations import Annotations
-from napari_unet.engine.annotations.frame_annotation import spare_neighbours
+from napari_unet.engine.annotations.frame_annotation import annotate, spare_neighbours
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import label_frame
@@ -65,3 +65,14 @@ def test_a_painted_cell_teaches_the_same_from_the_dock_and_from_a_file(boxes, cl
         np.testing.assert_array_equal(dock.labels, from_file.labels)
         np.testing.assert_array_equal(dock.supervised, from_file.supervised)
         assert dock.complete is from_file.complete is False
+
+
+def test_of_a_volume_the_painted_sections_teach_and_no_others():
+    ids = np.zeros((5, 20, 20), np.int32)
+    ids[2, 8:12, 8:12] = 1
+    ids[4, 0, 0] = BACKGROUND_ID
+    found = annotate(ids, complete=False, ring=2)
+    flat = annotate(ids[2], complete=False, ring=2)
+    np.testing.assert_array_equal(found.supervised[2], flat.supervised)
+    assert found.supervised.sum(axis=(1, 2)).tolist() == [0, 0, flat.supervised.sum(), 0, 1]
+    assert annotate(ids, complete=True).supervised.all()

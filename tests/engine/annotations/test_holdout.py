@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.engine.annotations.annotations import Annotations
-from napari_unet.engine.annotations.frame_annotation import RING
+from napari_unet.engine.annotations.frame_annotation import RING, annotate
 from napari_unet.engine.annotations.holdout import (
     HoldOut,
     hold_out,
@@ -160,3 +160,21 @@ def test_frames_to_test_on(test, validation, expected):
     tested = kept_for_test(known, test, validation)
     assert (tested and tested.frame_indices) == expected
     assert not set(without_tested(known, test).frames) & set(test)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_of_a_single_volume_a_block_along_its_longest_axis_is_held_out(axis):
+    shape = [12, 12, 12]
+    shape[axis] = 60
+    labels = np.zeros(shape, np.int32)
+    for k in range(8):
+        place = [slice(4, 8)] * 3
+        place[axis] = slice(2 + 7 * k, 6 + 7 * k)
+        labels[tuple(place)] = k + 1
+    annotations = Annotations((1, *shape), {0: annotate(labels, complete=True)})
+    split = hold_out(annotations)
+    assert split.hold_out.cut is not None and split.hold_out.cut[0] == axis
+    assert split.joins and split.has_cells
+    learned, checked = (part.frames[0].supervised for part in (split.train, split.validation))
+    assert not (learned & checked).any()
+    assert HoldOut.from_record(split.hold_out.to_record()) == split.hold_out

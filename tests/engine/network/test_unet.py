@@ -30,10 +30,42 @@ def test_any_size_and_any_channels(height, width, channels, outputs, norm):
     assert torch.isfinite(logits).all()
 
 
-def test_three_dimensions():
+STRIDES = [(), ((2, 2, 2), (2, 2, 2)), ((1, 2, 2), (2, 2, 2)), ((1, 2, 2), (1, 2, 2))]
+
+
+@pytest.mark.parametrize("strides", STRIDES)
+def test_three_dimensions(strides):
+    net = network(dims=3, strides=strides)
+    frames = torch.randn(1, 1, 3, 9, 10)
     with torch.inference_mode():
-        logits = network(dims=3)(torch.randn(1, 1, 3, 9, 10))
+        logits = net(frames)
+        folded = net.folded()(frames)
     assert logits.shape == (1, 2, 3, 9, 10)
+    torch.testing.assert_close(folded, logits, atol=1e-5, rtol=1e-4)
+    assert not any("Norm" in type(part).__name__ for part in net.folded().modules())
+
+
+def test_what_is_said_of_images_is_as_before():
+    assert "strides" not in UNetConfig().model_dump()
+    config = UNetConfig(filters=(4, 8, 12))
+    assert config.halos == (config.halo,) * 2 and config.multiples == (config.multiple,) * 2
+    assert (config.halo, config.multiple) == (2 * 7 + 2 * 3 + 3, 4)
+    assert config.load == 4 + 8 / 4 + 12 / 16
+
+
+@pytest.mark.parametrize("strides", STRIDES[1:])
+def test_beyond_the_halo_of_a_volume_nothing_has_influence(strides):
+    config = UNetConfig(filters=(2, 3, 4), dims=3, strides=strides)
+    torch.manual_seed(0)
+    net = UNet(config).eval()
+    size = [
+        -(-(2 * halo + 3) // n) * n for halo, n in zip(config.halos, config.multiples, strict=True)
+    ]
+    volume = torch.randn(1, 1, *size, requires_grad=True)
+    middle = [n // 2 for n in size]
+    net(volume)[0, :, middle[0], middle[1], middle[2]].sum().backward()
+    reach = (volume.grad[0, 0].nonzero() - torch.tensor(middle)).abs().amax(0)
+    assert all(0 < n <= halo for n, halo in zip(reach.tolist(), config.halos, strict=True))
 
 
 @pytest.mark.parametrize("classes", [1, 3])
@@ -90,6 +122,9 @@ def test_skip_order_is_part_of_the_network():
         {"filters": (8, 5000)},
         {"softmax": True, "outputs": ("object",)},
         {"dims": 4},
+        {"strides": ((1, 2, 2), (2, 2, 2), (2, 2, 2))},
+        {"dims": 3, "strides": ((1, 2, 2),)},
+        {"dims": 3, "strides": ((0, 2, 2), (2, 2, 2), (2, 2, 2))},
         {"in_channels": 0},
     ],
 )

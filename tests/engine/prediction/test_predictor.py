@@ -276,10 +276,10 @@ def test_frames_are_predicted_from_any_thread(toy_model, toy_stack):
     assert not wrong
 
 
-def test_a_3d_network_is_refused():
+def test_a_3d_network_takes_no_images(toy_stack):
     model = Model(UNet(UNetConfig(dims=3, filters=(4, 8))).eval(), name="volume")
-    with pytest.raises(BadInput, match="volume is a 3D network"):
-        open_predictor(model)
+    with pytest.raises(BadInput, match="in 3D, as volume was trained on"):
+        open_predictor(model, EXACT)(toy_stack[0])
 
 
 @pytest.mark.parametrize(

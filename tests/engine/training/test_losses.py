@@ -254,3 +254,55 @@ def test_losses_of_regions_are_those_of_each_output(loss, options):
     p = 1 / (1 + np.exp(-x))
     wanted = np_loss(loss, np_entropy(x, t), p, t, kinds, mask, w, options)
     assert float(found) == pytest.approx(wanted, rel=1e-4)
+
+
+# --- volumes ---
+
+
+def two_boxes():
+    """Two cells that touch along z, and one that stands apart: (Z, Y, X)."""
+    labels = np.zeros((8, 12, 14), np.int32)
+    labels[1:4, 2:9, 2:9] = 1
+    labels[4:7, 2:9, 2:9] = 2
+    labels[2:5, 3:8, 11:13] = 3
+    return labels
+
+
+@pytest.mark.parametrize("spacing", [None, (2.0, 1.0, 1.0), (1.5, 0.5, 0.5)])
+def test_border_weight_of_volumes_goes_by_their_spacing(spacing):
+    labels, ratio = two_boxes(), 1.0 if spacing is None else spacing[0] / spacing[1]
+    each = [ndimage.distance_transform_edt(labels != k, sampling=(ratio, 1, 1)) for k in (1, 2, 3)]
+    d1, d2 = np.sort(np.stack(each), axis=0)[:2]
+    wanted = 10 * np.exp(-((d1 + d2) ** 2) / (2 * 3.0**2))
+    found = border_weight(labels, 10.0, 3.0, spacing)
+    near = d2 <= 2.5 * 3
+    np.testing.assert_allclose(found[near], wanted[near], rtol=1e-4, atol=1e-4)
+
+
+def test_borders_of_volumes_are_shells_and_of_thick_sections_outlines():
+    labels = torch.from_numpy(two_boxes()).float()[None, None]
+    shell, flat = (
+        targets(labels, ("object", "border"), in_planes=in_planes)[0, 1].numpy() > 0
+        for in_planes in (False, True)
+    )
+    cell = two_boxes() == 1
+    inner = ndimage.binary_erosion(cell, np.ones((3, 3, 3)))
+    np.testing.assert_array_equal(shell & cell, cell & ~inner)
+    # in planes the bottom of a cell is no border, but where it touches another it is
+    assert not flat[1, 5, 5] and flat[3, 5, 5] and flat[4, 5, 5] and not flat[6, 5, 5]
+    assert flat[2, 2, 5] and not flat[2, 5, 5]
+
+
+@pytest.mark.parametrize("loss", ["bce_dice", "focal", "ce_dice"])
+@pytest.mark.parametrize("over", ["batch", "crop"])
+def test_losses_of_a_volume_are_those_of_its_sections_side_by_side(loss, over):
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn((2, 2, 3, 6, 7), generator=rng)
+    labels = (torch.rand((2, 1, 3, 6, 7), generator=rng) > 0.6).float()
+    inside = (torch.rand((2, 1, 3, 6, 7), generator=rng) > 0.2).float()
+    weight = torch.rand((2, 1, 3, 6, 7), generator=rng)
+    settings = TrainSettings(loss=loss, dice_over=over, class_weights="balanced")
+    target = torch.cat((labels, labels), 1)
+    flat = [part.flatten(2, 3) for part in (logits, target, inside, weight)]
+    volume = masked_loss(logits, target, inside, weight, settings)
+    torch.testing.assert_close(volume, masked_loss(*flat, settings))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unet.engine.network.devices import available_memory, free_memory
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training import schedule
-from napari_unet.engine.training.schedule import Clock, Plan, first_plan, free_memory, learning_rate
+from napari_unet.engine.training.schedule import Clock, Plan, first_plan, learning_rate
 
 PLAN = Plan(steps=100, batch=4, crop=64, threads=1)
 
@@ -196,7 +197,27 @@ def test_plans_travel_in_records():
 
 
 def test_there_is_free_memory():
-    assert free_memory(torch.device("cpu")) > 2**20
+    cpu = torch.device("cpu")
+    assert free_memory(cpu) > 2**20 and available_memory(cpu) > 2**20
+
+
+@pytest.mark.parametrize(
+    ("thickness", "size", "depth"),
+    [(1.0, (100, 300, 300), 48), (4.0, (30, 300, 300), 12), (1.0, (20, 300, 300), 20)],
+)
+def test_crops_of_volumes_are_as_deep_as_they_are_wide_or_as_there_are_sections(
+    thickness, size, depth
+):
+    strides = ((1, 2, 2), (2, 2, 2), (2, 2, 2))
+    config = UNetConfig(filters=(4, 8, 16, 32), dims=3, strides=strides)
+    plan = first_plan(
+        TrainSettings(), config, device="cpu", threads=1, diameter=10, pixels=10**6,
+        free=1 << 33, frames=(1, *size), thickness=thickness,
+    )  # fmt: skip
+    assert (plan.batch, plan.crop, plan.depth) == (2, 48, depth)
+    less = plan.replace(batch=1).smaller(config)
+    assert less is None or less.depth == max(4, depth // 8 * 4)
+    assert Plan.model_validate(plan.model_dump()) == plan
 
 
 def test_previews_do_not_crowd_out_checks():

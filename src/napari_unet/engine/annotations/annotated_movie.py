@@ -104,6 +104,7 @@ def together(parts: Sequence[Annotations]) -> Annotations:
         tuple(dict.fromkeys(notice for part in parts for notice in part.notices)),
         next((part.regions for part in parts if part.regions), ()),
         min(part.blank for part in parts),
+        first.spacing,
     )
 
 

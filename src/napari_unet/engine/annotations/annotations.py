@@ -35,15 +35,22 @@ if TYPE_CHECKING:
 class Annotations:
     """What is annotated of a movie of ``shape (T, Y, X)``, by frame (counted from 0).
 
-    Labels are ids of objects, or else numbers of ``classes``, or of ``regions`` of them.
+    Or of volumes ``(T, Z, Y, X)``, whose pixels are ``spacing`` µm apart. Labels are ids of
+    objects, or else numbers of ``classes``, or of ``regions`` of them.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     frames: Mapping[int, FrameAnnotation]
     classes: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()  # what was guessed or left out of a label file, or is odd
     regions: Regions = ()
     blank: int = 0  # px along the image edge in which no cell is outlined: what is there is unknown
+    spacing: tuple[float, ...] | None = None
+
+    @property
+    def dims(self) -> int:
+        """Dimensions of a frame in space: 3 of volumes."""
+        return len(self.shape) - 1
 
     @property
     def frame_indices(self) -> tuple[int, ...]:
@@ -107,7 +114,7 @@ class Annotations:
         """Return the annotations without a band of ``width`` px along the image edge.
 
         None: where no cell lies wholly in a band though cells reach into it, the background there
-        does not count (`blank_edge`).
+        does not count (`blank_edge`). Of volumes the band is along y and x.
 
         Raises
         ------
@@ -119,18 +126,18 @@ class Annotations:
             return self._without_blank_edge()
         if not width:
             return self
-        if 2 * width >= min(self.shape[1:]):
+        if 2 * width >= min(self.shape[-2:]):
             raise BadInput(
                 f"without {width} px at the image edge nothing is left of the frames",
-                f"less than half of {' x '.join(map(str, self.shape[1:]))} px",
+                f"less than half of {' x '.join(map(str, self.shape[-2:]))} px",
                 "leave out a narrower band",
             )
         inner = np.zeros(self.shape[1:], bool)
-        inner[width:-width, width:-width] = True
+        inner[..., width:-width, width:-width] = True
         return self.with_frames({t: f.within(inner) for t, f in self.frames.items()})
 
     def _without_blank_edge(self) -> Annotations:
-        width = 0 if self.classes else blank_edge(self.frames.values())
+        width = 0 if self.classes or self.dims == 3 else blank_edge(self.frames.values())
         if not width or 2 * width >= min(self.shape[1:]):
             return self
         frames = {
@@ -160,7 +167,7 @@ class Annotations:
         """
         if movie.dtype.kind != "f":
             return self
-        missing = {t: missing_pixels(movie[t]) for t in self.frames}
+        missing = {t: missing_pixels(movie[t], self.dims) for t in self.frames}
         if all(mask is None for mask in missing.values()):
             return self
         found = self.with_frames(
@@ -227,11 +234,11 @@ class Annotations:
         Parameters
         ----------
         movie, labels
-            Frames ``(Y, X)`` of the same size.
+            Frames ``(Y, X)``, or volumes, of the same size.
         frames
             Counted from 0 in the movie; all frames that have labels where not given.
         partial
-            Zeros are ignored, except a thin ring around each object and pixels of id 65535.
+            Zeros are ignored, except a thin ring around objects in their section, and 65535.
         kind
             What the numbers are: ids (``instances``), a mask whose connected components are the
             objects (``binary``) or ``classes``; ``auto`` guesses it from the labels.
@@ -259,7 +266,8 @@ class Annotations:
             read = painted
         teach = annotate_classes if classes else annotate
         annotated = {t: teach(frame, complete=not partial) for t, frame in read.items()}
-        return cls((len(movie), *movie.frame_shape), annotated, classes, notices)
+        shape = (len(movie), *movie.frame_shape)
+        return cls(shape, annotated, classes, notices, spacing=movie.spacing)
 
 
 def _left_empty(name: str, empty: list[int], n: int) -> tuple[Notice, ...]:
@@ -277,5 +285,6 @@ def _has_edges(frame: FrameAnnotation) -> bool:
     ids = np.where(frame.supervised, frame.labels, -1)
     if (ids == 0).any():
         return True
-    beside = ((ids[1:], ids[:-1]), (ids[:, 1:], ids[:, :-1]))
+    turned = [np.moveaxis(ids, axis, 0) for axis in range(ids.ndim)]
+    beside = [(one[1:], one[:-1]) for one in turned]
     return any(((a != b) & (a > 0) & (b > 0)).any() for a, b in beside)

@@ -31,6 +31,25 @@ if TYPE_CHECKING:
 FORMAT = "napari-unet corrections 1"
 
 
+def correctable(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
+    """Return the shape ``(T, Y, X)`` of a movie of that name whose cells can be corrected.
+
+    Raises
+    ------
+    BadInput
+        Where it is of volumes.
+
+    """
+    if len(shape) != 3:
+        raise BadInput(
+            f"{name} is taken as volumes, whose cells cannot be corrected yet",
+            "images: a section, their maximum, or each section as a frame",
+            "take another z",
+        )
+    n, height, width = shape
+    return n, height, width
+
+
 class Corrections:
     """The corrections of one movie of ``shape`` (T, Y, X), with undo and redo.
 

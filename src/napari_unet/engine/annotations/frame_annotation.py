@@ -27,6 +27,7 @@ _PAINTED = 0.1  # share of an object that is painted: then it is that cell, not 
 class FrameAnnotation:
     """One frame: ``labels (Y, X)`` int32 with 0 as background, ``supervised (Y, X)`` bool.
 
+    Of volumes, here as in all that follows, Y and X have Z before them.
     ``ring (Y, X)`` is what of the supervised background nobody painted: it was taken for
     background for being beside a painted cell. None where there is no such ground.
     """
@@ -45,6 +46,7 @@ def annotate(ids: NDArray[np.integer], *, complete: bool, ring: float = RING) ->
     """Return what painted ``ids (Y, X)`` teach: everything, or objects with a ``ring`` in px.
 
     The ring leaves out what is painted otherwise; pixels of id 65535 are supervised background.
+    In volumes each section has its own: what lies above a painted cell may be more of it.
     """
     ground = ids == BACKGROUND_ID
     labels = np.where(ground, 0, ids).astype(np.int32)
@@ -92,7 +94,9 @@ def unpainted(seen: NDArray[np.integer], painted: NDArray[np.bool_]) -> NDArray[
 
 
 def _near(objects: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return the pixels within ``reach`` px of an object; few where there is none."""
+    """Return the pixels within ``reach`` px of an object of their section; few where none is."""
+    if objects.ndim > 2:
+        return np.stack([_near(section, reach) for section in objects])
     if not objects.any():  # then every distance would be measured to nothing
         return objects
     return np.asarray(ndimage.distance_transform_edt(~objects) <= reach)

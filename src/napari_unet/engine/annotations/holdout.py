@@ -66,7 +66,7 @@ class HoldOut:
         What they are not is a ValueError, KeyError or TypeError.
         """
         cut, gap = record.get("cut"), record.get("gap")
-        if cut and cut[0] not in (0, 1):
+        if cut and cut[0] not in (0, 1, 2):
             raise ValueError(f"a cut along axis {cut[0]}")
         return cls(
             frames=tuple(int(t) for t in record.get("frames", ())),
@@ -256,8 +256,8 @@ def _region(annotations: Annotations) -> Split:
     t = max(annotations.frame_indices, key=lambda t: np.count_nonzero(frames[t].labels))
     painted = frames[t].labels > 0
     along = int(np.argmax(painted.shape))
-    length = painted.shape[along]
-    cells = np.cumsum(painted.sum(axis=1 - along)) / max(1, painted.sum())
+    length, others = painted.shape[along], tuple({*range(painted.ndim)} - {along})
+    cells = np.cumsum(painted.sum(axis=others)) / max(1, painted.sum())
     # no less than half is learned from, no less than an eighth is checked on
     cut = int(np.clip(np.searchsorted(cells, 0.75), length // 2, length * 7 // 8))
     split = HoldOut((t,), cut=(along, cut), joins=True).part(annotations)
@@ -269,7 +269,7 @@ def _region(annotations: Annotations) -> Split:
 
 def _stripe(frame: FrameAnnotation, axis: int, along: slice) -> NDArray[np.bool_]:
     region = np.zeros(frame.labels.shape, bool)
-    region[(along, slice(None)) if axis == 0 else (slice(None), along)] = True
+    region[(*(slice(None),) * axis, along)] = True
     return region
 
 

@@ -328,7 +328,7 @@ def _predicted(
                 frame, began = stack[t], now()
                 codes = predictor(frame)
                 spent = now() - began
-                labels = labels_of(codes, predictor.outputs, model.label_settings)
+                labels = labels_of(codes, predictor.outputs, model.label_settings, stack.spacing)
                 yield known.frames[t], labels, spent
         finally:
             predictor.close()

@@ -58,7 +58,7 @@ def _let_go(probabilities: Probabilities | None, folder: Path | None) -> None:
 class MadeLabels:
     """Labels of frames ``(Y, X)`` that were made, packed in memory as far as there is room."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape, self._bytes = shape, 0
         self._packed: dict[int, bytes] = {}
 

@@ -76,7 +76,9 @@ def right_cells(model: Model, stack: Stack, truth: Mapping[int, FrameAnnotation]
     found, stack = {}, stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model, PredictSettings(backend="torch"))) as predictor:
         for t, annotation in sorted(truth.items()):
-            labels = labels_of(predictor(stack[t]), predictor.outputs, model.label_settings)
+            labels = labels_of(
+                predictor(stack[t]), predictor.outputs, model.label_settings, stack.spacing
+            )
             found[t] = score_labels(labels, annotation).cells
     return found
 

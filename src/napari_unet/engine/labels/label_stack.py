@@ -34,7 +34,7 @@ class LabelStack:
         self,
         read: Callable[[int], NDArray[Any]],
         name: str,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         numbers: tuple[int, ...] | None = None,
         notices: Sequence[Notice] = (),
         *,
@@ -91,8 +91,8 @@ class LabelStack:
         )
 
     @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)``."""
+    def frame_shape(self) -> tuple[int, ...]:
+        """``(Y, X)``, of volumes ``(Z, Y, X)``."""
         return self.shape[1:]
 
     def __len__(self) -> int:

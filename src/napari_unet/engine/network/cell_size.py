@@ -9,8 +9,11 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.objects import median_diameter
+from napari_unet.engine.network.volumes import diameter_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_unet.engine.network.model import Model
@@ -43,9 +46,9 @@ def scale_of(model: Model, settings: PredictSettings) -> float:
     return min(max(model.diameter / settings.diameter, LEAST), MOST)
 
 
-def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
+def sized(labels: LabelSettings, before: float, now: float, dims: int = 2) -> LabelSettings:
     """Return label settings with sizes for frames resized by ``now`` instead of ``before``."""
-    area = (before / now) ** 2
+    area = (before / now) ** dims
     largest = None if labels.max_size is None else max(1, round(labels.max_size * area))
     pieces = tuple(round(size * area) for size in labels.class_sizes)
     smallest = round(labels.min_size * area)
@@ -55,7 +58,7 @@ def sized(labels: LabelSettings, before: float, now: float) -> LabelSettings:
 
 def recommended_for(model: Model, settings: PredictSettings) -> LabelSettings:
     """Label settings that a model recommends, in pixels of frames that are resized so."""
-    return sized(model.label_settings, 1.0, scale_of(model, settings))
+    return sized(model.label_settings, 1.0, scale_of(model, settings), model.config.dims)
 
 
 def edge_said(name: str, labels: LabelSettings, recommended: LabelSettings) -> Notice | None:
@@ -101,15 +104,23 @@ class SizeDoubt:
 
 
 def found_doubt(
-    model: Model, scale: float, areas: NDArray[np.integer], smallest: int = 0
+    model: Model,
+    scale: float,
+    areas: NDArray[np.integer],
+    smallest: int = 0,
+    spacing: Sequence[float] | None = None,
 ) -> SizeDoubt | None:
     """Compare the areas of cells that were found in frames resized by ``scale`` with the model.
 
-    Cells of fewer pixels than ``smallest`` were left out before.
+    Or their volumes. Cells of fewer pixels than ``smallest`` were left out before.
     """
     if len(areas) < _LEAST_CELLS or not model.diameter or model.config.classes:
         return None
-    found, expected = median_diameter(areas), model.diameter / scale
+    expected = model.diameter / scale
+    if model.config.dims == 2:
+        found = median_diameter(areas)
+    else:
+        found = diameter_of(float(np.median(areas)), 3, spacing)
     if not _far(found, expected):
         return None
     debris = found < expected and float(np.median(areas)) < _SPECKS * smallest

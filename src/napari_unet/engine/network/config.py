@@ -71,9 +71,24 @@ class NetworkConfig(Settings):
         raise NotImplementedError
 
     @property
+    def multiples(self) -> tuple[int, ...]:
+        """The stride along each axis."""
+        return (self.multiple,) * self.dims
+
+    @property
+    def halos(self) -> tuple[int, ...]:
+        """The halo along each axis."""
+        return (self.halo,) * self.dims
+
+    @property
     def window(self) -> int:
         """Edge in pixels of the windows that it is run in, where it is not `exact`."""
         raise NotImplementedError
+
+    @property
+    def in_planes(self) -> bool:
+        """Whether the sections of its volumes are too far apart for voxels to count as cubes."""
+        return False
 
     @property
     def load(self) -> float:

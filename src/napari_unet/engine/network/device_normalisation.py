@@ -29,7 +29,7 @@ def normalise_raw(
     settings: Normalisation,
     fixed: Scaling | None = None,
 ) -> Tensor:
-    """Normalise frames (N, C, Y, X) without waiting for the device.
+    """Normalise frames (N, C, Y, X), or volumes (N, C, Z, Y, X), without waiting for the device.
 
     ``raw`` is uint8, or uint16 seen as int16; ``fixed`` the scaling of the movie.
     """
@@ -42,7 +42,7 @@ def normalise_raw(
         parts = [torch.from_numpy(part).to(raw.device) for part in fixed if part is not None]
     else:
         parts = [part.reshape(raw.shape[:2]) for part in _measure(values, settings)]
-    shift, scale, *ends = (part[..., None, None] for part in parts)
+    shift, scale, *ends = (part[..., *(None,) * (raw.ndim - 2)] for part in parts)
     if ends:
         out = torch.clamp(out, *ends)
     out = out.sub_(shift).mul_(scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,25 @@ def has_cpu_bf16() -> bool:
     return any(
         getattr(torch.cpu, f"_is_{name}_supported")() for name in ("avx512_bf16", "amx_tile")
     )
+
+
+def free_memory(device: torch.device) -> int:
+    """Free bytes on the device; 4 GB where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 4 * 2**30
+
+
+def available_memory(device: torch.device) -> int:
+    """Bytes that can be had on the device: beside free ones those that only keep files at hand."""
+    if device.type != "cuda":
+        with suppress(OSError, StopIteration):
+            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+            return 1024 * next(int(n.split()[1]) for n in lines if n.startswith("MemAvailable"))
+    return free_memory(device)
 
 
 def device_name(device: torch.device) -> str:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.network.config import NetworkConfig
 
-_NUMBERS = ("diameter", "pixel_size")  # of a card
-_CHECK_SIDE = 1024  # px: the frame of the self-check goes through the network at every opening
+_NUMBERS = ("diameter", "pixel_size", "z_step")  # of a card
+# px: the frame of the self-check goes through the network at every opening
+_CHECK_SIDE, _CHECK_SIDE_3D = 1024, 128
 
 
 def check_weights(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
@@ -63,17 +64,18 @@ def check_arrays(config: NetworkConfig, arrays: Mapping[str, NDArray[Any]]) -> N
         frames, labels = (arrays.get(part), arrays.get(_LABELS[part]))
         if frames is None or labels is None:
             continue
-        several = part == "replay/frames"
-        fits = frames.ndim in (labels.ndim, labels.ndim + 1) and labels.ndim == 2 + several
+        several, dims = part == "replay/frames", config.dims
+        fits = frames.ndim in (labels.ndim, labels.ndim + 1) and labels.ndim == dims + several
         if frames.ndim == labels.ndim + 1:
-            fits = fits and frames.shape[-3] == config.in_channels
+            fits = fits and frames.shape[-dims - 1] == config.in_channels
         else:
             fits = fits and config.in_channels == 1
-        fits = fits and frames.shape[-2:] == labels.shape[-2:] and len(frames) > 0
+        fits = fits and frames.shape[-dims:] == labels.shape[-dims:] and len(frames) > 0
         fits = fits and frames.dtype.kind in "uif" and labels.dtype.kind in "ui"
         if several:
             fits = fits and len(frames) == len(labels)
-        if not fits or not 0 < max(labels.shape[-2:]) <= _CHECK_SIDE or 0 in labels.shape:
+        most = _CHECK_SIDE if dims == 2 else _CHECK_SIDE_3D
+        if not fits or not 0 < max(labels.shape[-dims:]) <= most or 0 in labels.shape:
             raise ValueError(f"{part}: {frames.shape} for labels {labels.shape}")
 
 

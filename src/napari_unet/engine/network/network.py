@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.network.outputs import TrainingOutputs
-from napari_unet.engine.network.windows import in_windows
+from napari_unet.engine.network.parts.tiles import along, in_tiles, tiles
+from napari_unet.engine.network.parts.windows import in_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.config import NetworkConfig
 
 
+_MOST_VOXELS, _TILE = 1 << 22, 160  # of a volume that is checked at once, and of parts of others
+
+
 class Network(nn.Module):
     """Takes ``(N, C, Y, X)`` float32 of any size and gives logits ``(N, len(outputs), Y, X)``.
 
-    One whose ``config`` says that it is not exact sees more of a frame than the halo: it is run
-    in windows of the size that it learned at (`network_codes`).
+    Of volumes it is ``Z, Y, X`` in place of ``Y, X``, here and in all that follows. One whose
+    ``config`` says that it is not exact sees more of a frame than the halo: it is run in windows of
+    the size that it learned at (`network_codes`).
     """
 
     config: NetworkConfig
@@ -51,36 +56,64 @@ def network_codes(network: Network, image: NDArray[np.float32]) -> NDArray[np.ui
     device, config = network.device, network.config
     with torch.inference_mode():
         frame = torch.from_numpy(image)[None].to(device)
-        if device.type != "mps":
-            frame = frame.contiguous(memory_format=torch.channels_last)
-        seen = resized(frame, scaled_size(frame.shape[-2:], config.scale))
-        logits = network(seen) if config.exact else in_windows(network, seen, config.window)
-        logits = resized(logits, frame.shape[-2:])
+        frame = frame.contiguous(memory_format=layout_for(device, config.dims))
+        size = frame.shape[2:]
+        logits = resized(_logits(network, resized(frame, scaled_size(size, config.scale))), size)
     return encode_logits(logits[0].float().cpu().numpy())
 
 
-def scaled_size(size: Sequence[int], scale: float) -> tuple[int, int]:
-    """Return the height and width of a frame of ``size`` that is resized by ``scale``."""
-    height, width = (max(1, round(n * scale)) for n in size)
-    return height, width
+def _logits(network: Network, frames: Tensor) -> Tensor:
+    config = network.config
+    if not config.exact:
+        return in_windows(network, frames, config.window)
+    if config.dims == 2 or frames[0, 0].numel() <= _MOST_VOXELS:
+        logits: Tensor = network(frames)
+        return logits
+    padded, crop = pad_to_multiple(frames, config.multiples)
+    plan = tiles(padded.shape[2:], _TILE, config.halos, config.multiples)
+    return in_tiles(network, padded, plan)[:, :, *crop]
+
+
+def layout_for(device: torch.device, dims: int) -> torch.memory_format:
+    """Return the memory layout in which convolutions are fastest: channels last, but on MPS."""
+    if device.type == "mps":
+        return torch.contiguous_format
+    return torch.channels_last if dims == 2 else torch.channels_last_3d
+
+
+def scaled_size(size: Sequence[int], scale: float) -> tuple[int, ...]:
+    """Return the size of a frame of ``size`` that is resized by ``scale``."""
+    return tuple(max(1, round(n * scale)) for n in size)
 
 
 def resized(frames: Tensor, size: Sequence[int]) -> Tensor:
-    """Return (N, C, Y, X) of that size, linearly, with a low-pass where it shrinks."""
-    if tuple(frames.shape[-2:]) == tuple(size):
+    """Return (N, C, Y, X) of that size, linearly, with a low-pass where it shrinks.
+
+    Of volumes ``(N, C, Z, Y, X)`` first each section, then along z.
+    """
+    if tuple(frames.shape[2:]) == tuple(size):
         return frames
     if frames.device.type == "mps":  # no antialias there
         return resized(frames.cpu(), size).to(frames.device)
-    return F.interpolate(frames, list(size), mode="bilinear", antialias=True)
+    if frames.ndim == 4:
+        return F.interpolate(frames, list(size), mode="bilinear", antialias=True)
+    depth, *plane = size
+    sections = resized(frames.flatten(1, 2), plane)
+    columns = sections.reshape(*frames.shape[:3], -1)
+    found = resized(columns, (depth, columns.shape[3]))
+    return found.reshape(*frames.shape[:2], depth, *plane)
 
 
-def pad_to_multiple(frames: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, ...]]:
+def pad_to_multiple(
+    frames: Tensor, multiple: int | Sequence[int]
+) -> tuple[Tensor, tuple[slice, ...]]:
     """Pad the spatial axes at their ends to a multiple; give the slices that undo it.
 
     Reflection keeps edge cells plausible; what is smaller than its padding is repeated.
     """
     sizes = frames.shape[2:]
-    missing = [-size % multiple for size in sizes]
+    steps = along(multiple, len(sizes))
+    missing = [-size % step for size, step in zip(sizes, steps, strict=True)]
     crop = tuple(slice(0, size) for size in sizes)
     if not any(missing):
         return frames, crop

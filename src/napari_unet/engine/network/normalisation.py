@@ -35,38 +35,47 @@ class Scaling(NamedTuple):
 class Normaliser:
     """Maps a raw frame ``(Y, X)`` or ``(C, Y, X)`` of any dtype to float32 ``(C, Y, X)``.
 
+    With ``dims`` 3 frames are volumes, which have Z before Y, and are measured whole.
     With ``scope="movie"`` up to 16 frames of ``movie`` are measured once, evenly spread; ``fixed``
     is the scaling that they give, None where each frame has its own. NaN and infinite pixels become
     the darkest value; a constant frame becomes 0.
     """
 
-    def __init__(self, settings: Normalisation, movie: Frames | None = None) -> None:
-        self.settings = settings
+    def __init__(self, settings: Normalisation, movie: Frames | None = None, dims: int = 2) -> None:
+        self.settings, self._dims = settings, dims
         self.fixed: Scaling | None = None
         if settings.scope == "movie" and settings.kind != "none" and movie is not None:
             picks = np.unique(
                 np.linspace(0, len(movie) - 1, min(len(movie), _SAMPLED_FRAMES)).astype(int)
             )
-            frames = [_channels(movie[int(t)]) for t in picks]
+            frames = [self.channels(movie[int(t)]) for t in picks]
             self.fixed = self.measure(np.concatenate(frames, axis=1))
 
     def __call__(self, frame: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise one frame."""
-        raw = _channels(frame)
-        shift, scale, least, most = self.fixed or self.measure(raw)
+        raw = self.channels(frame)
+        shape = (-1, *(1,) * self._dims)
+        shift, scale, *ends = (
+            part.reshape(shape) for part in self.fixed or self.measure(raw) if part is not None
+        )
         out = raw.astype(np.float32)
         ground = out == 0 if self.settings.kind == "zscore_foreground" else None
         bad = ~np.isfinite(out) if out.size and raw.dtype.kind == "f" else None
         if bad is not None and bad.any():
-            out = np.where(bad, shift[:, None, None], out)
-        if least is not None and most is not None:
-            np.clip(out, least[:, None, None], most[:, None, None], out=out)
-        out -= shift[:, None, None]
-        out *= scale[:, None, None]
+            out = np.where(bad, shift, out)
+        if ends:
+            np.clip(out, *ends, out=out)
+        out -= shift
+        out *= scale
         if ground is not None:
             out[ground] = 0
         clipped = self.settings.clip and self.settings.kind not in CUT
         return np.clip(out, 0, 1, out=out) if clipped else out
+
+    def channels(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Return a raw frame with its channels in front, of values that can be measured."""
+        frame = _measurable(np.asarray(frame))
+        return frame[None] if frame.ndim == self._dims else frame
 
     def measure(self, raw: NDArray[Any]) -> Scaling:
         """Return the scaling of each channel of ``(C, Y, X)``."""
@@ -137,12 +146,11 @@ def _at_rank(cumulative: NDArray[Any], rank: float, first: int) -> float:
     return above - (above - below) * (1 - along)
 
 
-def _channels(frame: NDArray[Any]) -> NDArray[Any]:
-    frame = np.asarray(frame)
+def _measurable(frame: NDArray[Any]) -> NDArray[Any]:
     if frame.dtype.kind == "b" or frame.dtype == np.float16:  # numpy cannot add these up
         frame = frame.astype(np.float32)
     if frame.dtype.kind == "f" and frame.dtype.itemsize > 4:  # float32 holds less
         huge = np.abs(frame) > _MOST
         if huge.any():
             frame = np.where(huge & np.isfinite(frame), np.clip(frame, -_MOST, _MOST), frame)
-    return frame[None] if frame.ndim == 2 else frame
+    return frame

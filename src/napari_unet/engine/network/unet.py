@@ -6,11 +6,12 @@ For inference its batch normalisation is folded into the convolutions before it.
 from __future__ import annotations
 
 import copy
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -20,6 +21,9 @@ from napari_unet.engine.network.network import Network, class_logits, pad_to_mul
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+Step = Annotated[int, Field(ge=1, le=4)]
 
 
 class PlainUNetConfig(HalvedConfig):
@@ -32,17 +36,68 @@ class PlainUNetConfig(HalvedConfig):
     bias: bool = False
     head_kernel: int = Field(1, ge=1, le=3)
     skip_first: bool = True
+    strides: tuple[tuple[Step, Step, Step], ...] = Field((), exclude_if=lambda steps: not steps)
+    """Of volumes, by how much each level is smaller along z, y, x; () where it is halved."""
+
+    @model_validator(mode="after")
+    def _check_strides(self) -> Self:
+        if self.strides and (self.dims != 3 or len(self.strides) != len(self.filters) - 1):
+            raise ValueError("strides are of volumes, one for each level below the first")
+        return self
+
+    @property
+    def steps(self) -> tuple[tuple[int, ...], ...]:
+        """By how much each level below the first is smaller than the one above, along each axis."""
+        return self.strides or ((2,) * self.dims,) * (len(self.filters) - 1)
+
+    @property
+    def scales(self) -> tuple[tuple[int, ...], ...]:
+        """How many pixels of the frame one of each level is wide, along each axis."""
+        found = [(1,) * self.dims]
+        for step in self.steps:
+            found.append(tuple(n * k for n, k in zip(found[-1], step, strict=True)))
+        return tuple(found)
+
+    @property
+    def in_planes(self) -> bool:
+        """Whether the sections of its volumes are too far apart for voxels to count as cubes."""
+        return bool(self.strides) and self.strides[0][0] == 1
+
+    @property
+    def multiple(self) -> int:
+        """Edge lengths in a plane inside the network are multiples of this number of pixels."""
+        return self.multiples[-1]
+
+    @property
+    def multiples(self) -> tuple[int, ...]:
+        """The stride along each axis."""
+        return self.scales[-1]
 
     @property
     def halo(self) -> int:
-        """Return the radius in pixels beyond which a pixel cannot influence another.
+        """Return the radius in pixels beyond which a pixel cannot influence another in a plane."""
+        return self.halos[-1]
+
+    @property
+    def halos(self) -> tuple[int, ...]:
+        """Return the radius beyond which a pixel cannot influence another, along each axis.
 
         Two 3x3 convolutions a level, once down and once up, and a 2x2 up-convolution.
         """
-        levels = len(self.filters)
-        down = sum(2 * 2**i for i in range(levels))
-        up = sum(2 * 2**i + 2**i for i in range(levels - 1))
-        return int(down + up + self.head_kernel // 2)
+        found = []
+        for axis in range(self.dims):
+            scales = [scale[axis] for scale in self.scales]
+            down = sum(2 * n for n in scales)
+            ups = zip(scales, self.steps, strict=False)
+            up = sum(2 * n + (step[axis] - 1) * n for n, step in ups)
+            found.append(down + up + self.head_kernel // 2)
+        return tuple(found)
+
+    @property
+    def load(self) -> float:
+        """Feature maps of the frame's size that its levels fill, one result each."""
+        each = zip(self.filters, self.scales, strict=True)
+        return sum(width / math.prod(scale) for width, scale in each)
 
 
 class UNetConfig(PlainUNetConfig):
@@ -61,7 +116,7 @@ class UNetConfig(PlainUNetConfig):
 
 _ORDER = (
     "in_channels", "outputs", "filters", "dims", "norm", "bias", "head_kernel", "skip_first",
-    "softmax", "scale",
+    "softmax", "scale", "strides",
 )  # fmt: skip
 
 
@@ -104,8 +159,8 @@ class UNet(Network):
     """Encoder and decoder with skip connections.
 
     Takes ``(N, C, Y, X)`` float32 of any size (``(N, C, Z, Y, X)`` with ``dims=3``) and gives
-    logits ``(N, len(outputs), Y, X)``. Sizes are padded inside, by reflection where the
-    frame is large enough.
+    logits ``(N, len(outputs), Y, X)`` (or ``Z, Y, X``). Sizes are padded inside, by reflection
+    where the frame is large enough.
     """
 
     config: PlainUNetConfig
@@ -114,13 +169,14 @@ class UNet(Network):
         super().__init__()
         self.config = config = config or UNetConfig()
         widths = config.filters
-        ups = nn.ConvTranspose2d if config.dims == 2 else nn.ConvTranspose3d
+        ups: Any = nn.ConvTranspose2d if config.dims == 2 else nn.ConvTranspose3d
         self.down = nn.ModuleList(
             DoubleConv(inputs, outputs, config)
             for inputs, outputs in zip((config.in_channels, *widths), widths, strict=False)
         )
         self.rise = nn.ModuleList(
-            ups(deep, shallow, 2, stride=2) for shallow, deep in pairwise(widths)
+            ups(deep, shallow, step, stride=step)
+            for (shallow, deep), step in zip(pairwise(widths), config.steps, strict=True)
         )
         self.up = nn.ModuleList(DoubleConv(2 * width, width, config) for width in widths[:-1])
         self.head = _conv(config.dims)(
@@ -130,7 +186,7 @@ class UNet(Network):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return the logits of ``frames``."""
-        padded, crop = pad_to_multiple(frames, self.config.multiple)
+        padded, crop = pad_to_multiple(frames, self.config.multiples)
         logits = self._levels(padded)[:, :, *crop]
         return class_logits(logits) if self.config.softmax else logits
 
@@ -140,10 +196,10 @@ class UNet(Network):
 
     def _levels(self, x: Tensor) -> Tensor:
         pool = F.max_pool2d if self.config.dims == 2 else F.max_pool3d
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(pool(x, 2) if level else x)
-            skips.append(x)
+        skips = [self.down[0](x)]
+        for step, block in zip(self.config.steps, list(self.down)[1:], strict=True):
+            skips.append(block(pool(skips[-1], step)))
+        x = skips[-1]
         for rise, block, skip in reversed(list(zip(self.rise, self.up, skips[:-1], strict=True))):
             risen = rise(x)
             x = block(torch.cat((skip, risen) if self.config.skip_first else (risen, skip), dim=1))
@@ -185,7 +241,7 @@ def fold(network: U) -> U:
 def _fold_pairs(layers: Iterable[nn.Module]) -> list[nn.Module]:
     folded: list[nn.Module] = []
     for layer in layers:
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm3d):
             folded[-1] = fuse_conv_bn_eval(cast("nn.Conv2d", folded[-1]), layer)
         else:
             folded.append(layer)

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_unet.engine.network.config import NetworkConfig
 
-SMALLEST_TILE = 256
+SMALLEST_TILE = {2: 256, 3: 64}
+"""px, of images and of volumes."""
+
+_SHARE = 0.5  # of the free memory that feature maps of a volume may take
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Plan:
 
     batch: int = 1
     tile: int | None = None
+    smallest: int = SMALLEST_TILE[2]
 
     def smaller(self, edge: int, *, tiles: bool = True) -> Plan | None:
         """Return the next plan, with less memory for frames of this edge; None after the last.
@@ -29,9 +35,19 @@ class Plan:
             return replace(self, batch=self.batch // 2)
         if not tiles:
             return None
-        largest = 1 << (max(edge, 2 * SMALLEST_TILE) - 1).bit_length() - 1
+        largest = 1 << (max(edge, 2 * self.smallest) - 1).bit_length() - 1
         tile = min(self.tile // 2, largest) if self.tile else largest
-        return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
+        return replace(self, tile=tile) if tile >= self.smallest else None
+
+    def fitting(self, edge: int, needed: Callable[[Plan], int], free: int) -> Plan:
+        """Return the first plan for which the bytes ``needed`` are ``free``, with some to spare.
+
+        The last one where none is: an estimate alone refuses nothing.
+        """
+        plan = self
+        while needed(plan) > _SHARE * free and (less := plan.smaller(edge)) is not None:
+            plan = less
+        return plan
 
 
 def feature_maps(config: NetworkConfig) -> float:

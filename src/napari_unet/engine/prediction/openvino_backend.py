@@ -52,7 +52,7 @@ class OpenVinoBackend:
 
         """
         backend = cls(kept_or_converted(network, _convert), "fp32", threads)
-        if not isinstance(network, UNet):
+        if not isinstance(network, UNet) or network.config.dims == 3:
             _check(backend, network)
         return backend
 
@@ -98,7 +98,8 @@ def _convert(network: Network) -> Any:
     folded = network.folded().cpu().float()
     config = folded.config
     edge = 4 * config.multiple if config.exact else config.window
-    example = torch.zeros(1, config.in_channels, edge, edge)
+    size = tuple(4 * n for n in config.multiples) if config.dims == 3 else (edge, edge)
+    example = torch.zeros(1, config.in_channels, *size)
     with _tracing, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, and sees no padding here
         trace: Any = torch.jit.trace
@@ -111,7 +112,7 @@ def _convert(network: Network) -> Any:
             raise Inconvertible(first[:160]) from error
         finally:
             _forget_traced()
-    sizes = [-1, -1] if config.exact else [edge, edge]
+    sizes = [-1] * config.dims if config.exact else [edge, edge]
     model.reshape([-1, config.in_channels, *sizes])
     return model
 
@@ -131,8 +132,8 @@ def _check(backend: OpenVinoBackend, network: Network) -> None:
     Traced shapes and operations that differ would go unseen. Our own U-Net is tested instead.
     """
     config = network.config
-    edge = 2 * config.multiple if config.exact else config.window
-    frame = torch.rand(1, config.in_channels, edge, edge, generator=torch.Generator())
+    edges = tuple(2 * n for n in config.multiples) if config.exact else (config.window,) * 2
+    frame = torch.rand(1, config.in_channels, *edges, generator=torch.Generator())
     with torch.inference_mode():
         expected = network.folded().cpu().float()(frame)
     found = backend.logits(frame)

@@ -8,7 +8,7 @@ import torch
 
 from napari_unet.engine.network.devices import has_cpu_bf16
 from napari_unet.engine.network.network import pad_to_multiple
-from napari_unet.engine.network.windows import at_least
+from napari_unet.engine.network.parts.windows import at_least
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
-CHECKED_EDGE = 1024  # px: of larger frames the middle is checked
+CHECKED_EDGE, _CHECKED_EDGE_3D = 1024, 128  # px: of larger frames the middle is checked
 
 SAME_LABELS = {"fp16": 0.999, "bf16": 0.998, "int8": 0.995}
 """Least IoU of the object masks with those of fp32, for a precision to be used."""
@@ -58,8 +58,9 @@ def middle(frame: NDArray[np.float32], config: NetworkConfig) -> Tensor:
 
     It is at most `CHECKED_EDGE` wide, or else one window where the network is run in windows.
     """
-    edge = CHECKED_EDGE if config.exact else config.window
-    starts = [max(0, (n - edge) // 2) for n in frame.shape[-2:]]
-    y, x = (slice(start, start + edge) for start in starts)
-    cut = torch.from_numpy(frame[:, y, x].copy())[None]
-    return pad_to_multiple(cut, config.multiple)[0] if config.exact else at_least(cut, edge)
+    edge = CHECKED_EDGE if config.dims == 2 else _CHECKED_EDGE_3D
+    edge = edge if config.exact else config.window
+    starts = [max(0, (n - edge) // 2) for n in frame.shape[1:]]
+    box = tuple(slice(start, start + edge) for start in starts)
+    cut = torch.from_numpy(frame[:, *box].copy())[None]
+    return pad_to_multiple(cut, config.multiples)[0] if config.exact else at_least(cut, edge)

@@ -12,19 +12,22 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import require_space
 from napari_unet.engine.network.cell_size import scale_of
+from napari_unet.engine.network.devices import available_memory
 from napari_unet.engine.prediction.ensemble import Ensemble
+from napari_unet.engine.text import say_bytes
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.parts.tiles import Part
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.stack.stack import Stack
 
 _MOST_READERS = 16  # decoding a compressed frame takes about 10 ms: up to 1,600 frames a second
@@ -33,7 +36,10 @@ _AHEAD_BYTES = 256 << 20  # of raw frames in flight, at most
 
 @dataclass(frozen=True)
 class FramePrediction:
-    """One frame is done: its codes ``(C, Y, X)`` are stored. ``seconds`` since the run began."""
+    """One frame is done: its codes ``(C, Y, X)`` are stored. ``seconds`` since the run began.
+
+    Of volumes, here as in all that follows, Y and X have Z before them.
+    """
 
     position: int
     codes: NDArray[np.uint8]
@@ -69,7 +75,7 @@ def _said_of(member: Model, settings: PredictSettings) -> dict[str, Any]:
     }
 
 
-def probabilities_shape(stack: Stack, model: Model) -> tuple[int, int, int, int]:
+def probabilities_shape(stack: Stack, model: Model) -> tuple[int, ...]:
     """Shape ``(T, C, Y, X)`` of the probabilities that a model gives for a movie."""
     return (len(stack), len(model.config.outputs), *stack.frame_shape)
 
@@ -98,9 +104,9 @@ def predict(
 
 
 def predict_region(
-    stack: Stack, predictor: Predictor, probabilities: Probabilities, frame: int, box: Box
+    stack: Stack, predictor: Predictor, probabilities: Probabilities, frame: int, box: Part
 ) -> None:
-    """Predict a box (y and x slices) of one frame to look at: as the whole frame would be there.
+    """Predict a box (slices) of one frame to look at: as the whole frame would be there.
 
     Raises
     ------
@@ -144,20 +150,55 @@ def _check(stack: Stack, predictor: Predictor, probabilities: Probabilities, n: 
             "make them for this movie and model",
         )
     check_channels(stack, predictor.model)
+    if n:
+        _check_memory(stack, predictor.model)
     if n and probabilities.path is not None:
         require_space(probabilities.path.parent, n * probabilities.frame_bytes)
 
 
 def check_channels(stack: Stack, model: Model) -> None:
-    """Refuse a movie of more or fewer channels than the model was trained on."""
+    """Refuse a movie of other channels, or of volumes or images, than the model was trained on."""
     wanted = model.config.in_channels
-    shape = stack.seen_by(wanted).shape
-    channels = 1 if len(shape) == 3 else shape[1]
+    check_dims(stack, model)
+    channels = stack.seen_by(wanted).channels
     if channels != wanted:
         raise BadInput(
             f"{stack.name} gives {channels} channel(s)",
             f"{wanted}, as {model.name} was trained on",
             f"choose {wanted} channel(s) of the movie, or another model",
+        )
+
+
+def check_dims(stack: Stack, model: Model) -> None:
+    """Refuse volumes for a model of images, and images for a model of volumes."""
+    if stack.dims == model.config.dims:
+        return
+    if stack.dims == 3:
+        raise BadInput(
+            f"{stack.name} is taken as a volume, and {model.name} is a model of images",
+            "a model that learned from volumes",
+            "choose another, or take each section as a frame (--z frames), or their maximum",
+        )
+    raise BadInput(
+        f"{model.name} is a model of volumes, and {stack.name} gives images",
+        "sections that are taken as a volume (--z volume)",
+        "choose another model, or another z",
+    )
+
+
+def _check_memory(stack: Stack, model: Model) -> None:
+    """Refuse volumes of which not even one can be held, with what is computed of it."""
+    if stack.dims == 2:
+        return
+    raw, outputs = int(np.prod(stack.shape[1:])), len(model.config.outputs)
+    needed = raw * (stack.dtype.itemsize + 4) + 5 * outputs * int(np.prod(stack.frame_shape))
+    free = available_memory(torch.device("cpu"))
+    if needed > free:
+        raise BadInput(
+            f"one volume of {stack.name} needs {say_bytes(needed)} of memory, {say_bytes(free)} "
+            "are free",
+            "memory for a volume and what is computed of it",
+            "close other programs, or take each section as a frame (--z frames)",
         )
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -18,10 +21,11 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import mean_codes
 from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.cell_size import scale_of
-from napari_unet.engine.network.devices import device_name
+from napari_unet.engine.network.devices import available_memory, device_name
 from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.windows import in_windows
+from napari_unet.engine.network.parts.tiles import dihedral, in_tiles, read_of, tiles
+from napari_unet.engine.network.parts.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
@@ -32,7 +36,6 @@ from napari_unet.engine.prediction.precision import (
     middle,
     precision_for,
 )
-from napari_unet.engine.prediction.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.prediction.transfer import encode_on_device, transfer_to
 from napari_unet.engine.settings import PredictSettings
 
@@ -43,9 +46,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.parts.tiles import Part
     from napari_unet.engine.prediction.backends import Backend
     from napari_unet.engine.prediction.transfer import Staged
-    from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.stack.stack import Stack
 
 logger = logging.getLogger(__name__)
@@ -80,12 +83,6 @@ class Predictor:
     """
 
     def __init__(self, model: Model, settings: PredictSettings, stack: Stack | None = None) -> None:
-        if model.config.dims != 2:
-            raise BadInput(
-                f"{model.name} is a 3D network",
-                "a 2D network: movies are segmented frame by frame",
-                "choose another model",
-            )
         self.model, self.settings = model, settings
         self._scale = scale_of(model, settings) * model.config.scale
         self.outputs = model.config.outputs
@@ -97,15 +94,13 @@ class Predictor:
             self.prepare(stack)
 
     def renew(self) -> None:
-        """Forget the movie: the next one is measured and checked as by a new predictor.
-
-        What was compiled stays, so that many movies of one size wait for it once.
-        """
+        """Forget the movie, but not what was compiled: movies of one size wait for it once."""
         with self._lock:
             self._backend = self._exact
             self._transfer = transfer_to(self._backend.device)
-            self._plan = Plan(self._first_batch(), self.settings.tile)
-            self._normaliser = Normaliser(self.model.normalisation)
+            self._plan = self._first_plan()
+            self._planned: tuple[int, ...] | None = None  # for volumes of which size
+            self._normaliser = self._normaliser_of(None)
             self._measured: object | None = None
             self._checked = False
             self.notice = notice_for(self.settings, self._backend.device) or self._transfer.notice
@@ -127,29 +122,34 @@ class Predictor:
 
     def frames_at_once(self, shape: tuple[int, ...]) -> int:
         """How many frames ``(Y, X)`` to give to `start` together: small ones share a launch."""
-        pixels = shape[0] * shape[1]
-        return max(1, min(self._plan.batch, _BATCH_PIXELS // pixels))
+        return _at_once(self._plan, shape)
 
     def memory(self, shape: tuple[int, ...]) -> int:
         """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
+        return self._needed(shape, self._plan)
+
+    def _needed(self, shape: tuple[int, ...], plan: Plan) -> int:
         config = self.model.config
-        edge = min(self._plan.tile or max(shape), max(shape))
-        pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
+        if config.dims == 2:
+            edge = min(plan.tile or max(shape), max(shape))
+            pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
+        else:
+            size = scaled_size(shape, self._scale)
+            if plan.tile is not None:
+                size = read_of(size, plan.tile, config.halos, config.multiples)
+            pixels = float(math.prod(size))
         if not config.exact:  # windows of a size of their own, as many at once as frames
             pixels = config.window**2
         bytes_each = 4 if self._backend.precision == "fp32" else 2
-        return round(pixels * self.frames_at_once(shape) * feature_maps(config) * bytes_each)
+        return round(pixels * _at_once(plan, shape) * feature_maps(config) * bytes_each)
 
     def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
-        """Measure a movie that is normalised as a whole, and check the precision on its frames.
-
-        Called by `predict`; otherwise the first frame that comes has to do.
-        """
+        """Measure a movie that is normalised as a whole, and check the precision on its frames."""
         with self._lock:
             if movie is not self._measured:
                 self._measured = movie
                 frames = cast("Sequence[NDArray[Any]]", movie)
-                self._normaliser = Normaliser(self.model.normalisation, frames)
+                self._normaliser = self._normaliser_of(frames)
             if not self._checked:
                 self._checked = True
                 self._choose_precision(movie)
@@ -158,11 +158,13 @@ class Predictor:
         """Prepare a raw frame for `start`; slow parts of it run in the caller's thread."""
         frame = np.asarray(frame)
         frame = frame.view(np.uint8) if frame.dtype == bool else frame
-        channels = 1 if frame.ndim == 2 else frame.shape[0]
-        if frame.ndim not in (2, 3) or channels != self.model.config.in_channels:
+        config = self.model.config
+        channels = 1 if frame.ndim == config.dims else frame.shape[0]
+        if frame.ndim not in (config.dims, config.dims + 1) or channels != config.in_channels:
             raise BadInput(
                 f"the frame has shape {frame.shape}",
-                f"{self.model.config.in_channels} channel(s), as {self.model.name} was trained on",
+                f"{config.in_channels} channel(s) in {config.dims}D, "
+                f"as {self.model.name} was trained on",
                 "choose the channel, or another model",
             )
         if not self._checked:
@@ -176,14 +178,16 @@ class Predictor:
         and at last on the CPU, with the same labels.
         """
         with self._lock:
-            return self._with_less_memory(lambda: self._launch(staged), staged[0].raw.shape[-2:])
+            size = staged[0].raw.shape[-self.model.config.dims :]
+            return self._with_less_memory(lambda: self._launch(staged), size)
 
-    def region(self, frame: NDArray[Any], box: Box) -> NDArray[np.uint8]:
-        """Predict only a box (y and x slices) of a raw frame: what the whole frame gives there."""
-        y, x = (slice(*s.indices(n)[:2]) for s, n in zip(box, np.shape(frame)[-2:], strict=True))
+    def region(self, frame: NDArray[Any], box: Part) -> NDArray[np.uint8]:
+        """Predict only a box (slices) of a raw frame: what the whole frame gives there."""
+        size = np.shape(frame)[-self.model.config.dims :]
+        part = tuple(slice(*s.indices(n)[:2]) for s, n in zip(box, size, strict=True))
         staged = self.stage(frame)
         with self._lock:
-            wait = self._with_less_memory(lambda: self._launch([staged], (y, x)), frame.shape[-2:])
+            wait = self._with_less_memory(lambda: self._launch([staged], part), size)
         codes: NDArray[np.uint8] = wait()[0]
         return codes
 
@@ -195,7 +199,7 @@ class Predictor:
                     backend.release()
 
     def _launch(
-        self, staged: Sequence[Staged], box: Box | None = None
+        self, staged: Sequence[Staged], box: Part | None = None
     ) -> Callable[[], NDArray[np.uint8]]:
         waits = []
         with torch.inference_mode():
@@ -211,24 +215,24 @@ class Predictor:
         ]
         return self._transfer.upload(mine, self._normaliser)
 
-    def _logits(self, frames: Tensor, box: Box | None) -> Tensor:
+    def _logits(self, frames: Tensor, box: Part | None) -> Tensor:
         """Logits of normalised ``frames`` (N, C, Y, X), of the whole of them or of a box."""
-        size = frames.shape[-2:]
+        size = frames.shape[2:]
         if (factor := self._scale) != 1:
             seen = resized(frames, scaled_size(size, factor))
             logits = resized(self._network(seen), size)
-            return logits if box is None else logits[:, :, box[0], box[1]]
+            return logits if box is None else logits[:, :, *box]
         return self._network(frames, box)
 
-    def _network(self, frames: Tensor, box: Box | None = None) -> Tensor:
-        config, size = self.model.config, frames.shape[-2:]
+    def _network(self, frames: Tensor, box: Part | None = None) -> Tensor:
+        config, size = self.model.config, frames.shape[2:]
         if not config.exact:
             return in_windows(self._turned, frames, config.window, self._plan.batch, box)
-        padded, crop = pad_to_multiple(frames, config.multiple)
+        padded, crop = pad_to_multiple(frames, config.multiples)
         if box is None:
-            return self._turned(padded)[:, :, crop[0], crop[1]]
-        whole = 2 * config.halo + max(size) + 4 * config.multiple
-        plan = tiles((padded.shape[2], padded.shape[3]), whole, config.halo, config.multiple, box)
+            return self._turned(padded)[:, :, *crop]
+        whole = 2 * max(config.halos) + max(size) + 4 * max(config.multiples)
+        plan = tiles(padded.shape[2:], whole, config.halos, config.multiples, box)
         return in_tiles(self._turned, padded, plan)
 
     def _turned(self, frames: Tensor) -> Tensor:
@@ -236,14 +240,18 @@ class Predictor:
         return dihedral(self._tiled, frames) if self.settings.accurate else self._tiled(frames)
 
     def _tiled(self, frames: Tensor) -> Tensor:
-        config, shape = self.model.config, (frames.shape[2], frames.shape[3])
+        config, shape = self.model.config, frames.shape[2:]
         if self._plan.tile is None or not config.exact or max(shape) <= self._plan.tile:
             return self._backend.logits(frames)
-        plan = tiles(shape, self._plan.tile, config.halo, config.multiple)
+        plan = tiles(shape, self._plan.tile, config.halos, config.multiples)
         return in_tiles(self._backend.logits, frames, plan)
 
     def _with_less_memory(self, compute: Callable[[], T], shape: tuple[int, ...]) -> T:
         """Compute; after running out of memory, again with a smaller plan or on the CPU."""
+        if len(shape) > 2 and self._planned != shape:  # a system without memory kills a program
+            free = available_memory(self._backend.device)
+            self._plan = self._plan.fitting(max(shape), partial(self._needed, shape), free)
+            self._planned = shape
         while True:
             try:
                 return compute()
@@ -265,11 +273,12 @@ class Predictor:
                 self.model.network, self.settings.replace(device="cpu", precision="fp32")
             )
             self._transfer = transfer_to(self._backend.device)
-            self._plan = Plan(1, self.settings.tile)
+            self._plan = replace(self._first_plan(), batch=1)
+            self._planned = None
         else:
             raise BadInput(
                 "memory runs out even in the smallest tiles",
-                f"memory for tiles of {SMALLEST_TILE} px",
+                f"memory for tiles of {self._plan.smallest} px",
                 "close other programs",
             )
 
@@ -310,13 +319,21 @@ class Predictor:
         for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
             with contextlib.suppress(BadInput):
                 frame = self._normaliser(movie[int(t)])
-                size = scaled_size(frame.shape[-2:], self._scale)
+                size = scaled_size(frame.shape[1:], self._scale)
                 seen = resized(torch.from_numpy(frame)[None], size)[0].numpy()
                 found.append(middle(seen, self.model.config))
         return found
 
-    def _first_batch(self) -> int:
-        return _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
+    def _normaliser_of(self, movie: Sequence[NDArray[Any]] | None) -> Normaliser:
+        return Normaliser(self.model.normalisation, movie, self.model.config.dims)
+
+    def _first_plan(self) -> Plan:
+        batch = _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
+        return Plan(batch, self.settings.tile, SMALLEST_TILE[self.model.config.dims])
+
+
+def _at_once(plan: Plan, shape: tuple[int, ...]) -> int:
+    return max(1, min(plan.batch, _BATCH_PIXELS // math.prod(shape)))
 
 
 class EnsemblePredictor(Predictor):
@@ -371,7 +388,7 @@ class EnsemblePredictor(Predictor):
         ]
         return lambda: mean_codes([wait() for wait in waits])
 
-    def region(self, frame: NDArray[Any], box: Box) -> NDArray[np.uint8]:
+    def region(self, frame: NDArray[Any], box: Part) -> NDArray[np.uint8]:
         """Predict only a box (y and x slices) of a raw frame."""
         return mean_codes([one.region(frame, box) for one in self._each])
 

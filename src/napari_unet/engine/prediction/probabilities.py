@@ -17,7 +17,7 @@ from napari_unet.engine.prediction.probability_file import Header, ProbabilityFi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_unet.engine.stack.lazy_array import Box
+    from napari_unet.engine.network.parts.tiles import Part
 
 _MOST_PARTS = 4  # frames of which a part is kept
 
@@ -34,9 +34,10 @@ class _Store(Protocol):
 class Probabilities:
     """uint8 codes ``(T, C, Y, X)`` of a movie (see `probability`), channel 0 *object*.
 
-    ``probabilities[t]`` is ``(C, Y, X)``; zeros where frame ``t`` is not computed yet. Parts of
-    frames can be looked at before: they are kept in memory, and do not count as computed. Safe to
-    read and write from several threads; a deep copy is the same object.
+    Of volumes they are ``(T, C, Z, Y, X)``. ``probabilities[t]`` is one frame of them; zeros where
+    frame ``t`` is not computed yet. Parts of frames can be looked at before: they are kept in
+    memory, and do not count as computed. Safe to read and write from several threads; a deep copy
+    is the same object.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Probabilities:
             Where the file belongs to something else, is damaged, or cannot be written.
 
         """
-        path, key, shape = Path(path), _plain(key), _four(shape)
+        path, key, shape = Path(path), _plain(key), _checked(shape)
         if not path.exists():
             ProbabilityFile.write_empty(path, Header(shape, key))
         found = cls.open(path)
@@ -94,7 +95,7 @@ class Probabilities:
     @classmethod
     def in_memory(cls, shape: Shape, key: Mapping[str, Any] | None = None) -> Self:
         """Keep the frames that are written in memory: for single frames and small movies."""
-        shape = _four(shape)
+        shape = _checked(shape)
         return cls(_MemoryStore(shape), shape, _plain(key or {}), np.zeros(shape[0], bool), None)
 
     def __len__(self) -> int:
@@ -118,8 +119,8 @@ class Probabilities:
             self._computed[t] = True
             self._parts.pop(t, None)
 
-    def write_part(self, t: int, box: Box, codes: NDArray[np.uint8]) -> None:
-        """Keep the codes of a box (y and x slices) of frame ``t``, beside those of other boxes.
+    def write_part(self, t: int, box: Part, codes: NDArray[np.uint8]) -> None:
+        """Keep the codes of a box (slices) of frame ``t``, beside those of other boxes.
 
         Of the last few frames only; nothing is kept of a frame that is computed.
         """
@@ -203,11 +204,11 @@ class _MemoryStore:
         pass
 
 
-def _four(shape: Any) -> Shape:
-    t, c, y, x = (int(n) for n in shape)
-    if min(t, c, y, x) < 1:
-        raise ValueError(f"shape {shape} has an empty axis")
-    return t, c, y, x
+def _checked(shape: Any) -> Shape:
+    found = tuple(int(n) for n in shape)
+    if len(found) not in (4, 5) or min(found) < 1:
+        raise ValueError(f"shape {shape} is neither of frames nor of volumes, or has an empty axis")
+    return found
 
 
 def _plain(key: Mapping[str, Any]) -> dict[str, Any]:

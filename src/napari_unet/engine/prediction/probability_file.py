@@ -1,8 +1,9 @@
 """The file of a movie's probabilities.
 
 A header (magic, sizes, checksum, the key as JSON), one mark a frame, then the frames
-``(T, C, Y, X)`` uint8, raw and sparse. A mark is written only after its frame's bytes have
-reached the disk, so neither a killed process nor a power cut leaves a mark over missing bytes.
+``(T, C, Y, X)`` uint8, of volumes ``(T, C, Z, Y, X)``, raw and sparse. A mark is written only after
+its frame's bytes have reached the disk, so neither a killed process nor a power cut leaves a mark
+over missing bytes.
 A mark is a byte, not a bit: two processes that write the same file never undo each other.
 """
 
@@ -35,7 +36,7 @@ _LONGEST_JSON = 16 << 20
 _SECONDS_BETWEEN_FLUSHES = 0.5
 _REMEDY = "delete it: it is computed again from the movie, corrections are kept elsewhere"
 
-Shape = tuple[int, int, int, int]
+Shape = tuple[int, ...]
 
 
 class Header:
@@ -166,14 +167,15 @@ def _understood(text: bytes, path: Path) -> Header:
     try:
         content = parse_json(text)
         shape, key = tuple(content["shape"]), content["key"]
-        t, c, y, x = shape
-        if not all(isinstance(n, int) and 0 < n < _MOST for n in shape) or c > _MOST_OUTPUTS:
+        whole = all(isinstance(n, int) and 0 < n < _MOST for n in shape)
+        if not whole or len(shape) not in (4, 5) or shape[1] > _MOST_OUTPUTS:
             raise ValueError
+        c = shape[1]
         names = key.get("outputs")
         if names is not None and not (len(names) == c and all(isinstance(n, str) for n in names)):
             raise ValueError
         classes_of(names or ())  # refuses what is neither a class nor a region
-        return Header((t, c, y, x), key)
+        return Header(shape, key)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(
             f"{path.name} does not say what it holds", "a file of this program", _REMEDY

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_unet.engine.network.devices import use_threads
+from napari_unet.engine.network.network import layout_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,7 @@ class TorchBackend:
         self.device, self.precision = device, precision
         self._original, self._threads = network, threads
         self._type = _TYPES[precision]
-        on_mps = device.type == "mps"
-        self._layout = torch.contiguous_format if on_mps else torch.channels_last
+        self._layout = layout_for(device, network.config.dims)
         folded = network.folded().to(device, self._type)
         folded = folded.to(memory_format=self._layout)  # type: ignore[call-overload]
         self._graphed = GraphedNetwork(folded) if device.type == "cuda" else None

@@ -37,7 +37,7 @@ class Transfer(Protocol):
     notice: str | None
 
     def stage(self, raw: NDArray[Any], normaliser: Normaliser) -> Staged:
-        """Prepare a frame ``(Y, X)`` or ``(C, Y, X)``; runs in the reader threads."""
+        """Prepare a frame ``(Y, X)`` or ``(C, Y, X)``, or a volume; runs in the reader threads."""
         ...
 
     def upload(self, staged: Sequence[Staged], normaliser: Normaliser) -> Tensor:
@@ -83,7 +83,7 @@ class CudaTransfer:
     def stage(self, raw: NDArray[Any], normaliser: Normaliser) -> Staged:
         """Pin the raw pixels, or normalised ones of a kind that the device does not measure."""
         if can_normalise(raw.dtype, normaliser.settings):
-            planes = np.ascontiguousarray(raw if raw.ndim == 3 else raw[None])
+            planes = np.ascontiguousarray(normaliser.channels(raw))
             values = planes.view(np.int16) if planes.dtype.itemsize == 2 else planes
         else:
             values = normaliser(raw)

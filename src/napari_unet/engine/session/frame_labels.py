@@ -129,7 +129,7 @@ class Predictions(Protocol):
     """What labels are derived from: `Probabilities`, or what gives the same."""
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """Of the codes of all frames: (T, C, Y, X)."""
 
     @property

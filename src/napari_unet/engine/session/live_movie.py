@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.annotations.corrections import correctable
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.session_folder import SessionFolder
 
@@ -27,7 +28,7 @@ def live_labels(movie: Stack, place: str | Path | None = None) -> LiveLabels:
     """
     folder = SessionFolder.for_movie(movie, place)
     return LiveLabels(
-        (len(movie), *movie.frame_shape),
+        correctable((len(movie), *movie.frame_shape), movie.name),
         folder.probabilities(movie),
         folder.state.labels,
         folder.corrections(),

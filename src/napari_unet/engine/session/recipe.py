@@ -12,7 +12,13 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME, user_path
 from napari_unet.engine.files.read_json import read_json
-from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings, parted_as_in_0_1_0
+from napari_unet.engine.settings import (
+    LabelSettings,
+    PredictSettings,
+    Settings,
+    Z,
+    parted_as_in_0_1_0,
+)
 
 FORMAT: Literal["napari-unet recipe 1"] = "napari-unet recipe 1"
 
@@ -25,7 +31,7 @@ class Recipe(Settings):
     model_sha256: str | None = Field(None, title="Model's checksum")
     axes: str | None = Field(None, title="Axes")
     channel: int | str | tuple[int, ...] | None = Field(None, title="Channel")
-    z: int | Literal["max"] = Field("max", title="Z")
+    z: Z = Field("max", title="Z")
     predict: PredictSettings = Field(PredictSettings(), title="Prediction")
     labels: LabelSettings = Field(LabelSettings(), title="Labels")
 

@@ -56,6 +56,16 @@ class ArraySource(Source):
         self.axes = "".join(a for a, _ in kept)
         self.shape = tuple(n for _, n in kept)
 
+    def check_numbers(self) -> None:
+        """Refuse more or fewer frame numbers than frames."""
+        numbers = self._metadata.numbers
+        if numbers is not None and len(numbers) != self.length("T"):
+            raise BadInput(
+                f"{self.name} was given {len(numbers)} frame numbers",
+                f"{self.length('T')}, one for each frame",
+                "correct the numbers",
+            )
+
     def replace(self, axes: str | None, position: int) -> ArraySource:
         """Return the same array with other axes."""
         return ArraySource(

@@ -1,4 +1,4 @@
-"""Which channel and section are meant, and how colours become grey."""
+"""Which channel and sections are meant, and how colours become grey."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_unet.engine.errors import BadInput, Notice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.settings import Selection, Z
     from napari_unet.engine.stack.source import Source
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -69,16 +69,33 @@ def say_taken(
     return tuple(Notice("noted", line) for line in lines)
 
 
-def resolve_z(selection: Selection, source: Source) -> int | None:
-    """Return the section asked for; None for the maximum projection."""
+def resolve_z(selection: Selection, source: Source) -> Z | None:
+    """Return the section asked for, or ``volume`` or ``frames``; None for the maximum."""
     z, n = selection.z, source.length("Z")
-    if z != "max" and not 0 <= z < n:
+    if z == "volume" and n == 1:
+        raise BadInput(
+            f"{source.name} has one section, which is no volume (its axes are {source.axes})",
+            "two sections or more",
+            "leave z out, or give the axes, such as ZYX, where its frames are sections",
+        )
+    if isinstance(z, int) and not 0 <= z < n:
         raise BadInput(
             f"there is no z {z} in {source.name}, which has {n} section{'s' * (n != 1)}",
             f"max or a number from 0 to {n - 1}",
             "choose another z, or correct the axes",
         )
     return None if z == "max" or n == 1 else z
+
+
+def doubt_spacing(spacing: tuple[float, ...] | None, name: str) -> tuple[Notice, ...]:
+    """Say that the sections of a volume are taken for as far apart as its pixels are wide."""
+    if spacing is not None:
+        return ()
+    line = (
+        f"{name} does not say how far apart its sections and its pixels are: both are taken for "
+        "the same; give the pixel size and the section distance (--pixel-size, --z-step)"
+    )
+    return (Notice("check", line),)
 
 
 def to_grey(colours: NDArray[Any]) -> NDArray[Any]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 
-def missing_pixels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
+def missing_pixels(frame: NDArray[Any], dims: int = 2) -> NDArray[np.bool_] | None:
     """Return where a frame ``(Y, X)`` or ``(C, Y, X)`` has no value in any channel, ``(Y, X)``.
 
-    None where every pixel has one.
+    With ``dims`` 3 it is a volume. None where every pixel has one.
     """
     frame = np.asarray(frame)
     if frame.dtype.kind != "f":
@@ -29,7 +29,7 @@ def missing_pixels(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     finite = np.isfinite(frame)
     if finite.all():
         return None
-    return np.asarray(~(finite if frame.ndim == 2 else finite.all(axis=0)))
+    return np.asarray(~(finite if frame.ndim == dims else finite.all(axis=0)))
 
 
 class FramesWithoutValue:
@@ -42,7 +42,7 @@ class FramesWithoutValue:
         """Look at a frame; where pixels are whole numbers there is nothing to look for."""
         if self._stack.dtype.kind != "f":
             return
-        missing = missing_pixels(self._stack[frame])
+        missing = missing_pixels(self._stack[frame], self._stack.dims)
         if missing is not None and missing.all():
             self._found.append(frame)
 

@@ -9,37 +9,40 @@ import weakref
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.array_source import ArraySource
 from napari_unet.engine.stack.channels import (
     RGB,
+    doubt_spacing,
     name_channels,
     resolve_channels,
     resolve_z,
     say_taken,
     to_grey,
 )
+from napari_unet.engine.stack.extras.extra_reader import extra_reader
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
-from napari_unet.engine.stack.kinds import is_zarr
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source, Users
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
+if TYPE_CHECKING:
+    from napari_unet.engine.errors import Notice
+
 
 class Stack:
     """A movie: frames of one position, channel and z. Made by ``open`` or ``from_array``.
 
-    ``stack[t]`` is ``(Y, X)``, or ``(C, Y, X)`` where ``selection.channel`` is a tuple, in the
-    source's dtype; from any thread. Nothing else is kept in memory.
+    ``stack[t]`` is ``(Y, X)``, of volumes ``(Z, Y, X)``, with C in front where
+    ``selection.channel`` is a tuple, in the source's dtype; from any thread. Nothing else is kept.
     """
 
     def __init__(self, source: Source, selection: Selection, users: Users | None = None) -> None:
@@ -49,6 +52,7 @@ class Stack:
         self._channels = resolve_channels(selection, self.channel_names, source)
         self._told = self._channels  # by the fingerprint
         self._z = resolve_z(selection, source)
+        self._sections = self.n_z if self._z == "frames" else 1  # that are frames
         self._users = users or Users(source)
         self._users.join()
         self._release = weakref.finalize(self, self._users.leave)
@@ -60,8 +64,7 @@ class Stack:
         Raises ``BadInput`` where there is none, where it is damaged or cut short, and where the
         selection asks for what it does not have.
         """
-        selection = selection or Selection()
-        path = user_path(path)
+        selection, path = selection or Selection(), user_path(path)
         chosen = "position" in selection.model_fields_set
         source = _reader_of(path)(
             path, axes=selection.axes, position=selection.position, chosen=chosen
@@ -77,6 +80,7 @@ class Stack:
         axes: str | None = None,
         name: str = "array",
         pixel_size: float | None = None,
+        z_step: float | None = None,
         frame_interval: float | None = None,
         channel_names: tuple[str, ...] | None = None,
         numbers: tuple[int, ...] | None = None,
@@ -85,6 +89,7 @@ class Stack:
         selection = selection or Selection()
         metadata = Metadata(
             pixel_sizes=(pixel_size, pixel_size) if pixel_size else None,
+            z_step=z_step,
             frame_interval=frame_interval,
             channel_names=tuple(channel_names or ()),
             numbers=None if numbers is None else tuple(int(n) for n in numbers),
@@ -96,12 +101,7 @@ class Stack:
             metadata=metadata,
             position=selection.position,
         )
-        if metadata.numbers is not None and len(metadata.numbers) != source.length("T"):
-            raise BadInput(
-                f"{name} was given {len(metadata.numbers)} frame numbers",
-                f"{source.length('T')}, one for each frame",
-                "correct the numbers",
-            )
+        source.check_numbers()
         return cls._of(source, selection)
 
     @classmethod
@@ -142,7 +142,8 @@ class Stack:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What was guessed or left out when it was opened, each line once."""
-        return self._source.notices
+        doubts = doubt_spacing(self.spacing, self.name) if self.dims == 3 else ()
+        return (*self._source.notices, *doubts)
 
     def note(self, notice: Notice) -> None:
         """Keep what whoever opened it guessed."""
@@ -178,8 +179,20 @@ class Stack:
 
     @property
     def z_step(self) -> float | None:
-        """µm from section to section, as the source says."""
-        return self._source.metadata.z_step
+        """µm from section to section: as selected, else as the source says."""
+        return self.selection.z_step or self._source.metadata.z_step
+
+    @property
+    def dims(self) -> int:
+        """Dimensions of a frame in space: 3 of volumes."""
+        return 3 if self._z == "volume" else 2
+
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """µm from pixel to pixel along each of them; None where one is not known."""
+        if self.dims == 2 or not self.pixel_sizes:
+            return self.pixel_sizes
+        return (self.z_step, *self.pixel_sizes) if self.z_step else None
 
     @property
     def inverted(self) -> bool:
@@ -189,12 +202,14 @@ class Stack:
     @property
     def frame_interval(self) -> float | None:
         """Seconds between frames: as selected, else as the source says."""
-        return self.selection.frame_interval or self._source.metadata.frame_interval
+        said = self._source.metadata.frame_interval if self._sections == 1 else None
+        return self.selection.frame_interval or said
 
     @property
     def times(self) -> tuple[float, ...] | None:
         """Seconds at which each frame was taken, where the file says and nobody says otherwise."""
-        return None if self.selection.frame_interval else self._source.metadata.times
+        otherwise = self.selection.frame_interval or self._sections > 1
+        return None if otherwise else self._source.metadata.times
 
     @property
     def selected_channels(self) -> tuple[str, ...]:
@@ -205,12 +220,13 @@ class Stack:
     @property
     def numbered(self) -> bool:
         """Whether the frames' numbers come from their file names or metadata."""
-        return self._source.metadata.numbers is not None
+        return self._source.metadata.numbers is not None and self._sections == 1
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """Number of each frame in its file name or metadata; its position otherwise."""
-        return self._source.metadata.numbers or tuple(range(len(self)))
+        said = self._source.metadata.numbers if self.numbered else None
+        return said or tuple(range(len(self)))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -218,15 +234,20 @@ class Stack:
         return self._source.dtype
 
     @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)``."""
-        return self._source.length("Y"), self._source.length("X")
+    def frame_shape(self) -> tuple[int, ...]:
+        """``(Y, X)``, of volumes ``(Z, Y, X)``."""
+        return tuple(self._source.length(axis) for axis in "ZYX"[-self.dims :])
+
+    @property
+    def channels(self) -> int:
+        """How many channels a frame has; 1 where it has no axis for them."""
+        return len(self._channels) if isinstance(self._channels, tuple) else 1
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(T, Y, X)``, or ``(T, C, Y, X)`` where the channel is a tuple."""
-        channels = self._channels if isinstance(self._channels, tuple) else ()
-        return (len(self), *((len(channels),) if channels else ()), *self.frame_shape)
+        """``(T, Y, X)`` or ``(T, Z, Y, X)``, with C after T where the channel is a tuple."""
+        channels = (self.channels,) if isinstance(self._channels, tuple) else ()
+        return (len(self), *channels, *self.frame_shape)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -262,11 +283,11 @@ class Stack:
 
     def first(self, n: int) -> Stack | None:
         """Return the first ``n`` frames of a folder, as it was before it grew; None for others."""
-        source = self._source.first(n) if 0 < n < len(self) else None
+        source = self._source.first(n) if 0 < n < len(self) and self._sections == 1 else None
         return None if source is None else type(self)(source, self.selection)
 
     def __len__(self) -> int:
-        return self._source.length("T")
+        return self._source.length("T") * self._sections
 
     def __repr__(self) -> str:
         shape = " x ".join(str(n) for n in self.shape)
@@ -280,7 +301,9 @@ class Stack:
             raise IndexError(f"frame {t} of {len(self)}")
         if not self._release.alive:
             raise ValueError(f"{self!r} is closed")
-        index = {"T": t % len(self)} if "T" in self._source.axes else {}
+        places = dict(zip("TZ", divmod(t % len(self), self._sections), strict=True))
+        kept = "TZ" if self._sections > 1 else "T"
+        index = {axis: places[axis] for axis in kept if axis in self._source.axes}
         if isinstance(self._channels, tuple):
             return self._read_channels(index, self._channels)
         if self._channel_axis and self._channels is not None:
@@ -297,28 +320,29 @@ class Stack:
         return np.stack([self._read({**index, axis: c}) for c in channels])
 
     def _read(self, index: dict[str, int], *, grey: bool = True) -> NDArray[Any]:
-        """Read one plane; Z is projected, colours become grey; other axes left stay in front."""
+        """Read one frame; Z is projected, chosen or kept, colours become grey; others in front."""
         axes = self._source.axes
-        if "Z" in axes and self._z is not None:
+        if isinstance(self._z, int) and "Z" in axes:
             index = {**index, "Z": self._z}
-        elif "Z" in axes and "Z" not in self._source.inner:
+        elif "Z" in axes and "Z" not in self._source.inner and "Z" not in index:
             planes = (self._read_plane({**index, "Z": z}, grey) for z in range(self.n_z))
+            if self.dims == 3:
+                return np.stack(list(planes), axis=-3)
             return functools.reduce(lambda a, b: np.fmax(a, b, out=a), planes)  # NaN gives way
         return self._read_plane(index, grey)
 
     def _read_plane(self, index: dict[str, int], grey: bool) -> NDArray[Any]:
-        plane = self._source.read(index)
-        left = [a for a in self._source.axes if a not in index]
+        plane, left = self._source.read(index), [a for a in self._source.axes if a not in index]
         order = sorted(range(len(left)), key=lambda i: "SCTZYX".index(left[i]))
         plane = plane.transpose(order)
-        if "Z" in left:
+        if "Z" in left and self.dims == 2:
             plane = np.fmax.reduce(plane, axis=-3)
         if grey and "S" in left:
             plane = to_grey(plane)
         return np.ascontiguousarray(plane)
 
     def lazy(self) -> LazyFrames:
-        """Array-like of the shape of this stack, for an Image layer: frames are read on request."""
+        """Array-like of the shape of this stack, for an Image layer."""
         return LazyFrames(self)
 
     def reopens(self, **changes: Any) -> bool:
@@ -368,27 +392,9 @@ class Stack:
 
 
 def _reader_of(path: Path) -> Callable[..., Source]:
-    """Return what reads a folder or file; what is no kind of ours by its name is taken for a TIFF.
-
-    Readers of extras are imported here; ``BadInput`` names the extra that is not installed.
-    """
-    if is_zarr(path):
-        from napari_unet.engine.stack.extras.zarr_source import ZarrSource
-
-        return ZarrSource
+    """Return what reads a folder or file; what is no kind of ours is taken for a TIFF."""
+    if (of_extra := extra_reader(path)) is not None:
+        return of_extra
     if path.is_dir():
         return FolderSource
-    suffix = path.suffix.lower()
-    if suffix == ".nd2":
-        from napari_unet.engine.stack.extras.nd2_source import Nd2Source
-
-        return Nd2Source
-    if suffix == ".czi":
-        from napari_unet.engine.stack.extras.czi_source import CziSource
-
-        return CziSource
-    if suffix == ".lif":
-        from napari_unet.engine.stack.extras.lif_source import LifSource
-
-        return LifSource
-    return PictureSource if suffix in PICTURE_SUFFIXES else TiffSource
+    return PictureSource if path.suffix.lower() in PICTURE_SUFFIXES else TiffSource

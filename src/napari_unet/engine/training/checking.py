@@ -45,6 +45,7 @@ _OF_A_CELL = 0.1  # on a few cells a gain below this share of one is noise, too
 _CHECK_SHARE = 0.1  # of the time
 Checked = tuple["NDArray[np.float32]", "FrameAnnotation"]
 Coded = tuple["NDArray[np.uint8]", "FrameAnnotation"]
+Spacing = tuple[float, ...] | None  # µm from pixel to pixel, of volumes
 
 
 class Checker:
@@ -57,8 +58,9 @@ class Checker:
         training: TrainSettings | None = None,
         *,
         keep_best: bool,
+        spacing: Spacing = None,
     ) -> None:
-        self.settings, self.keep_best = settings, keep_best
+        self.settings, self.keep_best, self._spacing = settings, keep_best, spacing
         self.figures: dict[str, float] = {}  # of pixels, at the last check
         self._training = training or TrainSettings()
         self._weights: list[NDArray[np.float32]] = []  # of borders, of each frame
@@ -73,7 +75,7 @@ class Checker:
     def scores(self, network: Network, frames: list[Checked], settings: LabelSettings) -> Scores:
         """Score a network on frames held out, with its own label settings."""
         with self._clock.aside():
-            return check(network, frames, settings)
+            return check(network, frames, settings, self._spacing)
 
     def due(self, plan: Plan, step: int, *, by_clock: bool) -> bool:
         """Whether to check after ``step``: where the clock decides, only while time allows."""
@@ -88,7 +90,8 @@ class Checker:
         """Check now, at the threshold that suits best; keep the weights where none were better."""
         with self._clock.aside():
             coded = [(network_codes(network, image), annotation) for image, annotation in frames]
-            found = coded_scores_at(_THRESHOLDS, coded, network.config.outputs, self.settings)
+            told = network.config.outputs, self.settings, self._spacing
+            found = coded_scores_at(_THRESHOLDS, coded, *told)
             self.figures = self._pixel_figures(network, coded)
         threshold = clearly_best(found, self.settings.threshold)
         scores = found[threshold]
@@ -119,7 +122,8 @@ class Checker:
             coded = [(network_codes(network, image), annotation) for image, annotation in frames]
             for strength in (usual, *_STRENGTHS):
                 at = self.settings.replace(split_strength=strength)
-                scored = coded_scores_at((self.threshold,), coded, network.config.outputs, at)
+                told = network.config.outputs, at, self._spacing
+                scored = coded_scores_at((self.threshold,), coded, *told)
                 found[strength] = scored[self.threshold]
         chosen = clearly_best(found, usual)
         self.settings, self.kept = self.settings.replace(split_strength=chosen), found[chosen]
@@ -161,9 +165,11 @@ class Checker:
         settings, config = self._training, network.config
         if not self._weights:
             w0 = 0.0 if config.classes else settings.border_weight
-            self._weights = [border_weight(a.labels, w0, settings.border_sigma) for _, a in coded]
+            sigma, spacing = settings.border_sigma, self._spacing
+            self._weights = [border_weight(a.labels, w0, sigma, spacing) for _, a in coded]
         frames = ((*one, weight) for one, weight in zip(coded, self._weights, strict=True))
-        return validation_figures(frames, config.outputs, settings, exclusive=config.softmax)
+        told: Any = {"exclusive": config.softmax, "in_planes": config.in_planes}
+        return validation_figures(frames, config.outputs, settings, **told)
 
     def fails_to_improve(self, patience: int | None) -> bool:
         """Whether the last ``patience`` checks brought nothing better."""
@@ -179,14 +185,15 @@ def _copied(network: Network) -> dict[str, Any]:
     return {k: v.clone() for k, v in network.state_dict().items()}
 
 
-def check(network: Network, frames: Iterable[Checked], settings: LabelSettings) -> Scores:
+def check(
+    network: Network, frames: Iterable[Checked], settings: LabelSettings, spacing: Spacing = None
+) -> Scores:
     """Score a network's labels on annotated, normalised frames."""
     outputs, classes = network.config.outputs, network.config.classes
+    coded = ((network_codes(network, image), annotation) for image, annotation in frames)
     return pool(
-        score_labels(
-            labels_of(network_codes(network, image), outputs, settings), annotation, classes
-        )
-        for image, annotation in frames
+        score_labels(labels_of(codes, outputs, settings, spacing), annotation, classes)
+        for codes, annotation in coded
     )
 
 
@@ -195,13 +202,14 @@ def coded_scores_at(
     coded: Iterable[tuple[NDArray[np.uint8], FrameAnnotation]],
     outputs: Sequence[str],
     settings: LabelSettings,
+    spacing: Spacing = None,
 ) -> dict[float, Scores]:
     """Score the labels of probability codes ``(C, Y, X)`` of named outputs, split once."""
     found: dict[float, list[FrameScores]] = {threshold: [] for threshold in thresholds}
     classes = classes_of(outputs)
     for codes, annotation in coded:
         objects = object_codes(codes, outputs)
-        basins = None if classes else frame_basins(objects, settings)
+        basins = None if classes else frame_basins(objects, settings, spacing)
         for threshold, scores in found.items():
             at = settings.replace(threshold=threshold)
             if basins is None:
@@ -304,8 +312,9 @@ class FinalTest:
                 for t, annotation in frames.items():
                     yield normaliser(stack[t]), annotation
 
-        before = check(base.network, images(), base.label_settings) if base else None
-        after = check(network, images(), labels)
+        at = stacks[0].spacing
+        before = check(base.network, images(), base.label_settings, at) if base else None
+        after = check(network, images(), labels, at)
         each = [sorted(frames) for frames in parts]
         return {
             "test": {
@@ -335,7 +344,7 @@ def _replay_scores(network: Network, model: Model) -> Scores | None:
     frames, labels = model.arrays.get("replay/frames"), model.arrays.get("replay/labels")
     if frames is None or labels is None:
         return None
-    normaliser = Normaliser(model.normalisation)
+    normaliser = Normaliser(model.normalisation, dims=model.config.dims)
     pairs = [
         (normaliser(frame), annotate(ids, complete=True))
         for frame, ids in zip(frames, labels, strict=True)

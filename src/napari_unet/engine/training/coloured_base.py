@@ -92,7 +92,8 @@ def _sees_objects(base: Model) -> bool:
     """Whether a model finds objects in one channel, with a network whose first layer is known."""
     if isinstance(base, Ensemble) or base.config.in_channels != 1:
         return False
-    return not base.config.classes and isinstance(base.config, PlainUNetConfig)
+    plain = isinstance(base.config, PlainUNetConfig) and base.config.dims == 2
+    return plain and not base.config.classes
 
 
 def _overlaps(movies: Sequence[AnnotatedMovie], base: Model) -> dict[Way | None, float]:

@@ -69,7 +69,8 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
     with closing(open_predictor(model)) as predictor:
 
         def seen(t: int) -> NDArray[np.uint16]:
-            return labels_of(predictor(stack[t]), model.config.outputs, model.label_settings)
+            told = model.config.outputs, model.label_settings, stack.spacing
+            return labels_of(predictor(stack[t]), *told)
 
         return warning(annotations, seen, remedy)
 

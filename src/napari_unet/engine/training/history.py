@@ -126,6 +126,7 @@ def validation_figures(
     settings: TrainSettings,
     *,
     exclusive: bool,
+    in_planes: bool = False,
 ) -> dict[str, float]:
     """Return the figures of frames that are not learned from.
 
@@ -139,7 +140,7 @@ def validation_figures(
             torch.from_numpy(np.asarray(plane, np.float32))[None, None]
             for plane in (annotation.labels, annotation.supervised, weight)
         )
-        target = targets(labels, outputs)
+        target = targets(labels, outputs, in_planes=in_planes)
         told: Any = {"exclusive": exclusive, "outputs": outputs}
         losses.append(float(masked_loss(logits, target, supervised, share, settings, **told)))
         counts.append(pixel_counts(logits, target, supervised, **told).numpy())

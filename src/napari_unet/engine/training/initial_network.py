@@ -22,7 +22,10 @@ from napari_unet.engine.labels.regions import (
 from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.exchange.encoder_weights import take_encoder
 from napari_unet.engine.network.networks import CONFIGS, build
+from napari_unet.engine.network.unet import PlainUNetConfig
+from napari_unet.engine.network.volumes import strides_for
 from napari_unet.engine.prediction.ensemble import Ensemble
+from napari_unet.engine.prediction.prediction import check_dims
 from napari_unet.engine.stack.channels import RGB
 from napari_unet.engine.training.coloured_base import ColouredBase, coloured_base
 from napari_unet.engine.training.losses import check_class_weights
@@ -146,7 +149,7 @@ def _new_config(
 ) -> NetworkConfig:
     kind = CONFIGS[settings.network]
     options: dict[str, Any] = {
-        "in_channels": _channels(stack),
+        "in_channels": stack.channels,
         "outputs": network_outputs(settings, None, classes),
         "softmax": bool(classes) and not settings.regions.strip(),
     }
@@ -156,6 +159,8 @@ def _new_config(
         options["dropout"] = _dropout(settings.dropout, kind)
     if own_filters(settings) and "filters" in kind.model_fields:
         options["filters"] = settings.filters
+    if stack.dims == 3:
+        options |= _of_volumes(stack, kind, options.get("filters"))
     try:
         config = kind.model_validate(options)
         return config.sized(crop) if isinstance(config, WindowedConfig) else config
@@ -168,6 +173,20 @@ def _new_config(
             "channels of its levels, and a crop that they can halve",
             "leave filters and crop out, or choose others",
         ) from None
+
+
+def _of_volumes(
+    stack: Stack, kind: type[NetworkConfig], filters: tuple[int, ...] | None
+) -> dict[str, Any]:
+    """Return what makes a network one of volumes: it pools along z where voxels are near cubes."""
+    if not issubclass(kind, PlainUNetConfig):
+        raise BadInput(
+            f"a {kind.title} learns from images, and {stack.name} is taken as a volume",
+            "a network of volumes: unet, unet-2015 or unet-notebook",
+            "choose one of them, or take each section as a frame (--z frames)",
+        )
+    levels = len(filters or kind.model_fields["filters"].default)
+    return {"dims": 3, "strides": strides_for(levels, stack.spacing, stack.n_z)}
 
 
 def _dropout(share: float, kind: type[NetworkConfig]) -> float:
@@ -246,10 +265,6 @@ def kept_of_base(base: Model | None, settings: TrainSettings) -> str:
     return f"{' and '.join(names)} stay as in {base.name}" if names else ""
 
 
-def _channels(stack: Stack) -> int:
-    return 1 if len(stack.shape) == 3 else stack.shape[1]
-
-
 def check_base(
     stack: Stack, settings: TrainSettings, base: Model | None, classes: tuple[int, ...] = ()
 ) -> None:
@@ -281,10 +296,12 @@ def check_base(
     _check_classes(base, classes, regions=bool(wanted_regions(settings, base)))
     check_class_weights(settings, base.config.classes if base else classes)
     _check_crop(base, settings)
-    if base and base.config.in_channels != _channels(stack):
+    if base:
+        check_dims(stack, base)
+    if base and base.config.in_channels != stack.channels:
         raise BadInput(
             f"the model {base.name} takes {base.config.in_channels} channels, "
-            f"the movie gives {_channels(stack)}",
+            f"the movie gives {stack.channels}",
             "as many channels as the model takes",
             "choose other channels, or start from a new model",
         )

@@ -10,6 +10,7 @@ from torch import nn
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.devices import has_cpu_bf16
+from napari_unet.engine.network.network import layout_for
 from napari_unet.engine.network.recompute import recompute_blocks
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
@@ -35,14 +36,13 @@ class Learner:
     def __init__(self, network: Network, settings: TrainSettings, device: torch.device) -> None:
         self.settings = settings
         self.device = device
-        # channels_last makes convolutions faster, except backward on MPS, where it is far slower
-        self._layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
+        # channels last makes convolutions faster, except backward on MPS, where it is far slower
+        self._layout = layout_for(device, network.config.dims)
         self.network = network.to(device)
         for layer in _batch_norms(network):
             if layer.momentum is not None:
                 layer.momentum = max(layer.momentum, _NORM_MOMENTUM)
-        if network.config.dims == 2:
-            self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
+        self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
         if settings.recompute:
             recompute_blocks(self.network)
@@ -60,7 +60,7 @@ class Learner:
         self._start_to_train()
         image = batch.image.contiguous(memory_format=self._layout)
         config = self.network.config
-        wanted = targets(batch.labels, config.outputs)
+        wanted = targets(batch.labels, config.outputs, in_planes=config.in_planes)
         with torch.autocast(self.device.type, dtype=self._half, enabled=self._half is not None):
             outputs = self.network.training_outputs(image)
         share = (batch.supervised, batch.weight, self.settings)

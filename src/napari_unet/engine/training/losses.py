@@ -17,28 +17,39 @@ from torch.nn import functional as F
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_number
 from napari_unet.engine.labels.regions import regions_of
+from napari_unet.engine.network.volumes import sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_unet.engine.settings import TrainSettings
 
 
-def border_weight(labels: NDArray[np.integer], w0: float, sigma: float) -> NDArray[np.float32]:
+def border_weight(
+    labels: NDArray[np.integer], w0: float, sigma: float, spacing: Sequence[float] | None = None
+) -> NDArray[np.float32]:
     """Weight ``w0 * exp(-(d1 + d2)^2 / 2 sigma^2)`` near two objects (Ronneberger 2015, eq. 2).
 
-    ``labels (Y, X)``; d1 and d2 are the distances in px to the nearest and second nearest
-    object. Each object is measured in its own neighbourhood, so the cost grows with their area.
+    ``labels (Y, X)`` or ``(Z, Y, X)``; d1 and d2 are the distances in px to the nearest and second
+    nearest object, in volumes by their ``spacing``. Each object is measured in its own
+    neighbourhood, so the cost grows with their area.
     """
     if not w0:
         return np.zeros(labels.shape, np.float32)
     reach = int(np.ceil(2.5 * sigma))
+    steps = None if labels.ndim == 2 else sampling(spacing, labels.ndim)
+    reaches = [reach if steps is None else int(np.ceil(reach / step)) for step in steps or (1, 1)]
     nearest = np.full((2, *labels.shape), 4.0 * reach, np.float32)
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
             continue
-        around = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
-        distance = ndimage.distance_transform_edt(labels[around] != index).astype(np.float32)
+        around = tuple(
+            slice(max(0, s.start - far), s.stop + far) for s, far in zip(box, reaches, strict=True)
+        )
+        away = ndimage.distance_transform_edt(labels[around] != index, sampling=steps)
+        distance = away.astype(np.float32)
         first, second = nearest[0][around], nearest[1][around]
         np.minimum(second, np.maximum(first, distance), out=second)
         np.minimum(first, distance, out=first)
@@ -46,16 +57,18 @@ def border_weight(labels: NDArray[np.integer], w0: float, sigma: float) -> NDArr
     return np.asarray(w0 * np.exp(-(total**2) / (2 * sigma**2)), np.float32)
 
 
-def targets(labels: Tensor, outputs: tuple[str, ...]) -> Tensor:
+def targets(labels: Tensor, outputs: tuple[str, ...], *, in_planes: bool = False) -> Tensor:
     """Return what each output should say: ``(N, 1, Y, X)`` labels to ``(N, len(outputs), Y, X)``.
 
     ``border`` is the outline of each object, inside it, and what touches another object: made
-    from the labels of the crop, so that it is equally thin at any zoom. ``foreground`` is what
-    *object* is, in networks of others that tell it from a background.
+    from the labels of the crop, so that it is equally thin at any zoom. Of volumes ``in_planes``
+    it is the outline in each section, and what touches another object in the next: of cells that
+    are few sections high an outline along z would be all. ``foreground`` is what *object* is, in
+    networks of others that tell it from a background.
     """
     regions = regions_of(outputs)
     planes = [_any_of(labels, region.classes) for region in regions] or [
-        _plane(labels, name) for name in outputs[1:]
+        _plane(labels, name, in_planes) for name in outputs[1:]
     ]
     return torch.cat([labels > 0, *planes], 1).float()
 
@@ -81,16 +94,26 @@ def kinds_of(planes: Tensor, outputs: tuple[str, ...]) -> Tensor:
     return kinds
 
 
-def _plane(labels: Tensor, name: str) -> Tensor:
+def _plane(labels: Tensor, name: str, in_planes: bool) -> Tensor:
     if name == "border":
-        return _outline(labels)
+        return _outline(labels, in_planes)
     return labels > 0 if name == "foreground" else labels == class_number(name)
 
 
-def _outline(labels: Tensor) -> Tensor:
-    high = F.max_pool2d(labels, 3, stride=1, padding=1)
-    low = -F.max_pool2d(-labels, 3, stride=1, padding=1)
-    return (labels > 0) & ((high != labels) | (low != labels))
+def _outline(labels: Tensor, in_planes: bool) -> Tensor:
+    pool, edge = (F.max_pool2d if labels.ndim == 4 else F.max_pool3d), [3] * (labels.ndim - 2)
+    if in_planes:
+        edge[0] = 1
+    margin = [n // 2 for n in edge]
+    high = pool(labels, edge, stride=1, padding=margin)
+    low = -pool(-labels, edge, stride=1, padding=margin)
+    found = (high != labels) | (low != labels)
+    if in_planes:
+        above, below = labels[:, :, 1:], labels[:, :, :-1]
+        touching = (above != below) & (above > 0) & (below > 0)
+        found[:, :, 1:] |= touching
+        found[:, :, :-1] |= touching
+    return (labels > 0) & found
 
 
 def masked_loss(
@@ -162,17 +185,18 @@ def _class_weight(kinds: Tensor, supervised: Tensor, settings: TrainSettings) ->
     Balanced, each kind that the batch holds weighs the same in all.
     """
     if settings.class_weights == "balanced":
-        counts = (kinds * supervised).sum((0, 2, 3))
+        counts = (kinds * supervised).sum((0, *range(2, kinds.ndim)))
         weights = counts.sum() / (counts.clamp(min=1) * (counts > 0).sum().clamp(min=1))
     else:
         weights = kinds.new_tensor(settings.class_weights)
-    return (kinds * weights[:, None, None]).sum(1, keepdim=True)
+    return (kinds * weights.reshape(-1, *(1,) * (kinds.ndim - 2))).sum(1, keepdim=True)
 
 
 def _dice(logits: Tensor, target: Tensor, supervised: Tensor, *, each: bool) -> Tensor:
     # over the batch rather than crop by crop: a crop without cells has no overlap to speak of. The
     # 1 keeps a batch, or crop, without any from dividing by nothing.
-    over = (2, 3) if each else (0, 2, 3)
+    space = tuple(range(2, logits.ndim))
+    over = space if each else (0, *space)
     p = torch.sigmoid(logits) * supervised
     overlap = (p * target).sum(over)
     total = p.sum(over) + (target * supervised).sum(over)

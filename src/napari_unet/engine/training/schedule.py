@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import Field
 
 from napari_unet.engine.settings import Settings
@@ -32,6 +30,8 @@ class Plan(Settings):
     steps: int | None = Field(None, ge=1)
     batch: int = Field(ge=1, le=4096)
     crop: int = Field(ge=16, le=16384)
+    depth: int | None = Field(None, ge=1, le=16384, exclude_if=lambda depth: depth is None)
+    """Sections of a crop of a volume."""
     threads: int = Field(ge=1, le=4096)
     epoch: int | None = Field(None, ge=1)
     """Steps of one pass over the annotated area."""
@@ -61,7 +61,10 @@ class Plan(Settings):
         crop = self.crop // (2 * step) * step
         if crop < max(32, 2 * step if config else 0) or self.whole or (config and config.fixed):
             return None
-        return self.replace(crop=crop)
+        if self.depth is None or config is None:
+            return self.replace(crop=crop)
+        least = config.multiples[0]
+        return self.replace(crop=crop, depth=max(least, self.depth // (2 * least) * least))
 
 
 class Clock:
@@ -156,22 +159,26 @@ def first_plan(
     diameter: float,
     pixels: int,
     free: int,
-    frames: tuple[int, int, int] = (1, 0, 0),
+    frames: tuple[int, ...] = (1, 0, 0),
+    thickness: float = 1.0,
 ) -> Plan:
     """Choose crop and batch: a crop holds a few objects, a batch fits the memory.
 
     ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device,
-    ``frames`` how many there are to learn from and their height and width, where they are learned
-    from whole. Steps are set where they follow without a clock.
+    ``frames`` how many there are to learn from and their size. Sections of volumes are
+    ``thickness`` px apart. Steps are set where they follow without a clock.
     """
-    n, height, width = frames
-    crop = crop_size(settings, device, diameter, (height, width))
+    n, *size = frames
+    crop = crop_size(settings, device, diameter, tuple(size))
     crop = crop if settings.whole_frames else config.crop_for(crop)
-    area = crop**2
+    depth = crop_depth(crop, size[0], thickness, config) if config.dims == 3 else None
+    area = crop**2 * (depth or 1)
     if settings.whole_frames:
-        area, pixels = height * width, n * height * width
+        area, pixels = math.prod(size), n * math.prod(size)
     per_crop = area * 12 * 4 * config.load
     wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / area))
+    if config.dims == 3:
+        wanted = 8 if device == "cuda" else 2
     batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
     steps = settings.steps
     epoch, every = max(1, math.ceil(pixels / (batch * area))), None
@@ -182,6 +189,7 @@ def first_plan(
         steps=steps,
         batch=batch,
         crop=crop,
+        depth=depth,
         threads=threads,
         epoch=epoch,
         check_every=every,
@@ -196,11 +204,21 @@ def crop_size(settings: TrainSettings, device: str, diameter: float, frame: tupl
     Of whole frames it is the longer edge.
     """
     if settings.whole_frames:
-        return max(frame)
+        return max(frame[-2:])
+    if len(frame) == 3:  # as wide as a few cells: each px more costs along z, too
+        wide = 96 if device == "cuda" else 48
+        return settings.crop or min(128, max(wide, 16 * math.ceil(2.5 * diameter / 16)))
     # A crop holds a few cells with their surroundings, so that the network sees what is between
     # them; a larger one buys less than a further step does on a CPU, where steps are dear.
     wide = 256 if device == "cuda" else 128
     return settings.crop or min(256, max(wide, 32 * math.ceil(4 * diameter / 32)))
+
+
+def crop_depth(crop: int, sections: int, thickness: float, config: NetworkConfig) -> int:
+    """Return the sections of a crop of a volume: as deep as it is wide, as far as there are any."""
+    step = config.multiples[0]
+    wanted = min(round(crop / thickness), sections)
+    return max(1, -(-wanted // step)) * step
 
 
 def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:
@@ -226,13 +244,3 @@ def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:
 def _between(first: float, last: float, along: float) -> float:
     """Return the value of a half cosine from ``first`` to ``last``."""
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, along)))
-
-
-def free_memory(device: torch.device) -> int:
-    """Free bytes on the device; 4 GB where the system does not say."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 4 * 2**30

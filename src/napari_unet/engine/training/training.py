@@ -13,10 +13,16 @@ from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, annot
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
-from napari_unet.engine.network.devices import choose_device, physical_cores, use_threads
+from napari_unet.engine.network.devices import (
+    choose_device,
+    free_memory,
+    physical_cores,
+    use_threads,
+)
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.network import network_codes, scaled_size
 from napari_unet.engine.network.self_check import made_check
+from napari_unet.engine.network.volumes import thickness
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training.checking import Checker, replayed
 from napari_unet.engine.training.checkpoint import (
@@ -42,7 +48,6 @@ from napari_unet.engine.training.schedule import (
     Plan,
     crop_size,
     first_plan,
-    free_memory,
     learning_rate,
 )
 from napari_unet.engine.training.train_step import RunOptions, TrainInput, TrainStep
@@ -193,14 +198,15 @@ class Run:
         device = choose_device(self.settings.device)
         movies, annotations = self.prepared.movies, self.prepared.annotations
         self.diameter = typical_diameter(annotations)
-        wanted = self.settings, self.diameter, self.base, annotations.classes
+        wanted = self.settings, self.diameter, self.base, annotations.classes, annotations.dims
         self.scale = kept_scale(state) if state else working_scale(*wanted)
         self.data = TrainingData(movies, self.splits, self.settings, device, self.base, self.scale)
         self.batches = Batches(self.data, self.settings.seed, beside=device.type == "cuda")
         self.label_settings = recommended_labels(self.base, annotations, self.diameter)
         self.checker = Checker(
-            self.clock, self.label_settings, self.settings, keep_best=not self.splits.joins
-        )
+            self.clock, self.label_settings, self.settings, keep_best=not self.splits.joins,
+            spacing=annotations.spacing,
+        )  # fmt: skip
         self.history = History()
         first, seen = movies[0].stack, self.diameter * self.scale
         size = scaled_size(first.frame_shape, self.scale)
@@ -212,15 +218,11 @@ class Run:
         self.learner = Learner(network, self.settings, device)
         self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
         self.plan = first_plan(
-            self.settings,
-            self.learner.network.config,
-            device=device.type,
-            threads=self.settings.threads or physical_cores(),
-            diameter=seen,
-            pixels=self.data.pixels,
-            free=free_memory(device),
-            frames=(self.data.n_frames, *size),
-        )
+            self.settings, self.learner.network.config, device=device.type,
+            threads=self.settings.threads or physical_cores(), diameter=seen,
+            pixels=self.data.pixels, free=free_memory(device),
+            frames=(self.data.n_frames, *size), thickness=thickness(annotations.spacing),
+        )  # fmt: skip
         if state:
             with understood(self.checkpoint):
                 self.restore(state)
@@ -235,6 +237,7 @@ class Run:
         while True:
             rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
+                self.data.depth = self.plan.depth
                 batch = self.batches.draw(*self.plan.crops(self.step))
                 loss = self.learner.learn(batch, rate, self.step)
                 self.history.add(loss, self.learner.seen)

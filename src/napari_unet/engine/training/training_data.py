@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.annotations.annotated_movie import together
+from napari_unet.engine.network.volumes import NEAR, thickness
 from napari_unet.engine.training.movies.movie_data import MovieData
 from napari_unet.engine.training.sampling.patches import Batch, FrameSampler, PatchSampler
 
@@ -41,6 +42,7 @@ class TrainingData:
     ) -> None:
         self.joined = False
         self.drawn = 0  # of whole frames, where crops are those
+        self.depth: int | None = None  # sections of crops of volumes
         self._settings = settings
         named = [f" of {name}" if len(movies) > 1 else "" for name in splits.names]
         pairs = zip(movies, splits.parts, named, strict=True)
@@ -86,9 +88,12 @@ class TrainingData:
             sampler = FrameSampler(frames, augmentation, generator, self.drawn)
             batch, self.drawn = sampler.batch(n), sampler.drawn
             return batch
-        known = self._sampler
-        if known is None or (known.size, known.augmentation) != (crop, augmentation):
-            self._sampler = known = PatchSampler(frames, crop, augmentation, generator)
+        known, how = self._sampler, (crop, self.depth, augmentation)
+        if known is None or (known.size, known.depth, known.augmentation) != how:
+            cubes = all(thickness(part.stack.spacing) <= NEAR for part in self.parts)
+            self._sampler = known = PatchSampler(
+                frames, crop, augmentation, generator, depth=self.depth, cubes=cubes
+            )
         return known.batch(n)
 
     def join(self) -> None:

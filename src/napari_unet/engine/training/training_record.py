@@ -17,6 +17,7 @@ from napari_unet.engine.labels.class_scores import class_pieces
 from napari_unet.engine.labels.objects import areas_of, disc_diameter, median_diameter
 from napari_unet.engine.labels.regions import region_text
 from napari_unet.engine.network.self_check import made_check
+from napari_unet.engine.network.volumes import diameter_of, size_of
 from napari_unet.engine.settings import LabelSettings
 
 if TYPE_CHECKING:
@@ -37,13 +38,15 @@ _HERITAGE = ("for", "not_for", "stain", "citation")  # of a parent's card
 
 
 def typical_diameter(annotations: Annotations) -> float:
-    """Median diameter in px of the annotated objects, each as a circle of its area.
+    """Median diameter in px of the annotated objects, each as a circle of its area, or as a ball.
 
     Of classes: that of the pieces in which half of their area lies, specks being no objects.
     """
     if annotations.classes:
         return _typical_piece(annotations)
     sizes = _areas(annotations)
+    if sizes.size and annotations.dims == 3:
+        return diameter_of(float(np.median(sizes)), 3, annotations.spacing)
     return median_diameter(sizes) if sizes.size else _DEFAULT_DIAMETER
 
 
@@ -54,6 +57,8 @@ def smallest_cell(annotations: Annotations, diameter: float) -> int:
     tenths at most. Where sizes differ much, four fifths of the smallest whole one are enough.
     """
     typical = np.pi / 4 * diameter**2
+    if annotations.dims == 3:
+        typical = size_of(diameter, 3, annotations.spacing)
     sizes = np.zeros(0) if annotations.classes else _areas(annotations)
     if not sizes.size:
         return max(5, int(0.1 * typical))
@@ -79,7 +84,8 @@ def _areas(annotations: Annotations, *, cut: bool = True) -> NDArray[np.int64]:
         whole = 2 * counted > all_of_it
         whole[0] = False
         if not cut:
-            whole[np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))] = False
+            edges = [labels.take((0, -1), axis) for axis in range(labels.ndim)]
+            whole[np.concatenate([edge.ravel() for edge in edges])] = False
         found.append(all_of_it[whole])
     return np.concatenate(found)
 
@@ -92,7 +98,10 @@ def _typical_piece(annotations: Annotations) -> float:
     if not areas.size:
         return _DEFAULT_DIAMETER
     middle = np.searchsorted(np.cumsum(areas), areas.sum() / 2)
-    return disc_diameter(float(areas[min(int(middle), len(areas) - 1)]))
+    typical = float(areas[min(int(middle), len(areas) - 1)])
+    if annotations.dims == 3:
+        return diameter_of(typical, 3, annotations.spacing)
+    return disc_diameter(typical)
 
 
 def figures(scores: Scores | None) -> dict[str, Any] | None:
@@ -138,6 +147,8 @@ def model_card(
         card["channel"] = ", ".join(stack.selected_channels)
     sizes = sorted(size for movie in movies if (size := movie.stack.pixel_size))
     size = sizes[(len(sizes) - 1) // 2] if sizes else None
+    if movies[0].stack.dims == 3:
+        card["z_step"] = movies[0].stack.z_step
     return {**card, "diameter": diameter, "pixel_size": size}
 
 

@@ -37,15 +37,17 @@ def working_scale(
     diameter: float,
     base: Model | None = None,
     classes: Sequence[int] = (),
+    dims: int = 2,
 ) -> float:
     """Return the factor by which frames are resized for cells of ``diameter`` px.
 
-    Frames with ``classes`` of pixels, and whole ones, stay as they are unless a number is given.
+    Frames with ``classes`` of pixels, whole ones and volumes stay as they are unless a number is
+    given.
     """
     if settings.scale != "auto":
         return settings.scale
     before = base.config.scale if base else 1.0
-    if classes or settings.whole_frames:
+    if classes or settings.whole_frames or dims == 3:
         return before
     known = base.diameter * before if base and base.diameter else None
     if before != 1 and known and 1 / NEAR < diameter * before / known < NEAR:
@@ -77,14 +79,14 @@ def resized_frame(
     """Return a normalised frame ``(C, Y, X)`` and its annotation as the network sees them."""
     if scale == 1:
         return image, annotation
-    size = scaled_size(image.shape[-2:], scale)
+    size = scaled_size(image.shape[1:], scale)
     seen = resized(torch.from_numpy(image)[None], size)[0].numpy()
     labels = _nearest(annotation.labels, size)
     supervised = _nearest(annotation.supervised, size)
     return seen, FrameAnnotation(labels, supervised, annotation.complete)
 
 
-def _nearest(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def _nearest(plane: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
     """Return the values ``(Y, X)`` at the centres of the pixels of another grid."""
     values = torch.from_numpy(plane.astype("float64"))[None, None]  # exact for any id
     nearest: NDArray[Any] = F.interpolate(values, size, mode="nearest-exact")[0, 0].numpy()

@@ -147,7 +147,7 @@ class MoviePicker(QWidget):
         self.image.reset_choices()
         _fill(self.channel, view.channels or ("channel 0",), view.channel)
         sections = tuple(str(z) for z in range(view.n_z))
-        _fill(self.z, ("maximum of all", *sections), 0 if view.z == "max" else int(view.z) + 1)
+        _fill(self.z, ("maximum of all", *sections), view.z + 1 if isinstance(view.z, int) else 0)
         _fill(self.position, view.positions or ("position 0",), view.position)
         with signals_blocked(self.axes):
             self.axes.setText(view.axes)

@@ -27,9 +27,20 @@ def stack_of(image: Image, selection: Selection) -> Stack:
     Raises
     ------
     BadInput
-        Where the file or the array is no movie, or lacks what the selection asks for.
+        Where the file or the array is no movie of images, or lacks what the selection asks for.
 
     """
+    stack = _stack_of(image, selection)
+    if stack.dims == 3:
+        raise BadInput(
+            f"{stack.name} is shown as volumes, which the docks do not take yet",
+            "a section, their maximum, or each section as a frame",
+            "open it with another z; the command line takes volumes (--z volume)",
+        )
+    return stack
+
+
+def _stack_of(image: Image, selection: Selection) -> Stack:
     from napari_unet.engine.stack.stack import Stack
 
     shown = layers.stack_behind(image)

@@ -215,3 +215,72 @@ def test_cells_dim_one_by_one_and_the_ground_stays(labels, cells, spread, least)
     assert bright.std() > spread
     assert (bright > least).all()
     assert (bright < 1.001).all()
+
+
+# --- volumes ---
+
+
+@pytest.fixture(scope="module")
+def volume():
+    """Balls in a thin volume ``(Z, Y, X)``, each with its id."""
+    z, y, x = np.mgrid[:24, :60, :70]
+    labels = np.zeros(z.shape, np.int32)
+    for k, (cz, cy, cx) in enumerate([(8, 20, 20), (14, 40, 50), (12, 15, 55)], start=1):
+        labels[(z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2 < 49] = k
+    return labels
+
+
+@pytest.mark.parametrize("depth", [12, 32])
+@pytest.mark.parametrize("change", GEOMETRY)
+def test_crops_of_volumes_are_true_to_their_labels(volume, change, depth):
+    augmentation = NONE.replace(**GEOMETRY[change])
+    drawer = PatchSampler(
+        [frame(volume)],
+        32,
+        augmentation,
+        torch.Generator().manual_seed(0),
+        depth=depth,
+        cubes=True,
+    )
+    state = drawer.generator.get_state()
+    batch = drawer.batch(4)
+    assert batch.image.shape == batch.labels.shape == (4, 1, depth, 32, 32)
+    assert batch.supervised.shape == batch.weight.shape == (4, 1, depth, 32, 32)
+    # nearest labels and the linear image of the same grid agree but for their rims
+    inside = batch.supervised > 0
+    agree = ((batch.image > 0.5) == (batch.labels > 0))[inside].float().mean()
+    assert agree > 0.97 and (batch.labels > 0).any()
+    drawer.generator.set_state(state)
+    assert torch.equal(drawer.batch(4).image, batch.image)
+
+
+def test_a_volume_is_flipped_and_only_cubes_are_turned_out_of_the_plane(volume):
+    ramp = np.broadcast_to(np.arange(24.0)[:, None, None], volume.shape)[None].astype(np.float32)
+    flips = NONE.replace(flip=True)
+
+    def rises(depth, *, cubes):
+        drawn = PatchSampler(
+            [frame(volume, ramp)],
+            16,
+            flips,
+            torch.Generator().manual_seed(1),
+            depth=depth,
+            cubes=cubes,
+        ).batch(24)
+        image = drawn.image[:, 0]
+        return {axis: image.diff(dim=axis).mean((1, 2, 3)) for axis in (1, 2, 3)}
+
+    flat = rises(16, cubes=False)
+    assert (flat[1] > 0).any() and (flat[1] < 0).any()
+    assert flat[2].abs().max() < 1e-3 and flat[3].abs().max() < 1e-3
+    turned = rises(16, cubes=True)
+    assert all((along.abs() > 0.05).any() for along in turned.values())
+
+
+@pytest.mark.parametrize("preset", ["light", "strong"])
+def test_intensities_of_volumes_change(volume, preset):
+    image = frame(volume).image[None].repeat(2, 1, 1, 1, 1)
+    a = Augmentation.preset(preset).replace(defocus=2.0, bleach=0.5, cells=0.5)
+    changed = change_intensities(image.clone(), a, torch.Generator().manual_seed(0))
+    assert changed.shape == image.shape and torch.isfinite(changed).all()
+    assert not torch.equal(changed, image)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.annotations.corrections import Corrections
+from napari_unet.engine.annotations.corrections import Corrections, correctable
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.files.versions import versions
@@ -94,7 +94,7 @@ def _verify(
         )
         with closing(steps):
             segmented = yield from told(steps, lambda step: step.frame)
-        shape = (len(stack), *stack.frame_shape)
+        shape = correctable((len(stack), *stack.frame_shape), stack.name)
         corrections = None
         if archive.corrected:
             corrections = Corrections(shape, Journal(folder / CORRECTIONS))

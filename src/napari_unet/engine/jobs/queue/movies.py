@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import itertools
+import math
 import os
 import re
 from collections import Counter
@@ -191,7 +192,7 @@ def _positions(path: Path, name: str, wanted: Selection, every: bool) -> Iterato
     try:
         with Stack.open(path, wanted) as stack:
             names = _position_names(stack.position_names)
-            frames, (height, width) = len(stack), stack.frame_shape
+            frames, pixels = len(stack), math.prod(stack.frame_shape)
     except BadInput:
         yield Movie(path, wanted, name)
         return
@@ -202,7 +203,7 @@ def _positions(path: Path, name: str, wanted: Selection, every: bool) -> Iterato
             wanted.replace(position=position),
             f"{name}_{names[position]}" if several else name,
             frames,
-            frames * height * width,
+            frames * pixels,
         )
 
 

@@ -42,7 +42,7 @@ class Passing:
     ) -> None:
         self.measured: dict[int, Measured | None] = {}
         self.labels: NDArray[np.integer] = np.zeros((0, 0), np.uint16)
-        self._without_value = FramesWithoutValue(stack)
+        self._spacing, self._without_value = stack.spacing, FramesWithoutValue(stack)
         self._job, self._predictor, self._found = job, predictor, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
@@ -76,7 +76,7 @@ class Passing:
 
         job, areas = self._job, np.concatenate(self._areas)
         scale, smallest = scale_of(job.model, job.predict), job.labels.min_size
-        if doubt := found_doubt(job.model, scale, areas, smallest):
+        if doubt := found_doubt(job.model, scale, areas, smallest, self._spacing):
             way = f": where they are not outlined well, try --diameter {doubt.found}"
             self._found.append(Notice("check", f"{doubt}{'' if doubt.debris else way}"))
 
@@ -89,7 +89,7 @@ class Corrected:
     ) -> None:
         from napari_unet.engine.session.live_labels import LiveLabels
 
-        shape = (len(stack), *stack.frame_shape)
+        shape = corrections.shape
         self._frames = frozenset(corrections.frames())
         self._live = LiveLabels(shape, probabilities, job.labels, corrections)
 

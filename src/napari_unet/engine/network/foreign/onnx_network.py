@@ -17,7 +17,7 @@ from napari_unet.engine.errors import BadInput, not_installed
 from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.foreign.openvino_core import core
 from napari_unet.engine.network.network import Network, class_logits
-from napari_unet.engine.network.windows import at_least
+from napari_unet.engine.network.parts.windows import at_least
 
 _LEAST = 1e-6  # probabilities beyond are as good as sure
 

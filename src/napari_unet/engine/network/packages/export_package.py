@@ -58,7 +58,7 @@ def export_package(model: Model, path: Path, about: PackageAbout) -> Path:
     Raises
     ------
     BadInput
-        Where the packages for it are missing, or the model came as an ONNX graph itself.
+        Where the packages for it are missing, or the model is of volumes or an ONNX graph itself.
 
     """
     if not model.config.trainable:
@@ -66,6 +66,12 @@ def export_package(model: Model, path: Path, about: PackageAbout) -> Path:
             f"{model.name} came as an ONNX graph",
             "a model with weights",
             "hand on the package that it came from",
+        )
+    if model.config.dims == 3:
+        raise BadInput(
+            f"{model.name} is a model of volumes",
+            "a model of images, which is what these packages are written for",
+            "hand on its file",
         )
     if not about.authors or not about.licence.strip():
         raise BadInput("no author or no licence is given", "both, for others to use it", "add them")

@@ -27,6 +27,7 @@ _SECONDS = {
 }  # fmt: skip
 _RESOLUTION_UNITS = {2: 25400.0, 3: 1e4}  # TIFF: inch, centimetre
 _PLAUSIBLE = (0.005, 20.0)  # µm: 72 or 300 dots per inch are a printer's, not a microscope's
+_THICKEST = 500.0  # µm from section to section
 LONGEST = 31 * 86400.0  # s from frame to frame
 _SQUARE = 1e-3  # pixels are square where height and width differ by less than this part
 
@@ -52,8 +53,10 @@ def read_metadata(
         notices += more
     interval = found.get("frame_interval")
     channel_names = found.get("channel_names", ())
+    z_step = found.get("z_step")
     metadata = Metadata(
         pixel_sizes=sizes,
+        z_step=z_step if z_step and _PLAUSIBLE[0] <= z_step <= _THICKEST else None,
         frame_interval=interval if interval and interval <= LONGEST else None,
         times=found.get("times"),
         channel_names=channel_names if len(channel_names) == n_channels else (),
@@ -125,14 +128,15 @@ def _from_ome(xml: str, image: int, n_images: int, n_frames: int) -> dict[str, A
     interval = _scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS)
     if interval is None and times and len(times) > 1:
         interval = _positive(statistics.median(b - a for a, b in itertools.pairwise(times)))
-    height, width = (
+    z_step, height, width = (
         _scaled(
             pixels.get(f"PhysicalSize{a}"), pixels.get(f"PhysicalSize{a}Unit", "µm"), _MICROMETRES
         )
-        for a in "YX"
+        for a in "ZYX"
     )
     return {
         "sizes": (height, width),
+        "z_step": z_step,
         "frame_interval": interval,
         "times": times,
         "channel_names": tuple(n or f"channel {i}" for i, n in enumerate(channels)),
@@ -164,6 +168,7 @@ def _from_imagej(tif: tifffile.TiffFile) -> dict[str, Any]:
             _scaled(1 / per_unit, unit, _MICROMETRES) if per_unit else None
             for per_unit, unit in zip(_resolution(tif), units, strict=True)
         ),
+        "z_step": _scaled(meta.get("spacing"), str(meta.get("zunit") or width_unit), _MICROMETRES),
         "frame_interval": _scaled(
             meta.get("finterval"), str(meta.get("tunit", "s")) or "s", _SECONDS
         ),
@@ -186,6 +191,7 @@ def _from_lsm(tif: tifffile.TiffFile) -> dict[str, Any]:
     meta = tif.lsm_metadata or {}
     return {
         "sizes": tuple(_scaled(meta.get(f"VoxelSize{a}"), "m", _MICROMETRES) for a in "YX"),
+        "z_step": _scaled(meta.get("VoxelSizeZ"), "m", _MICROMETRES),
         "frame_interval": _scaled(meta.get("TimeIntervall"), "s", _SECONDS),
     }
 
@@ -196,6 +202,7 @@ def _from_micromanager(tif: tifffile.TiffFile) -> dict[str, Any]:
     names = summary.get("ChNames") or ()
     return {
         "sizes": (size, size),
+        "z_step": _scaled(summary.get("z-step_um"), "µm", _MICROMETRES),
         "frame_interval": _scaled(summary.get("Interval_ms"), "ms", _SECONDS),
         "channel_names": tuple(map(str, names)) if isinstance(names, list) else (),
     }

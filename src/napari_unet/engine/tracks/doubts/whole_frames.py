@@ -23,10 +23,10 @@ _REASONS: dict[str, Reason] = {
 _LEAST, _MOST, _WORST = 0.3, 0.7, 10.0  # scores; severity
 
 
-def whole_frames(findings: Iterable[Finding], shape: tuple[int, int]) -> Iterator[Doubt]:
+def whole_frames(findings: Iterable[Finding], shape: tuple[int, ...]) -> Iterator[Doubt]:
     """Yield a doubt for each finding about a frame of ``shape`` (Y, X)."""
     for one in findings:
         score = _LEAST + (_MOST - _LEAST) * min(one.severity, _WORST) / _WORST
         _, _, detail = one.words.rpartition(": ") if ": " in one.words else ("", "", one.words)
-        place = (shape[0] - 1) / 2, (shape[1] - 1) / 2
+        place = (shape[-2] - 1) / 2, (shape[-1] - 1) / 2
         yield Doubt(one.frame, *place, (), _REASONS[one.reason], None, score, detail=detail)

@@ -30,7 +30,12 @@ def check_together(
     """
     if len(movies) == 1:
         return ()
-    counts = [1 if len(movie.stack.shape) == 3 else movie.stack.shape[1] for movie in movies]
+    kinds = ["volumes" if movie.stack.dims == 3 else "images" for movie in movies]
+    if len(set(kinds)) > 1:
+        raise BadInput(
+            _two(names, kinds, "{}"), "volumes of all movies, or images of all", "choose another z"
+        )
+    counts = [movie.stack.channels for movie in movies]
     if len(set(counts)) > 1:
         raise BadInput(
             _two(names, [counted(n, "channel") for n in counts], "{}"),
@@ -39,7 +44,7 @@ def check_together(
         )
     shapes = [movie.stack.frame_shape for movie in movies]
     if settings.whole_frames and len(set(shapes)) > 1:
-        sizes = ["{} x {}".format(*shape) for shape in shapes]
+        sizes = [" x ".join(map(str, shape)) for shape in shapes]
         raise BadInput(
             f"frames are to be learned from whole, and {_two(names, sizes, '{} pixels')}",
             "frames of one size",

@@ -55,7 +55,7 @@ class MovieData:
         _check_same_movie(self.stack, self.annotations)
         self.left_out: set[int] = set()  # frames that cannot teach, painted on meanwhile
         self.normaliser = Normaliser(
-            base.normalisation if base else settings.normalisation, self.stack
+            base.normalisation if base else settings.normalisation, self.stack, self.stack.dims
         )
         self._settings, self._device = settings, device
         self._base, self._scale = base, scale
@@ -168,13 +168,16 @@ class MovieData:
         # A new network has seen nothing yet, so there is no one to ask about the ring
         if base is not None and not annotation.complete and not classes:
             codes = network_codes(base.network, self.image(t))
-            annotation = spare_neighbours(annotation, label_frame(codes, base.label_settings))
+            seen = label_frame(codes, base.label_settings, spacing=self.stack.spacing)
+            annotation = spare_neighbours(annotation, seen)
         image, annotation = resized_frame(self.image(t), annotation, self._scale)
         w0 = 0.0 if classes else settings.border_weight
-        weight = border_weight(annotation.labels, w0, settings.border_sigma)
+        spacing = self.stack.spacing
+        weight = border_weight(annotation.labels, w0, settings.border_sigma, spacing)
         return prepare_frame(
             image, annotation, weight, self._device,
-            of_classes=bool(classes), coloured=self.stack.selected_channels == RGB,
+            of_classes=bool(classes),
+            coloured=self.stack.dims == 2 and self.stack.selected_channels == RGB,
         )  # fmt: skip
 
 
@@ -195,10 +198,10 @@ def _unasked(frame: FrameAnnotation) -> NDArray[np.bool_]:
 
 
 def _check_same_movie(stack: Stack, annotations: Annotations) -> None:
-    length, height, width = annotations.shape
-    if (height, width) != stack.frame_shape or max(annotations.frames, default=0) >= len(stack):
+    length, *size = annotations.shape
+    if tuple(size) != stack.frame_shape or max(annotations.frames, default=0) >= len(stack):
         raise BadInput(
-            f"the annotations are for {length} frames of {height} x {width} pixels",
+            f"the annotations are for {length} frames of {' x '.join(map(str, size))} pixels",
             f"{len(stack)} of {' x '.join(map(str, stack.frame_shape))}, as in {stack.name}",
             "give annotations made for this movie",
         )

@@ -39,7 +39,8 @@ class TrainingFrame:
     """A normalised frame with its annotation, ready to be cropped.
 
     ``image (C, Y, X)`` and ``truth (3, Y, X)`` (labels, supervised, border weight) are float32 on
-    the device; ``centres`` holds flat pixel indices for each kind of crop.
+    the device; ``centres`` holds flat pixel indices for each kind of crop. Of volumes, here as in
+    all that follows, Y and X have Z before them.
     """
 
     image: Tensor
@@ -108,7 +109,11 @@ def _evenly(labels: NDArray[np.integer], supervised: NDArray[np.bool_]) -> NDArr
 
 
 class PatchSampler:
-    """Draws batches of ``size`` x ``size`` crops; the same generator state draws the same batch."""
+    """Draws batches of ``size`` x ``size`` crops; the same generator state draws the same batch.
+
+    Crops of volumes have as many sections as ``depth`` says. Where voxels are ``cubes`` they are
+    turned out of the plane, too, as far as crops are as deep as they are wide.
+    """
 
     def __init__(
         self,
@@ -116,10 +121,14 @@ class PatchSampler:
         size: int,
         augmentation: Augmentation,
         generator: torch.Generator,
+        *,
+        depth: int | None = None,
+        cubes: bool = False,
     ) -> None:
         self.frames = [frame for frame in frames if frame.n_supervised]
-        self.size = size
-        self._shape = (size, size)
+        self.size, self.depth = size, depth
+        self._shape: tuple[int, ...] = (size, size) if depth is None else (depth, size, size)
+        self._turns = cubes and depth == size and augmentation.flip
         self.augmentation = augmentation
         self.generator = generator
         # the root: a frame that counts whole does not crowd out one with three painted cells
@@ -134,47 +143,59 @@ class PatchSampler:
         for pick in self._picks(n):
             frame = self.frames[pick]
             light.append(frame.light)
-            y, x = self._centre(frame)
+            centre = self._centre(frame)
             # beyond the edge the image goes on in the mirror; nobody vouches for what is there
-            images.append(_cut(frame.image, y, x, window, reflect=True))
-            truths.append(_cut(frame.truth, y, x, window, reflect=False))
+            image = cut_around(frame.image, centre, window, reflect=True)
+            truth = cut_around(frame.truth, centre, window, reflect=False)
+            if self._turns:
+                image, truth = _turned_out(image, truth, g)
+            images.append(image)
+            truths.append(truth)
         grid = _grid(n, self._shape, window, a, g).to(device)
-        image = F.grid_sample(
+        seen = F.grid_sample(
             torch.stack(images),
             grid,
             mode="bilinear",
             padding_mode="reflection",
             align_corners=False,
         )
-        truth = F.grid_sample(
+        known = F.grid_sample(
             torch.stack(truths), grid, mode="nearest", padding_mode="zeros", align_corners=False
         )
         if a.cells and not self.frames[0].of_classes:
-            image = _change_cells(image, truth[:, :1], a.cells, g)
+            seen = change_cells(seen, known[:, :1], a.cells, g)
         if None not in light:
-            image = change_colours(image, torch.tensor(light), a.stain, a.colour, g)
-        image = change_intensities(image, a, g)
-        return Batch(image, truth[:, :1], truth[:, 1:2], truth[:, 2:])
+            seen = change_colours(seen, torch.tensor(light), a.stain, a.colour, g)
+        seen = change_intensities(seen, a, g)
+        return Batch(seen, known[:, :1], known[:, 1:2], known[:, 2:])
 
     def _picks(self, n: int) -> list[int]:
         """Return which frames the crops are of."""
         picks = torch.multinomial(self._share, n, replacement=True, generator=self.generator)
         return [int(pick) for pick in picks]
 
-    def _window(self) -> int:
-        """Edge of the raw window that holds a crop however it is turned and zoomed."""
+    def _window(self) -> tuple[int, ...]:
+        """Size of the raw window that holds a crop however it is turned and zoomed."""
         a = self.augmentation
         turned = math.sqrt(2) if a.rotate else 1.0
-        return 2 * math.ceil(self.size * turned / a.zoom_low / 2 + 3 * a.elastic)
+        plane = 2 * math.ceil(self.size * turned / a.zoom_low / 2 + 3 * a.elastic)
+        if len(self._shape) == 2:
+            return plane, plane
+        depth = 2 * math.ceil(self._shape[0] / a.zoom_low / 2)
+        return plane if self._turns else depth, plane, plane
 
-    def _centre(self, frame: TrainingFrame) -> tuple[int, int]:
+    def _centre(self, frame: TrainingFrame) -> tuple[int, ...]:
         kind = int(torch.multinomial(torch.tensor(_SHARES), 1, generator=self.generator))
         centres = frame.centres[kind]
         index = int(centres[int(torch.randint(len(centres), (1,), generator=self.generator))])
-        y, x = divmod(index, frame.image.shape[-1])
+        place = np.unravel_index(index, tuple(frame.image.shape[1:]))
         # away from the centre, so that cells are seen in every part of a crop
-        dy, dx = torch.randint(-self.size // 3, self.size // 3 + 1, (2,), generator=self.generator)
-        return y + int(dy), x + int(dx)
+        away = torch.randint(-self.size // 3, self.size // 3 + 1, (2,), generator=self.generator)
+        if len(place) == 3:
+            deep = self._shape[0] // 3
+            up = torch.randint(-deep, deep + 1, (1,), generator=self.generator)
+            away = torch.cat((up, away))
+        return tuple(int(n) + int(d) for n, d in zip(place, away, strict=True))
 
 
 class FrameSampler(PatchSampler):
@@ -190,9 +211,8 @@ class FrameSampler(PatchSampler):
         generator: torch.Generator,
         drawn: int = 0,
     ) -> None:
-        height, width = frames[0].image.shape[-2:]
-        shape = (height + height % 2, width + width % 2)
-        super().__init__(frames, max(shape), augmentation, generator)
+        shape = tuple(n + n % 2 for n in frames[0].image.shape[1:])
+        super().__init__(frames, max(shape[-2:]), augmentation, generator)
         self._shape, self.drawn = shape, drawn
 
     def _picks(self, n: int) -> list[int]:
@@ -204,25 +224,34 @@ class FrameSampler(PatchSampler):
         self.drawn += n
         return picks
 
-    def _centre(self, frame: TrainingFrame) -> tuple[int, int]:
-        return self._shape[0] // 2, self._shape[1] // 2
+    def _centre(self, frame: TrainingFrame) -> tuple[int, ...]:
+        return tuple(n // 2 for n in self._shape)
 
 
-def _cut(planes: Tensor, y: int, x: int, window: int, *, reflect: bool) -> Tensor:
-    """Cut ``(C, window, window)`` around ``(y, x)``; outside the frame reflected or zero."""
-    height, width = planes.shape[-2:]
-    top, left = y - window // 2, x - window // 2
-    y0, y1 = max(0, top), min(height, top + window)
-    x0, x1 = max(0, left), min(width, left + window)
-    inner = planes[:, y0:y1, x0:x1]
-    missing = (x0 - left, left + window - x1, y0 - top, top + window - y1)
+def cut_around(
+    planes: Tensor, centre: Sequence[int], window: Sequence[int], *, reflect: bool
+) -> Tensor:
+    """Cut ``(C, *window)`` around a place of a frame; outside it reflected or zero."""
+    inner, size, missing = planes, planes.shape[1:], list[int]()
+    firsts = [at - edge // 2 for at, edge in zip(centre, window, strict=True)]
+    for axis, (first, edge, n) in enumerate(zip(firsts, window, size, strict=True), start=1):
+        start, stop = max(0, first), min(n, first + edge)
+        inner = inner.narrow(axis, start, max(0, stop - start))
+        missing = [start - first, first + edge - stop, *missing]
     if not any(missing):
         return inner
     if not reflect:
         return F.pad(inner, missing)
-    rows = _reflected(top, window, height).to(planes.device)
-    columns = _reflected(left, window, width).to(planes.device)
-    return planes[:, rows][:, :, columns]
+    for axis, (first, edge, n) in enumerate(zip(firsts, window, size, strict=True), start=1):
+        planes = planes.index_select(axis, _reflected(first, edge, n).to(planes.device))
+    return planes
+
+
+def _turned_out(image: Tensor, truth: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Turn a window so that any of its axes is z: it is a cube."""
+    k = int(torch.randint(3, (1,), generator=g))
+    order = (0, *(1 + (axis + k) % 3 for axis in range(3)))
+    return image.permute(order), truth.permute(order)
 
 
 def _reflected(start: int, length: int, size: int) -> Tensor:
@@ -235,30 +264,36 @@ def _uniform(n: int, low: float, high: float, g: torch.Generator) -> Tensor:
 
 
 def _grid(
-    n: int, shape: tuple[int, int], window: int, a: Augmentation, g: torch.Generator
+    n: int, shape: tuple[int, ...], window: tuple[int, ...], a: Augmentation, g: torch.Generator
 ) -> Tensor:
-    """Return sampling positions ``(n, *shape, 2)`` in a window: turned, zoomed, warped."""
+    """Return sampling positions ``(n, *shape, 2)`` in a window: turned, zoomed, warped.
+
+    Of volumes ``(n, *shape, 3)``: turned and warped in the plane, zoomed and flipped along z, too.
+    """
     # drawn on the CPU whatever the device: the same seed draws the same crops on all of them
     angle = _uniform(n, -a.rotate, a.rotate, g) * (math.pi / 180)
     zoom = torch.exp(_uniform(n, math.log(a.zoom_low), math.log(a.zoom_high), g))
     if a.flip:
         angle = angle + torch.randint(0, 4, (n,), generator=g) * (math.pi / 2)
     flip = torch.randint(0, 2, (n,), generator=g) * 2.0 - 1 if a.flip else torch.ones(n)
-    down, along = (size / window / zoom for size in shape)
+    *deep, down, along = (s / w / zoom for s, w in zip(shape, window, strict=True))
     cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros(n)
-    affine = torch.stack(
-        (
-            torch.stack((cos * along * flip, -(sin * down), zero), -1),
-            torch.stack((sin * along * flip, cos * down, zero), -1),
-        ),
-        1,
-    )
+    rows = [
+        [cos * along * flip, -(sin * down), zero],
+        [sin * along * flip, cos * down, zero],
+    ]
+    if deep:
+        up = torch.randint(0, 2, (n,), generator=g) * 2.0 - 1 if a.flip else torch.ones(n)
+        rows = [[*row[:2], zero, zero] for row in rows] + [[zero, zero, deep[0] * up, zero]]
+    affine = torch.stack([torch.stack(row, -1) for row in rows], 1)
     grid = F.affine_grid(affine, [n, 1, *shape], align_corners=False)
     if a.elastic:  # a knot every 32 px: cells bend as a whole and do not fray
         knots = [max(2, size // 32) for size in shape]
         coarse = torch.randn((n, 2, *knots), generator=g)
-        warp = F.interpolate(coarse, size=shape, mode="bicubic", align_corners=True)
-        grid = grid + warp.permute(0, 2, 3, 1) * (2 * a.elastic / window)
+        smooth = "trilinear" if deep else "bicubic"
+        warp = F.interpolate(coarse, size=shape, mode=smooth, align_corners=True)
+        moved = warp.movedim(1, -1) * (2 * a.elastic / window[-1])
+        grid[..., :2] += moved
     return grid
 
 
@@ -267,21 +302,23 @@ def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Te
     n, device = len(image), image.device
 
     def each(low: float, high: float) -> Tensor:
-        return _uniform(n, low, high, g)[:, None, None, None].to(device)
+        return _uniform(n, low, high, g).reshape(-1, *(1,) * (image.ndim - 1)).to(device)
 
     if a.gamma:
         image = image.sign() * (image.abs() + 1e-6) ** torch.exp(each(-a.gamma, a.gamma))
     if a.contrast:
-        mean = image.mean((2, 3), keepdim=True)
+        mean = image.mean(tuple(range(2, image.ndim)), keepdim=True)
         image = (image - mean) * (1 + each(-a.contrast, a.contrast)) + mean
     if a.brightness:
         image = image + each(-a.brightness, a.brightness)
+    shape, image = image.shape, image.flatten(1, -3)  # optics of a section, whatever lies above
     if a.blur:
         image = _blur(image, _uniform(n, -a.blur, a.blur, g).clamp(min=0))
     if a.defocus:
         image = defocus(image, a.defocus, g)
     if a.bleach:
         image = bleach(image, a.bleach, g)
+    image = image.reshape(shape)
     if a.noise:
         noise = torch.randn(image.shape, generator=g).to(device)
         image = image + noise * each(-a.noise, a.noise).clamp(min=0)
@@ -290,7 +327,7 @@ def change_intensities(image: Tensor, a: Augmentation, g: torch.Generator) -> Te
     return image
 
 
-def _change_cells(image: Tensor, labels: Tensor, amount: float, g: torch.Generator) -> Tensor:
+def change_cells(image: Tensor, labels: Tensor, amount: float, g: torch.Generator) -> Tensor:
     """Dim each cell by itself, in some crops much: as cells cycle and express.
 
     Crops are normalised, so background lies near 0 and a gain leaves it there.
@@ -299,7 +336,8 @@ def _change_cells(image: Tensor, labels: Tensor, amount: float, g: torch.Generat
     gains = torch.exp(-amounts * torch.rand((len(image), 1024), generator=g)).to(image.device)
     gain = gains.gather(1, labels.flatten(1).long() % 1024).reshape(labels.shape)
     gain = torch.where(labels > 0, gain, 1.0)
-    return image * F.avg_pool2d(gain, 5, stride=1, padding=2, count_include_pad=False)
+    smooth = F.avg_pool2d(gain.flatten(1, -3), 5, stride=1, padding=2, count_include_pad=False)
+    return image * smooth.reshape(gain.shape)
 
 
 def _blur(image: Tensor, sigma: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_unet.engine.network.windows import in_windows
+from napari_unet.engine.network.parts.windows import in_windows
 
 
 def sees_all(frames):

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.parts.tiles import dihedral, in_tiles, read_of, tiles
 from napari_unet.engine.network.unet import UNet, UNetConfig
-from napari_unet.engine.prediction.tiles import dihedral, in_tiles, tiles
 
 
 @settings(deadline=None)
@@ -49,6 +49,24 @@ def test_tiles_equal_the_whole_frame(filters, height, width, tile):
         assert (in_tiles(network, frame, plan) - network(frame)).abs().max() < 1e-5
 
 
+VOLUMES = [(), ((2, 2, 2), (2, 2, 2)), ((1, 2, 2), (2, 2, 2)), ((1, 2, 2), (1, 2, 2))]
+
+
+@pytest.mark.parametrize("strides", VOLUMES)
+def test_tiles_of_volumes_equal_the_whole(strides):
+    torch.manual_seed(0)
+    config = UNetConfig(filters=(2, 3, 4), dims=3, strides=strides)
+    network = UNet(config).eval()
+    volume, _ = pad_to_multiple(torch.randn(1, 1, 13, 50, 71), config.multiples)
+    plan = list(tiles(volume.shape[2:], 64, config.halos, config.multiples))
+    assert len(plan) > 3
+    largest = read_of(volume.shape[2:], 64, config.halos, config.multiples)
+    for axis, most in enumerate(largest):
+        assert max(t.read[axis].stop - t.read[axis].start for t in plan) <= most
+    with torch.inference_mode():
+        assert (in_tiles(network, volume, iter(plan)) - network(volume)).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("filters", [(4, 6), (4, 6, 8), (3, 4, 5, 6, 7)])
 def test_the_halo_is_the_radius_of_influence(filters):
     """A changed pixel changes nothing farther away than the halo, rounded to the stride."""
@@ -79,3 +97,15 @@ def test_dihedral_makes_a_network_blind_to_direction():
         turned = dihedral(network, torch.rot90(frame, 1, (2, 3)))
         expected = torch.rot90(dihedral(network, frame), 1, (2, 3))
     torch.testing.assert_close(turned, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_volumes_are_flipped_along_each_axis():
+    seen = []
+
+    def network(volume):
+        seen.append(volume.clone())
+        return 3 * volume
+
+    volume = torch.randn(1, 1, 3, 4, 5)
+    torch.testing.assert_close(dihedral(network, volume), 3 * volume)
+    assert len({tuple(part.flatten().tolist()) for part in seen}) == 8

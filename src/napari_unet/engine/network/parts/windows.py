@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_unet.engine.stack.lazy_array import Box
+    from napari_unet.engine.network.parts.tiles import Part
 
 
 def in_windows(
@@ -26,7 +26,7 @@ def in_windows(
     frames: Tensor,
     window: int,
     batch: int = 1,
-    box: Box | None = None,
+    box: Part | None = None,
 ) -> Tensor:
     """Logits of ``frames`` (N, C, Y, X), or of a ``box`` of them: what the whole frame gives there.
 

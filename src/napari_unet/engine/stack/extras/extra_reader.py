@@ -1,0 +1,44 @@
+"""What reads files that need an extra; readers are imported once such a file is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.stack.kinds import is_zarr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_unet.engine.stack.source import Source
+
+
+def extra_reader(path: Path) -> Callable[..., Source] | None:
+    """Return what reads a file or folder that needs an extra; None for all others.
+
+    Raises
+    ------
+    BadInput
+        Where the extra is not installed.
+
+    """
+    if is_zarr(path):
+        from napari_unet.engine.stack.extras.zarr_source import ZarrSource
+
+        return ZarrSource
+    if path.is_dir():
+        return None
+    suffix = path.suffix.lower()
+    if suffix == ".nd2":
+        from napari_unet.engine.stack.extras.nd2_source import Nd2Source
+
+        return Nd2Source
+    if suffix == ".czi":
+        from napari_unet.engine.stack.extras.czi_source import CziSource
+
+        return CziSource
+    if suffix == ".lif":
+        from napari_unet.engine.stack.extras.lif_source import LifSource
+
+        return LifSource
+    return None
