@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_unet.cli.on_cluster import OnCluster
     from napari_unet.cli.pipeline import Foresee
     from napari_unet.cli.report import SegmentReport
     from napari_unet.engine.errors import Notice
     from napari_unet.engine.jobs.queue.movies import Movie
-    from napari_unet.engine.jobs.queue.segment_movie import Foreseen
+    from napari_unet.engine.jobs.queue.segment_movie import Computes, Foreseen
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ class Run:
     debug: bool = False
     noticed: Noticed = field(default_factory=Noticed)
     report: SegmentReport | None = None  # for programs, in place of the paths on stdout
+    cluster: OnCluster | None = None
 
     def one(
         self,
         movie: Movie,
         results: Results,
         foresee: Foresee = say_cost,
-        kept: KeptPredictor | None = None,
+        kept: Computes | None = None,
     ) -> bool:
         """Segment a movie as far as it is not done; gives whether there was something to do."""
         from napari_unet.cli.outputs import prepare_folder
@@ -78,10 +80,12 @@ class Run:
         failed: dict[Path, str] = {}
         done_before = 0
         forecast = _Forecast(self.job, self.out)
-        with closing(KeptPredictor()) as kept, self.noticed:
+        with closing(self.cluster or KeptPredictor()) as kept, self.noticed:
             for number, movie in enumerate(movies):
                 say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
                 forecast.left = movies[number:]
+                if self.cluster is not None:
+                    self.cluster.look_ahead(movies[number:], overwrite=self.manners.overwrite)
                 try:
                     worked = self.one(movie, Results(self.out, movie.name), forecast, kept)
                 except Stopped:

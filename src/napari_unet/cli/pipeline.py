@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.errors import Notice
     from napari_unet.engine.jobs.queue.results import Job, Results
-    from napari_unet.engine.jobs.queue.segment_movie import KeptPredictor
+    from napari_unet.engine.jobs.queue.segment_movie import Computes
     from napari_unet.engine.jobs.stages.spent import Spent
     from napari_unet.engine.stack.stack import Stack
 
@@ -62,7 +62,7 @@ def segment_stack(
     found: list[Notice] | None = None,
     *,
     foresee: Foresee = say_cost,
-    kept: KeptPredictor | None = None,
+    kept: Computes | None = None,
     spent: Spent | None = None,
 ) -> list[Path]:
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.

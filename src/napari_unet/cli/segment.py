@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,10 +12,12 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
+from napari_unet.cli.on_cluster import OnCluster
 from napari_unet.cli.progress import say
 from napari_unet.cli.report import SegmentReport
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
+from napari_unet.engine.jobs.cluster.cluster_settings import read_cluster
 from napari_unet.engine.jobs.queue.do_movie import Manners
 from napari_unet.engine.jobs.queue.movies import find_movies, shard
 from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
@@ -93,6 +96,13 @@ def segment(
             help="Of many movies, too: another threshold then costs no new prediction.",
         ),
     ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local:N|ssh:HOST|FILE.yaml",
+            help="Compute on these workers of dask.distributed (docs/cluster.md).",
+        ),
+    ] = None,
     overwrite: o.Overwrite = False,
     as_json: o.AsJson = False,
 ) -> None:
@@ -105,6 +115,7 @@ def segment(
     from napari_unet.engine.network.cell_size import recommended_for, scale_of, sized
 
     of_shard = parse_shard(part) if part else None
+    workers = read_cluster(cluster) if cluster else None
     saved = Recipe.load(recipe) if recipe else None
     wanted = o.selection(
         axes, channel, z, position, pixel_size=pixel_size, z_step=z_step,
@@ -137,7 +148,9 @@ def segment(
     job = Job(network, predict, labels, parts, frames=frames, linked=linked)
     debug = bool(context.find_root().params.get("debug"))
     manners = Manners(overwrite, keep_probabilities or len(found) == 1)
-    run = Run(job, out, manners, debug, report=SegmentReport(job) if as_json else None)
+    report = SegmentReport(job) if as_json else None
+    elsewhere = OnCluster(workers, job, out) if workers else None
+    run = Run(job, out, manners, debug, report=report, cluster=elsewhere)
     mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
@@ -147,11 +160,12 @@ def segment(
 
 def _all_done(run: Run, movies: Sequence[Movie], *, alone: bool) -> bool:
     """Segment movies, and say for programs what was done, also where some could not be."""
-    if alone:
-        with run.noticed:
-            for movie in movies:
-                run.one(movie, Results(run.out))
-    failed = {} if alone else run.many(movies)
+    with run.cluster or nullcontext():
+        if alone:
+            with run.noticed:
+                for movie in movies:
+                    run.one(movie, Results(run.out), kept=run.cluster)
+        failed = {} if alone else run.many(movies)
     if run.report is not None:
         run.report.print()
     return not failed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from napari_unet.engine.files.atomic import require_space
 from napari_unet.engine.jobs.segmentation import (
@@ -41,7 +41,7 @@ from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     import numpy as np
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
+
+    Made = tuple[int, NDArray[np.uint8], FrameDone | None]  # a frame, its codes, what follows
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,25 @@ class SegmentedFrame:
         return labels_of(self.codes, self.outputs, self.settings)
 
 
+class Elsewhere(Protocol):
+    """Other processes and machines that make frames of a movie: a cluster."""
+
+    def frames(
+        self,
+        stack: Stack,
+        model: Model,
+        work: FrameWork,
+        wanted: Sequence[int],
+        probabilities: Probabilities,
+        here: Callable[[Sequence[int]], Iterator[Made]],
+    ) -> Generator[Made, None, None]:
+        """Yield each frame with codes, which are stored, and labels, in order.
+
+        Frames whose codes are stored already are labelled ``here``.
+        """
+        ...
+
+
 def segment(
     stack: Stack,
     model: Model | str | Path | Sequence[Model | str | Path],
@@ -91,6 +112,7 @@ def segment(
     frames: Iterable[int] | None = None,
     probabilities: Probabilities | str | Path | None = None,
     predictor: Predictor | None = None,
+    elsewhere: Elsewhere | None = None,
     ahead: bool = True,
     keep: bool = True,
     table: TableSettings | None = None,
@@ -111,6 +133,8 @@ def segment(
         is left open. A temporary file where left out.
     predictor
         One that is open already, and is left open.
+    elsewhere
+        A cluster that computes in place of this machine (`ClusterRun`).
     ahead, keep, table
         Make the labels of frames as soon as they are predicted, on the cores that the network
         leaves free; keep them, packed, for who asks for them again; and measure them where
@@ -131,7 +155,9 @@ def segment(
     _check_space(stack, model, wanted, kept)
     work = FrameWork(tuple(model.config.outputs), labels, table) if ahead else None
     made = MadeLabels(stack.frame_shape) if ahead and keep else None
-    return _segment(stack, model, settings, labels, wanted, kept, predictor, work, made)
+    if elsewhere is not None:
+        work = work or FrameWork(tuple(model.config.outputs), labels)
+    return _segment(stack, model, settings, labels, wanted, kept, predictor, elsewhere, work, made)
 
 
 def _kept(
@@ -166,6 +192,7 @@ def _segment(
     wanted: Sequence[int],
     kept: Kept | None,
     predictor: Predictor | None,
+    elsewhere: Elsewhere | None,
     work: FrameWork | None,
     kept_labels: MadeLabels | None,
 ) -> Generator[SegmentedFrame, None, Segmentation]:
@@ -174,19 +201,13 @@ def _segment(
         shape, key = probabilities_shape(stack, model), prediction_key(stack, model, settings)
         kept = Kept(Probabilities.create(folder / "movie.unetp", shape, key), folder)
     probabilities = kept.probabilities
-    missing = frozenset(missing_frames(stack, probabilities, wanted))
     try:
         with ExitStack() as running:
-            if missing and predictor is None:
-                predictor = running.enter_context(closing(open_predictor(model, settings)))
-            codes = _codes(stack, wanted, missing, probabilities, predictor)
-            running.enter_context(closing(codes))
-            pool = None
-            if work is not None:
-                cores = _free_cores(settings, predictor if missing else None)
-                pool = FramePool(stack, probabilities, work, cores, len(wanted))
-                running.enter_context(closing(pool))
-            made = _made(zip(wanted, codes, strict=True), pool)
+            if elsewhere is not None and work is not None:
+                made = _elsewhere(stack, model, settings, wanted, probabilities, work, elsewhere)
+            else:
+                made = _here(stack, model, settings, wanted, probabilities, predictor, work)
+            running.enter_context(closing(made))
             for step, (t, frame, done) in enumerate(made, 1):
                 if done is not None and kept_labels is not None:
                     kept_labels.put(t, done.labels)
@@ -196,6 +217,51 @@ def _segment(
         kept.close()
         raise
     return Segmentation(stack, model, settings, labels, kept, kept_labels)
+
+
+def _here(
+    stack: Stack,
+    model: Model,
+    settings: PredictSettings,
+    wanted: Sequence[int],
+    probabilities: Probabilities,
+    predictor: Predictor | None,
+    work: FrameWork | None,
+) -> Generator[Made, None, None]:
+    """Make the frames on this machine."""
+    missing = frozenset(missing_frames(stack, probabilities, wanted))
+    with ExitStack() as running:
+        if missing and predictor is None:
+            predictor = running.enter_context(closing(open_predictor(model, settings)))
+        codes = _codes(stack, wanted, missing, probabilities, predictor)
+        running.enter_context(closing(codes))
+        pool = None
+        if work is not None:
+            cores = _free_cores(settings, predictor if missing else None)
+            pool = FramePool(stack, probabilities, work, cores, len(wanted))
+            running.enter_context(closing(pool))
+        yield from _made(zip(wanted, codes, strict=True), pool)
+
+
+def _elsewhere(
+    stack: Stack,
+    model: Model,
+    settings: PredictSettings,
+    wanted: Sequence[int],
+    probabilities: Probabilities,
+    work: FrameWork,
+    elsewhere: Elsewhere,
+) -> Generator[Made, None, None]:
+    """Let a cluster make the frames; this machine labels those that are predicted already."""
+    cores = _free_cores(settings, None)
+    with closing(FramePool(stack, probabilities, work, cores, len(wanted))) as pool:
+
+        def here(frames: Sequence[int]) -> Iterator[Made]:
+            return _made(((t, probabilities[t]) for t in frames), pool)
+
+        made = elsewhere.frames(stack, model, work, wanted, probabilities, here)
+        with closing(made):
+            yield from made
 
 
 def _free_cores(settings: PredictSettings, running: Predictor | None) -> int:
@@ -208,7 +274,7 @@ def _free_cores(settings: PredictSettings, running: Predictor | None) -> int:
 
 def _made(
     frames: Iterator[tuple[int, NDArray[np.uint8]]], pool: FramePool | None
-) -> Iterator[tuple[int, NDArray[np.uint8], FrameDone | None]]:
+) -> Iterator[Made]:
     """Yield frames and codes in their order, with what the pool made of them meanwhile."""
     if pool is None:
         yield from ((t, codes, None) for t, codes in frames)

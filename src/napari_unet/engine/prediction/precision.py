@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import torch
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_unet.engine.network.config import NetworkConfig
+    from napari_unet.engine.network.normalisation import Scaling
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
@@ -23,6 +24,25 @@ CHECKED_EDGE, _CHECKED_EDGE_3D = 1024, 128  # px: of larger frames the middle is
 
 SAME_LABELS = {"fp16": 0.999, "bf16": 0.998, "int8": 0.995}
 """Least IoU of the object masks with those of fp32, for a precision to be used."""
+
+
+class Settled(NamedTuple):
+    """What was measured and checked on a movie, for other machines to compute the same.
+
+    ``scaling`` where the movie is normalised as a whole; of an ensemble each of the ``members``.
+    """
+
+    device: str
+    backend: str
+    precision: Precision
+    scaling: Scaling | None = None
+    members: tuple[Settled, ...] = ()
+
+    @property
+    def of_any_movie(self) -> bool:
+        """Whether nothing of it belongs to the movie: others are computed in the same way."""
+        own = self.precision == "fp32" and self.scaling is None
+        return own and all(member.of_any_movie for member in self.members)
 
 
 def agreement(

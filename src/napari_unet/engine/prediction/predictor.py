@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 _BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
 _LARGEST_BATCH = 16
-_CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
+_CHECKED_FRAMES, CALIBRATION_FRAMES = 3, 12
 
 
 def open_predictor(
@@ -287,7 +287,7 @@ class Predictor:
         precision = precision_for(self.settings.precision, self._backend.device)
         if precision == "fp32":
             return
-        n = _CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
+        n = CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
         if not (samples := self._samples(movie, n)):
             return
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.queue.movies import Movie
     from napari_unet.engine.jobs.queue.places import ResultsPlace
     from napari_unet.engine.jobs.queue.results import Job, Results
-    from napari_unet.engine.jobs.queue.segment_movie import KeptPredictor, Step
+    from napari_unet.engine.jobs.queue.segment_movie import Computes, Step
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -60,7 +60,7 @@ def do_movie(
     results: Results,
     job: Job,
     manners: Manners | None = None,
-    kept: KeptPredictor | None = None,
+    kept: Computes | None = None,
 ) -> Generator[Step | Opened, None, Done]:
     """Segment a movie and write what is missing of its results; returns what was done.
 

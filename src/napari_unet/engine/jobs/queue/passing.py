@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.queue.results import Job
     from napari_unet.engine.jobs.segment import SegmentedFrame
     from napari_unet.engine.jobs.stages.spent import Spent
-    from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.stack.stack import Stack
 
 _LOOKED_AT = 5  # frames whose cells are measured
+
+
+class Noticing(Protocol):
+    """What predicts, here or on a cluster."""
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know about it."""
 
 
 class Passing:
@@ -38,12 +45,12 @@ class Passing:
     """
 
     def __init__(
-        self, stack: Stack, job: Job, predictor: Predictor, n: int, found: list[Notice]
+        self, stack: Stack, job: Job, computes: Noticing, n: int, found: list[Notice]
     ) -> None:
         self.measured: dict[int, Measured | None] = {}
         self.labels: NDArray[np.integer] = np.zeros((0, 0), np.uint16)
         self._spacing, self._without_value = stack.spacing, FramesWithoutValue(stack)
-        self._job, self._predictor, self._found = job, predictor, found
+        self._job, self._computes, self._found = job, computes, found
         self._looked_at = range(0, n, max(1, n // _LOOKED_AT))
         self._areas: list[NDArray[np.int64]] = []
 
@@ -66,8 +73,8 @@ class Passing:
             yield step.frame, self.labels
             spent.add(WRITING)
         self._found += self._without_value.notices()
-        if self._predictor.notice:  # it may have gone on otherwise meanwhile
-            self._found.append(Notice("noted", self._predictor.notice.rstrip(".")))
+        if self._computes.notice:  # it may have gone on otherwise meanwhile
+            self._found.append(Notice("noted", self._computes.notice.rstrip(".")))
         self._doubt()
 
     def _doubt(self) -> None:

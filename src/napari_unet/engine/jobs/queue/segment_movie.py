@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.export.target.writing import Writer
+    from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
     from napari_unet.engine.jobs.queue.passing import Corrected
     from napari_unet.engine.jobs.queue.places import ResultsPlace
+    from napari_unet.engine.jobs.stages.frame_work import FrameWork
     from napari_unet.engine.prediction.cost import Cost, Rest
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
-    from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.tracking import Linker
 
@@ -81,6 +82,13 @@ class Made:
 Step = Said | Foreseen | Begins | Made
 
 
+class Computes(Protocol):
+    """What computes the movies of a run, kept open from one to the next."""
+
+    def open(self, job: Job) -> Predictor | ClusterRun:
+        """Return a predictor of this machine, or a cluster, that knows no movie yet."""
+
+
 class KeptPredictor:
     """The predictor of a run of many movies: opened once, new to each movie."""
 
@@ -112,14 +120,14 @@ def segment_movie(
     *,
     place: ResultsPlace | None = None,
     corrections: Corrections | None = None,
-    kept: KeptPredictor | None = None,
+    kept: Computes | None = None,
     spent: Spent | None = None,
 ) -> Generator[Step, None, list[Path]]:
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
     Where the job has no parts the movie is only segmented. Labels that an earlier run wrote are
-    read instead of made again; ``corrections`` win over what is made. A predictor that is ``kept``
-    is left open. What is odd about the cells joins the notices ``found``, and where the time went
+    read instead of made again; ``corrections`` win over what is made. A predictor, or a cluster,
+    that is ``kept`` is left open. What is odd about the cells joins the notices ``found``, and where the time went
     what was ``spent``. Returns the paths of the parts.
     """
     spent = spent or Spent()
@@ -151,27 +159,31 @@ class _Run:
     spent: Spent
 
     def from_the_movie(
-        self, place: ResultsPlace, kept: KeptPredictor | None
+        self, place: ResultsPlace, kept: Computes | None
     ) -> Generator[Step, None, None]:
         """Predict what is missing, and make the labels."""
         from napari_unet.engine.export.target.writing import write_all
         from napari_unet.engine.jobs.queue.passing import Passing
         from napari_unet.engine.jobs.segment import segment
+        from napari_unet.engine.prediction.predictor import Predictor
 
         stack, job = self.stack, self.job
         frames = job.chosen(len(stack))
-        predictor = (kept or KeptPredictor()).open(job)
+        computes = (kept or KeptPredictor()).open(job)
+        predictor = computes if isinstance(computes, Predictor) else None
+        elsewhere = None if isinstance(computes, Predictor) else computes
         try:
             with self._probabilities(place) as probabilities:
                 steps = segment(
                     stack, job.model, job.predict, job.labels,
                     frames=frames, probabilities=probabilities, predictor=predictor,
-                    keep=False, table=self._table,
+                    elsewhere=elsewhere, keep=False, table=self._work.table,
                 )  # fmt: skip
-                yield Said(f"{job.model.name} on {predictor.device}")
-                yield from self._doubts(predictor)
-                yield Foreseen(stack, predictor, probabilities, frames, self._rest())
-                passing = Passing(stack, job, predictor, len(frames), self.found)
+                yield Said(f"{job.model.name} on {computes.device}")
+                yield from self._doubts(computes.notice)
+                if predictor is not None:
+                    yield Foreseen(stack, predictor, probabilities, frames, self._rest())
+                passing = Passing(stack, job, computes, len(frames), self.found)
                 with closing(steps):
                     writers = self._writers(passing.measured)
                     stays = f"Frames done so far are kept in {place.folder}; {_GOES_ON}"
@@ -181,7 +193,7 @@ class _Run:
                         for frame in writing:
                             yield Made(frame, passing.labels)
         finally:
-            if kept is None:
+            if kept is None and predictor is not None:
                 predictor.close()
 
     def from_the_labels(self) -> Generator[Step, None, None]:
@@ -207,18 +219,16 @@ class _Run:
         return Corrected(self.stack, probabilities, self.job, self.corrections)
 
     @property
-    def _table(self) -> TableSettings | None:
-        from napari_unet.engine.settings import TableSettings
+    def _work(self) -> FrameWork:
+        return work_of(self.job, self.parts)
 
-        return TableSettings() if TABLE in self.parts else None
-
-    def _doubts(self, predictor: Predictor) -> Generator[Said, None, None]:
+    def _doubts(self, notice: str | None) -> Generator[Said, None, None]:
         """Notice what may be wrong with model and movie; what asks for a look is said at once."""
         from napari_unet.engine.network.cell_size import edge_said, pixel_doubt, recommended_for
         from napari_unet.engine.prediction.channel_doubt import channel_doubt
 
-        if predictor.notice:
-            self.found.append(Notice("noted", predictor.notice.rstrip(".")))
+        if notice:
+            self.found.append(Notice("noted", notice.rstrip(".")))
         if (other := channel_doubt(self.job.model, self.stack)) is not None:
             self.found.append(other)
         usual = recommended_for(self.job.model, self.job.predict)
@@ -230,11 +240,10 @@ class _Run:
 
     def _rest(self) -> Rest:
         """Return what is done with each frame that is predicted, to be measured on one."""
-        from napari_unet.engine.jobs.stages.frame_work import FrameWork
         from napari_unet.engine.jobs.stages.rest import RestOfFrame
 
-        work = FrameWork(tuple(self.job.model.config.outputs), self.job.labels, self._table)
-        return RestOfFrame(self.stack, work, self.job.overlay if MOVIE in self.parts else None)
+        overlay = self.job.overlay if MOVIE in self.parts else None
+        return RestOfFrame(self.stack, self._work, overlay)
 
     def _writers(self, measured: dict[int, Measured | None] | None = None) -> list[Writer]:
         """Return a writer for each part, each announced in its sidecar.
@@ -297,6 +306,15 @@ class _Run:
         if before is not None and self.job.model.normalisation.scope == "frame":
             _take_over(place.path(before, self.job), probabilities)
         return probabilities
+
+
+def work_of(job: Job, parts: Sequence[str]) -> FrameWork:
+    """Return what is made of the codes of each frame."""
+    from napari_unet.engine.jobs.stages.frame_work import FrameWork
+    from napari_unet.engine.settings import TableSettings
+
+    table = TableSettings() if TABLE in parts else None
+    return FrameWork(tuple(job.model.config.outputs), job.labels, table)
 
 
 def _linked(writer: Writer, linker: Linker | None) -> Writer:

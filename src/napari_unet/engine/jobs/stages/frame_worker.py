@@ -40,7 +40,7 @@ class Setup:
 class Packed(NamedTuple):
     """An answer: labels as runs of equal pixels, and what the table says of them."""
 
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     lengths: NDArray[np.int32]
     values: NDArray[np.uint16]
     measured: Measured | None
@@ -51,8 +51,7 @@ class Packed(NamedTuple):
         flat = done.labels.reshape(-1)
         starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
         lengths = np.diff(starts, append=flat.size).astype(np.int32)
-        y, x = done.labels.shape
-        return cls((y, x), lengths, flat[starts], done.measured)
+        return cls(done.labels.shape, lengths, flat[starts], done.measured)
 
     def unpacked(self) -> FrameDone:
         """Return what was packed."""
