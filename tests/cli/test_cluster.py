@@ -49,7 +49,7 @@ def model(bright, tmp_path_factory):
 @pytest.fixture(scope="module")
 def words(model):
     def of(movie, out, *others):
-        settings = ("--threads", 1, "--device", "cpu", "--set", "backend=torch", "--no-movie")
+        settings = ("--threads", 1, "--device", "cpu", "--set", "backend=torch", "--no-movie", "--keep-probabilities")
         return [
             str(w) for w in ("segment", movie, "--out", out, "--model", model, *settings, *others)
         ]
@@ -122,6 +122,7 @@ def start(tmp_path):
         if one.process.poll() is None:
             os.killpg(one.process.pid, signal.SIGKILL)
             one.process.wait()
+        one.log.close()
 
 
 def workers_of(process):

@@ -89,7 +89,10 @@ def several(stack):
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "sent"])
-@pytest.mark.parametrize("made", [make_model, whole, several])
+@pytest.mark.parametrize(
+    "made",
+    [make_model, *(pytest.param(made, marks=pytest.mark.slow) for made in (whole, several))],
+)
 def test_it_makes_what_one_machine_makes(cluster, toy, movie, tmp_path, seen, made):
     stack = movie if seen else Stack.from_array(toy.movie, name="toy")
     model = made(stack)
@@ -102,6 +105,7 @@ def test_it_makes_what_one_machine_makes(cluster, toy, movie, tmp_path, seen, ma
     assert not list(tmp_path.glob("blocks-*"))
 
 
+@pytest.mark.slow
 def test_all_channels_are_measured_where_one_is_seen(cluster, toy, tmp_path):
     both = np.stack([toy.movie, toy.movie[::-1]], axis=1)
     stack = Stack.from_array(both, Selection(channel=1), axes="TCYX", channel_names=("a", "b"))
@@ -112,6 +116,7 @@ def test_all_channels_are_measured_where_one_is_seen(cluster, toy, tmp_path):
     assert "b_mean" in expected[0][2]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(cluster, movie, tmp_path, monkeypatch):
     model = make_model(movie)
     expected = done(movie, model, tmp_path / "here.unetp")
@@ -137,6 +142,7 @@ def test_what_is_done_is_not_done_again(cluster, movie, tmp_path, monkeypatch):
     assert sorted(sum(asked, ())) == [0, 1, 2, 4, 5]
 
 
+@pytest.mark.slow
 def test_other_settings_of_labels_predict_nothing_again(cluster, movie, tmp_path, monkeypatch):
     model = make_model(movie)
     with ClusterRun.open(cluster, model, TORCH) as run:
@@ -147,6 +153,7 @@ def test_other_settings_of_labels_predict_nothing_again(cluster, movie, tmp_path
     assert_same(found, done(movie, model, tmp_path / "there.unetp", labels=moved))
 
 
+@pytest.mark.slow
 def test_movies_side_by_side_come_each_in_its_order(cluster, toy, tmp_path):
     stacks = [Stack.from_array(np.roll(toy.movie, 9 * i, 2), name=str(i)) for i in range(3)]
     model = make_model(stacks[0])

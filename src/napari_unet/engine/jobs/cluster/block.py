@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_unet.engine.export.formats.measuring import Measured
+from napari_unet.engine.jobs.stages.frame_work import FrameDone
 from napari_unet.engine.jobs.stages.frame_worker import Packed
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from napari_unet.engine.jobs.stages.frame_work import FrameDone
 
 _PIXELS = 1 << 23  # of a block: some seconds of a core, and some megabytes of codes
 _MOST = 1024  # frames: of small ones
@@ -64,7 +63,11 @@ class BlockDone:
     def each(self) -> Iterator[tuple[int, NDArray[np.uint8] | None, FrameDone]]:
         """Yield each frame with its codes, its labels and what the table says of them."""
         for i, (t, made) in enumerate(zip(self.frames, self.made, strict=True)):
-            yield t, None if self.codes is None else self.codes[i], made.unpacked()
+            labels, measured = made.unpacked()
+            if measured is not None:  # a copy: who writes a table takes columns out
+                measured = Measured(dict(measured.columns), measured.missing)
+            codes = None if self.codes is None else self.codes[i]
+            yield t, codes, FrameDone(labels, measured)
 
     def packed(self) -> bytes:
         """Return it as the bytes of a file of arrays: nothing in it is run when it is read."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 _ANSWERS = 15.0  # s, that a scheduler has to answer
 _STARTS = 90.0  # s, that processes of our own have to start
+_PRELOAD = "napari_unet.engine.jobs.cluster.own_process"
 _QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 _CONFIG = {
     "distributed.admin.large-graph-warning-threshold": "1 GB",  # blocks that are sent are meant so
@@ -123,7 +124,7 @@ def _local(settings: ClusterSettings, security: Security | None) -> Any:
 
     def worker(i: int) -> dict[str, Any]:
         env = {"CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else {}
-        options = common | {"nthreads": 1, "memory_limit": 0, "env": env}
+        options = common | {"nthreads": 1, "memory_limit": 0, "env": env, "preload": [_PRELOAD]}
         return {"cls": Nanny, "options": options | {"silence_logs": logging.CRITICAL}}
 
     return SpecCluster(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -51,6 +52,7 @@ class Dispatch:
         self._flying: dict[Future, Task] = {}
         self._workers: dict[str, int] = {}
         self._looked = -_LOOK
+        self._ended = threading.Event()  # one of them, or it is lost
         self._number = 0
         self.refused: dict[str, str] = {}
         self.notices: list[Notice] = []
@@ -120,7 +122,9 @@ class Dispatch:
             self._number += 1
             chosen = {"workers": list(self._workers)} if self.refused else {}
             options = {"pure": False, "priority": -self._number, "resources": self._resources}
-            self._flying[self._client.submit(*called, **options, **chosen)] = task
+            future = self._client.submit(*called, **options, **chosen)
+            self._flying[future] = task
+            future.add_done_callback(lambda _: self._ended.set())
 
     def _look(self) -> None:
         """See which workers are there; more may come, and others go."""
@@ -155,16 +159,9 @@ class Dispatch:
 
     def _collect(self) -> None:
         """Wait a moment for any task, and take those that are done."""
-        from distributed import wait
-
         self._require_connection()
-        if self._flying:
-            try:
-                wait(list(self._flying), timeout=1.0, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                return
-            except Exception as error:  # noqa: BLE001 - a cancelled task is looked at below
-                logger.info("waiting for tasks: %s", error)
+        self._ended.wait(1.0)
+        self._ended.clear()
         for future in [f for f in self._flying if f.status != "pending"]:
             self._take(future, self._flying.pop(future))
 
