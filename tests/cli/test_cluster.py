@@ -49,7 +49,16 @@ def model(bright, tmp_path_factory):
 @pytest.fixture(scope="module")
 def words(model):
     def of(movie, out, *others):
-        settings = ("--threads", 1, "--device", "cpu", "--set", "backend=torch", "--no-movie", "--keep-probabilities")
+        settings = (
+            "--threads",
+            1,
+            "--device",
+            "cpu",
+            "--set",
+            "backend=torch",
+            "--no-movie",
+            "--keep-probabilities",
+        )
         return [
             str(w) for w in ("segment", movie, "--out", out, "--model", model, *settings, *others)
         ]

@@ -126,9 +126,9 @@ def segment_movie(
     """Predict, label and export the job's frames of a stack: ``parts`` of its results, or all.
 
     Where the job has no parts the movie is only segmented. Labels that an earlier run wrote are
-    read instead of made again; ``corrections`` win over what is made. A predictor, or a cluster,
-    that is ``kept`` is left open. What is odd about the cells joins the notices ``found``, and where the time went
-    what was ``spent``. Returns the paths of the parts.
+    read instead of made again; ``corrections`` win over what is made. A predictor that is ``kept``
+    is left open, as is a cluster. What is odd about the cells joins the notices ``found``, and
+    where the time went what was ``spent``. Returns the paths of the parts.
     """
     spent = spent or Spent()
     parts = job.parts if parts is None else parts
