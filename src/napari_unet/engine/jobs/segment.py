@@ -131,14 +131,11 @@ def segment(
     probabilities
         Where they are kept: a file, gone on with where it holds some, or what is open already and
         is left open. A temporary file where left out.
-    predictor
-        One that is open already, and is left open.
-    elsewhere
-        A cluster that computes in place of this machine (`ClusterRun`).
+    predictor, elsewhere
+        One that is open already, and is left open; a cluster in its place (`ClusterRun`).
     ahead, keep, table
-        Make the labels of frames as soon as they are predicted, on the cores that the network
-        leaves free; keep them, packed, for who asks for them again; and measure them where
-        ``table`` says how.
+        Make the labels of frames once they are predicted, on the cores that the network leaves
+        free; keep them, packed, for who asks for them again; measure them as ``table`` says.
 
     Raises
     ------
@@ -146,17 +143,15 @@ def segment(
         At the call: where movie, model, frames and probabilities do not fit, or the disk is full.
 
     """
-    model = load_models(model)
-    settings = settings or PredictSettings()
+    model, settings = load_models(model), settings or PredictSettings()
     labels = labels or recommended_for(model, settings)
     wanted = wanted_frames(stack, frames)
     check_channels(stack, model)
     kept = _kept(stack, model, settings, probabilities)
     _check_space(stack, model, wanted, kept)
+    ahead = ahead or elsewhere is not None
     work = FrameWork(tuple(model.config.outputs), labels, table) if ahead else None
     made = MadeLabels(stack.frame_shape) if ahead and keep else None
-    if elsewhere is not None:
-        work = work or FrameWork(tuple(model.config.outputs), labels)
     return _segment(stack, model, settings, labels, wanted, kept, predictor, elsewhere, work, made)
 
 
