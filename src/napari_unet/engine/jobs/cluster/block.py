@@ -41,7 +41,7 @@ class Block:
 
 
 def frames_of_a_block(shape: tuple[int, ...]) -> int:
-    """How many frames of a ``shape`` a block has: whatever the cluster, so that a rerun finds them."""
+    """How many frames a block has: whatever the cluster, so that a rerun finds them."""
     fit = max(1, min(_MOST, _PIXELS // math.prod(shape)))
     return 1 << (fit.bit_length() - 1)
 
