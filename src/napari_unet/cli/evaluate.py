@@ -84,7 +84,7 @@ def evaluate(
     """
     from napari_unet.engine.jobs.scoring import holds_classes, odd_labels
     from napari_unet.engine.labels.given.open_labels import open_pair
-    from napari_unet.engine.labels.label_stack import LabelStack
+    from napari_unet.engine.labels.label_stack import LabelStack, both_as_volumes
     from napari_unet.engine.labels.regions import parse_regions
     from napari_unet.engine.labels.scores import pool
     from napari_unet.engine.stack.frame_matching import match_frames
@@ -93,6 +93,7 @@ def evaluate(
     labels_are = labels_are or ("classes" if of_regions else None)
     files = ScoreFiles.checked(by_frame or [], cells, overwrite)
     with Noticed() as noticed, open_pair(predicted, truth) as (labels, right):
+        labels, right = both_as_volumes(labels, right)
         mine, true = LabelStack.of(labels), LabelStack.of(right, labels)
         if not labels_are:
             mine.part_mask()

@@ -171,6 +171,7 @@ def export(
         str | None, o.option(OverlaySettings, "crop", "--crop", metavar="Y0,X0,Y1,X1")
     ] = None,
     zoom: Annotated[float | None, o.option(OverlaySettings, "zoom", metavar="F")] = None,
+    section: Annotated[int | None, o.option(OverlaySettings, "section", metavar="N")] = None,
     quality: Annotated[int | None, o.option(OverlaySettings, "quality", metavar="N")] = None,
     others: o.Others = None,
     axes: o.Axes = None,
@@ -192,13 +193,13 @@ def export(
     compared = _is_comparison(style, truth)
     require_archive(archive, with_image, model)
     look = o.build(
-        OverlaySettings(), style=None if compared else style, fps=fps, length=length,
+        OverlaySettings(), style=None if compared else style, fps=fps, length=length, zoom=zoom,
         line_width=line_width, opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
-        show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), zoom=zoom, quality=quality,
+        show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), section=section,
+        quality=quality,
     )  # fmt: skip
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
-
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:

@@ -323,6 +323,7 @@ class OverlaySettings(Settings):
     high: float = Field(99.8, ge=50, le=100, title="White percentile", json_schema_extra={"unit": "%", **ADVANCED})
     crop: tuple[int, int, int, int] | None = Field(None, title="Crop", description="y0, x0, y1, x1 in pixels; empty for the whole frame", json_schema_extra=ADVANCED)
     zoom: float = Field(1.0, gt=0, le=8, title="Zoom", json_schema_extra=ADVANCED)
+    section: int | None = Field(None, ge=0, exclude_if=lambda value: value is None, title="Section", description="Section of a volume that is shown, counted from 0; empty for the maximum of all", json_schema_extra={"none": "maximum", **ADVANCED})
     quality: int = Field(22, ge=0, le=51, title="Quality", description="x264 crf: lower is better and larger", json_schema_extra=ADVANCED)
 
 

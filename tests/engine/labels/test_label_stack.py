@@ -10,9 +10,11 @@ from scipy import ndimage
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.scoring import score
 from napari_unet.engine.labels.label_frames import LabelFrames
 from napari_unet.engine.labels.label_stack import LabelStack
 from napari_unet.engine.labels.read_labels import guess_kind
+from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 
@@ -99,6 +101,55 @@ def test_colours_are_refused_and_greys_are_not(world, movie, tmp_path):
     with Stack.open(tmp_path / "grey.tif") as stack:
         found = LabelFrames(LabelStack.of(stack, movie), movie)
         np.testing.assert_array_equal(found[2], world[1][2])
+
+
+@pytest.fixture(scope="module")
+def volumes(world):
+    """Labels of two volumes of two sections, and the movie they are of."""
+    labels = world[1].reshape(2, 2, *world[1].shape[1:])
+    movie = world[0].reshape(labels.shape)
+    return labels, Stack.from_array(movie, Selection(z="volume"), axes="TZYX", name="movie")
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_labels_of_volumes_are_volumes(volumes, dtype, tmp_path):
+    labels, movie = volumes
+    path = tmp_path / "l.ome.tif"
+    tifffile.imwrite(path, labels.astype(dtype), metadata={"axes": "TZYX"})
+    of_layer = LabelFrames(LabelStack.of_array(labels.astype(dtype)[:, None], "L", 3), movie)
+    with Stack.open(path) as stack:
+        of_file = LabelFrames(LabelStack.of(stack, movie), movie)
+        for t, volume in enumerate(labels):
+            np.testing.assert_array_equal(of_layer[t], volume)
+            np.testing.assert_array_equal(of_file[t], volume)
+        assert of_file.notices == []
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda t: t[:, :1], "2 frames of 160 x 192 pixels"),
+        (lambda t: np.repeat(t, 2, 1), "2 frames of 4 x 160 x 192 voxels"),
+        (lambda t: t[:, :, :100], "2 frames of 2 x 100 x 192 voxels"),
+        (lambda t: t[:1], "1 frame of 2 x 160 x 192 voxels"),
+    ],
+)
+def test_labels_of_other_volumes_are_refused_in_a_line(volumes, make, said):
+    labels, movie = volumes
+    stack = Stack.from_array(make(labels), axes="TZYX", name="L")
+    with pytest.raises(BadInput) as refused:
+        LabelFrames(LabelStack.of(stack, movie), movie)
+    line = str(refused.value)
+    assert f"L are {said}, the movie movie is 2 frames of 2 x 160 x 192 voxels" in line
+    assert "\n" not in line
+
+
+def test_labels_and_truth_of_volumes_are_scored_as_volumes(volumes):
+    labels, _ = volumes
+    stack = Stack.from_array(labels, axes="TZYX")
+    cells = sum(len(np.unique(volume)) - 1 for volume in labels)
+    for one in (score(labels, labels), score(stack, labels)):
+        assert (one.seg, one.n_truth) == (1, cells) and one.notices == ()
 
 
 @pytest.mark.parametrize("axes", ["ZYX", "CYX", "TZYX"])

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.formats.table import MeasuredBefore
     from napari_unet.engine.export.overlay.figure import MapColours
+    from napari_unet.engine.export.overlay.flat import Flat
     from napari_unet.engine.export.overlay.look import LookSource
     from napari_unet.engine.export.overlay.write_movie import Beside
     from napari_unet.engine.export.tracks.links import Links
@@ -179,7 +180,9 @@ class Export:
         """Refuse at once what `write_movie` would refuse when it begins."""
         from napari_unet.engine.export.overlay.write_movie import check_movie
 
-        check_movie(self.stack, self.labels, settings, self.probabilities, before)
+        flat = self.flat(settings)
+        labels, before = flat.labels_of(self.labels), flat.labels_of(before)
+        check_movie(flat.stack, labels, settings, flat.codes_of(self.probabilities), before)
 
     def write_movie(
         self,
@@ -209,9 +212,11 @@ class Export:
         """Return the writer of the overlay movie, for a pass that other writers share."""
         from napari_unet.engine.export.overlay.write_movie import movie_writer
 
-        beside = self._beside(settings, look, before, tracks)
+        flat = self.flat(settings)
+        beside = self._beside(settings, look, flat, before, tracks)
         path = path or self.folder / movie_name(kind)
-        return movie_writer(path, look.of(self.stack), settings, self.options, beside)
+        shown = look.of(flat.stack)
+        return flat.writer(movie_writer(path, shown, settings, self.options, beside))
 
     def write_still(
         self,
@@ -224,14 +229,15 @@ class Export:
         from napari_unet.engine.export.overlay.write_movie import write_still
 
         labels, tracks = yield from self._tracked(settings, frame)
+        flat = self.flat(settings)
         path = write_still(
             self.folder / still_name(frame),
-            look.of(self.stack),
-            labels,
+            look.of(flat.stack),
+            flat.labels_of(labels),
             frame,
             settings if tracks is not None else settings.replace(tail=0),
             self.options,
-            self._beside(settings, look, before, tracks),
+            self._beside(settings, look, flat, before, tracks),
         )
         yield frame
         return path
@@ -251,12 +257,13 @@ class Export:
         """
         from napari_unet.engine.export.overlay import write_figure
 
+        self.flat(settings).refuse_volumes()
         path, stack, options = self.folder / COMPARISON, look.of(self.stack), self.options
         if not named:
             frames = yield from write_figure.with_truth(self.frames, truth)
             shown = write_figure.shown_frames(frames, named=False)
             options = replace(options, frames=shown)
-        beside = self._beside(settings, look, None, None)
+        beside = self._beside(settings, look, self.flat(settings), None, None)
         return (
             yield from write_figure.write_comparison(
                 path, stack, self.labels, truth, settings, options, beside, names=names
@@ -276,6 +283,7 @@ class Export:
         """Write a frame beside its probabilities, with a colour bar."""
         from napari_unet.engine.export.overlay.write_figure import write_map
 
+        self.flat(settings).refuse_volumes()
         measured = look.measured(look.of(self.stack), settings, self.frames)
         yield frame
         return write_map(
@@ -287,19 +295,28 @@ class Export:
         self,
         settings: OverlaySettings,
         look: LookSource,
+        flat: Flat,
         before: Frames | None,
         tracks: NDArray[np.float64] | None,
     ) -> Beside:
         from napari_unet.engine.export.overlay.write_movie import Beside
 
-        measured = look.measured(look.of(self.stack), settings, self.frames)
-        return Beside(self.probabilities, before, tracks, measured)
+        measured = look.measured(look.of(flat.stack), settings, self.frames)
+        codes, before = flat.codes_of(self.probabilities), flat.labels_of(before)
+        return Beside(codes, before, flat.tracks(tracks), measured)
+
+    def flat(self, settings: OverlaySettings) -> Flat:
+        """Return what pictures are made of: of volumes a section, or the maximum of all."""
+        from napari_unet.engine.export.overlay.flat import Flat
+
+        return Flat(self.stack, settings.section)
 
     def links(self) -> Links:
         """Return the links of its labels, found as far as they are asked for."""
         from napari_unet.engine.export.tracks.links import Links
 
-        return Links(self.labels, self._shape, self.frames, self.meaning, self.frozen)
+        spacing = self.stack.spacing
+        return Links(self.labels, self._shape, self.frames, self.meaning, self.frozen, spacing)
 
     def _needs_tracks(self, settings: OverlaySettings, frame: int | None = None) -> bool:
         chosen = frame is None or frame in self.frames
@@ -337,12 +354,11 @@ class Export:
             )
 
     @property
-    def _shape(self) -> tuple[int, int]:
-        height, width = self.stack.frame_shape
-        return int(height), int(width)
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.stack.frame_shape)
 
     def _labelled(self, labels: Frames | None = None) -> Iterator[NDArray[Any]]:
-        """Labels (Y, X) of the chosen frames, without supervised background, made ahead."""
+        """Labels of the chosen frames, without supervised background, made ahead."""
         from napari_unet.engine.jobs.stages.ahead import labelled_ahead
 
         labels = self.labels if labels is None else labels
@@ -368,13 +384,14 @@ class Export:
 
         if self.linked:
             self.check_cells()
-        frozen = self.frozen()
+        frozen, spacing = self.frozen(), self.stack.spacing
         if self.meaning != "laptrack":
-            return Linker(frozen=frozen)
+            return Linker(frozen=frozen, spacing=spacing)
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
         yield self.frames[0]  # a moment to cancel before all frames are read
-        return LaptrackLinker.from_frames(self._labelled(), self.frames, frozen=frozen)
+        labels, frames = self._labelled(), self.frames
+        return LaptrackLinker.from_frames(labels, frames, frozen=frozen, spacing=spacing)
 
 
 def _links(format: str) -> bool:

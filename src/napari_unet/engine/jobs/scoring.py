@@ -12,7 +12,7 @@ from napari_unet.engine.jobs.segmentation import Segmentation, chosen_frames
 from napari_unet.engine.labels.class_scores import evaluate_classes
 from napari_unet.engine.labels.evaluation import evaluate
 from napari_unet.engine.labels.label_frames import left_out
-from napari_unet.engine.labels.label_stack import LabelStack
+from napari_unet.engine.labels.label_stack import LabelStack, both_as_volumes
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import guess_kind
 from napari_unet.engine.labels.regions import parse_regions
@@ -61,7 +61,7 @@ def score(
     Parameters
     ----------
     labels, truth
-        What `segment` gave, a Stack, or an array ``(T, Y, X)``.
+        What `segment` gave, a Stack, or an array ``(T, Y, X)`` or ``(T, Z, Y, X)``.
     frames
         Those of ``labels`` that count; all that are segmented and have a truth where left out.
     border
@@ -107,8 +107,8 @@ def _chosen(pairs: Pairs, wanted: Sequence[int] | None, truth: LabelStack) -> Pa
 
 def _read(labels: Frames, truth: Frames, *, part: bool) -> tuple[LabelStack, LabelStack]:
     """Read both as label files are; ``part`` masks, of which a `Segmentation` is none."""
-    stack = as_stack(labels, "labels")
-    mine, right = LabelStack.of(stack), LabelStack.of(as_stack(truth, "truth"), stack)
+    stack, wanted = both_as_volumes(as_stack(labels, "labels"), as_stack(truth, "truth"))
+    mine, right = LabelStack.of(stack), LabelStack.of(wanted, stack)
     if part:
         right.part_mask()
         if not isinstance(labels, Segmentation):
@@ -165,4 +165,5 @@ def as_stack(labels: Any, name: str) -> Stack:
         return labels
     numbers = labels.numbers if isinstance(labels, Segmentation) and labels.numbered else None
     array = labels if hasattr(labels, "shape") else np.asarray(labels)
-    return Stack.from_array(array, axes="TYX"[-len(array.shape) :], name=name, numbers=numbers)
+    axes = "TZYX" if len(array.shape) > 3 else "TYX"[-len(array.shape) :]
+    return Stack.from_array(array, axes=axes, name=name, numbers=numbers)

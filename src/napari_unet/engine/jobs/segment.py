@@ -70,6 +70,7 @@ class SegmentedFrame:
     outputs: tuple[str, ...]
     settings: LabelSettings
     done: FrameDone | None = None
+    spacing: tuple[float, ...] | None = None
 
     @property
     def measured(self) -> Measured | None:
@@ -81,7 +82,7 @@ class SegmentedFrame:
         """Its labels ``(Y, X)``, made ahead or when first asked for: the dock makes its own."""
         if self.done is not None:
             return self.done.labels
-        return labels_of(self.codes, self.outputs, self.settings)
+        return labels_of(self.codes, self.outputs, self.settings, self.spacing)
 
 
 class Elsewhere(Protocol):
@@ -207,7 +208,8 @@ def _segment(
                 if done is not None and kept_labels is not None:
                     kept_labels.put(t, done.labels)
                 outputs = probabilities.outputs
-                yield SegmentedFrame(t, step, len(wanted), frame, outputs, labels, done)
+                space = stack.spacing
+                yield SegmentedFrame(t, step, len(wanted), frame, outputs, labels, done, space)
     except BaseException:  # stopped, too: nobody gets the labels, so nobody would close them
         kept.close()
         raise

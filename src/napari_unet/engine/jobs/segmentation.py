@@ -56,7 +56,7 @@ def _let_go(probabilities: Probabilities | None, folder: Path | None) -> None:
 
 
 class MadeLabels:
-    """Labels of frames ``(Y, X)`` that were made, packed in memory as far as there is room."""
+    """Labels of frames that were made, packed in memory as far as there is room."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape, self._bytes = shape, 0
@@ -79,6 +79,8 @@ class MadeLabels:
 
 class Segmentation(LazyArray):
     """Labels of a movie: ``labels[t]`` is ``(Y, X)`` uint16, as is an array ``(T, Y, X)``.
+
+    Of volumes ``(Z, Y, X)``.
 
     Ids of objects, or classes where the model tells those apart. A frame is labelled when it is
     first asked for, then kept compressed in memory. The probabilities lie in a temporary file,
@@ -165,7 +167,8 @@ class Segmentation(LazyArray):
             raise BadInput(
                 f"frame {t} is not segmented", "a frame that was chosen", "segment that frame, too"
             )
-        labels = labels_of(probabilities[t], probabilities.outputs, self.settings)
+        spacing = self._stack.spacing
+        labels = labels_of(probabilities[t], probabilities.outputs, self.settings, spacing)
         self._made.put(t, labels)
         return labels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.labels.label_stack import in_words
 from napari_unet.engine.stack.frame_matching import match_frames
 from napari_unet.engine.text import counted
 
@@ -26,7 +27,7 @@ _NAMED = 5
 
 
 class LabelFrames:
-    """Labels ``(Y, X)`` by the movie's frame; of ``frame_indices`` alone there are any.
+    """Labels of frames by the movie's frame; of ``frame_indices`` alone there are any.
 
     ``offset`` is added to the numbers of the labels, or to their places. Where it is None, as
     many labels as ``chosen`` frames are those of these frames. ``remedy`` is what a user can do
@@ -106,10 +107,9 @@ class LabelFrames:
 
     def _refuse(self, remedy: str) -> NoReturn:
         movie = self._movie
-        height, width = movie.frame_shape
         raise BadInput(
             f"the labels {self.name} are {self.labels}, the movie {movie.name} is "
-            f"{counted(len(movie), 'frame')} of {height} x {width} pixels",
+            f"{counted(len(movie), 'frame')} of {in_words(movie.frame_shape)}",
             "labels of the same frames",
             remedy,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.labels.objects import whole_labels
 from napari_unet.engine.labels.read_labels import components, guess_kind
+from napari_unet.engine.stack.channels import doubt_spacing
 from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.text import counted
 
@@ -25,7 +26,7 @@ _LOOKED_AT = 8  # frames
 
 
 class LabelStack:
-    """Labels as whole numbers: ``labels[t]`` is ``(Y, X)``; each frame is checked when read.
+    """Labels as whole numbers: ``labels[t]`` is ``(Y, X)`` or ``(Z, Y, X)``, checked when read.
 
     ``notices`` say what was guessed of its axes; `doubts` what is odd about its numbers.
     """
@@ -53,12 +54,15 @@ class LabelStack:
         labels, notices = _along_time(labels, movie)
         numbers = labels.numbers if labels.numbered else None
         shape = (len(labels), *labels.frame_shape)
-        said = (*labels.notices, *notices)
+        apart = doubt_spacing(labels.spacing, labels.name)  # which nothing of labels depends on
+        said = (*(one for one in labels.notices if one not in apart), *notices)
         return cls(_reader(labels), labels.name, shape, numbers, said, from_any_thread=True)
 
     @classmethod
-    def of_array(cls, data: Any, name: str) -> LabelStack:
-        """Read any array-like of frames; axes of length 1 in front of Y and X do not matter.
+    def of_array(cls, data: Any, name: str, dims: int = 2) -> LabelStack:
+        """Read any array-like of frames, of 3 ``dims`` where they are volumes.
+
+        Axes of length 1 in front of those do not matter.
 
         Raises
         ------
@@ -67,26 +71,27 @@ class LabelStack:
 
         """
         shape = tuple(int(n) for n in data.shape)
-        long = [axis for axis, n in enumerate(shape[:-2]) if n != 1]
-        if len(shape) < 2 or len(long) > 1 or 0 in shape:
+        long = [axis for axis, n in enumerate(shape[:-dims]) if n != 1]
+        if len(shape) < dims or len(long) > 1 or 0 in shape:
             raise BadInput(
                 f"the labels {name} are {' x '.join(map(str, shape))}",
-                "frames of Y x X pixels",
-                "choose labels of one channel and section",
+                f"frames of {'Z x ' * (dims - 2)}Y x X pixels",
+                "choose labels of one channel" + " and section" * (dims == 2),
             )
         time = long[0] if long else None
 
         def read(t: int) -> NDArray[Any]:
-            if len(shape) == 3:
+            if len(shape) == dims + 1:
                 return np.array(data[t])
-            return np.array(data[tuple(t if axis == time else 0 for axis in range(len(shape) - 2))])
+            front = range(len(shape) - dims)
+            return np.array(data[tuple(t if axis == time else 0 for axis in front)])
 
         n = 1 if time is None else shape[time]
-        flat = len(shape) == 2
+        flat = len(shape) == dims
         return cls(
             (lambda _: np.array(data)) if flat else read,
             name,
-            (n, shape[-2], shape[-1]),
+            (n, *shape[-dims:]),
             from_any_thread=isinstance(data, LazyArray | np.ndarray),
         )
 
@@ -100,17 +105,17 @@ class LabelStack:
 
     def __getitem__(self, t: int) -> NDArray[np.unsignedinteger[Any]]:
         frame = np.asarray(self._read(t))
-        if frame.ndim != 2:
+        if frame.ndim != len(self.frame_shape):
             raise BadInput(
                 f"a frame of the labels {self.name} is {' x '.join(map(str, frame.shape))}",
-                "Y x X pixels",
+                f"{'Z x ' * (len(self.frame_shape) - 2)}Y x X pixels",
                 "choose labels of one channel and section",
             )
         labels = whole_labels(frame, f"the labels {self.name}")
         return components(labels > 0).astype(np.uint32) if self._is_mask else labels
 
     def __str__(self) -> str:
-        return f"{counted(len(self), 'frame')} of {self.shape[1]} x {self.shape[2]} pixels"
+        return f"{counted(len(self), 'frame')} of {in_words(self.frame_shape)}"
 
     def part_mask(self) -> None:
         """Read a mask as its connected pieces from now on, as training does.
@@ -155,13 +160,33 @@ class LabelStack:
         return [self[t] for t in _some(range(len(self)) if wanted is None else wanted)]
 
 
+def both_as_volumes(labels: Stack, truth: Stack) -> tuple[Stack, Stack]:
+    """Return labels and their truth as volumes where both have as many sections; else as they are.
+
+    Pages without an axis are sections, too, where the other is one volume of as many.
+    """
+    for mine, other in ((labels, truth), (truth, labels)):
+        if mine.n_z > 1 and mine.n_z in (other.n_z, len(other) if len(mine) == 1 else 0):
+            volumes = mine if mine.dims == 3 else mine.select(z="volume")
+            others = other if other.dims == 3 else _as_volumes(other, volumes)[0]
+            return (volumes, others) if mine is labels else (others, volumes)
+    return labels, truth
+
+
+def in_words(shape: tuple[int, ...]) -> str:
+    """Say the size of a frame: ``256 x 320 pixels``, ``16 x 256 x 320 voxels``."""
+    return f"{' x '.join(map(str, shape))} {'pixels' if len(shape) == 2 else 'voxels'}"
+
+
 def _some(frames: Sequence[T]) -> Sequence[T]:
     return frames[:: max(1, -(-len(frames) // _LOOKED_AT))]
 
 
 def _along_time(labels: Stack, movie: Stack | None) -> tuple[Stack, list[Notice]]:
     """Return labels with their frames along T, and what was taken for what."""
-    n_z = labels.n_z
+    if movie is not None and movie.dims == 3 and labels.dims == 2:
+        return _as_volumes(labels, movie)
+    n_z = labels.n_z if labels.dims == 2 else 1
     n_c = len(labels.channel_names) if "C" in labels.source_axes else 1
     if movie is not None and len(labels) == 1 < len(movie):
         for letter, n, other, words in (("Z", n_z, n_c, "sections"), ("C", n_c, n_z, "channels")):
@@ -182,6 +207,17 @@ def _along_time(labels: Stack, movie: Stack | None) -> tuple[Stack, list[Notice]
         line = f"of the {n_c} channels of the labels {labels.name} the first is taken"
         notices.append(Notice("check", line))
     return labels, notices
+
+
+def _as_volumes(labels: Stack, movie: Stack) -> tuple[Stack, list[Notice]]:
+    """Return labels of volumes; pages without an axis are sections where the movie has as many."""
+    if labels.n_z > 1:
+        return labels.select(z="volume"), []
+    if len(movie) == 1 and len(labels) == movie.n_z:
+        axes = labels.source_axes.replace("T", "Z")
+        line = f"the {len(labels)} frames of the labels {labels.name} are taken for sections"
+        return labels.select(axes=axes, z="volume"), [Notice("noted", line)]
+    return labels, []
 
 
 def _reader(labels: Stack) -> Callable[[int], NDArray[Any]]:

@@ -38,7 +38,7 @@ _STYLES = {
     "probability": "Raw | prob. | overlay",
     "before_after": "Before | after",
 }
-_NOT_IN_LOOK = ("style", "fps")  # always in sight
+_NOT_IN_LOOK = ("style", "fps", "section")  # always in sight, or of volumes, which no dock shows
 _BY_PERCENTILE = ("low", "high")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from napari_unet.engine.errors import not_installed
 from napari_unet.engine.export.formats.track_graph import Node, TrackGraph
 from napari_unet.engine.files.versions import PROGRAM, versions
+from napari_unet.engine.tracks.tracking import Linker
 
 try:
     import zarr
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.export.target.outputs import FrameInfo
-    from napari_unet.engine.tracks.tracking import Linker
 
     Columns = dict[str, NDArray[Any]]
 
@@ -41,7 +41,7 @@ class GeffWriter:
 
     def __init__(self, folder: Path, info: FrameInfo, linker: Linker | None = None) -> None:
         self.folder, self.info = folder, info
-        self.graph = TrackGraph(linker)
+        self.graph = TrackGraph(linker or Linker(spacing=info.spacing))
         self._columns: list[NDArray[np.float64]] = []
         self._n = 0
 

@@ -30,19 +30,19 @@ class Measuring:
     """Measures labels of frames of a movie, in every channel; of any frame, in any thread."""
 
     def __init__(self, stack: Stack, settings: TableSettings) -> None:
-        self._settings, self._pixel_sizes = settings, stack.pixel_sizes
+        self._settings, self._spacing = settings, stack.spacing
         names = stack.channel_names
         several = len(names) > 1
         self._raw = stack.select(channel=tuple(range(len(names)))) if several else stack
         self.channels = _distinct(names) if several else ("intensity",)
 
     def __call__(self, labels: NDArray[Any], frame: int) -> Measured:
-        """Measure the labels ``(Y, X)`` of a frame."""
+        """Measure the labels of a frame."""
         raw = np.asarray(self._raw[frame])
         missing = missing_pixels(raw)
         n = 0 if missing is None else int(np.count_nonzero(missing & (labels > 0)))
         columns = measure_frame(
-            labels, raw, self.channels, pixel_size=self._pixel_sizes, settings=self._settings
+            labels, raw, self.channels, pixel_size=self._spacing, settings=self._settings
         )
         return Measured(columns, n)
 

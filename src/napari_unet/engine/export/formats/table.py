@@ -74,11 +74,12 @@ def table_writer(
     """
     settings, options = settings or TableSettings(), options or WriteOptions()
     info = FrameInfo.of(stack, options.frames)
-    if settings.ring is not None and not info.pixel_size:
+    if settings.ring is not None and not info.spacing:
+        what = "pixel size" if len(info.shape) == 2 else "pixel size or section distance"
         raise BadInput(
-            "the ring is in µm, and the pixel size of the movie is not known",
-            "a pixel size",
-            "set the pixel size, or leave the ring out",
+            f"the ring is in µm, and the {what} of the movie is not known",
+            f"a {what.replace(' or ', ' and a ')}",
+            f"set the {what.replace(' or ', ' and the ')}, or leave the ring out",
         )
     target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
     rows = _Measured(

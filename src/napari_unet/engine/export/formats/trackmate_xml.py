@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_unet.engine.export.formats.outlines import object_outlines
 from napari_unet.engine.export.formats.track_graph import Node, TrackGraph
+from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.export.target.outputs import FrameInfo
     from napari_unet.engine.stack.stack import Stack
-    from napari_unet.engine.tracks.tracking import Linker
 
 _VERSION = "7.11.1"
 _DIGITS = 12  # of the number of spots, which is known when all are written
@@ -56,7 +56,7 @@ class TrackMateXmlWriter:
         self, path: Path, info: FrameInfo, stack: Stack, linker: Linker | None = None
     ) -> None:
         self.info, self.stack = info, stack
-        self.graph = TrackGraph(linker)
+        self.graph = TrackGraph(linker or Linker(spacing=info.spacing))
         self._pixel, self._step = info.scale or (1.0, 1.0), info.z_step or 1.0
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._n = 0

@@ -27,7 +27,7 @@ _MOST = 8  # threads: beyond, they wait for Python's lock more than they work
 
 
 class Labelled(NamedTuple):
-    """Labels ``(Y, X)`` of a frame, and what a table says of them where that was asked for."""
+    """Labels of a frame, and what a table says of them where that was asked for."""
 
     labels: NDArray[Any]
     measured: Measured | None
@@ -36,7 +36,7 @@ class Labelled(NamedTuple):
 def labelled_ahead(
     labels: Frames,
     frames: Sequence[int],
-    shape: tuple[int, int] | None = None,
+    shape: tuple[int, ...] | None = None,
     measuring: Measuring | None = None,
 ) -> Iterator[Labelled]:
     """Yield frames in their order, read, checked and measured by threads, a few ahead.

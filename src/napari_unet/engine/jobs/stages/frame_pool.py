@@ -58,7 +58,7 @@ class FramePool:
         self._closed = False
 
     def submit(self, frame: int, codes: NDArray[np.uint8]) -> Future[FrameDone]:
-        """Begin with a frame of codes ``(C, Y, X)`` that are stored."""
+        """Begin with a frame of codes ``(C, …)`` that are stored."""
         return self._threads.submit(self._do, frame, codes)
 
     def close(self) -> None:

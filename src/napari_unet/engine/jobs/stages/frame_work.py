@@ -26,7 +26,7 @@ class FrameWork:
 
 
 class FrameDone(NamedTuple):
-    """Labels ``(Y, X)`` of a frame, and what the table says of them."""
+    """Labels ``(Y, X)`` or ``(Z, Y, X)`` of a frame, and what the table says of them."""
 
     labels: NDArray[np.uint16]
     measured: Measured | None
@@ -36,11 +36,11 @@ class FrameMaker:
     """Does the work of any frame of a movie, in any thread."""
 
     def __init__(self, work: FrameWork, stack: Stack) -> None:
-        self._work = work
+        self._work, self._spacing = work, stack.spacing
         self._measuring = None if work.table is None else Measuring(stack, work.table)
 
     def __call__(self, frame: int, codes: NDArray[np.uint8]) -> FrameDone:
-        """Make the labels of a frame from its codes ``(C, Y, X)``, and measure them."""
-        labels = labels_of(codes, self._work.outputs, self._work.settings)
+        """Make the labels of a frame from its codes ``(C, …)``, and measure them."""
+        labels = labels_of(codes, self._work.outputs, self._work.settings, self._spacing)
         measured = None if self._measuring is None else self._measuring(labels, frame)
         return FrameDone(labels, measured)

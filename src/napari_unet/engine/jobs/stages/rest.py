@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.export.overlay.flat import Flat
 from napari_unet.engine.jobs.stages.frame_work import FrameMaker
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ class RestOfFrame:
     """Labels, table and picture of a frame: gives the processor seconds that they take."""
 
     def __init__(self, stack: Stack, work: FrameWork, overlay: OverlaySettings | None) -> None:
-        self._stack, self._overlay = stack, overlay
+        self._overlay, self._flat = overlay, None
+        if overlay is not None:
+            self._flat = Flat(stack, overlay.section)
         self._make = FrameMaker(work, stack)
 
     def __call__(self, frame: int, codes: NDArray[np.uint8]) -> float:
@@ -34,9 +37,10 @@ class RestOfFrame:
         began = time.thread_time()
         labels = self._make(frame, codes).labels
         made = time.thread_time()
-        if self._overlay is None:
+        if self._overlay is None or self._flat is None:
             return made - began
         from napari_unet.engine.export.overlay.overlay import compose_overlay
 
-        compose_overlay(self._stack[frame], labels, self._overlay)
+        labels = self._flat.labels(frame, labels)
+        compose_overlay(self._flat.stack[frame], labels, self._overlay)
         return made - began + (1 + _ENCODED) * (time.thread_time() - made)
