@@ -274,3 +274,27 @@ def test_a_cluster_that_is_none_is_said_in_a_line(
     assert answer.code == 1
     assert said in answer.error
     assert not [*tmp_path.glob("out/*.tif"), *tmp_path.glob("out/.napari*")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its jobs are shell scripts")
+def test_jobs_of_a_queue(undisturbed, words, movies, tmp_path, run, monkeypatch):
+    """A Slurm that runs its jobs here, at once: dask-jobqueue writes and submits them as ever."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    submit = 'setsid bash "$1" >/dev/null 2>&1 </dev/null & echo "Submitted batch job $!"'
+    cancel = 'for job in "$@"; do kill -- "-$job" 2>/dev/null; done'
+    for name, line in (("sbatch", submit), ("scancel", cancel)):
+        (tools / name).write_text(f"#!/bin/bash\n{line}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    arguments = "{cores: 1, processes: 1, memory: 2GB, interface: lo}"
+    (tmp_path / "queue.yaml").write_text(f"type: slurm\nworkers: 2\narguments: {arguments}\n")
+    out = tmp_path / "out"
+    answer = run(*words(movies / "short*.tif", out, "--cluster", tmp_path / "queue.yaml"))
+    assert answer.code == 0, answer.stderr
+    assert "Waiting for a worker of slurm" in answer.stderr
+    made = made_in(out)
+    assert len(made) == 4
+    assert made.items() <= undisturbed.items()

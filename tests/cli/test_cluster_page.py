@@ -1,0 +1,40 @@
+"""docs/cluster.md: its files describe clusters, and the command of its Snakemake rule runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from napari_unet.engine.jobs.cluster.cluster_settings import read_cluster
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("slurm.yaml", "slurm"), ("tls.yaml", "address")])
+def test_its_files_describe_clusters(tmp_path, name, kind):
+    found = next(b for b in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if f"# {name}" in b)
+    (tmp_path / name).write_text(found)
+    assert read_cluster(str(tmp_path / name)).type == kind
+
+
+@pytest.mark.slow
+def test_the_command_of_its_rule_makes_what_the_rule_promises(tmp_path, world, run, monkeypatch):
+    rule = re.search(r"rule segment:\n(.*?)```", PAGE, re.DOTALL)[1]
+    shell = "".join(re.findall(r'"([^"]*)"', rule.split("shell:")[1]))
+    outputs = re.findall(r'"([^"]*)"', re.search(r"output: (.*)", rule)[1])
+    monkeypatch.chdir(tmp_path)
+    Path("movies").mkdir()
+    shutil.copy(world.movie, "movies/one.tif")
+
+    class Wildcards:
+        movie = "one"
+
+    words = shlex.split(shell.format(input="movies/one.tif", wildcards=Wildcards, threads=1))
+    assert words[0] == "napari-unet"
+    answer = run(*words[1:])
+    assert answer.code == 0, answer.stderr
+    assert all(Path(output.format(movie="one")).is_file() for output in outputs)
