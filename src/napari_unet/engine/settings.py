@@ -273,7 +273,7 @@ _PUBLISHED: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "unet": {},
     # no paper or notebook has late crops
-    **{name: {"settle": 0.0, **changes} for name, changes in _PUBLISHED.items()},
+    **{name: {**changes, "settle": 0.0} for name, changes in _PUBLISHED.items()},
 }
 """What goes with each network, by its name: changes of `TrainSettings`, each open to others."""
 
