@@ -20,6 +20,11 @@ def remove_movie(hand):
     hand.viewer.layers.remove(hand.session.movie.image)
 
 
+def turn_movie(hand):
+    movie = hand.session.movie.image
+    movie.data = np.asarray(movie.data).swapaxes(-1, -2)
+
+
 def cancel(hand):
     hand.session.job.cancel()
 
@@ -29,6 +34,7 @@ def cancel(hand):
     [
         (False, remove_movie, "Nothing is kept: the layer of the movie was removed"),
         (False, cancel, "What is done is kept until napari closes"),
+        (False, turn_movie, "Nothing is kept: the layer of the movie has another shape now"),
         (True, cancel, "What is done is kept; Segment movie goes on"),
         (True, remove_movie, "What is done is kept; Segment movie goes on"),
     ],
@@ -54,7 +60,7 @@ def test_what_is_said_to_be_kept_is(hand, tmp_path, model_file, small, has_file,
     hand.click(dock, "segment.run_movie")
     hand.qtbot.waitUntil(lambda: not job.running, timeout=60000)
     assert said in job.state.line
-    if not has_file and act is remove_movie:
+    if not has_file and act is not cancel:
         assert hand.session.labels.live is None
     else:
         if has_file and act is remove_movie:
@@ -62,6 +68,19 @@ def test_what_is_said_to_be_kept_is(hand, tmp_path, model_file, small, has_file,
         hand.qtbot.waitUntil(lambda: hand.session.labels.live is not None, timeout=10000)
         probabilities = hand.session.labels.live.probabilities
         assert probabilities.computed.any()
+
+
+def test_pixels_replaced_before_the_model_is_open(hand, model_file, small):
+    dock = hand.open("Segment")
+    hand.viewer.add_image(small[0], name="turned", axis_labels=("t", "y", "x"))
+    hand.load_model(dock, model_file)
+    hand.click(dock, "segment.run_movie")
+    turn_movie(hand)  # the job answers for the pixels there were
+    hand.qtbot.waitUntil(lambda: not hand.session.job.running, timeout=60000)
+    assert "Cancelled" in hand.session.job.state.line
+    hand.click(dock, "segment.run_movie")
+    hand.done()
+    assert hand.session.labels.live.shape == small[0].swapaxes(1, 2).shape
 
 
 def test_another_channel_stays_and_its_labels_do_not(hand, channels, model_file, viewer, qtbot):

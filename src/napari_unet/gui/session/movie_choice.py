@@ -20,7 +20,7 @@ from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from napari_unet.engine.stack.lazy_frames import LazyFrames
@@ -98,7 +98,7 @@ class MovieChoice:
         lifetime.connect(events.inserted, self._on_inserted)
         lifetime.connect(viewer.dims.events.point, self._on_dims)
         for layer in layers.images(viewer):
-            layer.events.name.connect(self._on_layers)
+            self._follow(layer)
 
     # ---- the viewer -------------------------------------------------------------------------
 
@@ -122,9 +122,14 @@ class MovieChoice:
 
     def _on_inserted(self, event: Any) -> None:
         layer = layers.raw(event.value)
-        layer.events.name.connect(self._on_layers)  # held weakly: it asks whether all is open
+        self._follow(layer)
         if layer in layers.images(self.viewer) and self.image is None:
             self.choose_image(layer)
+
+    def _follow(self, layer: Layer) -> None:
+        """Hear of another name, and of pixels replaced by a script; held weakly."""
+        layer.events.name.connect(self._on_layers)
+        layer.events.data.connect(self._on_layers)
 
     def _on_dims(self, event: Any = None) -> None:
         if not self.is_open:
@@ -222,7 +227,8 @@ class MovieChoice:
 
     def _show(self, image: Image, opened: _Opened, frames: LazyFrames) -> None:
         """Show in the layer what was selected, where its former selection was shown."""
-        layers.show_frames(image, frames)
+        with image.events.data.blocker(self._on_layers):
+            layers.show_frames(image, frames)
         opened.data = image.data
         self.refresh()
 

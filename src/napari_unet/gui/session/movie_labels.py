@@ -117,8 +117,12 @@ class MovieLabels:
         self.changed.emit()
 
     def _now(self) -> _Shown | None:
-        key = self._key()
-        return self._all.get(key[0], {}).get(key[1]) if key else None
+        key, stack = self._key(), self._movie.stack
+        shown = self._all.get(key[0], {}).get(key[1]) if key else None
+        if shown is None or stack is None:
+            return None
+        fits = shown.live.shape == (len(stack), *stack.frame_shape)
+        return shown if fits else None  # a script may have given the layer other pixels
 
     def _key(self) -> tuple[Image, Selection] | None:
         image, stack = self._movie.image, self._movie.stack

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _IS_KEPT = "What is done is kept"
+_IS_ANOTHER = "Nothing is kept: the layer of the movie has another shape now."
 _IS_GONE = "Nothing is kept: the layer of the movie was removed, and has no file."
 
 
@@ -91,12 +92,13 @@ class _Run:
     def __init__(self, session: Session, region: str, *, has_file: bool) -> None:
         self._has_file = has_file
         self._session, self._image, self._region = session, session.movie.image, region
+        self._stack = session.movie.stack
         self._total = self._done = 0
         self._device = ""
         self._ready: Ready | None = None
 
     def on_item(self, item: Ready | str | int) -> Progress | None:
-        if self._session.movie.image is not self._image:  # its layer was removed
+        if self._session.movie.stack is not self._stack:  # layer removed, or with other pixels
             self._session.job.cancel()
             return None
         if isinstance(item, Ready):
@@ -112,8 +114,8 @@ class _Run:
     def on_done(self, notices: tuple[Notice, ...]) -> str | Ended:
         if not self._total:
             return "Nothing to do: this model has already segmented these frames."
-        if self._is_gone:
-            return _IS_GONE
+        if gone := self._gone:
+            return gone
         from napari_unet.engine.network.cell_size import edge_said
 
         what = self._region or counted(self._done, "frame")
@@ -129,15 +131,20 @@ class _Run:
             return "Cancelled."
         if self._has_file:
             return f"Cancelled. {_IS_KEPT}; Segment movie goes on from there."
-        if self._is_gone:
-            return f"Cancelled. {_IS_GONE}"
+        if gone := self._gone:
+            return f"Cancelled. {gone}"
         return f"Cancelled. {_IS_KEPT} until napari closes; Segment movie goes on from there."
 
     @property
-    def _is_gone(self) -> bool:
-        """Whether the labels went with a layer that has no file."""
-        gone = self._image is None or self._image not in layers.images(self._session.viewer)
-        return gone and not self._has_file
+    def _gone(self) -> str:
+        """Say what the labels of a movie without a file went with; empty while they are there."""
+        if self._has_file:
+            return ""
+        if self._image is None or self._image not in layers.images(self._session.viewer):
+            return _IS_GONE
+        stack, movie = self._stack, self._session.movie
+        there = movie.image is not self._image or stack is None or movie.stack is None
+        return "" if there or movie.stack.shape == stack.shape else _IS_ANOTHER
 
     def _begin(self, ready: Ready) -> None:
         self._ready, self._total, self._device = ready, ready.total, ready.device
