@@ -16,6 +16,7 @@ from napari_unet.sample.world import SMALL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "headless.md").read_text("utf-8")
 COMMANDS = (
+    "check",
     "demo",
     "segment",
     "train",

@@ -13,6 +13,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.archive import archive_part, require_archive
 from napari_unet.cli.assignment import assigned
+from napari_unet.cli.check import with_check
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
@@ -100,6 +101,13 @@ def export(
         ),
     ] = None,
     offset: o.Offset = None,
+    checked: Annotated[
+        Path | None,
+        o.path_option(
+            metavar="DIR",
+            help="Where check drew windows: their error rate goes into sidecars and methods.",
+        ),
+    ] = None,
     values: Annotated[
         Literal["ids", "linked", "laptrack", "mask"],
         typer.Option(
@@ -206,7 +214,7 @@ def export(
         noticed = files.enter_context(Noticed())
         stack = files.enter_context(Stack.open(movie, wanted))
         found = noticed.of(stack.name, stack.notices)
-        given = files.enter_context(open_labels(stack, labels, offset))
+        given = with_check(files.enter_context(open_labels(stack, labels, offset)), checked)
         noticed.of(stack.name, (*given.stack.taken, *given.notices))  # a session has its channel
         earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)

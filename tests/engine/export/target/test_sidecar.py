@@ -54,3 +54,12 @@ def test_a_sidecar_that_says_nothing_is_doubted(content, tmp_path):
     (notice,) = read_provenance(tmp_path / "labels.tif").notices
     assert (notice.level, "labels.tif.json is damaged" in notice.line) == ("check", True)
     assert read_provenance(tmp_path / "other.tif").notices == ()
+
+
+def test_methods_say_the_error_rate_of_windows_that_were_looked_at():
+    check = {"rate": 0.024, "low": 0.011, "high": 0.046, "n_cells": 412, "n_windows": 20}
+    text = methods_text(Provenance(check=check))
+    assert "In 20 random windows with 412 cells, 2.4 % of the cells were wrong, missed or" in text
+    assert "(95 % interval 1.1 % to 4.6 %)" in text
+    assert "Korn EL, Graubard BI (1998)" in text
+    assert "Korn" not in methods_text(Provenance())

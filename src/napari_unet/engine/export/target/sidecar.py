@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SETTINGS: dict[str, type[Settings]] = {"labels": LabelSettings, "prediction": PredictSettings}
 _LABEL_KINDS = {kind.title for kind in LABEL_FORMATS.values()}
 _UNET = "Ronneberger O, Fischer P, Brox T (2015), doi:10.1007/978-3-319-24574-4_28"
+_KORN = "Korn EL, Graubard BI (1998), Survey Methodology 24:193-201"
 _NAPARI = "napari contributors (2019), doi:10.5281/zenodo.3555620"
 
 
@@ -37,6 +38,7 @@ class Provenance:
     training: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
     n_corrected: int | None = None
+    check: Mapping[str, Any] | None = None  # the rate of errors in windows that were looked at
     notices: Sequence[Notice] = ()  # beside those of the movie; as they are when it is written
     details: Mapping[str, Any] = field(default_factory=dict)  # said beside all this, by name
 
@@ -122,6 +124,7 @@ def _content(
         },
         "settings": {k: v.model_dump(mode="json") for k, v in provenance.settings.items()},
         "corrected_objects": provenance.n_corrected,
+        **({"check": dict(provenance.check)} if provenance.check else {}),
         "notices": [asdict(n) for n in dict.fromkeys((*stack.notices, *provenance.notices))],
         "versions": versions(),
         **provenance.details,
@@ -147,7 +150,9 @@ def read_provenance(path: Path) -> Provenance:
         corrected = said.get("corrected_objects")
         training = dict(model.get("training") or {})
         notices = tuple(Notice(n["level"], n["line"]) for n in said.get("notices") or ())
-        return Provenance(model["name"], model["sha256"], training, known, corrected, notices)
+        return Provenance(
+            model["name"], model["sha256"], training, known, corrected, notices=notices
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         line = f"{sidecar.name} is damaged, or no sidecar: what made the labels is not known"
         return Provenance(notices=(Notice("check", line),))
@@ -177,7 +182,9 @@ def methods_text(provenance: Provenance) -> str:
     text += _test_sentence(provenance.training.get("test"))
     if provenance.n_corrected is not None:
         text += f" {provenance.n_corrected} objects were corrected by hand."
-    return f"{text} References: U-Net, {_UNET}; napari, {_NAPARI}."
+    text += _check_sentence(provenance.check)
+    korn = f"; interval, {_KORN}" if provenance.check else ""
+    return f"{text} References: U-Net, {_UNET}; napari, {_NAPARI}{korn}."
 
 
 def _classes_sentences(settings: LabelSettings, training: Mapping[str, Any]) -> str:
@@ -226,6 +233,17 @@ def _test_sentence(test: Mapping[str, Any] | None) -> str:
     named = (("IoU", "iou"), ("SEG", "seg"), ("F1", "f1"))
     scores = ", ".join(f"{title} {after[key]:.3f}" for title, key in named)
     return f" On {test['tested_on']}, which chose neither weights nor settings, it had {scores}."
+
+
+def _check_sentence(check: Mapping[str, Any] | None) -> str:
+    """Say the rate of errors that a user found in random windows, where there is one."""
+    if not check:
+        return ""
+    rate, low, high = (f"{100 * check[name]:.1f} %" for name in ("rate", "low", "high"))
+    return (
+        f" In {check['n_windows']} random windows with {check['n_cells']} cells, {rate} of the "
+        f"cells were wrong, missed or invented by eye (95 % interval {low} to {high})."
+    )
 
 
 def _labels_sentence(settings: LabelSettings) -> str:
