@@ -16,6 +16,7 @@ from napari_unet.engine.text import counted
 from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.review.cell_panel import CellPanel
 from napari_unet.gui.review.cells_panel import CellsPanel
+from napari_unet.gui.review.doubt_panel import DoubtPanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
@@ -42,6 +43,7 @@ class ReviewDock(Dock):
         super().__init__(viewer, OWNER)
         self._linked: weakref.WeakSet[LiveLayer] = weakref.WeakSet()
         self._build_frames()
+        self._build_doubts()
         self._build_verbs()
         self._build_end()
         self.column.addStretch(1)
@@ -64,6 +66,11 @@ class ReviewDock(Dock):
         self.previous.clicked.connect(lambda: self._go_on(-1))
         self.next.clicked.connect(lambda: self._go_on(1))
         self.done.toggled.connect(self._on_done)
+
+    def _build_doubts(self) -> None:
+        self.doubts = DoubtPanel(self.session, self.actions)
+        self.group("Doubts", self.doubts)
+        self.doubts.marked.connect(lambda: self.timeline.show_doubts(self.doubts.frames))
 
     def _build_verbs(self) -> None:
         self.verbs = VerbPanel(self.session, self.actions)
@@ -172,6 +179,7 @@ class ReviewDock(Dock):
             corrector.changed.connect(self._show_verbs)
             corrector.said.connect(self._on_said)
             corrector.takes_time.connect(self._on_takes_time)
+            corrector.asked.connect(self.doubts.act)
             chosen = actions.layer.events.selected_label
             self.session.lifetime.connect(chosen, self._show_cell, self)
 
@@ -199,6 +207,7 @@ class ReviewDock(Dock):
         self._show_frames()
         self._show_verbs()
         self._show_steps()
+        self.doubts.update_state(self._why_not())
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()

@@ -81,9 +81,15 @@ VERBS = {
     "background_brush": Verb(
         "Background brush", "Paint ground on which no cell is", KeyMod.Shift | KeyCode.KeyB
     ),
+    "previous_doubt": Verb("◂ Doubt", "Go to the doubt before", KeyMod.Shift | KeyCode.KeyN),
+    "next_doubt": Verb("Doubt ▸", "Go to the next doubt, the worst first", KeyCode.KeyN),
+    "repair": Verb("Repair", "Take the repair that is offered, and go on", KeyCode.KeyY),
+    "fine": Verb("Fine", "It is fine as it is: vouch for it, and go on to the next", KeyCode.KeyQ),
     "previous_frame": Verb("Previous frame", "Go a frame back"),
     "next_frame": Verb("Next frame", "Go a frame on"),
 }
+DOUBT_VERBS = ("previous_doubt", "next_doubt", "repair", "fine")
+"""Those of doubts: the Review dock does them."""
 # Where a preset has other keys than those above; 0 for none.
 PRESETS: dict[str, dict[str, int]] = {
     "own": {},

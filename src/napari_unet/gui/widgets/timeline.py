@@ -29,6 +29,7 @@ _COLOURS = {
     Tick.TOUCHED: QColor(66, 135, 245),
     Tick.DONE: QColor(60, 170, 80),
 }
+_AMBER, _DOUBT = QColor(255, 170, 0), 0.4  # of a doubt: on top, so much of the height
 _HEIGHT, _MARK = 24, 5  # px: all of it, and the mark below the frame on screen
 
 
@@ -42,14 +43,24 @@ class Timeline(QWidget):
         self.setObjectName(name)
         self.ticks: tuple[Tick, ...] = ()
         self.frame = 0
+        self.doubted: frozenset[int] = frozenset()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setToolTip("Grey: segmented · blue: touched by you · green: done. A click goes there")
+        self.setToolTip(
+            "Grey: segmented · blue: touched by you · green: done · amber: doubts. "
+            "A click goes there"
+        )
 
     def show_frames(self, ticks: Sequence[Tick], frame: int) -> None:
         """Show what was done to each frame, and which one is on screen."""
         if (tuple(ticks), frame) != (self.ticks, self.frame):
             self.ticks, self.frame = tuple(ticks), frame
+            self.update()
+
+    def show_doubts(self, frames: frozenset[int]) -> None:
+        """Show on which frames something is likely wrong."""
+        if frames != self.doubted:
+            self.doubted = frames
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -79,10 +90,11 @@ class Timeline(QWidget):
         width, gap = self.width() / columns, 1.0 if self.width() / columns >= 4 else 0.0
         height = self.height() - _MARK - 1
         for i in range(columns):
-            tick = max(
-                self.ticks[i * n // columns : max((i + 1) * n // columns, i * n // columns + 1)]
-            )
+            frames = range(i * n // columns, max((i + 1) * n // columns, i * n // columns + 1))
+            tick = max(self.ticks[t] for t in frames)
             painter.fillRect(QRectF(i * width, 0, width - gap, height), _COLOURS[tick])
+            if not self.doubted.isdisjoint(frames):
+                painter.fillRect(QRectF(i * width, 0, width - gap, height * _DOUBT), _AMBER)
         mark = self.palette().text().color()
         half = max(width / 2, 2.0)
         centre = self.centre_of(self.frame)

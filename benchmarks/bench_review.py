@@ -1,0 +1,482 @@
+"""A simulated user brings a movie to 2 errors in 100 cells: by doubts, and frame after frame.
+
+    python benchmarks/bench_review.py --kept DIR [--write]
+
+The user knows the truth and is charged fixed prices, chosen before anything was measured: 2 s a
+key, 4 s a doubt looked at, 4 s a frame and 0.2 s a cell looked over, 8 s a line, 15 s a cell
+drawn. The movie is predicted by the bundled model, which learned from its first frame alone; that
+frame is the user's. By doubts the list is gone through worst first: the repair offered is taken by
+a key where it helps, else the place is corrected by hand, or said to be fine. By frames every
+error of a frame is corrected by hand, in order, or the frames first that the model is least sure
+of. What is by hand costs the same in all: a line for each cut, a key for each merge and deletion,
+a key where *Fill in* finds the missing cell, else drawing it.
+
+Limits and scores of doubts were chosen on the sample movie with slips (seeds from 100 on) and on
+other movies and frames (``--tune``), not on those that are scored. Models and probabilities are
+kept in ``--kept`` and made where they are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+import napari_unet as nu
+from _page import DATA, markdown, write_between_markers
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.codes import decode
+from napari_unet.engine.labels.objects import numbered, overlaps
+from napari_unet.engine.labels.scores import frame_scores
+from napari_unet.engine.prediction.prediction import predict, prediction_key
+from napari_unet.engine.prediction.predictor import open_predictor
+from napari_unet.engine.prediction.probabilities import Probabilities
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
+from napari_unet.engine.session.reviewing.repairs import Repairs
+from napari_unet.engine.session.reviewing.settled import say_fine
+from napari_unet.engine.session.verbs import Verbs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+KEY, DOUBT, FRAME, CELL, LINE, DRAWN = 2.0, 4.0, 4.0, 0.2, 8.0, 15.0  # s
+GOAL = 2.0  # errors in 100 cells
+
+
+@dataclass(frozen=True)
+class Movie:
+    """Consecutive frames of a movie with their truth; ``border`` px of the edge have none.
+
+    Where the truth is ``partial``, cells that it does not know are no errors, and what is offered
+    there is not judged.
+    """
+
+    name: str
+    folder: str
+    first: int
+    last: int
+    border: int = 0
+    partial: bool = False
+
+    def read(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the frames and their true labels, (T, Y, X)."""
+        images = sorted((DATA / self.folder).glob("*.tif"))
+        truth = sorted((DATA / f"{self.folder}_ST" / "SEG").glob("*.tif"))
+        number = {int("".join(filter(str.isdigit, path.stem))): path for path in images}
+        masks = {int("".join(filter(str.isdigit, path.stem))): path for path in truth}
+        of = range(self.first, self.last + 1)
+        return tuple(np.stack([tifffile.imread(where[t]) for t in of]) for where in (number, masks))
+
+
+SCORED = (
+    Movie("HeLa 01, frames 30 to 59", "Fluo-N2DL-HeLa-in-a-row/01", 30, 59, border=25),
+    Movie("PSC 01, frames 150 to 179", "PhC-C2DL-PSC/01", 150, 179, border=25, partial=True),
+)
+TUNED = (
+    Movie("PSC 01, frames 226 to 250", "PhC-C2DL-PSC/01", 226, 250, border=25, partial=True),
+    Movie("DIC 01, frames 0 to 40", "DIC-C2DH-HeLa/01", 0, 40),
+)
+
+
+def last(steps: Any) -> Any:
+    """Run a generator to its end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any, NDArray[Any]]:
+    """Return the probabilities of a movie, the model's label settings, and the truth."""
+    frames, truth = movie.read()
+    stack = nu.Stack.from_array(frames, axes="TYX", name=movie.name)
+    name = f"{movie.folder.replace('/', '-')}-{movie.first}-{movie.last}-{steps}"
+    file, codes = kept / f"{name}.safetensors", kept / f"{name}.unetp"
+    kept.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        labels = nu.Stack.from_array(truth, axes="TYX", name="truth")
+        annotations = nu.Annotations.from_labels(stack, labels, [0])
+        settings = nu.TrainSettings(minutes=None, steps=steps, seed=0, threads=1)
+        base = nu.Model.load("nuclei-fluorescence")
+        last(nu.train(stack, annotations, settings, base=base)).save(file)
+    model = nu.Model.load(file)
+    if not codes.exists():
+        key = prediction_key(stack, model, nu.PredictSettings(threads=1))
+        shape = (len(stack), len(model.config.outputs), *stack.frame_shape)
+        part = codes.with_suffix(".part")
+        with Probabilities.create(part, shape, key) as out:
+            predictor = open_predictor(model, nu.PredictSettings(threads=1))
+            last(predict(stack, predictor, out))
+        part.rename(codes)
+    return Probabilities.open(codes), model.label_settings, truth
+
+
+@dataclass
+class Error:
+    """Cells of the truth and of the labels that belong together and do not agree."""
+
+    truth: list[int]
+    found: list[int]
+    places: NDArray[np.float64]  # (n, 2) of the truth's cells
+
+    @property
+    def kind(self) -> str:
+        """Return what is wrong."""
+        n, m = len(self.truth), len(self.found)
+        if n and m:
+            return "merged" if n > m else "split" if m > n else "outline"
+        return "missed" if n else "invented"
+
+
+class Session:
+    """A movie in review, beside its truth."""
+
+    def __init__(self, movie: Movie, probabilities: Probabilities, settings: Any, truth: Any):
+        self.truth, self.border, self.partial = truth, movie.border, movie.partial
+        self.live = LiveLabels(truth.shape, probabilities, settings)
+        self.verbs, self.repairs = Verbs(self.live), Repairs(self.live)
+        self.seconds, self.actions = 0.0, 0
+        self.did: Counter[str] = Counter()
+        self.live[0, :, :] = truth[0]
+        self.live.confirm_frame(0)
+        self.cells = sum(len(np.unique(frame)) - 1 for frame in truth[1:])
+        self.wrong = {t: self.count(t) for t in range(1, len(truth))}
+
+    def labels(self, t: int) -> NDArray[np.uint16]:
+        """Return the labels as they are now."""
+        return np.asarray(self.live[t, :, :])
+
+    def count(self, t: int) -> int:
+        """Count the errors of a frame, as scores do."""
+        one = frame_scores(self.labels(t), self.truth[t], border=self.border)
+        return one.missed + one.merged + one.split + (0 if self.partial else one.invented)
+
+    def judges(self, doubt: Doubt) -> bool:
+        """Whether the truth knows of cells where a doubt is."""
+        if not self.partial:
+            return True
+        right = self.truth[doubt.frame]
+        y, x = round(doubt.y), round(doubt.x)
+        part = right[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]
+        return bool(right[np.isin(self.labels(doubt.frame), doubt.cells)].any() or part.any())
+
+    @property
+    def rate(self) -> float:
+        """Return the errors in 100 cells of the frames that nobody painted."""
+        return 100 * sum(self.wrong.values()) / self.cells
+
+    def errors(self, t: int) -> list[Error]:
+        """Return what is wrong on a frame, by cells that belong together."""
+        ids, areas, mine = numbered(self.labels(t))
+        names, sizes, right = numbered(self.truth[t])
+        rows, columns, overlap = overlaps(right, mine)
+        together = (2 * overlap > sizes[rows]) | (2 * overlap > areas[columns])
+        iou = overlap / (sizes[rows] + areas[columns] - overlap)
+        n = len(names)
+        graph = coo_array(
+            (np.ones(together.sum()), (rows[together], n + columns[together])),
+            shape=(n + len(ids),) * 2,
+        )
+        which = connected_components(graph, directed=False)[1]
+        good = {int(which[r]) for r, v in zip(rows, iou, strict=True) if v >= 0.5}
+        core = mine[self.border : -self.border or None, self.border : -self.border or None]
+        inner = np.bincount(core.reshape(-1), minlength=len(ids) + 1)[1:] > 0
+        errors = []
+        for group in range(int(which.max(initial=-1)) + 1):
+            members = np.flatnonzero(which == group)
+            of_truth = names[members[members < n]]
+            of_labels = members[members >= n] - n
+            if len(of_truth) == len(of_labels) == 1 and group in good:
+                continue
+            if not len(of_truth) and (self.partial or not inner[of_labels].any()):
+                continue
+            places = [np.argwhere(self.truth[t] == cell).mean(axis=0) for cell in of_truth]
+            places += [np.argwhere(mine == i + 1).mean(axis=0) for i in of_labels]
+            errors.append(Error(of_truth.tolist(), ids[of_labels].tolist(), np.array(places)))
+        return errors
+
+    def correct(self, t: int, error: Error) -> None:
+        """Correct an error by hand, at its price."""
+        n, m = len(error.truth), len(error.found)
+        if error.kind == "missed" and self._filled(t, error):
+            self.spend(KEY, "fill")
+            return
+        labels = self.labels(t).copy()
+        labels[np.isin(labels, error.found)] = 0
+        for cell in error.truth:
+            labels[(self.truth[t] == cell) & (labels == 0)] = self.live.new_id()
+        self.live[t, :, :] = labels
+        if not n:
+            self.spend(KEY * m, "delete")
+        elif not m or n == m == 1:
+            self.spend(DRAWN, "draw")
+        else:
+            self.spend(LINE * (n - 1) + KEY * (m - 1), error.kind)
+
+    def _filled(self, t: int, error: Error) -> bool:
+        y, x = error.places[0].round().astype(int).tolist()
+        before = self.count(t)
+        try:
+            self.verbs.fill(t, y, x)
+        except BadInput:
+            return False
+        if self.count(t) < before:
+            return True
+        self.live.undo()
+        return False
+
+    def spend(self, seconds: float, what: str) -> None:
+        self.seconds += seconds
+        self.actions += 1
+        self.did[what] += 1
+
+
+@dataclass
+class Outcome:
+    """What a way of reviewing cost."""
+
+    seconds: float
+    actions: int
+    rate: float
+    looked_at: int
+    offered: int = 0
+    helped: int = 0
+    did: Counter[str] = field(default_factory=Counter)
+
+
+def hits(doubt: Doubt, error: Error) -> bool:
+    """Whether a user who looks at a doubt sees an error."""
+    if doubt.whole_frame:
+        return False
+    if set(doubt.cells) & set(error.found):
+        return True
+    apart = np.hypot(*(error.places - (doubt.y, doubt.x)).T)
+    return bool((apart <= max(doubt.size / 2, 3)).any())
+
+
+def by_doubts(session: Session, limit: float = 1e9) -> Outcome:
+    """Go through the doubts, worst first, until the goal is reached."""
+    doubts = LiveDoubts(session.live)
+    last(doubts.find())
+    seen: set[Any] = set()
+    outcome = Outcome(0, 0, session.rate, 0)
+    while session.rate > GOAL and session.seconds < limit:
+        known = [one for one in doubts.doubts() if _name(one) not in seen]
+        if not known:
+            break
+        one = known[0]
+        seen.add(_name(one))
+        session.seconds += DOUBT
+        outcome.looked_at += 1
+        before = session.wrong[one.frame]
+        n = session.live.corrections.n_done
+        if one.repair is not None:
+            outcome.offered += session.judges(one)
+            try:
+                session.repairs.take(one)
+            except BadInput:
+                pass
+            session.wrong[one.frame] = session.count(one.frame)
+        if session.wrong[one.frame] < before:
+            outcome.helped += 1
+            session.spend(KEY, f"repair: {one.repair.verb}")
+        else:
+            while session.live.corrections.n_done > n:
+                session.live.undo()
+            for error in session.errors(one.frame):
+                if hits(one, error):
+                    session.correct(one.frame, error)
+            session.wrong[one.frame] = session.count(one.frame)
+            if session.wrong[one.frame] == before:
+                say_fine(session.live, one)
+            session.spend(KEY, "next")
+        last(doubts.find([one.frame]))
+    outcome.seconds, outcome.actions, outcome.rate = session.seconds, session.actions, session.rate
+    outcome.did = session.did
+    return outcome
+
+
+def _name(doubt: Doubt) -> tuple[Any, ...]:
+    return doubt.frame, doubt.reason, doubt.cells, round(doubt.y), round(doubt.x)
+
+
+def by_frames(session: Session, order: list[int]) -> Outcome:
+    """Go through the frames, correcting each whole, until the goal is reached."""
+    looked_at = 0
+    for t in order:
+        if session.rate <= GOAL:
+            break
+        looked_at += 1
+        cells = len(np.unique(session.labels(t))) - 1
+        session.seconds += FRAME + CELL * cells
+        for error in session.errors(t):
+            session.correct(t, error)
+        session.wrong[t] = session.count(t)
+        session.spend(KEY, "next")
+    return Outcome(session.seconds, session.actions, session.rate, looked_at, did=session.did)
+
+
+def unsure_first(session: Session) -> list[int]:
+    """Return the frames with those first of which the model is least sure."""
+
+    def unsure(t: int) -> float:
+        p = decode(session.live.probabilities[t][0])
+        return float(((p > 0.2) & (p < 0.8)).sum() / max((p > 0.5).sum(), 1))
+
+    return sorted(session.wrong, key=unsure, reverse=True)
+
+
+def listed(session: Session, rows: bool = False) -> tuple[int, int, float, float]:
+    """Return errors, doubts, the precision of repairs, and the share of errors among 2n doubts.
+
+    Of the list as it is at first: each repair is tried and taken back.
+    """
+    doubts = LiveDoubts(session.live)
+    last(doubts.find())
+    found = doubts.doubts()
+    errors = {t: session.errors(t) for t in session.wrong}
+    n = sum(map(len, errors.values()))
+    offered, helped = Counter(), Counter()
+    seen_errors: set[tuple[int, int]] = set()
+    at_real, of_reason = Counter(), Counter()
+    for i, one in enumerate(found):
+        real = [k for k, error in enumerate(errors[one.frame]) if hits(one, error)]
+        if i < 2 * n:
+            seen_errors |= {(one.frame, k) for k in real}
+        of_reason[one.reason] += 1
+        at_real[one.reason] += bool(real)
+        if one.repair is None or not session.judges(one):
+            continue
+        steps, before = session.live.corrections.n_done, session.wrong[one.frame]
+        try:
+            session.repairs.take(one)
+            helps = session.count(one.frame) < before
+        except BadInput:
+            helps = False
+        while session.live.corrections.n_done > steps:
+            session.live.undo()
+        offered[one.reason, one.repair.verb] += i < 2 * n
+        helped[one.reason, one.repair.verb] += helps and i < 2 * n
+        if rows:
+            sure = "+" if helps else "real" if real else "-"
+            where = f"t{one.frame} ({one.y:.0f}, {one.x:.0f})"
+            print(f"{i} {one.score:.2f} {where} {one.words} {one.repair} {sure}")
+    for reason, count in of_reason.most_common():
+        print(f"  {reason}: {count}, at an error {at_real[reason]}")
+    for key, count in offered.most_common():
+        print(f"    {key}: offered {count}, helped {helped[key]}")
+    missed = Counter(
+        error.kind
+        for t, many in errors.items()
+        for k, error in enumerate(many)
+        if (t, k) not in seen_errors
+    )
+    print("  not among the first:", dict(missed))
+    total = sum(offered.values())
+    return n, len(found), sum(helped.values()) / max(total, 1), len(seen_errors) / max(n, 1)
+
+
+def main() -> None:
+    """Measure, print, and write docs/benchmarks.md where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--kept", type=Path, required=True, help="folder of models and probabilities"
+    )
+    parser.add_argument("--steps", type=int, default=200, help="of training on the first frame")
+    parser.add_argument("--tune", action="store_true", help="the movies that limits are chosen on")
+    parser.add_argument("--only", default="", help="movies whose name has this")
+    parser.add_argument("--rows", action="store_true", help="print the doubts one by one")
+    parser.add_argument("--lists", action="store_true", help="the lists alone, nothing reviewed")
+    parser.add_argument("--prepare", action="store_true", help="train and predict alone")
+    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
+    options = parser.parse_args()
+    lists, ways = [], []
+    for movie in TUNED if options.tune else SCORED:
+        if options.only not in movie.name or not (DATA / movie.folder).is_dir():
+            continue
+        made = predicted(movie, options.kept, options.steps)
+        if options.prepare:
+            continue
+        session = Session(movie, *made)
+        start = session.rate
+        n, doubts, precision, share = listed(session, options.rows)
+        lists.append(
+            (
+                movie.name,
+                f"{session.cells}",
+                f"{start:.1f}",
+                f"{n}",
+                f"{doubts}",
+                f"{precision:.2f}",
+                f"{share:.2f}",
+            )
+        )
+        print(lists[-1], flush=True)
+        if options.lists:
+            continue
+        found = {"by doubts": by_doubts(session)}
+        session = Session(movie, *made)
+        found["frames in order"] = by_frames(session, sorted(session.wrong))
+        session = Session(movie, *made)
+        found["least sure frames first"] = by_frames(session, unsure_first(session))
+        for way, one in found.items():
+            faster = found["frames in order"].seconds / one.seconds
+            helped = f"{one.helped} of {one.offered}" if one.offered else "-"
+            ways.append(
+                (
+                    movie.name,
+                    way,
+                    f"{one.seconds:.0f}",
+                    f"{one.actions}",
+                    f"{one.looked_at}",
+                    f"{one.rate:.1f}",
+                    f"{faster:.1f}",
+                    helped,
+                )
+            )
+            print(ways[-1], dict(one.did), flush=True)
+    tables = [
+        markdown(
+            (
+                "movie",
+                "cells",
+                "errors / 100",
+                "places",
+                "doubts",
+                "repairs that help",
+                "errors among the first 2 n",
+            ),
+            lists,
+        ),
+        markdown(
+            (
+                "movie",
+                "way",
+                "s",
+                "actions",
+                "looked at",
+                "errors / 100 then",
+                "times faster",
+                "repairs that helped",
+            ),
+            ways,
+        ),
+    ]
+    print("\n\n".join(tables))
+    if options.write:
+        write_between_markers("bench:review", "\n\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()

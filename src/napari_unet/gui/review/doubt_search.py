@@ -1,0 +1,102 @@
+"""The search for doubts behind the Review dock: in a worker, a piece at a time, kept up."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet.gui.session.workers import Latest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+_AT_ONCE = 0.5  # s of work before the list is shown anew
+
+
+class DoubtSearch(QObject):
+    """Doubts about the labels of a movie; ``found`` tells that they are others.
+
+    Of another model or threshold they are found anew; frames that were corrected are looked at
+    again, with what lies around them.
+    """
+
+    found = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.doubts: list[Doubt] = []
+        self.done = True
+        self.looked_at = 0
+        self._live: LiveLabels | None = None
+        self._of: LiveDoubts | None = None
+        self._steps: Generator[int, None, None] | None = None
+        self._changed: set[int] = set()
+        self._latest = Latest(self, wait_ms=20)
+        self._latest.answered.connect(self._on_answer)
+
+    def follow(self, live: LiveLabels | None) -> None:
+        """Look for the doubts about some labels; nothing is done where they are known."""
+        if live is None or live.classes:
+            self._live = self._of = self._steps = None
+            self.doubts, self.done = [], True
+            self._latest.forget()
+            self.found.emit()
+            return
+        if self._of is not None and self._of.fits(live):
+            return
+        from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
+
+        self._live, self._of = live, LiveDoubts(live)
+        self._steps, self._changed = self._of.find(), set()
+        self.done, self.looked_at = False, 0
+        self._go_on()
+
+    def look_again(self, frames: Iterable[int]) -> None:
+        """Look again at frames that were changed."""
+        if self._of is not None:
+            self._changed |= set(frames)
+            self.done = False
+            self._go_on()
+
+    def drop(self, doubt: Doubt) -> None:
+        """Take a doubt off the list, before it is looked at again."""
+        self.doubts = [one for one in self.doubts if one != doubt]
+
+    def _go_on(self) -> None:
+        of = self._of
+        if of is not None:
+            self._latest.ask(lambda: (of, *self._some(of)))
+
+    def _some(self, of: LiveDoubts) -> tuple[list[Doubt], bool, int]:
+        """Look at some frames, in a worker; returns the doubts so far and whether that is all."""
+        end = time.monotonic() + _AT_ONCE
+        read = 0
+        while of is self._of and time.monotonic() < end:
+            if self._steps is None:
+                frames, self._changed = self._changed, set()
+                if not frames:
+                    break
+                self._steps = of.find(frames)
+            try:
+                next(self._steps)
+                read += 1
+            except StopIteration:
+                self._steps = None
+        return of.doubts(), self._steps is None and not self._changed, read
+
+    def _on_answer(self, answer: tuple[LiveDoubts, list[Doubt], bool, int]) -> None:
+        of, doubts, done, read = answer
+        if of is not self._of:
+            self._go_on()
+            return
+        self.doubts, self.done = doubts, done
+        self.looked_at += read
+        if not done:
+            self._go_on()
+        self.found.emit()

@@ -1,0 +1,30 @@
+"""The canvas brought to a place of a movie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.gui.viewer.layers import go_to_frame
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_ACROSS = 8.0  # of what is looked at go into the canvas
+
+
+def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size: float) -> None:
+    """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across."""
+    frame, y, x = place
+    go_to_frame(viewer, layer, frame)
+    corner, centre = (
+        layer.data_to_world((frame, *point)[-layer.ndim :])[-2:]
+        for point in ((y + size, x + size), (y, x))
+    )
+    shown: Any = viewer
+    camera = getattr(shown, "scene", shown).camera  # in the scene from napari 0.9
+    camera.center = (camera.center[0], *centre)
+    across = max(corner[0] - centre[0], corner[1] - centre[1])
+    canvas = getattr(shown, "_canvas_size", None) or (400, 400)
+    if across > 0:
+        camera.zoom = min(canvas) / (_ACROSS * across)
