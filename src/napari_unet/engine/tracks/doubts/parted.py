@@ -23,8 +23,6 @@ _TWO_CELLS, _ONE_CELL = 1.45, 1.25  # times the usual area
 _CRUMB = 0.25  # of the usual area: less beside a cell is no second one
 _MERGED, _CUT, _FUSED = 0.96, 0.92, 0.6  # scores, where one frame is wrong
 _LONGER = 0.04  # less for each further frame
-_BY_SIZE = 0.35  # less where sizes say the opposite
-_UNEVEN, _HALF = 0.45, 0.5  # of the larger part, of the usual area: a smaller one is hardly a cell
 
 Run = list[tuple[int, tuple[int, ...]]]  # frames, with the indices of the cells on them
 
@@ -99,9 +97,7 @@ def _split(
         if there is None:
             continue
         repair = Repair("split", source, _ids(there.ids, parts))
-        sizes = there.areas[list(parts)]
-        crumb = sizes.min() < min(_UNEVEN * sizes.max(), _HALF * seen.usual_area)
-        yield doubt_of(seen, frame, (index,), reason, repair, score - _BY_SIZE * crumb)
+        yield doubt_of(seen, frame, (index,), reason, repair, score)
 
 
 def _merge(
@@ -112,8 +108,6 @@ def _merge(
     there = seen.of(one[0])
     assert there is not None
     repair = Repair("merge", one[0], (int(there.ids[one[1]]),))
-    if there.areas[one[1]] > _TWO_CELLS * seen.usual_area:  # rather two there
-        score -= _BY_SIZE
     for frame, several in twos:
         yield doubt_of(seen, frame, several, reason, repair, score)
 

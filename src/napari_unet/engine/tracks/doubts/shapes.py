@@ -12,10 +12,10 @@ from napari_unet.engine.tracks.doubts.parted import doubt_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_unet.engine.tracks.doubts.doubt import Doubt, Reason
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
     from napari_unet.engine.tracks.doubts.seen import Seen
 
-_WAIST, _SURE = 0.25, 0.45  # of a neck: to be looked at, and to be split at
+_WAIST = 0.25
 _LARGE, _SMALL = 1.3, 0.25  # times the usual area
 _DIVIDES = 0.25  # less where the next frame has the two apart
 _NECK, _SPECK = 0.35, 0.6  # scores
@@ -34,9 +34,9 @@ def two_in_one(seen: Seen, t: int) -> Iterator[Doubt]:
         if links is not None and links.parts_of(index):
             score -= _DIVIDES
         if score > 0.15:
-            repair = Repair("split") if cells.waist[index] > _SURE else None
-            reason: Reason = "two nuclei in one outline"
-            yield doubt_of(seen, t, (index,), reason, repair, min(score, 0.85))
+            yield doubt_of(
+                seen, t, (index,), "two nuclei in one outline", Repair("split"), min(score, 0.85)
+            )
 
 
 def specks(seen: Seen, t: int) -> Iterator[Doubt]:
