@@ -81,8 +81,9 @@ def compare(
     same command goes on, and further networks can be added.
     """
     wanted = o.selection(
-        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
-    )
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step,
+        interval=frame_interval, volumes=False,
+    )  # fmt: skip
     train = o.build(
         TrainSettings(), minutes=minutes, epochs=epochs, steps=steps, seed=seed, threads=threads,
         edge=edge, device=device, keep_best=keep_best,

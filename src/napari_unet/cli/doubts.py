@@ -79,7 +79,7 @@ def doubts(
     from napari_unet.engine.tracks.doubts.doubt import SAFE
 
     _check(labels, session, apply, out)
-    wanted = o.selection(axes, channel, z, position)
+    wanted = o.selection(axes, channel, z, position, volumes=False)
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
         stack = files.enter_context(Stack.open(movie, wanted))

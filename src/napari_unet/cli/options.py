@@ -70,10 +70,14 @@ def selection(
     z_step: float | None = None,
     interval: float | None = None,
     base: Recipe | None = None,
+    volumes: bool = True,
 ) -> Selection:
-    """Which part of the file: the words of the command line, and a recipe's where left out."""
-    if z == "volume":
-        raise typer.BadParameter("--z volume: give max or frames, or a section")
+    """Which part of the file: the words of the command line, and a recipe's where left out.
+
+    ``volumes`` says whether the command can take them.
+    """
+    if z == "volume" and not volumes:
+        raise typer.BadParameter("--z volume: this command looks at images; give max or frames")
     start = Selection(axes=base.axes, channel=base.channel, z=base.z) if base else Selection()
     return build(
         start,
@@ -124,7 +128,7 @@ Others = Annotated[
 ]
 Axes = Annotated[str | None, option(Selection, "axes", "--axes", metavar="TYXC")]
 Channel = Annotated[str | None, option(Selection, "channel", "--channel", metavar="1|NAME")]
-Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max|frames")]
+Z = Annotated[str | None, option(Selection, "z", "--z", metavar="I|max|volume|frames")]
 Position = Annotated[int | None, option(Selection, "position", "--position", metavar="I")]
 PixelSize = Annotated[float | None, option(Selection, "pixel_size", "--pixel-size", metavar="UM")]
 ZStep = Annotated[float | None, option(Selection, "z_step", "--z-step", metavar="UM")]

@@ -73,7 +73,7 @@ def qc(
     """
     from napari_unet.engine.jobs.quality import write_quality
 
-    wanted = o.selection(axes, channel, z, position)
+    wanted = o.selection(axes, channel, z, position, volumes=False)
     (settings,) = assigned(others, QualitySettings())
     if model and not (labels or session):
         raise typer.BadParameter("--model: give the labels, too, with --labels or --session")

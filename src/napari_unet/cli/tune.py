@@ -59,7 +59,9 @@ def tune(
     from napari_unet.engine.jobs.tune import tune as run
     from napari_unet.engine.network.model import Model
 
-    wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size, z_step=z_step)
+    wanted = o.selection(
+        axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, volumes=False
+    )
     settings = o.build(PredictSettings(), device=device, threads=threads)
     given = given_movies(words or (), labels, table, wanted, frames)
     network = Model.load(model)
