@@ -70,7 +70,7 @@ def doubts(
     as_json: o.AsJson = False,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Find where labels may be wrong: cells merged, cut, lost and invented, and bad frames.
+    """Find where labels may be wrong: cells merged, cut, lost, invented; bad frames.
 
     A line each, worst first: place, what is odd beside the frames before and after, the repair
     that it calls for, and a score from 0 to 1.
