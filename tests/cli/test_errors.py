@@ -115,6 +115,11 @@ def test_one_plain_line_and_nothing_half_written(world, bad, tmp_path, words, na
         ("export x y --out z --style crayon", "--style"),
         ("evaluate x y --border -1", "--border"),
         ("paint x", "paint"),
+        ("check x y --out z --z volume", "looks at images"),
+        ("compare x y --network unet --out z --z volume", "looks at images"),
+        ("doubts x --z volume", "looks at images"),
+        ("qc x --z volume", "looks at images"),
+        ("tune x y z --z volume", "looks at images"),
     ],
 )
 def test_wrong_words_are_usage_errors(words, named, run):

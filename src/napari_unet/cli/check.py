@@ -69,7 +69,7 @@ def check(
 
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
-        wanted = o.selection(axes, channel, z, position)
+        wanted = o.selection(axes, channel, z, position, volumes=False)
         stack = files.enter_context(Stack.open(movie, wanted))
         noticed.of(stack.name, stack.notices)
         given = files.enter_context(open_labels(stack, labels, offset))

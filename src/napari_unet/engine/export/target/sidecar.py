@@ -115,6 +115,7 @@ def _content(
             "content": stack.content,
             "selection": stack.selection.model_dump(mode="json"),
             "pixel_size_um": stack.pixel_size,
+            **({"z_step_um": stack.z_step} if stack.dims == 3 else {}),
             "frame_interval_s": stack.frame_interval,
         },
         "model": {

@@ -222,15 +222,18 @@ def _made_by(sidecar: dict[str, Any], stack: Stack, job: Job, prediction: object
     try:
         settings = PredictSettings.model_validate(prediction)
         source = sidecar["source"]
-        same = (source["fingerprint"], source["pixel_size_um"], source["frame_interval_s"])
+        fingerprint, z_step = source["fingerprint"], source.get("z_step_um")
+        lengths = (source["pixel_size_um"], z_step, source["frame_interval_s"])
         by_model = sidecar["model"]["sha256"] == job.model.sha256
     except (ValidationError, KeyError, TypeError):
         return False
-    wanted = (stack.fingerprint, stack.pixel_size, stack.frame_interval)
+    between = stack.z_step if stack.dims == 3 else None
+    wanted = (stack.pixel_size, between, stack.frame_interval)
     return (
         by_model
         and not _saved_again(sidecar, stack)
-        and same == wanted
+        and fingerprint == stack.fingerprint
+        and lengths == wanted
         and prediction_key(stack, job.model, settings)
         == prediction_key(stack, job.model, job.predict)
     )
