@@ -11,8 +11,8 @@ error of a frame is corrected by hand, in order, or the frames first that the mo
 of. What is by hand costs the same in all: a line for each cut, a key for each merge and deletion,
 a key where *Fill in* finds the missing cell, else drawing it.
 
-Limits and scores of doubts were chosen on the sample movie with slips (seeds from 100 on) and on
-other movies and frames (``--tune``), not on those that are scored. Models and probabilities are
+Limits and scores of doubts were chosen on the sample movie with slips (seeds 0, 1 and 3) and on
+other frames of PSC (``--tune``), not on those that are scored. Models and probabilities are
 kept in ``--kept`` and made where they are missing.
 """
 
