@@ -107,7 +107,9 @@ def name_the_classes(hand, segment, train, layer):
         1: "alive",
         2: "dead",
     }
-    assert "class: alive" in layer._get_properties((5, *np.argwhere(layer.data[5] == 1)[0]))
+    shown = hand.viewer.dims.current_step[0]  # napari looks into the frame on screen
+    place = np.argwhere(np.asarray(layer.data[shown]) == 1)[0]
+    assert "class: alive" in layer._get_properties((shown, *place))
     patch = hand.find(segment, "segment.take_class_2")
     red, green, blue, _ = layer.colormap.map(2).ravel()
     assert f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}" in (
