@@ -73,6 +73,7 @@ class OnCluster:
 
     def _begin(self, movie: Movie, run: ClusterRun, *, overwrite: bool) -> None:
         from napari_unet.engine.jobs.queue.places import ResultsPlace
+        from napari_unet.engine.jobs.stages.frame_request import FrameRequest
         from napari_unet.engine.stack.stack import Stack
 
         job, results = self._job, Results(self._out, movie.name)
@@ -81,4 +82,5 @@ class OnCluster:
         if LABELS in parts:
             with ResultsPlace(results, stack).open(stack, job) as probabilities:
                 frames = job.chosen(len(stack))
-                run.begin(stack, job.model, work_of(job, parts), frames, probabilities)
+                work = work_of(job, parts)
+                run.begin(FrameRequest(stack, job.model, work, frames, probabilities))

@@ -70,10 +70,9 @@ def _merged(
 def _cut(
     damaged: NDArray[np.uint16], labels: NDArray[np.uint16], t: int, random: np.random.Generator
 ) -> Slip | None:
-    cells = _steady(labels, t)
-    if not len(cells):
+    one = _one_of(_steady(labels, t), random)
+    if one is None:
         return None
-    one = int(random.choice(cells))
     cell = labels[t] == one
     y, x = np.nonzero(cell)
     apart = np.stack([y - y.mean(), x - x.mean()])
@@ -86,10 +85,9 @@ def _cut(
 def _missed(
     damaged: NDArray[np.uint16], labels: NDArray[np.uint16], t: int, random: np.random.Generator
 ) -> Slip | None:
-    cells = _steady(labels, t)
-    if not len(cells):
+    one = _one_of(_steady(labels, t), random)
+    if one is None:
         return None
-    one = int(random.choice(cells))
     cell = labels[t] == one
     damaged[t][cell] = 0
     return _slip("missed", t, cell, (one,))
@@ -125,6 +123,10 @@ def _steady(labels: NDArray[np.uint16], t: int) -> NDArray[np.int64]:
     on_all = np.intersect1d(np.intersect1d(found[0], found[1]), found[2])
     cells = np.setdiff1d(on_all, np.unique(edge))
     return np.asarray(cells[cells > 0], np.int64)
+
+
+def _one_of(cells: NDArray[np.int64], random: np.random.Generator) -> int | None:
+    return int(random.choice(cells)) if len(cells) else None
 
 
 def _slip(kind: Kind, t: int, where: NDArray[np.bool_], cells: tuple[int, ...]) -> Slip:

@@ -22,6 +22,7 @@ from napari_unet.engine.jobs.segmentation import (
     temporary_folder,
 )
 from napari_unet.engine.jobs.stages.frame_pool import FramePool
+from napari_unet.engine.jobs.stages.frame_request import FrameRequest
 from napari_unet.engine.jobs.stages.frame_work import FrameWork
 from napari_unet.engine.jobs.stages.spent import Spent
 from napari_unet.engine.labels.class_labels import labels_of
@@ -89,13 +90,7 @@ class Elsewhere(Protocol):
     """Other processes and machines that make frames of a movie: a cluster."""
 
     def frames(
-        self,
-        stack: Stack,
-        model: Model,
-        work: FrameWork,
-        wanted: Sequence[int],
-        probabilities: Probabilities,
-        here: Callable[[Sequence[int]], Iterator[Made]],
+        self, request: FrameRequest, here: Callable[[Sequence[int]], Iterator[Made]]
     ) -> Generator[Made, None, None]:
         """Yield each frame with codes, which are stored, and labels, in order.
 
@@ -200,7 +195,8 @@ def _segment(
     try:
         with ExitStack() as running:
             if elsewhere is not None and work is not None:
-                made = _elsewhere(stack, model, settings, wanted, probabilities, work, elsewhere)
+                request = FrameRequest(stack, model, work, wanted, probabilities)
+                made = _elsewhere(request, settings, elsewhere)
             else:
                 made = _here(stack, model, settings, wanted, probabilities, predictor, work)
             running.enter_context(closing(made))
@@ -241,22 +237,17 @@ def _here(
 
 
 def _elsewhere(
-    stack: Stack,
-    model: Model,
-    settings: PredictSettings,
-    wanted: Sequence[int],
-    probabilities: Probabilities,
-    work: FrameWork,
-    elsewhere: Elsewhere,
+    request: FrameRequest, settings: PredictSettings, elsewhere: Elsewhere
 ) -> Generator[Made, None, None]:
     """Let a cluster make the frames; this machine labels those that are predicted already."""
+    stack, _, work, wanted, probabilities = request
     cores = _free_cores(settings, None)
     with closing(FramePool(stack, probabilities, work, cores, len(wanted))) as pool:
 
         def here(frames: Sequence[int]) -> Iterator[Made]:
             return _made(((t, probabilities[t]) for t in frames), pool)
 
-        made = elsewhere.frames(stack, model, work, wanted, probabilities, here)
+        made = elsewhere.frames(request, here)
         with closing(made):
             yield from made
 

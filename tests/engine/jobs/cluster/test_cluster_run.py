@@ -11,6 +11,7 @@ from napari_unet.engine.jobs.cluster import block, worker
 from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
 from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings, read_cluster
 from napari_unet.engine.jobs.segment import segment
+from napari_unet.engine.jobs.stages.frame_request import FrameRequest
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.prediction import prediction_key, probabilities_shape
 from napari_unet.engine.prediction.probabilities import Probabilities
@@ -162,7 +163,7 @@ def test_movies_side_by_side_come_each_in_its_order(cluster, toy, tmp_path):
         for i, stack in enumerate(stacks):
             with opened(tmp_path / f"there{i}.unetp", stack, model) as probabilities:
                 work = worker.FrameWork(("object", "border"), LABELS, TableSettings())
-                run.begin(stack, model, work, range(6), probabilities)
+                run.begin(FrameRequest(stack, model, work, range(6), probabilities))
         for i, stack in enumerate(stacks):
             assert_same(done(stack, model, tmp_path / f"there{i}.unetp", run), expected[i])
 

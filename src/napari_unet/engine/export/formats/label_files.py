@@ -123,6 +123,21 @@ def _uuid(*described: Any) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, repr(described))}"
 
 
+def check_ids(frame: NDArray[Any], largest: int, where: str) -> None:
+    """Refuse labels whose ids are above the largest that a file holds."""
+    top = int(frame.max()) if frame.size else 0
+    if top > largest:
+        expected = f"ids up to {largest:,} {where}"
+        raise BadInput(f"there is an id of {top}", expected, "choose OME-TIFF")
+
+
+def check_room(tiff: tifffile.TiffWriter, n_bytes: int, what: str, remedy: str) -> None:
+    """Refuse what would make a hyperstack larger than ImageJ reads."""
+    if tiff.filehandle.tell() + n_bytes > CLASSIC_TIFF:
+        expected = "less, which is all an ImageJ hyperstack can hold"
+        raise BadInput(f"{what} take over 4 GB", expected, remedy)
+
+
 class ImageJWriter:
     """ImageJ hyperstack (uint16, zlib): Fiji shows T, Z, µm, seconds and the frame numbers."""
 
@@ -139,19 +154,8 @@ class ImageJWriter:
 
     def write(self, frame: NDArray[Any]) -> None:
         """Append labels of a frame; ids above 65,535 do not fit this format."""
-        top = int(frame.max()) if frame.size else 0
-        if top > LARGEST_16:
-            raise BadInput(
-                f"there is an id of {top}",
-                "ids up to 65,535 in an ImageJ hyperstack",
-                "choose OME-TIFF",
-            )
-        if self._tiff.filehandle.tell() + frame.size * 2 > CLASSIC_TIFF:
-            raise BadInput(
-                "the labels take over 4 GB",
-                "less, which is all an ImageJ hyperstack can hold",
-                "choose OME-TIFF",
-            )
+        check_ids(frame, LARGEST_16, "in an ImageJ hyperstack")
+        check_room(self._tiff, frame.size * 2, "the labels", "choose OME-TIFF")
         for plane in frame.reshape(-1, *frame.shape[-2:]):
             self._tiff.write(
                 np.ascontiguousarray(plane, dtype=np.uint16),

@@ -8,11 +8,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.label_files import (
-    CLASSIC_TIFF,
     LARGEST_16,
     ZLIB,
+    check_ids,
+    check_room,
     imagej_scale,
     resolution_of,
 )
@@ -53,23 +53,12 @@ class TrackMateWriter:
 
     def write(self, frame: NDArray[Any]) -> None:
         """Append the channels of the next frame, and its labels."""
-        top = int(frame.max()) if frame.size else 0
         largest = LARGEST_16 if self._dtype == np.uint16 else _LARGEST_EXACT
-        if top > largest:
-            raise BadInput(
-                f"there is an id of {top}",
-                f"ids up to {largest:,} beside this movie's channels",
-                "choose OME-TIFF",
-            )
+        check_ids(frame, largest, "beside this movie's channels")
         raw = np.asarray(self._raw[self.info.frames[self._n]])
         channels = [*(raw if raw.ndim > frame.ndim else raw[None]), frame]
         n_bytes = sum(channel.size for channel in channels) * self._dtype.itemsize
-        if self._tiff.filehandle.tell() + n_bytes > CLASSIC_TIFF:
-            raise BadInput(
-                "channels and labels take over 4 GB",
-                "less, which is all an ImageJ hyperstack can hold",
-                "export fewer frames",
-            )
+        check_room(self._tiff, n_bytes, "channels and labels", "export fewer frames")
         sections = [channel.reshape(-1, *channel.shape[-2:]) for channel in channels]
         planes = [each[z] for z in range(len(sections[0])) for each in sections]
         for i, plane in enumerate(planes):

@@ -33,11 +33,10 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings
     from napari_unet.engine.jobs.cluster.movie_run import Here, Made
-    from napari_unet.engine.jobs.stages.frame_work import FrameWork
+    from napari_unet.engine.jobs.stages.frame_request import FrameRequest
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack.stack import Stack
 
 _MOST_BEGUN = 64  # movies that are open at once
 _DEVICES = ("cuda", "mps", "cpu")  # the first that a worker has is computed on
@@ -130,37 +129,23 @@ class ClusterRun:
         room = self._dispatch.room
         return self._dispatch.waiting < room and len(self._begun) < min(room, _MOST_BEGUN)
 
-    def begin(
-        self,
-        stack: Stack,
-        model: Model,
-        work: FrameWork,
-        wanted: Sequence[int],
-        probabilities: Probabilities,
-    ) -> None:
+    def begin(self, request: FrameRequest) -> None:
         """Begin with a movie whose frames are asked for later."""
-        if (place := _place(probabilities)) not in self._begun:
-            self._begun[place] = self._begin(stack, model, work, wanted, probabilities)
+        if (place := _place(request.probabilities)) not in self._begun:
+            self._begun[place] = self._begin(request)
 
-    def frames(
-        self,
-        stack: Stack,
-        model: Model,
-        work: FrameWork,
-        wanted: Sequence[int],
-        probabilities: Probabilities,
-        here: Here,
-    ) -> Generator[Made, None, None]:
+    def frames(self, request: FrameRequest, here: Here) -> Generator[Made, None, None]:
         """Yield each frame with its codes and labels, in order, as the cluster makes them.
 
         Frames whose codes are there already are labelled ``here``.
         """
+        probabilities = request.probabilities
         run = self._begun.pop(_place(probabilities), None)
         if run is None:
-            run = self._begin(stack, model, work, wanted, probabilities)
+            run = self._begin(request)
         done = False
         try:
-            with closing(run.frames(wanted, probabilities, here)) as frames:
+            with closing(run.frames(request.frames, probabilities, here)) as frames:
                 yield from frames
             probabilities.flush()
             done = True
@@ -168,14 +153,8 @@ class ClusterRun:
             self._keep_settled(run)
             run.close(done=done)
 
-    def _begin(
-        self,
-        stack: Stack,
-        model: Model,
-        work: FrameWork,
-        wanted: Sequence[int],
-        probabilities: Probabilities,
-    ) -> MovieRun:
+    def _begin(self, request: FrameRequest) -> MovieRun:
+        stack, model, work, wanted, probabilities = request
         key = {
             "prediction": prediction_key(stack, model, self.settings),
             "labels": work.settings.model_dump(mode="json"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -202,12 +202,7 @@ def _surroundings(
         return beside, _chosen(free, np.sqrt(free.squared) * sizes[1] <= ring, n)
     if n == 0:
         return beside, beside
-    far_off, nearest = ndimage.distance_transform_edt(
-        dense == 0, sampling=sizes, return_indices=True
-    )
-    where = np.flatnonzero((far_off > 0) & (far_off <= ring))
-    y, x = (index.reshape(-1)[where] for index in nearest)
-    return beside, _Groups(where, dense[y, x], n)
+    return beside, _around(dense, n, sizes)(0, ring)
 
 
 def _surroundings_in_volume(
@@ -223,6 +218,15 @@ def _surroundings_in_volume(
         return nothing, None if ring is None else nothing
     spacing = sizes or (1.0,) * dense.ndim
     unit = min(spacing[-2:])
+    between = _around(dense, n, spacing)
+    beside = between(settings.background_gap * unit, settings.background_reach * unit)
+    return beside, None if ring is None else between(0, ring)
+
+
+def _around(
+    dense: NDArray[np.int32], n: int, spacing: tuple[float, ...]
+) -> Callable[[float, float], _Groups]:
+    """Return what gives the free pixels that lie between two distances of their nearest object."""
     off, nearest = ndimage.distance_transform_edt(dense == 0, sampling=spacing, return_indices=True)
 
     def between(near: float, far: float) -> _Groups:
@@ -230,8 +234,7 @@ def _surroundings_in_volume(
         owner = dense[tuple(index.reshape(-1)[where] for index in nearest)]
         return _Groups(where, owner, n)
 
-    beside = between(settings.background_gap * unit, settings.background_reach * unit)
-    return beside, None if ring is None else between(0, ring)
+    return between
 
 
 def _chosen(free: Nearby, mask: NDArray[np.bool_], n: int) -> _Groups:
