@@ -12,7 +12,7 @@ from napari_unet.engine.labels.scores import frame_scores
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.self_check import difference
 from napari_unet.engine.prediction.predictor import open_predictor
-from napari_unet.engine.settings import PredictSettings, Selection, TrainSettings
+from napari_unet.engine.settings import Augmentation, PredictSettings, Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import train
 
@@ -130,9 +130,11 @@ def test_volumes_are_learned(step):
     movie, truth = balls(2, shape, step)
     stack = stack_of(movie, step)
     labels = Stack.from_array(truth, VOLUME, axes="TZYX")
-    settings = TINY.replace(steps=120, filters=(8, 16, 24), batch=2)
+    # steps enough for borders, which come last: until they are there, balls that touch are one
+    changed = Augmentation.preset("light")
+    settings = TINY.replace(steps=180, filters=(6, 12), batch=2, augmentation=changed)
     model = run(train(stack, Annotations.from_labels(stack, labels, [0]), settings))
     codes = open_predictor(model, EXACT)(stack[1])
     found = labels_of(codes, model.config.outputs, model.label_settings, stack.spacing)
     scores = frame_scores(found, truth[1])
-    assert scores.dice > 0.85, scores
+    assert scores.dice > 0.85 and scores.f1 > 0.8, scores
