@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.session.live_movie import live_labels
+    from napari_unet.engine.session.reviewing.cell_states import CellStates
     from napari_unet.engine.session.verbs import Verbs
     from napari_unet.engine.settings import (
         Augmentation,
@@ -46,6 +47,7 @@ __all__ = [
     "Annotations",
     "Augmentation",
     "BadInput",
+    "CellStates",
     "CompareSettings",
     "Comparison",
     "LabelSettings",
@@ -78,6 +80,7 @@ __all__ = [
 _HOMES = {
     "Annotations": "annotations.annotations",
     "BadInput": "errors",
+    "CellStates": "session.reviewing.cell_states",
     "Comparison": "jobs.comparison",
     "LiveLabels": "session.live_labels",
     "Model": "network.model",

@@ -364,6 +364,7 @@ def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export
         meaning=values,
         threshold=given.threshold,
         corrected=corrections.ids if corrections is not None else None,
+        stated=corrections.states.of if corrections is not None and corrections.states else None,
         probabilities=given.probabilities,
         frozen=partial(frozen_ids, corrections),
         classes=given.classes,

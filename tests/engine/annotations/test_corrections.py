@@ -36,7 +36,12 @@ def say(corrections, frame=0, label=7, box=BOX, complete=None):
 def everything(corrections):
     masks = {t: corrections.edits(t) for t in range(SHAPE[0])}
     said = {t: s.pack() for t, s in masks.items() if s is not None and s.blocked().any()}
-    return said, corrections.complete_frames, corrections.next_undo(), corrections.next_redo()
+    return (
+        said,
+        corrections.complete_frames,
+        corrections.last_done.frames,
+        corrections.last_undone.frames,
+    )
 
 
 def test_a_mask_packs_and_unpacks():
@@ -96,7 +101,7 @@ def test_changes_of_a_stroke_become_one_a_frame():
     assert first.box == (slice(2, 9), slice(1, 9)) and second.frame == 1
     assert everything(corrections)[0] == {}
     corrections.commit([corrections.write(0, BOX, EditMask.empty((4, 6)))])
-    assert corrections.next_undo() == ()  # nothing changed: no step
+    assert corrections.last_done.frames == ()  # nothing changed: no step
 
 
 def test_ids_run_out_with_a_plain_line():

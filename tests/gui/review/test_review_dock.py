@@ -156,6 +156,27 @@ def test_a_cell_goes_through_its_track_in_a_worker(hand, dock):
     assert len(step.frames) > 1 and live.corrections.n_done == 1
 
 
+def test_a_cell_is_called_something_by_the_line_of_states(hand, dock):
+    live, layer = hand.session.labels.live, hand.session.labels.layer
+    cell = layer.selected_label = cells(live)[0]
+    menu, said = hand.find(dock, "review.state"), hand.find(dock, "review.cell")
+    assert [menu.itemText(i) for i in range(3)] == ["mitotic", "dead", "debris"]
+    menu.setEditText("")
+    assert not hand.find(dock, "review.own_state").isEnabled()
+    menu.setEditText("blebbing")
+    hand.click(dock, "review.own_state")
+    assert hand.done().startswith("Said on ")
+    assert said.text().endswith("the model's · blebbing") and not live.corrections.frames()
+    assert menu.findText("blebbing") == 3
+    (spot,) = dock.actions().state_marks.spots
+    assert spot[1] == "blebbing" and live[0, :, :][spot[0]] == cell
+    hand.click(dock, "review.no_state")
+    hand.done()
+    assert said.text().endswith("the model's") and not dock.actions().state_marks.spots
+    live.undo()
+    assert said.text().endswith("blebbing") and dock.actions().state_marks.spots
+
+
 @pytest.mark.slow
 def test_it_trains_on_what_was_corrected(hand, dock, qtbot):
     live = hand.session.labels.live

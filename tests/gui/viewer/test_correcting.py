@@ -222,6 +222,43 @@ def test_keys_act_on_the_cell_under_the_cursor(hand):
     assert at(hand, C) != at(hand, D)
 
 
+def test_keys_say_states_which_are_written_over_the_cells(hand):
+    corrector, marks = hand.layer.undo.__self__.corrector, hand.layer.undo.__self__.state_marks
+    corrector.takes_time.connect(lambda _, steps: list(steps))  # as the Review dock does
+    lines: list[str] = []
+    corrector.said.connect(lambda line, _: lines.append(line))
+    shift = Qt.KeyboardModifier.ShiftModifier
+    hand.point(*A)
+    hand.key(Qt.Key.Key_P, shift)
+    assert last(hand).startswith("called") and last(hand).endswith("mitotic on frames 0 to 4")
+    hand.go(2)
+    hand.point(*A)
+    hand.key(Qt.Key.Key_X, shift)
+    assert [word for _, word in marks.spots] == ["dead"]
+    hand.key(Qt.Key.Key_L, shift)
+    assert lines[-1].startswith("Write a state")
+    hand.point(*C)
+    hand.key(Qt.Key.Key_R, shift)
+    assert sorted(word for _, word in marks.spots) == ["dead", "debris"]
+    assert at(hand, C) == 65535
+    hand.key(Qt.Key.Key_Q, shift)
+    assert 0 < at(hand, C) < 65535 and [word for _, word in marks.spots] == ["dead"]
+    (place, _), (x, y, word) = marks.spots[0], marks._written.words[0]
+    canvas = hand.viewer.window._qt_viewer.canvas.native
+    world = np.asarray(hand.layer.data_to_world((2, *place)))[1:]
+    camera = hand.viewer.scene.camera
+    down, right = (world - camera.center[1:]) * camera.zoom
+    assert word == "dead"
+    assert (x, y) == pytest.approx((canvas.width() / 2 + right, canvas.height() / 2 + down))
+    hand.layer.visible = False
+    assert not marks.spots
+    hand.layer.visible = True
+    hand.go(0)
+    assert [word for _, word in marks.spots] == ["mitotic"]
+    hand.viewer.layers.remove(hand.layer)
+    assert marks._written is None
+
+
 @pytest.mark.slow
 def test_keys_copy_from_other_frames(hand):
     hand.go(2)

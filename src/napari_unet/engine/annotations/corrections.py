@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_unet.engine.annotations.disputes import Dispute
 from napari_unet.engine.annotations.edit_masks import Change, EditMask, EditMasks
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
+from napari_unet.engine.annotations.states import States
 from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
+    from napari_unet.engine.annotations.states import Said
     from napari_unet.engine.files.journal import Journal
     from napari_unet.engine.stack.lazy_array import Box
 
@@ -59,13 +62,20 @@ class Corrections:
         Of the movie.
     journal
         Where steps are kept; replayed at once where it holds some already.
+    author
+        Who makes the steps from now on; empty where nobody says.
 
     """
 
     not_kept = Signal(str)  # one line: the disk refused what was written; from another thread
 
-    def __init__(self, shape: tuple[int, int, int], journal: Journal | None = None) -> None:
-        self.shape = shape
+    def __init__(
+        self, shape: tuple[int, int, int], journal: Journal | None = None, author: str = ""
+    ) -> None:
+        self.shape, self.author = shape, author
+        self.read_only = ""  # why nothing may be changed: who has the session
+        self.states = States()
+        self.disputes: list[Dispute] = []
         self._masks = EditMasks(shape[1:])
         self._complete: set[int] = set()
         self._reserved: set[int] = set()
@@ -99,15 +109,17 @@ class Corrections:
                 journal.append(step.to_record())
             for given in sorted(self._reserved):
                 journal.append({"reserve": given})
+            for dispute in self.disputes:
+                journal.append({"dispute": dispute.to_record()})
         self._journal = journal
         journal.failed.connect(self._on_refused)
 
     def copy(self) -> Corrections:
         """Return an independent copy that writes to no journal."""
-        other = Corrections(self.shape)
-        other._masks = self._masks.copy()
+        other = Corrections(self.shape, author=self.author)
+        other.states, other.disputes = self.states.copy(), list(self.disputes)
+        other._masks, other._highest = self._masks.copy(), self._highest
         other._complete, other._reserved = set(self._complete), set(self._reserved)
-        other._highest = self._highest
         other._done, other._undone = list(self._done), list(self._undone)
         return other
 
@@ -130,6 +142,16 @@ class Corrections:
         """Frames on which every cell is outlined, in order."""
         return tuple(sorted(self._complete))
 
+    def reviewed_by(self, frame: int) -> str:
+        """Return who marked a frame as done; empty where nobody did, or nobody says."""
+        marks = (
+            step.author
+            for step in reversed(self._done)
+            for change in step.changes
+            if change.frame == frame and change.complete == (False, True)
+        )
+        return next(marks, "") if frame in self._complete else ""
+
     @property
     def reserved(self) -> frozenset[int]:
         """Ids given to new objects; the machine does not use them."""
@@ -148,6 +170,7 @@ class Corrections:
 
     def new_id(self, above: int = 0) -> int:
         """Reserve an id that no object of the movie has; ``above`` those the machine has shown."""
+        self._check_mine()
         given = max(self._highest, above) + 1
         if given > LAST_ID:
             free = np.setdiff1d(np.arange(above + 1, LAST_ID + 1), sorted(self._reserved))
@@ -164,6 +187,7 @@ class Corrections:
 
     def write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
         """Put a part into a frame's edit mask and return the change, to be committed later."""
+        self._check_mine()
         mask = self._masks.ensure(frame)
         was = frame in self._complete
         now = was if complete is None else complete
@@ -173,11 +197,21 @@ class Corrections:
         return change
 
     def commit(
-        self, changes: Iterable[Change], verb: str = "", cells: tuple[int, ...] = ()
+        self,
+        changes: Iterable[Change],
+        verb: str = "",
+        cells: tuple[int, ...] = (),
+        states: Said = (),
     ) -> None:
-        """Make changes already written one step of the history, done by a verb to some cells."""
-        step = Step(self._joined(tuple(changes)), verb, cells)
+        """Make changes already written one step of the history, done by a verb to some cells.
+
+        ``states`` that cells get or lose in it are said now.
+        """
+        self._check_mine()
+        step = Step(self._joined(tuple(changes)), verb, cells, states, self.author)
         if step:
+            for change in states:
+                self.states.apply(change, after=True)
             self._push(step)
             self._log(step.to_record())
 
@@ -187,7 +221,7 @@ class Corrections:
 
     def undo(self) -> Step:
         """Take the last step back and give it; empty where there is none."""
-        if not self._done:
+        if not self.last_done:
             return Step()
         step = self._done.pop()
         self._undone.append(step)
@@ -197,7 +231,7 @@ class Corrections:
 
     def redo(self) -> Step:
         """Do the last undone step again and give it; empty where there is none."""
-        if not self._undone:
+        if not self.last_undone:
             return Step()
         step = self._undone.pop()
         self._done.append(step)
@@ -208,7 +242,7 @@ class Corrections:
     @property
     def n_done(self) -> int:
         """How many steps can be undone."""
-        return len(self._done)
+        return 0 if self.read_only else len(self._done)
 
     @property
     def touched(self) -> frozenset[int]:
@@ -218,20 +252,28 @@ class Corrections:
     @property
     def last_done(self) -> Step:
         """The step that ``undo`` would take back; empty where there is none."""
-        return self._done[-1] if self._done else Step()
+        return self._done[-1] if self._done and not self.read_only else Step()
 
     @property
     def last_undone(self) -> Step:
         """The step that ``redo`` would do again; empty where there is none."""
-        return self._undone[-1] if self._undone else Step()
+        return self._undone[-1] if self._undone and not self.read_only else Step()
 
-    def next_undo(self) -> tuple[int, ...]:
-        """Frames that ``undo`` would change."""
-        return self.last_done.frames
+    # Of several users
 
-    def next_redo(self) -> tuple[int, ...]:
-        """Frames that ``redo`` would change."""
-        return self.last_undone.frames
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Who made the steps that are not undone, the first first."""
+        return tuple(dict.fromkeys(step.author for step in self._done if step.author))
+
+    def note(self, dispute: Dispute) -> None:
+        """Keep where two users disagree."""
+        self.disputes.append(dispute)
+        self._log({"dispute": dispute.to_record()})
+
+    def open_disputes(self) -> tuple[Dispute, ...]:
+        """Return where two users disagree, and nobody has decided since."""
+        return tuple(one for one in self.disputes if one.is_open(self._masks.get(one.frame)))
 
     # What it teaches
 
@@ -277,6 +319,8 @@ class Corrections:
         for change in step.changes:
             self._masks.ensure(change.frame).paste(change.box, change.part(after=after))
             self._mark(change.frame, change.complete[after])
+        for state in step.states if after else reversed(step.states):
+            self.states.apply(state, after=after)
 
     def _push(self, step: Step) -> None:
         self._done.append(step)
@@ -285,6 +329,14 @@ class Corrections:
             ids = change.part(after=True).ids
             ids = ids[ids < BACKGROUND_ID]
             self._highest = max(self._highest, int(ids.max(initial=0)))
+
+    def _check_mine(self) -> None:
+        if self.read_only:
+            raise BadInput(
+                self.read_only,
+                "a session that is open here alone",
+                "close it there and open it again, or work on a copy and merge the two",
+            )
 
     def _mark(self, frame: int, complete: bool) -> None:
         (self._complete.add if complete else self._complete.discard)(frame)
@@ -310,6 +362,8 @@ class Corrections:
             step = Step.from_record(record)
             for change in step.changes:
                 change.check(self.shape)
+            for state in step.states:
+                state.check(self.shape)
             self._apply(step, after=True)
             self._push(step)
         elif "undo" in record:
@@ -321,6 +375,10 @@ class Corrections:
             if not 0 < given <= LAST_ID:
                 raise ValueError(f"id {given}")
             self._reserve(given)
+        elif "dispute" in record:
+            dispute = Dispute.from_record(record["dispute"])
+            dispute.check(self.shape)
+            self.disputes.append(dispute)
 
     def _check_header(self, header: dict[str, Any], journal: Journal) -> None:
         if header.get("format") != FORMAT:

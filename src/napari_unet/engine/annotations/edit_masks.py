@@ -3,7 +3,7 @@
 An edit mask has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
 brush, 0 nothing said) and ``flags`` (uint8; ERASED: the user says no object is here, CLAIMED:
 ground of an object that was touched, closed to the machine, LOCKED: of an object that neither
-brush nor verb may change).
+brush nor verb may change, DISPUTED: a pixel of what two users say otherwise).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ERASED = 1
 CLAIMED = 2
 LOCKED = 4
+DISPUTED = 8
 _DENSE = 16  # masks kept unpacked; the others are small
 
 

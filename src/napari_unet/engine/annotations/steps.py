@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations.edit_masks import Change
+from napari_unet.engine.annotations.states import StateChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,11 @@ _SAID = {
     "copy": "copied {}",
     "interpolate": "interpolated {}",
     "reopen": "gave {} back to the model",
+    "session": "took in another session",
+    "theirs": "took {} as the other user has it",
+    "fine": "left {} as it is",
+    "state": "called {}",
+    "no state": "took back what {} was called",
     "lock": "locked {}",
     "unlock": "unlocked {}",
     "confirm": "confirmed {}",
@@ -37,19 +43,25 @@ _MOST_CELLS = 3  # that are named
 
 @dataclass(frozen=True)
 class Step:
-    """Changes of one or several frames that are one for the user; ``cells`` are their ids."""
+    """Changes of one or several frames that are one for the user; ``cells`` are their ids.
+
+    ``states`` are those that cells got or lost, ``author`` is who did it; empty where nobody says.
+    """
 
     changes: tuple[Change, ...] = ()
     verb: str = ""
     cells: tuple[int, ...] = ()
+    states: tuple[StateChange, ...] = ()
+    author: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return bool(self.changes or self.states)
 
     @property
     def frames(self) -> tuple[int, ...]:
         """Frames that it is on, in order."""
-        return tuple(sorted({change.frame for change in self.changes}))
+        of_states = {change.frame for change in self.states}
+        return tuple(sorted({change.frame for change in self.changes} | of_states))
 
     @property
     def words(self) -> str:
@@ -57,6 +69,8 @@ class Step:
         named = [str(cell) for cell in self.cells[:_MOST_CELLS]]
         named += ["…"] if len(self.cells) > _MOST_CELLS else []
         said = _SAID.get(self.verb, "changed").format(" + ".join(named)).rstrip()
+        if state := next((change.after for change in self.states if change.after), ""):
+            said += f" {state}"
         frames = self.frames
         if not frames:
             return said
@@ -71,6 +85,10 @@ class Step:
         record: dict[str, Any] = {"do": [change.to_record() for change in self.changes]}
         if self.verb:
             record |= {"verb": self.verb, "cells": list(self.cells)}
+        if self.states:
+            record["states"] = [change.to_record() for change in self.states]
+        if self.author:
+            record["by"] = self.author
         return record
 
     @classmethod
@@ -80,7 +98,9 @@ class Step:
         A verb of a later version is kept: what it changed is in the changes.
         """
         changes = tuple(Change.from_record(change) for change in record["do"])
-        verb = record.get("verb", "")
-        if not isinstance(verb, str):
-            raise ValueError(f"verb {verb!r}")
-        return cls(changes, verb, tuple(int(cell) for cell in record.get("cells", ())))
+        verb, author = record.get("verb", ""), record.get("by", "")
+        if not (isinstance(verb, str) and isinstance(author, str)):
+            raise ValueError(f"verb {verb!r} by {author!r}")
+        cells = tuple(int(cell) for cell in record.get("cells", ()))
+        states = tuple(StateChange.from_record(one) for one in record.get("states", ()))
+        return cls(changes, verb, cells, states, author)

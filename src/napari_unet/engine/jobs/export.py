@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_unet.engine.export.formats.measuring import Measured
-    from napari_unet.engine.export.formats.table import MeasuredBefore
+    from napari_unet.engine.export.formats.table import MeasuredBefore, Stated
     from napari_unet.engine.export.overlay.figure import MapColours
     from napari_unet.engine.export.overlay.flat import Flat
     from napari_unet.engine.export.overlay.look import LookSource
@@ -63,9 +63,9 @@ class _Linked:
 class Export:
     """One thing to write: of which movie and labels, where, and which frames.
 
-    ``frozen`` gives for each frame the ids that are never renumbered; it is asked while the
-    export runs, since it takes its time. ``classes``: the labels are kinds of pixels. A ``path``
-    takes the place of the name that a file has in the ``folder``.
+    ``stated`` gives the states of a frame's cells, ``frozen`` for each frame the ids that are
+    never renumbered: asked while the export runs, since it takes its time. ``classes``: labels
+    are kinds of pixels. A ``path`` takes the place of the name of a file in the ``folder``.
     """
 
     stack: Stack
@@ -75,6 +75,7 @@ class Export:
     meaning: Meaning = "ids"
     threshold: float | None = None
     corrected: Callable[[int], Collection[int]] | None = None
+    stated: Stated | None = None
     probabilities: Any = None
     frozen: Callable[[], dict[int, frozenset[int]]] = dict
     classes: bool = False
@@ -160,6 +161,7 @@ class Export:
             settings=settings,
             threshold=self.threshold,
             corrected=self.corrected,
+            stated=self.stated,
             linker=linker,
             measured=measured,
         )
@@ -228,8 +230,7 @@ class Export:
         """Write one frame as it is in the movie, at 300 dpi; its past is looked at first."""
         from napari_unet.engine.export.overlay.write_movie import write_still
 
-        labels, tracks = yield from self._tracked(settings, frame)
-        flat = self.flat(settings)
+        (labels, tracks), flat = (yield from self._tracked(settings, frame)), self.flat(settings)
         path = write_still(
             self.folder / still_name(frame),
             look.of(flat.stack),
@@ -361,8 +362,8 @@ class Export:
         """Labels of the chosen frames, without supervised background, made ahead."""
         from napari_unet.engine.jobs.stages.ahead import labelled_ahead
 
-        labels = self.labels if labels is None else labels
-        return (made.labels for made in labelled_ahead(labels, self.frames, self._shape))
+        ahead = labelled_ahead(self.labels if labels is None else labels, self.frames, self._shape)
+        return (made.labels for made in ahead)
 
     def _measured(
         self, settings: TableSettings | None, into: dict[int, Measured | None]
@@ -384,14 +385,13 @@ class Export:
 
         if self.linked:
             self.check_cells()
-        frozen, spacing = self.frozen(), self.stack.spacing
+        known: dict[str, Any] = {"frozen": self.frozen(), "spacing": self.stack.spacing}
         if self.meaning != "laptrack":
-            return Linker(frozen=frozen, spacing=spacing)
+            return Linker(**known)
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
         yield self.frames[0]  # a moment to cancel before all frames are read
-        labels, frames = self._labelled(), self.frames
-        return LaptrackLinker.from_frames(labels, frames, frozen=frozen, spacing=spacing)
+        return LaptrackLinker.from_frames(self._labelled(), self.frames, **known)
 
 
 def _links(format: str) -> bool:

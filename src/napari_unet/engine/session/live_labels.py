@@ -47,6 +47,7 @@ from napari_unet.engine.stack.lazy_array import (
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.edit_masks import Change
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
+    from napari_unet.engine.annotations.states import Said
     from napari_unet.engine.annotations.steps import Step
     from napari_unet.engine.session.frame_labels import Predictions
 
@@ -96,8 +97,7 @@ class LiveLabels(LazyArray):
         self._strokes = Strokes(self.corrections, self._cache)
         self._settings = settings or LabelSettings()
         self._probabilities = checked(probabilities, self.shape)
-        self._drawing = threading.local()
-        self._turn = 0
+        self._drawing, self._turn = threading.local(), 0
 
     # The machine's side
 
@@ -135,8 +135,7 @@ class LiveLabels(LazyArray):
 
     def computed(self, frame: int) -> bool:
         """Tell whether the model has predicted a frame, all of it."""
-        probabilities = self._probabilities
-        return probabilities is not None and bool(probabilities.computed[frame])
+        return self._probabilities is not None and bool(self._probabilities.computed[frame])
 
     def invalidate(self, frame: int) -> None:
         """Forget what was derived for a frame: its probabilities were written anew."""
@@ -300,8 +299,10 @@ class LiveLabels(LazyArray):
             mask = self.corrections.edits(frame) or EditMask.empty(self.shape[1:])
             yield FrameState(frame, view, mask, self._settings)
 
-    def carry_out(self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = ()) -> None:
-        """Carry plans out as one step, done by a verb to some cells.
+    def carry_out(
+        self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = (), states: Said = ()
+    ) -> None:
+        """Carry plans out as one step, done by a verb to some cells, which get ``states`` in it.
 
         Raises
         ------
@@ -314,7 +315,7 @@ class LiveLabels(LazyArray):
             if not all(plan.fits(self._strokes.part(plan.frame, plan.box)) for plan in plans):
                 raise BadInput("the labels were changed meanwhile", "the same labels", "try again")
             changes = [self._strokes.write(plan.frame, plan.box, plan.after) for plan in plans]
-            self._keep(changes, verb, cells)
+            self._tell(self._strokes.keep(changes, self._settings, verb, cells, states))
             self._news.tell(self.changed, tuple(sorted({plan.frame for plan in plans})))
 
     def undo(self) -> tuple[int, ...]:
@@ -329,11 +330,11 @@ class LiveLabels(LazyArray):
         """Frames that ``undo`` would change, to go there first."""
         with self._changing():
             self.end_stroke()
-            return self.corrections.next_undo()
+            return self.corrections.last_done.frames
 
     def next_redo(self) -> tuple[int, ...]:
         """Frames that ``redo`` would change, to go there first."""
-        return self.corrections.next_redo()
+        return self.corrections.last_undone.frames
 
     # Inside
 

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.source import Frames
 
 
-def follow(labels: Frames, frame: int, label: int) -> Generator[int, None, dict[int, int]]:
+def follow(
+    labels: Frames, frame: int, label: int, *, back: bool = True
+) -> Generator[int, None, dict[int, int]]:
     """Return the ids of a cell by frame: of the frame it is given on, and those around it.
 
     Linked by overlap, as exports are. Its track ends where it divides, came from a division, or
-    is not found. Yields each frame that was looked at.
+    is not found. Without ``back`` only later frames count. Yields each frame that was looked at.
     """
     found = {frame: label}
-    for step in (1, -1):
+    for step in (1, -1) if back else (1,):
         now, at = label, frame
         while 0 <= at + step < len(labels):
             now = _next(labels[at], labels[at + step], now, forward=step > 0)

@@ -325,6 +325,7 @@ class ExportDock(Dock):
             meaning=self.meaning.value(),
             threshold=labels.settings.threshold if live else None,
             corrected=corrections.ids if corrections else None,
+            stated=corrections.states.of if corrections and corrections.states else None,
             probabilities=live.probabilities if live else None,
             frozen=partial(frozen_by_hand, corrections),
             classes=bool(live and live.classes),

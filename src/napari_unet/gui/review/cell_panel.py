@@ -69,14 +69,16 @@ class CellPanel(QWidget):
         """Return the words on a cell, whether it is the user's, and whether it is locked."""
         if not 0 < cell < BACKGROUND_ID:
             return _NONE, False, False
-        with live.frame_state(frame) as state:
-            area = int(np.count_nonzero(state.labels == cell))
+        with live.frame_state(frame) as frame_state:
+            area = int(np.count_nonzero(frame_state.labels == cell))
             if not area:
                 return _NONE, False, False
-            mine = bool((state.mask.ids == cell).any())
-            locked = mine and state.is_locked(cell)
+            mine = bool((frame_state.mask.ids == cell).any())
+            locked = mine and frame_state.is_locked(cell)
+            state = live.corrections.states.of(frame, frame_state.labels).get(cell, "")
         stack = self._session.movie.stack
         pixel = stack.pixel_size if stack is not None else None
         size = f"{area * pixel**2:.3g} µm²" if pixel else f"{area} px"
         whose = "locked" if locked else "yours" if mine else "the model's"
-        return f"Cell {cell} · {size} · {whose}", mine, locked
+        said = f" · {state}" if state else ""
+        return f"Cell {cell} · {size} · {whose}{said}", mine, locked

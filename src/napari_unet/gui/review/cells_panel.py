@@ -83,9 +83,11 @@ class CellsPanel(QWidget):
             return
         position, labels = self._session.movie.frame, self._session.labels
         mine = labels.live is not None and layer is labels.layer
-        corrected = labels.live.corrections.ids if mine and labels.live else None
+        by_hand = labels.live.corrections if mine and labels.live else None
+        corrected = by_hand.ids if by_hand is not None else None
+        stated = by_hand.states.of if by_hand is not None and by_hand.states else None
         which = weakref.ref(layer)
-        self._latest.ask(lambda: (which, measure(stack, frames, position, corrected)))
+        self._latest.ask(lambda: (which, measure(stack, frames, position, corrected, stated)))
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Catch up with what changed while it was out of sight."""

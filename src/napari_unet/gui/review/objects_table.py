@@ -11,7 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from pandas import DataFrame
 
@@ -38,7 +38,11 @@ class Measured:
         from pandas import DataFrame  # slow to import, and wanted only once cells are measured
 
         rest = {name: values for name, values in self.columns.items() if name != "label"}
-        known = {n: v for n, v in rest.items() if np.isfinite(v.astype(float)).any()}
+        known = {
+            name: values
+            for name, values in rest.items()
+            if name == "state" or np.isfinite(values.astype(float)).any()
+        }
         return DataFrame({"index": self.columns["label"], **known})
 
 
@@ -47,6 +51,7 @@ def measure(
     labels: LayerFrames,
     position: int,
     corrected: Callable[[int], Collection[int]] | None,
+    stated: Callable[[int, Any], Mapping[int, str]] | None = None,
 ) -> Measured:
     """Measure the cells of a frame, for a worker."""
     from napari_unet.engine.labels.measuring.measurement import measure_frame
@@ -59,6 +64,9 @@ def measure(
     )
     touched = list(corrected(position)) if corrected else []
     columns["hand_corrected"] = np.isin(columns["label"], touched).astype(np.int64)
+    if stated is not None:
+        states = stated(position, labels[position])
+        columns["state"] = np.array([states.get(i, "") for i in columns["label"].tolist()], object)
     return Measured(position, columns)
 
 
@@ -81,6 +89,7 @@ def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
         "solidity": ("Solidity", "Share of the convex hull that is filled"),
         "touches_border": ("Edge", "1 where the cell touches the image edge"),
         "hand_corrected": ("By hand", "1 where a user corrected or confirmed the cell"),
+        **({"state": ("State", "What a user called the cell")} if "state" in columns else {}),
     }
 
 
@@ -154,7 +163,8 @@ class ObjectsModel(QAbstractTableModel):
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return an entry as it is spelt, or its alignment."""
         if role == Qt.ItemDataRole.DisplayRole:
-            return _cell(self._columns[index.column()][self._order[index.row()]].item())
+            value = self._columns[index.column()][self._order[index.row()]]
+            return value if isinstance(value, str) else _cell(value.item())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None

@@ -17,6 +17,7 @@ from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.review.cell_panel import CellPanel
 from napari_unet.gui.review.cells_panel import CellsPanel
 from napari_unet.gui.review.doubt_panel import DoubtPanel
+from napari_unet.gui.review.state_panel import StatePanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
@@ -83,7 +84,8 @@ class ReviewDock(Dock):
         )
         self.cell = CellPanel(self.session, self.actions)
         self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
-        self.group("Cell", self.cell, Fold("Cells, tracks", lambda: self.cells))
+        self.states = StatePanel(self.session, self.actions)
+        self.group("Cell", self.cell, self.states, Fold("Cells, tracks", lambda: self.cells))
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
 
@@ -149,7 +151,7 @@ class ReviewDock(Dock):
         self.update_state()
 
     def _on_takes_time(self, title: str, steps: Any) -> None:
-        words = {"Deleting": "Deleted", "Merging": "Merged"}[title.split()[0]]
+        words = {"Deleting": "Deleted", "Merging": "Merged", "Calling": "Said"}[title.split()[0]]
         task = Task(
             OWNER,
             title,
@@ -218,6 +220,7 @@ class ReviewDock(Dock):
 
     def _show_cell(self, _: Any = None) -> None:
         self.cell.update_cell(self._why_not())
+        self.states.update_state(self._why_not())
 
     def _show_frames(self) -> None:
         session = self.session

@@ -20,7 +20,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
 from napari_unet.gui.viewer.canvas_marks import CanvasMarks
 from napari_unet.gui.viewer.layers import go_to_frame
-from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, preset_in_use
+from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, STATE_VERBS, preset_in_use
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -46,6 +46,7 @@ _TOOLS = {
     f"{CTRL} held the line waits for the next one",
     "fill": "Fill: click where a cell is missing",
 }
+_CALLING = "Calling"  # a state, through a track
 _DRAG = 3.0  # px of the canvas: less is a click
 _CLOSED = ("draw", "redraw")
 
@@ -81,6 +82,7 @@ class Corrector(QObject):
         self._marks: CanvasMarks | None = None
         self._outline: list[tuple[Place, Place]] | None = None  # begun by a right click
         self.tool = ""
+        self.own_state = ""  # the word that its key says of a cell
         self._waiting: list[tuple[int, list[Place]]] = []  # rough outlines, with their frame
         layer = owner.layer
         layer.mouse_drag_callbacks.append(self._on_drag)
@@ -125,7 +127,7 @@ class Corrector(QObject):
 
     def _show(self) -> None:
         on = self.on
-        if on and self._marks is None and (canvas := _canvas_of(self._owner.viewer)) is not None:
+        if on and self._marks is None and (canvas := canvas_of(self._owner.viewer)) is not None:
             self._marks = CanvasMarks(canvas)
         if self._marks is not None:
             waits = f"{counted(len(self._waiting), 'line')} waiting. " if self._waiting else ""
@@ -280,6 +282,8 @@ class Corrector(QObject):
         }
         if name in DOUBT_VERBS:
             self.asked.emit(name)
+        elif name in STATE_VERBS:
+            self._say_state(name, frame, cell, (y, x) if at_cursor else None)
         elif name == "correct":
             self.switch(not self.on)
         elif name in _CLOSED or (name in _TOOLS and not at_cursor):
@@ -301,6 +305,21 @@ class Corrector(QObject):
             raise BadInput("there is no frame there", "a frame before or after", "go to another")
         cell = self.label_at(source, place) if at_cursor else chosen
         return self.verbs.copy(frame, source, cell or chosen)
+
+    def _say_state(self, name: str, frame: int, cell: int, place: tuple[int, int] | None) -> None:
+        """Say a state of a cell along its track, or take it back; of debris, at a place."""
+        from napari_unet.engine.session.reviewing.cell_states import CellStates
+
+        live, states = self._owner.live, CellStates(self._owner.live)
+        state = {"own_state": self.own_state, "no_state": ""}.get(name, name)
+        on_ground = not (state or cell) and _is_inside(place, live.shape[1:])
+        if name == "own_state" and not state:
+            self.say("Write a state of your own into the Review dock first.", warn=True)
+        elif on_ground:
+            back = states.take_debris_back(frame, place)
+            self.takes_time.emit(f"{_CALLING} through the track", back)
+        else:
+            self._through(_CALLING, lambda: states.say(frame, cell, state), frame, cell)
 
     def _through(
         self, title: str, begin: Callable[[], Generator[Any, Any, Any]], frame: int, cell: int
@@ -362,7 +381,12 @@ def _on_canvas(event: Any) -> Place:
     return float(event.pos[0]), float(event.pos[1])
 
 
-def _canvas_of(viewer: Viewer) -> Any:
+def _is_inside(place: tuple[int, int] | None, size: tuple[int, int]) -> bool:
+    """Whether a pixel is one of a frame."""
+    return place is not None and all(0 <= at < n for at, n in zip(place, size, strict=True))
+
+
+def canvas_of(viewer: Viewer) -> Any:
     """Return the widget that napari draws on; None without a window."""
     window = getattr(viewer, "window", None)
     try:

@@ -34,6 +34,7 @@ from napari_unet.gui.viewer.layers import (
     tell_in_3d,
 )
 from napari_unet.gui.viewer.preferences import colour
+from napari_unet.gui.viewer.state_marks import StateMarks
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here
     from napari_unet.engine.session.live_labels import LiveLabels
@@ -123,7 +124,7 @@ class LiveLayer(QObject):
         for action, key in KEYS.items():
             layer.bind_key(key, self._bound(action), overwrite=True)
         verb_keys.register(_act)
-        self.corrector = Corrector(self)
+        self.corrector, self.state_marks = Corrector(self), StateMarks(self)
         layer.undo, layer.redo = self.undo, self.redo
         tell_in_3d(layer)
         layer.new_colormap = self.shuffle_colours
@@ -344,6 +345,7 @@ class LiveLayer(QObject):
         self.live.end_stroke()
         self.draft = None
         self.corrector.end()
+        self.state_marks.end()
         self.live.changed.disconnect(self._on_live_changed)
         self.live.noticed.disconnect(self._on_live_noticed)
         self.layer.events.paint.disconnect(self._on_paint)

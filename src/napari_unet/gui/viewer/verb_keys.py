@@ -85,11 +85,28 @@ VERBS = {
     "next_doubt": Verb("Doubt ▸", "Go to the next doubt, the worst first", KeyCode.KeyN),
     "repair": Verb("Repair", "Take the repair that is offered, and go on", KeyCode.KeyY),
     "fine": Verb("Fine", "It is fine as it is: vouch for it, and go on to the next", KeyCode.KeyQ),
+    "mitotic": Verb(
+        "Mitotic", "Call the cell mitotic, from here to its division", KeyMod.Shift | KeyCode.KeyP
+    ),
+    "dead": Verb("Dead", "Call the cell dead, from here on", KeyMod.Shift | KeyCode.KeyX),
+    "debris": Verb(
+        "Debris",
+        "Call it debris on all frames: background to learn from, and no cell",
+        KeyMod.Shift | KeyCode.KeyR,
+    ),
+    "own_state": Verb(
+        "Call it", "Call the cell what is written beside, from here on", KeyMod.Shift | KeyCode.KeyL
+    ),
+    "no_state": Verb(
+        "No state", "Take back what the cell is called, from here on", KeyMod.Shift | KeyCode.KeyQ
+    ),
     "previous_frame": Verb("Previous frame", "Go a frame back"),
     "next_frame": Verb("Next frame", "Go a frame on"),
 }
 DOUBT_VERBS = ("previous_doubt", "next_doubt", "repair", "fine")
 """Those of doubts: the Review dock does them."""
+STATE_VERBS = ("mitotic", "dead", "debris", "own_state", "no_state")
+"""Those that say a state of a cell, along its track."""
 # Where a preset has other keys than those above; 0 for none.
 PRESETS: dict[str, dict[str, int]] = {
     "own": {},

@@ -63,6 +63,18 @@ def test_columns_and_values(toy, tmp_path):
         assert row["touches_border"] == str(int(edge))
 
 
+def test_states_are_a_column_where_some_cell_has_one(toy, tmp_path):
+    movie, path = Stack.from_array(toy.movie, axes="TYX"), tmp_path / "objects.csv"
+    one, other = int(toy.labels[2].max()), int(toy.labels[3].max())
+    said = {2: {one: "dead"}, 3: {other: "a, b"}}
+    list(write_table(path, iter(toy.labels), movie, stated=lambda t, _: said.get(t, {})))
+    rows = rows_of(path)
+    names = list(rows[0])
+    assert names[names.index("hand_corrected") + 1] == "state"
+    found = {(int(r["frame"]), int(r["label"])): r["state"] for r in rows if r["state"]}
+    assert found == {(2, one): "dead", (3, other): "a, b"}
+
+
 @pytest.mark.parametrize("where", ["in cells", "beside cells", "nowhere"])
 def test_pixels_without_a_value_are_counted_in_the_sidecar(toy, tmp_path, where):
     movie, path = toy.movie.astype(np.float32), tmp_path / "objects.csv"

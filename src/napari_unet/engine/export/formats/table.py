@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ _BYTES_PER_FRAME = 30_000  # about a hundred objects
 
 MeasuredBefore = Callable[[int], Measured | None]
 Touched = Callable[[int], Collection[int]]  # by frame, the ids that a user touched
+Stated = Callable[[int, NDArray[Any]], Mapping[int, str]]  # states of a frame's labels, by id
 
 
 def write_table(
@@ -62,15 +63,16 @@ def table_writer(
     settings: TableSettings | None = None,
     threshold: float | None = None,
     corrected: Touched | None = None,
+    stated: Stated | None = None,
     linker: Linker | None = None,
     measured: MeasuredBefore | None = None,
 ) -> Writer:
     """Return the writer of a table: one row for each object and frame.
 
     Intensities are raw, of every channel of ``stack``. ``corrected`` gives the ids that a user
-    touched in a frame, ``threshold`` is noted in each row, ``linker`` makes ``track_id`` and
-    ``parent_id`` (overlap linking by default); ``measured`` gives what was measured of a frame
-    already.
+    touched in a frame, ``stated`` the states of its cells, for a column of them; ``threshold`` is
+    noted in each row, ``linker`` makes ``track_id`` and ``parent_id`` (overlap linking by
+    default); ``measured`` gives what was measured of a frame already.
     """
     settings, options = settings or TableSettings(), options or WriteOptions()
     info = FrameInfo.of(stack, options.frames)
@@ -85,6 +87,7 @@ def table_writer(
     rows = _Measured(
         stack, settings, threshold, corrected, linker or Linker(spacing=info.spacing), measured
     )
+    rows.stated = stated
     return _writer(target, rows, info, options)
 
 
@@ -102,6 +105,7 @@ class _Measured:
     ) -> None:
         self.stack, self.settings, self.threshold = stack, settings, threshold
         self.corrected, self.linker = corrected, linker
+        self.stated: Stated | None = None
         self.measuring, self.measured = Measuring(stack, settings), measured
         self.channels = self.measuring.channels
         self.file = printable(stack.name if stack.path is None else stack.path.name)
@@ -146,10 +150,18 @@ class _Measured:
             "parent_id": [parent for _, parent in tracks],
             **{name: _cells(values) for name, values in shape},
             "hand_corrected": [int(label in touched) for label in ids],
+            **self._states(labels, frame, ids),
             "threshold": [_cell(self.threshold)] * len(ids),
             **{name: _cells(values) for name, values in light},
         }
         return list(columns), zip(*columns.values(), strict=True)
+
+    def _states(self, labels: NDArray[Any], frame: int, ids: list[int]) -> dict[str, list[str]]:
+        """Return the column of states, where there are any in this movie."""
+        if self.stated is None:
+            return {}
+        states = self.stated(frame, labels)
+        return {"state": [printable(states.get(label, "")) for label in ids]}
 
 
 def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOptions) -> Writer:

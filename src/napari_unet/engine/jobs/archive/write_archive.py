@@ -125,7 +125,7 @@ def _write_sources(folder: Path, export: Export, made: MadeFrom) -> tuple[str, .
         predict=made.predict.replace(device="auto", threads=None),
         labels=made.labels,
     ).save(folder / RECIPE)
-    if made.corrections is not None and made.corrections.frames():
+    if made.corrections is not None and (made.corrections.frames() or made.corrections.states):
         journal = Journal(folder / CORRECTIONS)
         made.corrections.copy().keep_in(journal)
         journal.flush()

@@ -72,7 +72,7 @@ class SessionPlace(ResultsPlace):
         self._session, self._model = SessionFolder.for_movie(stack), model
         self.folder = self._session.path
         found, lost = self._session.read_corrections()
-        self.corrections = found if found.frames() else None
+        self.corrections = found if found.frames() or found.states else None
         self.notices = (*self._session.notices, *lost)
 
     def begin(self, stack: Stack, job: Job) -> None:

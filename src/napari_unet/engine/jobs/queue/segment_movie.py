@@ -259,11 +259,14 @@ class _Run:
             return []
         made_by = replace(self._provenance(), notices=self.found)
         options = WriteOptions(job.chosen(len(stack)), True, made_by, self.found)
-        touched = self.corrections.ids if self.corrections is not None else None
+        by_hand = self.corrections
+        touched = by_hand.ids if by_hand is not None else None
+        stated = by_hand.states.of if by_hand is not None and by_hand.states else None
         # The labels come frame by frame: the export holds none of its own.
         export = Export(
-            stack, (), results.folder, options, threshold=job.labels.threshold, corrected=touched
-        )
+            stack, (), results.folder, options,
+            threshold=job.labels.threshold, corrected=touched, stated=stated,
+        )  # fmt: skip
         known = (lambda t: measured.pop(t, None)) if measured is not None else None
         make: dict[str, Callable[[Path], Writer]] = {
             LABELS: lambda path: export.labels_writer("ome-tiff", path, self._linker()),

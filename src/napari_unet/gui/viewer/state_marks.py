@@ -1,0 +1,168 @@
+"""The states of cells, written over them on the canvas: mitotic, dead, debris, own words."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.gui.viewer.correcting import canvas_of
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent
+
+    from napari_unet.gui.viewer.correcting import Owner
+
+    Spot = tuple[tuple[float, float], str]  # (y, x) in the layer, and the state there
+
+_BEHIND = QColor(0, 0, 0, 170)
+_COLOURS = {"mitotic": "#4dd0e1", "dead": "#ff8a80", "debris": "#bdbdbd"}
+_OWN = "#ffd54f"
+_SMALLER = 2  # points, than the words of the docks
+_PAD = 3  # px
+
+
+class StateMarks(QObject):
+    """Writes the states of the frame on screen where their cells are, seen from above."""
+
+    _changed = Signal()  # what is said may come from a worker
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__()
+        self._owner = owner
+        self._written: _Written | None = None
+        self._spots: list[Spot] = []
+        self._changed.connect(self._read)
+        for told in (owner.live.edited, owner.live.changed):
+            told.connect(self._on_live)
+        viewer = owner.viewer
+        dims, camera = viewer.dims.events, self._camera.events
+        self._followed = [
+            (event, self._read)
+            for event in (dims.current_step, dims.ndisplay, dims.order, owner.layer.events.visible)
+        ] + [(event, self._place) for event in (camera.center, camera.zoom)]
+        for event, follow in self._followed:
+            event.connect(follow)
+        self._read()
+
+    @property
+    def spots(self) -> list[Spot]:
+        """What is written now, and where in the layer."""
+        return list(self._spots)
+
+    def end(self) -> None:
+        """Write no more: the layer goes."""
+        for told in (self._owner.live.edited, self._owner.live.changed):
+            told.disconnect(self._on_live)
+        for event, follow in self._followed:
+            event.disconnect(follow)
+        self._followed = []
+        written, self._written = self._written, None
+        if written is not None:
+            with suppress(RuntimeError):  # the window is closed, and the canvas gone with it
+                written.hide()
+                written.deleteLater()
+
+    @property
+    def _camera(self) -> Any:
+        viewer: Any = self._owner.viewer
+        return getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9
+
+    def _on_live(self, _: Any) -> None:
+        self._changed.emit()
+
+    def _read(self, _: Any = None) -> None:
+        """Find what is said of the frame on screen."""
+        live, before = self._owner.live, self._spots
+        self._spots = []
+        states = live.corrections.states
+        if states and self._followed and self._is_flat() and self._owner.layer.visible:
+            frame = self._owner.frame
+            said = states.at(frame)
+            if said and live.is_prepared(frame):  # else a watershed would run here
+                labels = np.asarray(live[frame, :, :])
+                cells, debris = states.of(frame, labels), states.debris(frame, labels)
+                self._spots = [
+                    (place, state)
+                    for place, state in said.items()
+                    if place in debris or cells.get(int(labels[place])) == state
+                ]
+        if self._spots or before:
+            self._place()
+
+    def _place(self, _: Any = None) -> None:
+        """Write it where the camera sees it now."""
+        if self._written is None:
+            canvas = canvas_of(self._owner.viewer) if self._spots else None
+            if canvas is None:
+                return
+            self._written = _Written(canvas)
+            self._written.resized.connect(self._place)
+        camera, size = self._camera, self._written.size()
+        middle, layer, frame = camera.center[-2:], self._owner.layer, self._owner.frame
+        words = []
+        for (y, x), state in self._spots:
+            there = layer.data_to_world((frame, y, x))[-2:]
+            down, right = (camera.zoom * (a - b) for a, b in zip(there, middle, strict=True))
+            words.append((size.width() / 2 + right, size.height() / 2 + down, state))
+        self._written.show_words(words)
+
+    def _is_flat(self) -> bool:
+        """Whether a frame is seen from above, as the movie lies."""
+        viewer: Any = self._owner.viewer
+        order = tuple(viewer.dims.order)
+        flat = viewer.dims.ndisplay == 2 and order == tuple(sorted(order))
+        upright = tuple(map(str, getattr(self._camera, "orientation2d", ("down", "right"))))
+        grid = viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid  # from napari 0.9
+        return flat and not grid.enabled and upright == ("down", "right")
+
+
+class _Written(QWidget):
+    """Words over the canvas, and nothing for the mouse: it goes through to napari."""
+
+    resized = Signal()
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.words: list[tuple[float, float, str]] = []
+        self.setObjectName("review.states_on_canvas")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        font = self.font()
+        font.setPointSizeF(max(6.0, font.pointSizeF() - _SMALLER))
+        self.setFont(font)
+        canvas.installEventFilter(self)
+        self.resize(canvas.size())
+
+    def show_words(self, words: list[tuple[float, float, str]]) -> None:
+        """Show words at places (x, y) in pixels of the canvas; none where there are no words."""
+        self.words = words
+        self.setVisible(bool(words))
+        self.update()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stay as large as the canvas."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            canvas: Any = watched
+            self.resize(canvas.size())
+            self.resized.emit()
+        return False
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw each word on a dark ground, in the colour of its state."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics = painter.fontMetrics()
+        for x, y, word in self.words:
+            width, height = metrics.horizontalAdvance(word), metrics.height()
+            room = QRectF(x - width / 2, y - height / 2, width, height)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(_BEHIND)
+            painter.drawRoundedRect(room.adjusted(-_PAD, 0, _PAD, 0), _PAD, _PAD)
+            painter.setPen(QColor(_COLOURS.get(word, _OWN)))
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), word)
