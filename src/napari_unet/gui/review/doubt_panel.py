@@ -13,7 +13,7 @@ from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
 from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, VERBS, keys_of
-from napari_unet.gui.widgets.parts import Column, Hint, allow, button
+from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button
 from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
 _ROWS, _ROWS_SHOWN = 200, 5  # of the list; the worst, as many as anyone goes through at once
+_SHORT = {"previous_doubt": "◂", "next_doubt": "Next ▸"}  # on buttons, which stand in one row
 _LIKELY = 0.5  # score from which a frame has a mark in the timeline
 
 
@@ -51,7 +52,8 @@ class DoubtPanel(QWidget):
         }
         for name, made in self.buttons.items():
             made.clicked.connect(partial(self.act, name))
-        Column(self).add(self.line, self.list, Flow(*self.buttons.values()))
+        self.all = Fold("All doubts", lambda: self.list)
+        Column(self).add(self.line, Flow(*self.buttons.values()), self.all)
         self.list.itemClicked.connect(lambda _: self._go_to(self.list.currentRow()))
         self.search.found.connect(self._show)
         session.lifetime.connect(session.labels.painted, self._on_painted, self)
@@ -179,7 +181,8 @@ class DoubtPanel(QWidget):
         allow(self.buttons["repair"], at or no_repair)
         allow(self.buttons["fine"], at)
         for name, made in self.buttons.items():
-            made.setText(f"{VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip())
+            title = _SHORT.get(name, VERBS[name].title)
+            made.setText(f"{title}  {' '.join(keys_of(name)[:1])}".rstrip())
 
 
 def _is_same(one: Doubt, other: Doubt) -> bool:

@@ -24,6 +24,7 @@ from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
 from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
+from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Fold, Hint, allow, button
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
@@ -60,9 +61,9 @@ class ReviewDock(Dock):
             "◂ Touched", "review.previous", "Go to the frame before that is yours"
         )
         self.next = button("Touched ▸", "review.next", "Go to the next frame that is yours")
-        self.done = WrapCheck("Frame is done", "review.confirm_frame")
+        self.done = WrapCheck("Done", "review.confirm_frame")
         self.done.setProperty("tip", VERBS["confirm_frame"].tip)
-        self.frame = self.group("Frame", self.timeline, Flow(self.previous, self.next), self.done)
+        self.frame = self.group("Frame", self.timeline, Flow(self.previous, self.next, self.done))
         self.timeline.chosen.connect(self._go_to)
         self.previous.clicked.connect(lambda: self._go_on(-1))
         self.next.clicked.connect(lambda: self._go_on(1))
@@ -79,9 +80,8 @@ class ReviewDock(Dock):
         self.redo = button("Redo", "review.redo", "Do it again")
         self.last = Hint(name="review.last")
         self.line = Hint(name="review.line")
-        self.group(
-            "Correct", self.verbs, self.line, Flow(self.undo, self.redo, shares=(1, 0)), self.last
-        )
+        steps = (self.undo, self.redo)
+        self.group("Correct", self.verbs, self.line, self.last, beside=steps)
         self.cell = CellPanel(self.session, self.actions)
         self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
         self.states = StatePanel(self.session, self.actions)
@@ -90,6 +90,7 @@ class ReviewDock(Dock):
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
 
     def _build_end(self) -> None:
+        """Pin below what scrolls how far it is, and what is to be pressed then."""
         self.counts = QLabel(objectName="review.counts")
         self.counts.setWordWrap(True)
         self.counts.setIndent(0)
@@ -98,7 +99,7 @@ class ReviewDock(Dock):
             "review.train",
             "Open Train and start, with all that you corrected",
         )
-        self.group("So far", self.counts, Flow(self.train))
+        self.pinned.add(rule(), self.counts, Flow(self.train))
         self.train.clicked.connect(self._on_train)
 
     # ---- a user acts ------------------------------------------------------------------------
@@ -243,7 +244,7 @@ class ReviewDock(Dock):
         with signals_blocked(self.done):
             self.done.setChecked(live is not None and live.corrections.is_complete(now))
             key = " ".join(keys_of("confirm_frame")[:1])
-            self.done.setText(f"Frame is done  {key}".rstrip())
+            self.done.setText(f"Done  {key}".rstrip())
 
     def _show_steps(self) -> None:
         live = self.session.labels.live
