@@ -115,3 +115,15 @@ def test_a_moved_threshold_and_labels_that_go(hand, dock, qtbot):
     assert not search.doubts
     assert hand.find(dock, "review.doubt").text() == "No doubts"
     assert not hand.find(dock, "review.next_doubt").isEnabled()
+
+
+def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
+    hand.viewer.window._qt_window.resize(1280, 720)
+    hand.click(dock, "review.next_doubt")
+    dock.actions().corrector.act("grow", at_cursor=False)  # so that undo has its line
+    qtbot.wait(100)
+    tools = "previous_doubt next_doubt repair fine correct delete merge split draw fill undo redo"
+    for name in (*tools.split(), "previous", "next", "confirm_frame", "train"):
+        part = hand.find(dock, f"review.{name}")
+        seen = part.visibleRegion().boundingRect()
+        assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
