@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "Make the labels in an archive again from all that is in it, and compare.",
     "qc": "Find frames with which something is wrong: write qc.csv, worst first.",
     "doubts": "Find where labels may be wrong: cells merged, cut, lost, invented; bad frames.",
+    "merge": "Merge the corrections of two users of one movie, and say how far they agree.",
     "check": "Draw random windows to look at, or say the error rate of those that were looked at.",
     "models": "List the models that have a name, take in those of others, hand on yours.",
     "info": "Say what is in a movie or a model file.",

@@ -129,6 +129,7 @@ class _Look:
         from napari_unet.engine.jobs.doubts import check_doubts
         from napari_unet.engine.session.reviewing.aside import levels_of
         from napari_unet.engine.session.reviewing.settled import is_settled
+        from napari_unet.engine.session.users.disputed import disputed
 
         live, stack = self.live, self.given.stack
         steps = check_doubts(
@@ -142,7 +143,8 @@ class _Look:
         found = follow(steps, stack.name, 2 * len(stack))
         if live is None:
             return found
-        return [one for one in found if not is_settled(one, live.corrections)]
+        left = [one for one in found if not is_settled(one, live.corrections)]
+        return disputed(live.corrections) + left
 
     def repair(
         self, found: list[Doubt], wanted: Collection[str], out: Path | None, overwrite: bool

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.annotations.states import Said
+    from napari_unet.engine.files.claim import Claim
     from napari_unet.engine.files.journal import Journal
     from napari_unet.engine.stack.lazy_array import Box
 
@@ -73,7 +74,8 @@ class Corrections:
         self, shape: tuple[int, int, int], journal: Journal | None = None, author: str = ""
     ) -> None:
         self.shape, self.author = shape, author
-        self.read_only = ""  # why nothing may be changed: who has the session
+        self.claim: Claim | None = None  # on the session that they are kept in
+        self.read_only = ""  # why nothing may be changed: who has it
         self.states = States()
         self.disputes: list[Dispute] = []
         self._masks = EditMasks(shape[1:])
@@ -181,9 +183,14 @@ class Corrections:
                     "paint with the id of a cell that is no longer needed",
                 )
             given = int(free[0])
-        self._reserve(given)
-        self._log({"reserve": given})
+        self.reserve(given)
         return given
+
+    def reserve(self, given: int) -> None:
+        """Keep an id from being given to another cell."""
+        if given not in self._reserved:
+            self._reserve(given)
+            self._log({"reserve": given})
 
     def write(self, frame: int, box: Box, part: EditMask, complete: bool | None = None) -> Change:
         """Put a part into a frame's edit mask and return the change, to be committed later."""
@@ -333,9 +340,7 @@ class Corrections:
     def _check_mine(self) -> None:
         if self.read_only:
             raise BadInput(
-                self.read_only,
-                "a session that is open here alone",
-                "close it there and open it again, or work on a copy and merge the two",
+                self.read_only, "one that is open here alone", "close it there, and open it again"
             )
 
     def _mark(self, frame: int, complete: bool) -> None:

@@ -143,6 +143,10 @@ class SessionFolder:
         known = {"stamp": stack.stamp, "content": stack.content, "frames": len(stack)}
         self.save(movie=self._movie, **known)
 
+    def fits(self, stack: Stack) -> bool:
+        """Whether the session is of this movie, or of fewer frames of it."""
+        return self.state.movie == self._movie or _grew(stack, self.state)
+
     @property
     def is_new(self) -> bool:
         """Whether no model was used and nothing corrected yet."""
@@ -289,8 +293,7 @@ def _folder_of(stack: Stack, home: Path) -> Path:
     for path in (short, long):
         if not path.is_dir():
             return path
-        known = SessionFolder(path, stack).state
-        if known.movie == _movie_of(stack) or _grew(stack, known):
+        if SessionFolder(path, stack).fits(stack):
             return path
     raise _foreign(short, long, stack)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.session.reviewing.aside import labels_aside, levels_of
 from napari_unet.engine.session.reviewing.settled import is_settled
+from napari_unet.engine.session.users.disputed import disputed
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 
@@ -55,7 +56,7 @@ class LiveDoubts:
         ``fine`` are reasons and frames of whole frames that are fine as they are.
         """
         corrections = self._live.corrections
-        return [
+        return disputed(corrections) + [
             one
             for one in self._finder.doubts(self._whole_frames)
             if not is_settled(one, corrections) and (one.reason, one.frame) not in fine

@@ -12,6 +12,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.verbs import alike, places, shapes
 from napari_unet.engine.session.predicted_objects import hull
 from napari_unet.engine.session.reviewing.aside import levels_of
+from napari_unet.engine.session.users.disputed import take_theirs
 from napari_unet.engine.session.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Repairs:
             "take": self._take_in,
             "delete": self._delete,
             "outline": self._outline,
+            "theirs": lambda doubt, _: take_theirs(self._live, doubt),
         }
         return ways[doubt.repair.verb](doubt, doubt.repair)
 

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.session.users.disputed import leave_ours
+from napari_unet.engine.tracks.doubts.doubt import DISAGREE
+
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.session.live_labels import LiveLabels
@@ -38,6 +41,9 @@ def say_fine(live: LiveLabels, doubt: Doubt) -> None:
     One step of undo. Nothing is done for a whole frame.
     """
     if doubt.whole_frame:
+        return
+    if doubt.reason == DISAGREE:
+        leave_ours(live, doubt)
         return
     live.begin_stroke()
     try:

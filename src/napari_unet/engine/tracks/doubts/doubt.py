@@ -25,14 +25,17 @@ Reason = Literal[
     "empty",
     "cell count jumped",
     "far from what the model learned",
+    "users disagree",
 ]
-Verb = Literal["split", "merge", "take", "delete", "outline"]
+DISAGREE: Reason = "users disagree"
+Verb = Literal["split", "merge", "take", "delete", "outline", "theirs"]
 _WORDS: dict[Verb, str] = {
     "split": "split it",
     "merge": "merge them",
     "take": "take it in",
     "delete": "delete it",
     "outline": "outline it anew",
+    "theirs": "take it as the other user has it",
 }
 SAFE: dict[str, Reason] = {
     "merged": "one cell here, two before and after",

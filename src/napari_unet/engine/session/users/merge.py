@@ -1,0 +1,192 @@
+"""Two users' corrections of one movie made one: agreement is told, disagreements stay open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.annotations.edit_masks import EditMask
+from napari_unet.engine.annotations.states import DEBRIS, StateChange
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.canvas.reconstruction import bounds
+from napari_unet.engine.labels.scores import pool
+from napari_unet.engine.session.users.merging import FrameMerge, View
+from napari_unet.engine.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_unet.engine.annotations.corrections import Corrections
+    from napari_unet.engine.annotations.disputes import Dispute
+    from napari_unet.engine.labels.scores import FrameScores
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What came of a merge: frames that both spoke of, how far they agree there, what is open.
+
+    F1 is of cells that agree with an IoU of at least 0.5, SEG the mean of both directions.
+    """
+
+    names: tuple[str, str]
+    frames: tuple[int, ...]
+    cells: tuple[int, int]
+    f1: float | None
+    seg: float | None
+    taken: int
+    disputes: tuple[Dispute, ...]
+    other_states: int = 0  # cells that the two call otherwise; the first one's word stays
+
+    def __str__(self) -> str:
+        mine, theirs = self.names
+        if self.f1 is None:
+            both = f"{mine} and {theirs} spoke of no cell in common."
+        else:
+            both = (
+                f"On {counted(len(self.frames), 'frame')} that both looked at: {self.cells[0]} "
+                f"cells of {mine}, {self.cells[1]} of {theirs}, F1 {self.f1:.3f}, "
+                f"SEG {self.seg:.3f}."
+            )
+        line = f"{both} {counted(self.taken, 'cell')} of {theirs} taken in, "
+        line += f"{counted(len(self.disputes), 'disagreement')} left open."
+        if self.other_states:
+            called = counted(self.other_states, "cell")
+            line += f" {called} that both called something else kept the word of {mine}."
+        return line
+
+    def to_values(self) -> dict[str, Any]:
+        """Return plain values, as ``napari-unet merge --json`` prints them."""
+        return {
+            "users": list(self.names),
+            "frames": list(self.frames),
+            "cells": list(self.cells),
+            "f1": None if self.f1 is None else round(self.f1, 4),
+            "seg": None if self.seg is None else round(self.seg, 4),
+            "taken": self.taken,
+            "other_states": self.other_states,
+            "disagreements": [
+                {"frame": one.frame, "labels": list(one.cells), "words": one.words}
+                for one in self.disputes
+            ],
+        }
+
+
+@dataclass
+class _Found:
+    """What is found frame by frame."""
+
+    frames: list[int] = field(default_factory=list)
+    scores: list[tuple[FrameScores, FrameScores]] = field(default_factory=list)
+    taken: int = 0
+    disputes: list[Dispute] = field(default_factory=list)
+    states: list[StateChange] = field(default_factory=list)
+    other_states: int = 0
+
+
+def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, None, Agreement]:
+    """Take another user's corrections of the same movie in, as one step; yields each frame.
+
+    Cells that both have keep the first one's outline and number; what only one user spoke of
+    counts. Where they disagree the first one's version stays, as a dispute that is open.
+
+    Raises
+    ------
+    BadInput
+        Where they are of another movie.
+
+    """
+    if into.shape != other.shape:
+        raise BadInput(
+            f"the sessions are of movies of {into.shape} and {other.shape}",
+            "two sessions of one movie",
+            "choose those of this movie",
+        )
+    names = _names(into, other)
+    ids, found, changes = _Ids(into), _Found(), []
+    for t in sorted({*into.frames(), *other.frames(), *other.states.frames()}):
+        views = [_view(one, t, name) for one, name in zip((into, other), names, strict=True)]
+        merged = FrameMerge(views[0], views[1], ids.of)
+        scores = merged.scores()
+        if scores is not None:
+            found.frames.append(t)
+            found.scores.append(scores)
+        found.taken += merged.taken
+        found.disputes += merged.disputes(t)
+        _take_states(into, other, t, merged.mask, found)
+        before = views[0].mask
+        box = bounds((merged.mask.ids != before.ids) | (merged.mask.flags != before.flags))
+        if box is not None or merged.complete != views[0].complete:
+            box = box or (slice(0, 1), slice(0, 1))
+            changes.append(into.write(t, box, merged.mask.cut(box), merged.complete))
+        yield t
+    author, into.author = into.author, names[1] if other.authors else into.author
+    into.commit(changes, "session", (), tuple(found.states))
+    into.author = author
+    for dispute in found.disputes:
+        into.note(dispute)
+    return _agreement(names, found)
+
+
+def _agreement(names: tuple[str, str], found: _Found) -> Agreement:
+    f1 = seg = None
+    cells = (0, 0)
+    if found.scores:
+        ways = [pool(way) for way in zip(*found.scores, strict=True)]
+        f1, seg = ways[0].f1, (ways[0].seg + ways[1].seg) / 2
+        cells = ways[0].n_truth, ways[0].n_predicted
+    return Agreement(
+        names,
+        tuple(found.frames),
+        cells,
+        f1,
+        seg,
+        found.taken,
+        tuple(found.disputes),
+        found.other_states,
+    )
+
+
+class _Ids:
+    """Numbers for the other user's cells: their own where the first user has no such cell."""
+
+    def __init__(self, into: Corrections) -> None:
+        self._into = into
+        self._taken = {i for t in into.frames() for i in into.ids(t).tolist()} | {*into.reserved}
+        self._given: dict[int, int] = {}
+
+    def of(self, cell: int) -> int:
+        """Return the number that a cell of the other user has from now on."""
+        if cell not in self._given:
+            free = cell not in self._taken
+            self._given[cell] = given = cell if free else self._into.new_id(max(self._taken))
+            self._into.reserve(given)
+            self._taken.add(given)
+        return self._given[cell]
+
+
+def _view(corrections: Corrections, frame: int, name: str) -> View:
+    mask = corrections.edits(frame)
+    part = EditMask.empty(corrections.shape[1:]) if mask is None else mask
+    whole = part.cut((slice(None), slice(None)))
+    return View(whole, corrections.is_complete(frame), name)
+
+
+def _take_states(
+    into: Corrections, other: Corrections, frame: int, mask: EditMask, found: _Found
+) -> None:
+    """Take the other user's states of a frame, except of cells that are called something else."""
+    mine, said = into.states.of(frame, mask.ids), into.states.at(frame)
+    for place, state in other.states.at(frame).items():
+        before = said.get(place) or mine.get(int(mask.ids[place]), "")
+        if not before and not (state == DEBRIS and not int(mask.ids[place])):
+            found.states.append(StateChange(frame, place, "", state))
+        elif before and before != state:
+            found.other_states += 1
+
+
+def _names(into: Corrections, other: Corrections) -> tuple[str, str]:
+    """Return what the two users are called."""
+    mine, theirs = (" + ".join(one.authors) for one in (into, other))
+    if mine == theirs:
+        return "the first session", "the second one"
+    return mine or "the first user", theirs or "the other user"
