@@ -195,11 +195,13 @@ class _Look:
         """Return the session's labels, to be corrected: each correction is kept."""
         from napari_unet.engine.session.live_labels import LiveLabels
         from napari_unet.engine.session.session_folder import SessionFolder
+        from napari_unet.engine.session.users.hold import open_corrections, require_free
 
         read, movie = self.live, self.given.stack
         folder = SessionFolder.find(movie) if self.path is None else SessionFolder(self.path, movie)
         assert read is not None and folder is not None
-        return LiveLabels(read.shape, read.probabilities, read.settings, folder.corrections())
+        corrections = require_free(open_corrections(folder))
+        return LiveLabels(read.shape, read.probabilities, read.settings, corrections)
 
     def _known_diameter(self) -> float | None:
         """Return the size of the cells that the session's model knows, px; None without one."""

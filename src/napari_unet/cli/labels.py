@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,9 +168,13 @@ def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:
     """Say which model was used last, with its training where the file is still the same."""
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.prediction.ensemble import load_models
+    from napari_unet.engine.session.users.hold import authorship
 
     state = folder.state
-    corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
+    corrected, by = (
+        sum(len(corrections.ids(t)) for t in corrections.frames()),
+        authorship(corrections),
+    )
     used = state.models[-1] if state.models else None
     if used and state.model:
         try:
@@ -178,6 +182,7 @@ def _provenance(folder: SessionFolder, corrections: Corrections) -> Provenance:
         except BadInput:
             model = None
         if model is not None and model.sha256 == used:
-            return Provenance.of(model, n_corrected=corrected, labels=state.labels)
+            made_by = Provenance.of(model, n_corrected=corrected, labels=state.labels)
+            return replace(made_by, details=by)
     settings = {"labels": state.labels} if used else {}
-    return Provenance(model_sha256=used, settings=settings, n_corrected=corrected)
+    return Provenance(model_sha256=used, settings=settings, n_corrected=corrected, details=by)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -10,8 +12,12 @@ import sys
 import numpy as np
 import tifffile
 
+from napari_unet.engine.files.atomic import process_mark
+from napari_unet.engine.session.live_movie import live_labels
 from napari_unet.engine.session.session_folder import SessionFolder
+from napari_unet.engine.session.users.hold import NAME
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.gui.session import segmenting
 
 OPENED = """
 import sys, numpy as np, napari
@@ -248,3 +254,37 @@ def test_what_a_person_corrected_stays_whatever_the_machine_does(hand, file, mod
     assert hand.session.models.chosen is bundled
     assert again.settings.threshold == 0.9
     np.testing.assert_array_equal(again[0], live[0])
+
+
+def test_a_session_that_another_program_has_is_opened_to_read(hand, file):
+    with Stack.open(file) as stack:
+        live = live_labels(stack)
+        live[0, 5:9, 5:9] = 7
+        live.confirm_frame(1)
+        folder = SessionFolder.for_movie(stack)
+        live.corrections.claim = None
+    runs = f"{process_mark().split('p')[0]}p1"
+    who = {"user": "ada", "host": platform.node(), "process": 1, "mark": runs, "since": "noon"}
+    (folder.path / NAME).unlink(missing_ok=True)
+    (folder.path / NAME).write_text(json.dumps(who))
+    kept = (folder.journal_path, folder.path / "session.json", folder.path / NAME)
+    files = [path.read_bytes() for path in kept]
+    segment, review = hand.open("Segment"), hand.open("Review")
+    hand.open_movie(segment, file)
+    line = hand.find(segment, "movie.kept")
+    hand.qtbot.waitUntil(lambda: "open with ada" in line.text(), timeout=10000)
+    labels = hand.session.labels
+    assert int(labels.live[0, 6, 6]) == 7 and not labels.layer.editable
+    for name in ("correct", "delete", "confirm_frame"):
+        button = hand.find(review, f"review.{name}")
+        assert not button.isEnabled() and "open with ada" in button.toolTip()
+    actions = review.actions()
+    for verb in ("confirm_frame", "background_brush", "grow"):
+        actions.layer.selected_label = 7
+        actions.act(verb)
+        assert "open with ada" in str(hand.viewer.status)
+    actions.undo()
+    hand.find(segment, "segment.threshold").setValue(0.3)
+    assert not segmenting.segment(hand.session, "segment", None)
+    hand.qtbot.wait(500)  # what is changed is written after a moment
+    assert [path.read_bytes() for path in kept] == files

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.annotations.corrections import correctable
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.session_folder import SessionFolder
+from napari_unet.engine.session.users.hold import open_corrections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,8 @@ def live_labels(movie: Stack, place: str | Path | None = None) -> LiveLabels:
     """Return a movie's labels, to be corrected: each correction is kept in its session folder.
 
     Model, threshold and earlier corrections are those that the docks left; the docks go on from
-    here. The folder is made where there is none yet, beside the movie or in ``place``.
+    here. The folder is made where there is none yet, beside the movie or in ``place``. Where
+    another program has the session open, these are to be read: a correction is refused.
 
     Raises
     ------
@@ -31,5 +33,5 @@ def live_labels(movie: Stack, place: str | Path | None = None) -> LiveLabels:
         correctable((len(movie), *movie.frame_shape), movie.name),
         folder.probabilities(movie),
         folder.state.labels,
-        folder.corrections(),
+        open_corrections(folder),
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Labels
 
+    from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.jobs.export import Export
 
 OWNER = "review"
@@ -196,6 +197,8 @@ class ReviewDock(Dock):
             return self.no_movie()
         if live is None or self.actions() is None:
             return "Segment a frame first, or start painting in Train"
+        if live.corrections.read_only:
+            return live.corrections.read_only
         return "These labels are classes: paint with the brush" if live.classes else ""
 
     def _touched(self) -> set[int]:
@@ -240,17 +243,20 @@ class ReviewDock(Dock):
         self.frame.title.setText(f"Frame {now}/{n - 1}" if n else "Frame")
         allow(self.previous, "" if any(t < now for t in touched) else "None is before this one")
         allow(self.next, "" if any(t > now for t in touched) else "None is after this one")
-        allow(self.done, self.no_movie() or ("" if live is not None else self._why_not()))
+        there = live is not None and not live.corrections.read_only
+        allow(self.done, self.no_movie() or ("" if there else self._why_not()))
         with signals_blocked(self.done):
             self.done.setChecked(live is not None and live.corrections.is_complete(now))
             key = " ".join(keys_of("confirm_frame")[:1])
-            self.done.setText(f"Done  {key}".rstrip())
+            who = live.corrections.reviewed_by(now) if live is not None else ""
+            others = who and live is not None and who != live.corrections.author
+            self.done.setText(f"Done · {who}" if others else f"Done  {key}".rstrip())
 
     def _show_steps(self) -> None:
         live = self.session.labels.live
         done = live.corrections.n_done if live is not None else 0
         self.undo.setText(f"Undo {done}" if done else "Undo")
-        self.last.say(f"Last: {live.corrections.last_done.words}." if live and done else "")
+        self.last.say(f"Last: {_said(live.corrections)}." if live and done else "")
         again = bool(live is not None and live.corrections.last_undone)
         allow(self.undo, "" if done else "Nothing was done yet")
         allow(self.redo, "" if again else "Nothing was taken back")
@@ -267,3 +273,10 @@ class ReviewDock(Dock):
         corrections = counted(done, "correction")
         self.counts.setText(f"{counted(len(stack), 'frame')}: {states} · {corrections}")
         allow(self.train, self.busy() or ("" if touched or complete else "Correct a cell first"))
+
+
+def _said(corrections: Corrections) -> str:
+    """Return what the last step was, and whose, where it is somebody else's."""
+    step = corrections.last_done
+    others = step.author and step.author != corrections.author
+    return f"{step.words}, by {step.author}" if others else step.words

@@ -18,6 +18,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.models import reference
+from napari_unet.gui.session.place import author
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 
@@ -112,7 +113,8 @@ class SessionAutosave:
         if self._labels.live is not None:
             self._labels.read_again()  # another channel may have been painted on
         if stack is not None and stack.path is not None:
-            self._reader.ask(lambda: self._find(stack))
+            name = author()
+            self._reader.ask(lambda: self._find(stack, name))
 
     def look_again(self) -> None:
         """Go on with what was made of the movie on screen by others: by the table of positions."""
@@ -129,15 +131,17 @@ class SessionAutosave:
 
         self._went_on = {path: ref for path, ref in self._went_on.items() if is_open(ref())}
 
-    def _find(self, stack: Stack) -> _Found:
+    def _find(self, stack: Stack, name: str) -> _Found:
         """Read what is kept of a movie, once all of it is written; nothing is made."""
         from napari_unet.engine.session.session_folder import SessionFolder
+        from napari_unet.engine.session.users.hold import open_corrections
 
         self._unwritten.write_or_log()  # it may be the same movie, opened again at once
         folder = SessionFolder.find(stack)
         if folder is None:
             return _Found(stack)
-        corrections = folder.corrections() if folder.journal_path.exists() else None
+        kept = folder.journal_path.exists()
+        corrections = open_corrections(folder, name) if kept else None
         return _Found(stack, folder, corrections, folder.probabilities(stack))
 
     def _go_on(self, found: _Found) -> None:
@@ -172,13 +176,15 @@ class SessionAutosave:
                 self._opener.ask(choice.load)
         if movie.image is not None:
             layers.go_to_frame(movie.viewer, movie.image, state.frame)
-        self._place.say(_went_on(folder, found.corrections))
+        self._place.say(self._place.read_only or _went_on(folder, found.corrections))
 
     # ---- writing ----------------------------------------------------------------------------
 
     def _save_soon(self, *_: Any) -> None:
         folder, stack, image = self._place.folder, self._movie.stack, self._movie.image
         if folder is None or stack is None or image is None or self._labels.live is None:
+            return
+        if self._place.read_only:
             return
         self._went_on.setdefault(folder.journal_path, weakref.ref(image))  # it is ours by now
         state = {

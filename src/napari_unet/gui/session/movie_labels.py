@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -316,10 +316,12 @@ class MovieLabels:
     def provenance(self, layer: Labels) -> Provenance:
         """Say where the labels of a layer come from, for the note beside an export."""
         from napari_unet.engine.export.target.sidecar import Provenance
+        from napari_unet.engine.session.users.hold import authorship
 
         shown = self._now()
         if shown is None or layer is not shown.layer():
             return Provenance()
         corrections = shown.live.corrections
         corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
-        return Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)
+        made_by = Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)
+        return replace(made_by, details=authorship(corrections))

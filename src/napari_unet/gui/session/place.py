@@ -28,6 +28,11 @@ _NO_FILE = (
 )
 
 
+def author() -> str:
+    """Return the user whose corrections these are, as the preferences say; empty where not."""
+    return str(preference("sessions", "user")).strip()
+
+
 class Place:
     """The folder of the movie that is chosen now; one per viewer."""
 
@@ -75,17 +80,25 @@ class Place:
         path = folder.journal_path
         known = self._corrections.get(path)
         if known is None:
-            known = self._corrections[path] = folder.corrections()
-            if folder.notices:
-                self.changed.emit()
+            from napari_unet.engine.session.users.hold import open_corrections
+
+            known = self._corrections[path] = open_corrections(folder, author())
+            if folder.notices or known.read_only:
+                self.say(known.read_only or self.line)
         return known
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing is kept of what is done to this movie: who has it; else empty."""
+        known = self._corrections.get(self.folder.journal_path) if self.folder else None
+        return known.read_only if known is not None else ""
 
     def found(self, folder: SessionFolder, corrections: Corrections | None) -> None:
         """Take a folder that is there already, with what was read of it."""
         self.folder = self.folder or folder
         if corrections is not None:
             self._corrections[folder.journal_path] = corrections
-        self.say(f"Kept in {folder.path.name}.")
+        self.say(self.read_only or f"Kept in {folder.path.name}.")
 
     def give(self, text: str, corrections: Corrections | None) -> None:
         """Keep this and later movies of the folder in a place, and there what was made so far."""

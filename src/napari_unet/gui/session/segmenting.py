@@ -64,6 +64,9 @@ def _segment(
     stack = session.movie.require_stack()
     folder = session.place.require(stack)
     one = frames is not None and len(frames) == 1
+    if session.place.read_only:
+        session.job.say(owner, session.place.read_only, failed=True)
+        return False
     if not one and session.place.needed:  # a whole movie may not fit into memory
         session.job.say(owner, session.place.needed, failed=True)
         return False

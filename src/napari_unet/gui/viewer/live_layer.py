@@ -133,6 +133,7 @@ class LiveLayer(QObject):
         viewer.layers.selection.events.active.connect(self._on_brush)
         viewer.layers.events.removing.connect(self._on_removing)
         self._draws_drafts()
+        layer.editable = not self.live.corrections.read_only
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
 
@@ -166,7 +167,10 @@ class LiveLayer(QObject):
 
     def act(self, verb: str, *, at_cursor: bool = False) -> None:
         """Do a verb by its name, to the cell under the cursor or to the chosen one."""
-        if verb in ("background_brush", "confirm_frame"):
+        reason = self.live.corrections.read_only
+        if reason and verb in ("background_brush", "confirm_frame", "confirm_cell"):
+            self.corrector.say(reason, warn=True)
+        elif verb in ("background_brush", "confirm_frame"):
             getattr(self, verb)()
         elif verb == "confirm_cell" and at_cursor:
             self.confirm_cell()  # of classes, too

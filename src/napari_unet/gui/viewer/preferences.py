@@ -10,6 +10,7 @@ PLUGIN = "napari-unet-live"  # as in the manifest, which describes each preferen
 _DEFAULTS: dict[tuple[str, str], Any] = {
     ("run", "device"): "auto",
     ("sessions", "place"): "",
+    ("sessions", "user"): "",
     ("colours", "correct"): "#ffaa00",
     ("colours", "background"): "#8c8c8c",
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.claim import Claim, computer_user, holder
@@ -13,17 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_unet.engine.annotations.corrections import Corrections
-    from napari_unet.engine.errors import Notice
     from napari_unet.engine.session.session_folder import SessionFolder
 
+logger = logging.getLogger(__name__)
 NAME = "in-use.json"
 _here: weakref.WeakValueDictionary[Path, Claim] = weakref.WeakValueDictionary()  # by folder
 _lock = threading.Lock()
 
 
-def open_corrections(
-    folder: SessionFolder, author: str = ""
-) -> tuple[Corrections, tuple[Notice, ...]]:
+def open_corrections(folder: SessionFolder, author: str = "") -> Corrections:
     """Return the corrections of a session, to be added to; to read where others have it open.
 
     They hold the session as long as they are there: windows of this program share it, another
@@ -31,17 +31,22 @@ def open_corrections(
     the computer's user where nobody is named.
     """
     author = author.strip() or computer_user()
-    claim = _claim(folder.path, author)
-    if claim is None:
-        found, notices = folder.read_corrections()
-        found.read_only = f"{folder.path.name} is open with {holder(folder.path / NAME)}"
-    else:
-        before = len(folder.notices)
+    try:
+        claim = _claimed(folder.path.resolve(), author)
+    except OSError as error:  # a folder to read: what is changed is refused when it is written
+        logger.info("%s is not claimed: %s", folder.path, error)
         found = folder.corrections()
-        notices = folder.notices[before:]
-        found.claim = claim
+    else:
+        if claim is None:
+            found, lost = folder.read_corrections()
+            folder.notices += lost
+            who = holder(folder.path / NAME)
+            found.read_only = f"{folder.path.name} is open with {who}: read only here"
+        else:
+            found = folder.corrections()
+            found.claim = claim
     found.author = author
-    return found, notices
+    return found
 
 
 def require_free(corrections: Corrections) -> Corrections:
@@ -55,8 +60,17 @@ def require_free(corrections: Corrections) -> Corrections:
     return corrections
 
 
-def _claim(folder: Path, author: str) -> Claim | None:
-    folder = folder.resolve()
+def authorship(corrections: Corrections) -> dict[str, Any]:
+    """Return who corrected, and who reviewed how many frames; {} where nobody said."""
+    reviewers = (corrections.reviewed_by(t) for t in corrections.complete_frames)
+    reviewed = Counter(name for name in reviewers if name)
+    if not corrections.authors:
+        return {}
+    return {"corrected_by": list(corrections.authors), "reviewed_by": dict(reviewed)}
+
+
+def _claimed(folder: Path, author: str) -> Claim | None:
+    """Return this program's claim on a folder; None where another program has it."""
     with _lock:
         claim = _here.get(folder)
         if claim is None and (claim := Claim.take(folder / NAME, author)) is not None:
