@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from napari_unet.cli.interrupt import NOTHING, STAYS, Interrupt, Stopped, keep
 from napari_unet.cli.notices import by_level
 from napari_unet.cli.outputs import prepare_file, prepare_folder, unused
 from napari_unet.cli.progress import say
+from napari_unet.cli.several import joined
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.progress import progress_bar
 from napari_unet.engine.network.model_files import SUFFIX
@@ -118,27 +120,30 @@ def train(
     from napari_unet.engine.training.training import train as run
 
     spent = Spent()
-    given = given_movies(words or (), labels, table, wanted, frames)
-    opening = open_annotated(given, partial=partial, kind=labels_are, offset=offset)
-    with opening as opened:
-        settings = _kept_aside(settings, opened.most_frames, validation, test)
-        out = _prepare(out, settings, overwrite=overwrite)
-        parent = Model.load(base) if base not in (None, AUTO) else None
-        wanted_ = wanted_regions(settings, parent)
-        movies = opened.read(parent, wanted_, settings.test)
-        learned = _learned(movies, settings)
-        say(described([movie.annotations for movie in learned]))
-        parent = _fitting(learned) if base == AUTO else parent
-        checkpoint = out.with_suffix(".checkpoint")
-        steps_ = run(
-            movies, settings=settings, base=parent, name=out.stem, checkpoint=checkpoint,
-            resume=resume,
-        )  # fmt: skip
-        _doubt(movies, parent, opened)
+    with joined(settings.device) as ranks, ExitStack() as held:
+        with ranks.together():
+            given = given_movies(words or (), labels, table, wanted, frames)
+            opening = open_annotated(given, partial=partial, kind=labels_are, offset=offset)
+            opened = held.enter_context(opening)
+            settings = _kept_aside(settings, opened.most_frames, validation, test)
+            out = _prepare(out, settings, overwrite=overwrite)
+            parent = Model.load(base) if base not in (None, AUTO) else None
+            movies = opened.read(parent, wanted_regions(settings, parent), settings.test)
+            learned = _learned(movies, settings)
+            say(described([movie.annotations for movie in learned]))
+            parent = _fitting(learned) if base == AUTO else parent
+            checkpoint = out.with_suffix(".checkpoint")
+            steps_ = run(
+                movies, settings=settings, base=parent, name=out.stem, checkpoint=checkpoint,
+                resume=resume, ranks=ranks,
+            )  # fmt: skip
+            _doubt(movies, parent, opened)
         spent.add("opening")
         model = learn(steps_, checkpoint=checkpoint)
         spent.add("training")
         opened.learned_by(model)
+    if not ranks.first:
+        raise typer.Exit
     model.record["notices"] = [asdict(notice) for notice in opened.found]
     written = _write(model, out if overwrite else unused(out))
     checkpoint.unlink(missing_ok=True)

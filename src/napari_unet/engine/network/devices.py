@@ -27,6 +27,11 @@ def physical_cores() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
+    return machine_cores()
+
+
+def machine_cores() -> int:
+    """Cores this process may use, hyper-threads not counted, whatever the environment says."""
     if not hasattr(os, "sched_getaffinity"):
         return torch.get_num_threads()  # MKL and Accelerate count physical cores too
     allowed = os.sched_getaffinity(0)

@@ -50,7 +50,8 @@ class History:
     def add(self, loss: float, counts: Tensor) -> None:
         """Take in one step: its loss and the `pixel_counts` of its crops."""
         self._losses.append(loss)
-        self._counts = counts if self._counts is None else self._counts + counts
+        before = self._counts  # on the CPU where a checkpoint was read
+        self._counts = counts if before is None else before.to(counts.device) + counts
 
     def close_row(
         self, *, validation: Mapping[str, float], scores: Scores | None, **where: float | None

@@ -14,10 +14,13 @@ from napari_unet.engine.network.network import layout_for
 from napari_unet.engine.network.recompute import recompute_blocks
 from napari_unet.engine.training.history import pixel_counts
 from napari_unet.engine.training.losses import masked_loss, targets
+from napari_unet.engine.training.ranks.ranks import ALONE
+from napari_unet.engine.training.ranks.shared_norm import share_norms
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.training.ranks.ranks import Ranks
     from napari_unet.engine.training.sampling.patches import Batch
 
 _ANY = 1e-3  # learning rate; the schedule sets it before each step
@@ -30,12 +33,18 @@ _CLIP = 1.0  # norm of the gradients: a crop with one odd cell must not undo the
 class Learner:
     """Holds what changes while a network learns, on one device.
 
-    ``mean`` is the exponential moving average of the weights: what is checked, shown and kept.
+    ``mean`` is the exponential moving average of the weights: what is checked, shown and kept. Of
+    several ``ranks`` each holds the same and the first alone a mean.
     """
 
-    def __init__(self, network: Network, settings: TrainSettings, device: torch.device) -> None:
-        self.settings = settings
-        self.device = device
+    def __init__(
+        self,
+        network: Network,
+        settings: TrainSettings,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.settings, self.device, self.ranks = settings, device, ranks
         # channels last makes convolutions faster, except backward on MPS, where it is far slower
         self._layout = layout_for(device, network.config.dims)
         self.network = network.to(device)
@@ -44,6 +53,7 @@ class Learner:
                 layer.momentum = max(layer.momentum, _NORM_MOMENTUM)
         self.network.to(memory_format=self._layout)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.network).eval()
+        share_norms(_batch_norms(self.network), ranks)
         if settings.recompute:
             recompute_blocks(self.network)
         self.seen = torch.zeros((2, 2), dtype=torch.int64)  # pixels of the last step, as counted
@@ -54,7 +64,10 @@ class Learner:
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._half is torch.float16)
 
     def learn(self, batch: Batch, rate: float, step: int) -> float:
-        """Take one step at a learning rate; give the loss before it."""
+        """Take one step at a learning rate; give the loss before it.
+
+        The batch is this rank's part, the loss that of all.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._start_to_train()
@@ -66,18 +79,22 @@ class Learner:
         share = (batch.supervised, batch.weight, self.settings)
         told: Any = {"exclusive": config.softmax, "outputs": config.outputs}
         losses = [
-            weight * masked_loss(logits.float(), wanted, *share, **told)
+            weight * masked_loss(logits.float(), wanted, *share, **told, ranks=self.ranks)
             for logits, weight in zip(outputs.logits, outputs.weights, strict=True)
         ]
-        loss = torch.stack([*losses, *([] if outputs.extra is None else [outputs.extra])]).sum()
-        self.seen = pixel_counts(outputs.logits[0].detach(), wanted, batch.supervised, **told)
+        extra = [] if outputs.extra is None else [self.ranks.of_crops(outputs.extra, len(image))]
+        loss = torch.stack([*losses, *extra]).sum()
+        seen = pixel_counts(outputs.logits[0].detach(), wanted, batch.supervised, **told)
+        self.seen = self.ranks.sum(seen)
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.ranks.share_gradients(self.network.parameters())
         self._scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        self._follow(step)
+        if self.ranks.first:
+            self._follow(step)
         return float(loss.detach())
 
     def _start_to_train(self) -> None:

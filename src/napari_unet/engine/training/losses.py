@@ -18,6 +18,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_number
 from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.volumes import sampling
+from napari_unet.engine.training.ranks.ranks import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.training.ranks.ranks import Ranks
 
 
 def border_weight(
@@ -125,13 +127,15 @@ def masked_loss(
     *,
     exclusive: bool = False,
     outputs: tuple[str, ...] = (),
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Loss of ``(N, K, Y, X)`` logits over supervised pixels: the sum of the terms chosen.
 
     ``bce`` and ``ce``: cross-entropy of what the network tells apart, each output by itself, or
     all ``exclusive`` classes together; ``focal``: the same where what is right counts less (Lin
     2017); ``dice``: overlap (Milletari 2016). Pixels count with ``1 + weight`` and the weight of
-    their class. ``outputs`` say which regions there are, each an output by itself.
+    their class. ``outputs`` say which regions there are, each an output by itself. Of ``ranks``
+    it is the loss of all their crops.
     """
     terms = settings.loss.split("_")
     loss = logits.new_zeros(())
@@ -141,18 +145,18 @@ def masked_loss(
         share = supervised if exclusive else supervised * (1 + weight)
         if settings.class_weights != "equal":
             kinds = _kinds(target, outputs, exclusive=exclusive)
-            share = share * _class_weight(kinds, supervised, settings)
-        total = (share.sum() * pixels.shape[1]).clamp(min=1e-6)
+            share = share * _class_weight(kinds, supervised, settings, ranks)
+        total = (ranks.sum(share.sum()) * pixels.shape[1]).clamp(min=1e-6)
         for name in entropies:
             some = pixels
             if name == "focal":
                 some = pixels * (1 - torch.exp(-pixels)) ** settings.focal_gamma
-            loss = loss + (some * share).sum() / total
+            loss = loss + ranks.sum((some * share).sum()) / total
     if "dice" not in terms:
         return loss
     first = 1 if exclusive else 0  # of classes, *object* is but their sum
     each = settings.dice_over == "crop"
-    return loss + _dice(logits[:, first:], target[:, first:], supervised, each=each)
+    return loss + _dice(logits[:, first:], target[:, first:], supervised, ranks, each=each)
 
 
 def _entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -179,20 +183,24 @@ def _kinds(target: Tensor, outputs: tuple[str, ...], *, exclusive: bool) -> Tens
     return torch.cat((1 - target[:, :1], things), 1)
 
 
-def _class_weight(kinds: Tensor, supervised: Tensor, settings: TrainSettings) -> Tensor:
+def _class_weight(
+    kinds: Tensor, supervised: Tensor, settings: TrainSettings, ranks: Ranks
+) -> Tensor:
     """Weight ``(N, 1, Y, X)`` of each pixel by what it is, planes of ``kinds``.
 
     Balanced, each kind that the batch holds weighs the same in all.
     """
     if settings.class_weights == "balanced":
-        counts = (kinds * supervised).sum((0, *range(2, kinds.ndim)))
+        counts = ranks.sum((kinds * supervised).sum((0, *range(2, kinds.ndim))))
         weights = counts.sum() / (counts.clamp(min=1) * (counts > 0).sum().clamp(min=1))
     else:
         weights = kinds.new_tensor(settings.class_weights)
     return (kinds * weights.reshape(-1, *(1,) * (kinds.ndim - 2))).sum(1, keepdim=True)
 
 
-def _dice(logits: Tensor, target: Tensor, supervised: Tensor, *, each: bool) -> Tensor:
+def _dice(
+    logits: Tensor, target: Tensor, supervised: Tensor, ranks: Ranks, *, each: bool
+) -> Tensor:
     # over the batch rather than crop by crop: a crop without cells has no overlap to speak of. The
     # 1 keeps a batch, or crop, without any from dividing by nothing.
     space = tuple(range(2, logits.ndim))
@@ -200,7 +208,10 @@ def _dice(logits: Tensor, target: Tensor, supervised: Tensor, *, each: bool) -> 
     p = torch.sigmoid(logits) * supervised
     overlap = (p * target).sum(over)
     total = p.sum(over) + (target * supervised).sum(over)
-    return (1 - (2 * overlap + 1) / (total + 1)).mean()
+    if not each:
+        overlap, total = ranks.sum(overlap), ranks.sum(total)
+        return (1 - (2 * overlap + 1) / (total + 1)).mean()
+    return ranks.mean(1 - (2 * overlap + 1) / (total + 1))
 
 
 def check_class_weights(settings: TrainSettings, classes: tuple[int, ...]) -> None:

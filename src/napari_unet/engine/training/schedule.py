@@ -21,6 +21,8 @@ _WARM = 2  # steps that are slower than the rest and not measured
 _SETTLED = 0.75  # share of a run after which its length is not touched any more
 _CHECKING_SHARE = 0.1  # of the minutes, kept free for checks
 _MOST_CHECKS = 100  # of a run of so many epochs or more, after every epoch of a shorter one
+_NEW_RATE = 6e-3
+_FINE_TUNING_RATE = 2e-3  # lower: what the base knows is to be shifted, not unlearned
 _RISE = 0.3  # share of a run in which the rate of one cycle rises, as in torch's OneCycleLR
 
 
@@ -50,13 +52,13 @@ class Plan(Settings):
         """Share of the run after ``step`` steps; 0 while its length is unknown."""
         return step / self.steps if self.steps else 0.0
 
-    def smaller(self, config: NetworkConfig | None = None) -> Plan | None:
+    def smaller(self, config: NetworkConfig | None = None, least: int = 1) -> Plan | None:
         """Return half the batch, then half the crop; none where nothing is left to shrink.
 
-        A network's ``config`` says which crops it can take.
+        A network's ``config`` says which crops it can take; a batch has at the ``least`` so many.
         """
-        if self.batch > 1:
-            return self.replace(batch=self.batch // 2)
+        if self.batch > least:
+            return self.replace(batch=max(least, self.batch // 2))
         step = max(16, config.multiple if config else 0)
         crop = self.crop // (2 * step) * step
         if crop < max(32, 2 * step if config else 0) or self.whole or (config and config.fixed):
@@ -161,12 +163,14 @@ def first_plan(
     free: int,
     frames: tuple[int, ...] = (1, 0, 0),
     thickness: float = 1.0,
+    least: int = 1,
 ) -> Plan:
     """Choose crop and batch: a crop holds a few objects, a batch fits the memory.
 
     ``diameter`` in px, ``pixels`` supervised ones, ``free`` bytes of memory on the device,
     ``frames`` how many there are to learn from and their size. Sections of volumes are
-    ``thickness`` px apart. Steps are set where they follow without a clock.
+    ``thickness`` px apart. Steps are set where they follow without a clock. A batch has at the
+    ``least`` so many crops, unless `TrainSettings` say how many.
     """
     n, *size = frames
     crop = crop_size(settings, device, diameter, tuple(size))
@@ -179,7 +183,7 @@ def first_plan(
     wanted = 16 if device == "cuda" else max(2, round(6 * 128**2 / area))
     if config.dims == 3:
         wanted = 8 if device == "cuda" else 2
-    batch = settings.batch or int(min(wanted, max(1, free // 2 // per_crop)))
+    batch = settings.batch or max(least, int(min(wanted, max(1, free // 2 // per_crop))))
     steps = settings.steps
     epoch, every = max(1, math.ceil(pixels / (batch * area))), None
     if steps is None and settings.epochs is not None:
@@ -219,6 +223,11 @@ def crop_depth(crop: int, sections: int, thickness: float, config: NetworkConfig
     step = config.multiples[0]
     wanted = min(round(crop / thickness), sections)
     return max(1, -(-wanted // step)) * step
+
+
+def peak_rate(settings: TrainSettings, *, new: bool) -> float:
+    """Return the highest rate of a run, of a ``new`` network or one that knows something."""
+    return settings.learning_rate or (_NEW_RATE if new else _FINE_TUNING_RATE)
 
 
 def learning_rate(done: float, peak: float, settings: TrainSettings) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from napari_unet.engine.training.ranks.ranks import ALONE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -14,16 +16,21 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.scores import Scores
+    from napari_unet.engine.training.ranks.ranks import Ranks
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run does beside learning: its name, where and how often (s) it is kept, its clock."""
+    """What a run does beside learning: its name, where and how often (s) it is kept, its clock.
+
+    ``ranks`` are the processes that do it together.
+    """
 
     name: str
     checkpoint: Path | None
     checkpoint_every: float
     clock: Callable[[], float] | None = None  # gives the seconds that minutes are counted by
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)

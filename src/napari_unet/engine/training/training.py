@@ -13,12 +13,7 @@ from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, annot
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import clear_leftovers
 from napari_unet.engine.labels.scores import Scores
-from napari_unet.engine.network.devices import (
-    choose_device,
-    free_memory,
-    physical_cores,
-    use_threads,
-)
+from napari_unet.engine.network.devices import free_memory, use_threads
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.network import network_codes, scaled_size
 from napari_unet.engine.network.self_check import made_check
@@ -33,15 +28,11 @@ from napari_unet.engine.training.checkpoint import (
     understood,
 )
 from napari_unet.engine.training.history import History
-from napari_unet.engine.training.initial_network import (
-    colours_in_words,
-    initial_network,
-    kept_of_base,
-    take_encoder_weights,
-)
+from napari_unet.engine.training.initial_network import initial_network, take_encoder_weights
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.movies.movie_data import kept_apart, left_out
 from napari_unet.engine.training.movies.prepared import prepare
+from napari_unet.engine.training.ranks.ranks import ALONE
 from napari_unet.engine.training.sampling.batches import Batches
 from napari_unet.engine.training.schedule import (
     Clock,
@@ -49,6 +40,7 @@ from napari_unet.engine.training.schedule import (
     crop_size,
     first_plan,
     learning_rate,
+    peak_rate,
 )
 from napari_unet.engine.training.train_step import RunOptions, TrainInput, TrainStep
 from napari_unet.engine.training.training_data import TrainingData
@@ -71,13 +63,12 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.movies.prepared import Prepared
+    from napari_unet.engine.training.ranks.ranks import Ranks
 
 
 __all__ = ["TrainInput", "TrainStep", "train"]
 _JOIN = 0.6  # share of a run after which the frame held out joins: late enough to say how good
 _SIDE_SHARE = 0.15  # of the time, for checks and previews together
-_NEW_RATE = 6e-3
-_FINE_TUNING_RATE = 2e-3  # lower: what the base knows is to be shifted, not unlearned
 
 
 def train(
@@ -91,6 +82,7 @@ def train(
     checkpoint_every: float | None = None,
     resume: bool = False,
     clock: Callable[[], float] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Generator[TrainStep, TrainInput | None, Model]:
     """Train a U-Net on annotated frames; yields each step and returns the model.
 
@@ -108,6 +100,8 @@ def train(
         Continue from ``checkpoint``: with ``settings.steps``, on a CPU, as if never stopped.
     clock
         What gives the seconds that minutes are counted by; those of the day where not given.
+    ranks
+        The processes of torchrun, where several train this network, each called alike.
 
     Raises
     ------
@@ -121,7 +115,7 @@ def train(
     state = load_checkpoint(checkpoint) if resume and checkpoint else {}
     prepared = prepare(annotated_movies(stack, annotations), settings, base, state)
     every = SECONDS_BETWEEN if checkpoint_every is None else checkpoint_every
-    how = RunOptions(name, checkpoint, every, clock)
+    how = RunOptions(name, checkpoint, every, clock, ranks)
     return Run(prepared, settings, how).loop(state)
 
 
@@ -130,7 +124,8 @@ class Run:
 
     def __init__(self, prepared: Prepared, settings: TrainSettings, how: RunOptions) -> None:
         self.prepared, self.settings, self.how = prepared, settings, how
-        self.base, self.splits, self.checkpoint = prepared.base, prepared.splits, how.checkpoint
+        self.base, self.splits = prepared.base, prepared.splits
+        self.checkpoint, self.ranks = how.checkpoint, how.ranks
         self.wish: tuple[int, int] | None = None  # movie and frame to preview once there is time
         self.shown = 0  # the movie of the last preview
         self.step = 0
@@ -147,11 +142,12 @@ class Run:
             loss, smaller = self._learn()
             self.step += 1
             if self._minutes is not None:
-                self.plan = self.clock.resolve(self.plan, self.step, self._minutes)
+                plan = self.clock.resolve(self.plan, self.step, self._minutes)
+                self.plan = self.ranks.agreed(plan)
             validation = self._check()
             joined = self._join()
-            if self.checkpoint and time.monotonic() - saved > self.how.checkpoint_every:
-                save_checkpoint(self.checkpoint, self.state())
+            if time.monotonic() - saved > self.how.checkpoint_every:
+                self._save()
                 saved = time.monotonic()
             step = TrainStep(
                 self.step,
@@ -168,23 +164,20 @@ class Run:
             with self.clock.aside(shown=True) if step.preview else nullcontext():
                 sent = yield step
             note = self._take(sent)
-            if (sent and sent.stop) or self.checker.fails_to_improve(self.settings.patience):
+            stop = sent is not None and sent.stop
+            if self.ranks.any(stop or self.checker.fails_to_improve(self.settings.patience)):
                 break
-        if self.checkpoint:  # until the caller has saved the model
+        self._save()  # until the caller has saved the model
+        return self.ranks.made_once(self._finish)
+
+    def _save(self) -> None:
+        if self.checkpoint and self.ranks.first:
             save_checkpoint(self.checkpoint, self.state())
-        return self._finish()
 
     def _begun(self) -> str:
         """Say what is learned from, and what a user should know of it."""
-        prepared = self.prepared
-        first, annotations = prepared.movies[0].stack, prepared.annotations
-        given = [movie.annotations for movie in prepared.movies]
-        begun = f"training on {self.splits.describe(given)}"
-        own = kept_of_base(self.base, self.settings)
-        seen = colours_in_words(first, self.base), scale_in_words(self.scale, self.diameter)
-        edge, told = annotations.blank_in_words, self.encoder.get("words")
-        odd = [notice.line for notice in prepared.notices]
-        return "; ".join(filter(None, (begun, *seen, edge, told, prepared.missing, own, *odd)))
+        scale = scale_in_words(self.scale, self.diameter)
+        return self.prepared.begun_in_words(self.settings, scale, self.encoder.get("words"))
 
     @property
     def _minutes(self) -> float | None:
@@ -195,7 +188,7 @@ class Run:
     def _begin(self, state: dict[str, Any]) -> None:
         self.clock = Clock(self.how.clock)
         torch.manual_seed(self.settings.seed)
-        device = choose_device(self.settings.device)
+        device = self.ranks.device(self.settings.device)
         movies, annotations = self.prepared.movies, self.prepared.annotations
         self.diameter = typical_diameter(annotations)
         wanted = self.settings, self.diameter, self.base, annotations.classes, annotations.dims
@@ -215,21 +208,25 @@ class Run:
             first, self.settings, self.base, annotations.classes, crop, self.scale
         )
         self.encoder = state.get("encoder") or take_encoder_weights(network, self.settings)
-        self.learner = Learner(network, self.settings, device)
-        self.peak = self.settings.learning_rate or (_FINE_TUNING_RATE if self.base else _NEW_RATE)
-        self.plan = first_plan(
+        self.learner = Learner(network, self.settings, device, self.ranks)
+        self.peak = peak_rate(self.settings, new=self.base is None)
+        plan = first_plan(
             self.settings, self.learner.network.config, device=device.type,
-            threads=self.settings.threads or physical_cores(), diameter=seen,
-            pixels=self.data.pixels, free=free_memory(device),
+            threads=self.ranks.threads(self.settings.threads), diameter=seen,
+            pixels=self.data.pixels, free=self.ranks.free(free_memory(device), device),
             frames=(self.data.n_frames, *size), thickness=thickness(annotations.spacing),
+            least=self.ranks.count,
         )  # fmt: skip
+        self.plan = self.ranks.agreed(plan)
         if state:
             with understood(self.checkpoint):
                 self.restore(state)
-        elif self.base and self.data.validation:
+        elif self.base and self.data.validation and self.ranks.first:
             self.before = self.checker.scores(
                 self.learner.mean, self.data.validation, self.base.label_settings
             )
+        self.ranks.check_batch(self.plan.batch)
+        self.ranks.own_chance(self.settings.seed + self.step)
 
     def _learn(self) -> tuple[float, str]:
         """Take a step; out of memory, with a smaller batch (recovered outside the except)."""
@@ -238,21 +235,27 @@ class Run:
             rate = learning_rate(self.plan.done(self.step), self.peak, self.settings)
             try:
                 self.data.depth = self.plan.depth
-                batch = self.batches.draw(*self.plan.crops(self.step))
+                batch = self.ranks.part(self.batches.draw(*self.plan.crops(self.step)))
                 loss = self.learner.learn(batch, rate, self.step)
+                self.ranks.meet()
                 self.history.add(loss, self.learner.seen)
                 return loss, note
-            except torch.OutOfMemoryError:
-                smaller = self.plan.smaller(self.learner.network.config)
+            except torch.OutOfMemoryError as error:
+                self.ranks.give_up(error)
+                smaller = self.plan.smaller(self.learner.network.config, self.ranks.count)
                 if smaller is None:
                     raise
             self.learner.forget_gradients()
             self.plan = smaller
+            if self.ranks.count > 1:  # where one got further than another in the step it gave up
+                self.learner.restore(self.ranks.agreed(self.learner.state()))
+                self.batches.restore(self.ranks.agreed(self.batches.state()))
             crops = "frames" if smaller.whole else f"crops of {smaller.crop} px"
             note = f"memory ran out: going on with {smaller.batch} {crops} a step"
 
     def _check(self) -> Scores | None:
-        if not self.checker.due(self.plan, self.step, by_clock=self._minutes is not None):
+        due = self.checker.due(self.plan, self.step, by_clock=self._minutes is not None)
+        if not (due and self.ranks.first):
             return None
         scores, figures = None, {}
         if not self.data.joined and self.data.validation:
@@ -273,7 +276,8 @@ class Run:
         if not self.splits.joins or self.data.joined or self.plan.done(self.step) < _JOIN:
             return ""
         self.batches.rewind()
-        self.checker.choose_split(self.learner.mean, self.data.validation)
+        if self.ranks.first:
+            self.checker.choose_split(self.learner.mean, self.data.validation)
         self.data.join()
         return f"{self.splits.words} {self.splits.join} the training"
 
@@ -359,6 +363,7 @@ class Run:
             "begun_from": self._begun_from,
             "encoder": self.encoder,
             **self.batches.state(),
+            "processes": self.ranks.count,
             "chance": torch.get_rng_state(),  # of dropout
         }
 
@@ -372,7 +377,9 @@ class Run:
             )
         check_run(state, self.learner.network)
         self.learner.restore(state["learner"])
-        self.plan = Plan.model_validate(state["plan"])
+        threads, self.plan = self.plan.threads, Plan.model_validate(state["plan"])
+        if state.get("processes", 1) != self.ranks.count:
+            self.plan = self.plan.replace(threads=threads)
         self.step = state["step"]
         self.clock.restore(state)
         self.checker.restore(state)

@@ -13,7 +13,9 @@ from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.initial_network import (
     begun_in_colours,
     check_base,
+    colours_in_words,
     in_wanted_regions,
+    kept_of_base,
 )
 from napari_unet.engine.training.movies.compatibility import check_labels, check_together
 from napari_unet.engine.training.movies.movie_data import left_out
@@ -47,6 +49,15 @@ class Prepared:
     def annotations(self) -> Annotations:
         """What is known of all movies, as of one."""
         return together([movie.annotations for movie in self.movies])
+
+    def begun_in_words(self, settings: TrainSettings, scale: str, encoder: str | None) -> str:
+        """Say what is learned from, and what a user should know of it; two lines are given."""
+        given = [movie.annotations for movie in self.movies]
+        begun = f"training on {self.splits.describe(given)}"
+        seen = colours_in_words(self.movies[0].stack, self.base), scale
+        edge, own = self.annotations.blank_in_words, kept_of_base(self.base, settings)
+        odd = [notice.line for notice in self.notices]
+        return "; ".join(filter(None, (begun, *seen, edge, encoder, self.missing, own, *odd)))
 
 
 def prepare(
