@@ -282,7 +282,11 @@ def test_jobs_of_a_queue(undisturbed, words, movies, tmp_path, run, monkeypatch)
     """A Slurm that runs its jobs here, at once: dask-jobqueue writes and submits them as ever."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    submit = 'setsid bash "$1" >/dev/null 2>&1 </dev/null & echo "Submitted batch job $!"'
+    # a script is the queue's from then on: dask-jobqueue deletes its own as soon as it is told
+    submit = (
+        'cp "$1" "$0.$$"; setsid bash "$0.$$" >/dev/null 2>&1 </dev/null & '
+        'echo "Submitted batch job $!"'
+    )
     cancel = 'for job in "$@"; do kill -- "-$job" 2>/dev/null; done'
     for name, line in (("sbatch", submit), ("scancel", cancel)):
         (tools / name).write_text(f"#!/bin/bash\n{line}\n")
@@ -290,7 +294,8 @@ def test_jobs_of_a_queue(undisturbed, words, movies, tmp_path, run, monkeypatch)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     arguments = "{cores: 1, processes: 1, memory: 2GB, interface: lo}"
-    (tmp_path / "queue.yaml").write_text(f"type: slurm\nworkers: 2\narguments: {arguments}\n")
+    described = f"type: slurm\nworkers: 2\nwait: 0.03\narguments: {arguments}\n"
+    (tmp_path / "queue.yaml").write_text(described)
     out = tmp_path / "out"
     answer = run(*words(movies / "short*.tif", out, "--cluster", tmp_path / "queue.yaml"))
     assert answer.code == 0, answer.stderr

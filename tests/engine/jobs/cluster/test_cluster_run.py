@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, Security
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.jobs.cluster import block, worker
+from napari_unet.engine.jobs.cluster import block, connection, worker
 from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
 from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings, read_cluster
+from napari_unet.engine.jobs.cluster.connection import connected
+from napari_unet.engine.jobs.cluster.dispatch import Dispatch, Task
 from napari_unet.engine.jobs.segment import segment
 from napari_unet.engine.jobs.stages.frame_request import FrameRequest
 from napari_unet.engine.prediction.ensemble import Ensemble
@@ -29,13 +31,17 @@ TORCH = PredictSettings(backend="torch", device="cpu", threads=1)
 LABELS = LabelSettings(min_size=3)
 
 
+def in_this_process(protocol="tcp", **options):
+    """A scheduler and two workers in this process; what is sent goes through sockets."""
+    return LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol=protocol, host="127.0.0.1",
+        dashboard_address="127.0.0.1:0", worker_dashboard_address=None, **options,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def cluster():
-    """A scheduler and two workers in this process; what is sent goes through sockets."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1",
-        dashboard_address=None, worker_dashboard_address=None,
-    ) as here:  # fmt: skip
+    with in_this_process() as here:
         yield ClusterSettings(type="address", address=here.scheduler_address)
 
 
@@ -204,3 +210,73 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line(address, movie, monkeyp
     with pytest.raises(BadInput, match="does not answer") as caught, opening:
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_connections_are_encrypted_where_certificates_are_given(movie, tmp_path, monkeypatch):
+    security, model = Security.temporary(), make_model(movie)
+    expected = done(movie, model, tmp_path / "here.unetp")
+    roles = {"ca_file": "ca_file", "cert": "client_cert", "key": "client_key"}
+    for name, role in roles.items():
+        (tmp_path / f"{name}.pem").write_text(getattr(security, f"tls_{role}"))
+    names = ", ".join(f"{name}: {name}.pem" for name in roles)
+    with in_this_process("tls", security=security) as there:
+        address = there.scheduler_address
+        assert address.startswith("tls://127.0.0.1")
+        described = f"type: address\naddress: {address}\ntls: {{{names}}}\n"
+        (tmp_path / "tls.yaml").write_text(described)
+        with ClusterRun.open(read_cluster(str(tmp_path / "tls.yaml")), model, TORCH) as run:
+            assert_same(done(movie, model, tmp_path / "there.unetp", run), expected)
+        monkeypatch.setattr("napari_unet.engine.jobs.cluster.connection._ANSWERS", 0.3)
+        without = ClusterRun.open(read_cluster(address), model, TORCH)
+        with pytest.raises(BadInput, match="does not answer"), without:
+            pass
+
+
+class Add(Task):
+    """What any worker can do."""
+
+    def call(self):
+        return sum, (1, 2)
+
+    def take(self, result):
+        self.sum = result
+
+    def unseen(self):
+        raise AssertionError
+
+
+def test_what_was_for_workers_that_are_gone_is_for_others(cluster):
+    with connected(cluster) as client:
+        dispatch, task = Dispatch(client, "it", None), Add()
+        dispatch.refuse("tcp://127.0.0.1:2", "it computes otherwise")  # so tasks are for the rest
+        look = dispatch._look_once
+
+        def look_at_one_that_goes():
+            look()
+            dispatch._workers = {"tcp://127.0.0.1:1": 1}
+
+        dispatch._look_once = look_at_one_that_goes
+        dispatch.add([task])
+        dispatch._look_once = look
+        dispatch.finish(task)
+    assert task.sum == 3
+
+
+def test_a_worker_that_cannot_answer_is_said(cluster, movie, monkeypatch):
+    def fails():
+        raise ImportError("No module named napari_unet")
+
+    monkeypatch.setattr("napari_unet.engine.jobs.cluster.cluster_run.examine", fails)
+    opening = ClusterRun.open(cluster, make_model(movie), TORCH)
+    with pytest.raises(BadInput, match=r"can compute \(No module named napari_unet\)"), opening:
+        pass
+
+
+def test_a_queue_without_jobs_is_not_waited_for_forever(monkeypatch):
+    class Nobody:
+        def nthreads(self):
+            return {}
+
+    queue = ClusterSettings(type="slurm", wait=1e-5)
+    with pytest.raises(BadInput, match=r"slurm has no workers after 0\.036 s"):
+        connection._wait_for_one(Nobody(), queue, lambda _: None)

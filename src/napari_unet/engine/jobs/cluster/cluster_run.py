@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_unet import __version__
-from napari_unet.engine.errors import Notice
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.jobs.cluster.block import frames_of_a_block
 from napari_unet.engine.jobs.cluster.block_folder import BlockFolder
-from napari_unet.engine.jobs.cluster.connection import connected
-from napari_unet.engine.jobs.cluster.dispatch import Dispatch
+from napari_unet.engine.jobs.cluster.connection import connected, patience_of
+from napari_unet.engine.jobs.cluster.dispatch import PATIENCE, Dispatch
 from napari_unet.engine.jobs.cluster.movie_run import MovieRun
 from napari_unet.engine.jobs.cluster.worker import (
     Ability,
@@ -24,7 +24,7 @@ from napari_unet.engine.jobs.cluster.worker import (
 from napari_unet.engine.network.devices import physical_cores
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.prediction import prediction_key
-from napari_unet.engine.text import counted
+from napari_unet.engine.text import counted, say_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
 
+_EXAMINED = 300.0  # s, that workers have to say what they compute with: torch is imported first
 _MOST_BEGUN = 64  # movies that are open at once
 _DEVICES = ("cuda", "mps", "cpu")  # the first that a worker has is computed on
 
@@ -55,6 +56,7 @@ class ClusterRun:
         settings: PredictSettings,
         able: dict[str, Ability],
         scratch: Path,
+        waiting: Callable[[str], None] = lambda _: None,
     ) -> None:
         here = shaping_versions()
         others = {w: differs(here, one.versions) for w, one in able.items()}
@@ -65,7 +67,9 @@ class ClusterRun:
             wanted = next(device for device in _DEVICES if device in devices)
         threads = settings.threads or cluster.threads or _threads(client, cluster)
         self.settings = settings.replace(device=wanted, threads=threads)
-        self._dispatch = Dispatch(client, cluster.name, _resources(client, wanted))
+        patience = patience_of(cluster, PATIENCE)
+        told = _resources(client, wanted), patience, waiting
+        self._dispatch = Dispatch(client, cluster.name, *told)
         for worker, reason in others.items():
             if reason is None and wanted == "cuda" and able[worker].device != "cuda":
                 reason = "it has no GPU that torch can use, others have"
@@ -85,9 +89,12 @@ class ClusterRun:
         cluster: ClusterSettings,
         model: Model,
         settings: PredictSettings,
-        waiting: Callable[[], None] = lambda: None,
+        waiting: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Self]:
         """Yield a cluster that has the model; what was started for it ends with the block.
+
+        ``waiting`` is called now and then while there is nothing to do but to wait, with what for
+        where that is out of the ordinary.
 
         Raises
         ------
@@ -102,8 +109,11 @@ class ClusterRun:
             client = running.enter_context(connected(cluster, waiting))
             plugin = ModelPlugin(model.sha256, _files_of(model))
             client.register_plugin(plugin)
-            able = client.run(examine)
-            yield cls(client, cluster, settings, able, Path(scratch))
+            able, unable = _examined(client, cluster)
+            run = cls(client, cluster, settings, able, Path(scratch), waiting)
+            for worker, reason in unable.items():
+                run._dispatch.refuse(worker, reason)
+            yield run
             if client.status == "running":
                 client.unregister_worker_plugin(plugin.name)
 
@@ -171,6 +181,26 @@ class ClusterRun:
     def _keep_settled(self, run: MovieRun) -> None:
         if run.settled is not None and run.settled.settled.of_any_movie:
             self._settled[run.job.model] = run.settled
+
+
+def _examined(
+    client: Client, cluster: ClusterSettings
+) -> tuple[dict[str, Ability], dict[str, str]]:
+    """Return what each worker computes with, and why others cannot; the lost are in neither."""
+    try:
+        found = client.run(examine, on_error="return", callback_timeout=_EXAMINED)
+    except TimeoutError:
+        found = {"": TimeoutError(f"they do not answer in {say_duration(_EXAMINED, exact=True)}")}
+    able = {w: one for w, one in found.items() if isinstance(one, Ability)}
+    if able:
+        wrong = {w: e for w, e in found.items() if w not in able and not isinstance(e, OSError)}
+        return able, {w: str(e) or type(e).__name__ for w, e in wrong.items()}
+    why = next((str(e) or type(e).__name__ for e in found.values()), "they are gone")
+    raise BadInput(
+        f"no worker of {cluster.name} can compute ({why})",
+        "workers with napari-unet",
+        "install the same on all of them, or start others",
+    )
 
 
 def _threads(client: Client, cluster: ClusterSettings) -> int:

@@ -50,6 +50,9 @@ class ClusterSettings(Settings):
         title="Arguments",
         description="Of a queue, as dask_jobqueue takes them: cores, memory …",
     )
+    wait: float = Field(
+        24.0, gt=0, le=8760, title="Wait (h)", description="For a worker of a queue, at the most"
+    )
     tls: Tls | None = Field(None, title="TLS", description="Certificates for encrypted connections")
 
     @model_validator(mode="after")

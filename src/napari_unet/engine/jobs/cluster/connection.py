@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput, not_installed
 from napari_unet.engine.jobs.cluster.cluster_settings import QUEUES, ClusterSettings
+from napari_unet.engine.jobs.cluster.lost import Lost
+from napari_unet.engine.text import say_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distributed import Client, Security
 
+logger = logging.getLogger(__name__)
+
 _LOOPBACK = "127.0.0.1"
 _ANSWERS = 15.0  # s, that a scheduler has to answer
 _STARTS = 90.0  # s, that processes of our own have to start
+_SAYS = 600.0  # s, after which it is said again that jobs of a queue are waited for
 _PRELOAD = "napari_unet.engine.jobs.cluster.own_process"
 _QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 _CONFIG = {
@@ -36,11 +41,11 @@ _CONFIG = {
 
 @contextmanager
 def connected(
-    settings: ClusterSettings, waiting: Callable[[], None] = lambda: None
+    settings: ClusterSettings, waiting: Callable[[str], None] = lambda _: None
 ) -> Iterator[Client]:
     """Yield a client of the cluster that has a worker at least; ends what it started.
 
-    ``waiting`` is called again and again while there is none.
+    ``waiting`` is called again and again while there is none, with a line that says so.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def connected(
                 name="napari-unet",
             )
         except (OSError, TypeError, ValueError, ImportError) as error:
-            raise BadInput(
+            raise Lost(
                 f"the scheduler at {settings.name} does not answer ({_first_line(error)})",
                 "one that runs, of the same versions of Python and distributed",
                 "check the address, and the certificates where it starts with tls",
@@ -76,16 +81,32 @@ def connected(
         yield client
 
 
-def _wait_for_one(client: Client, settings: ClusterSettings, waiting: Callable[[], None]) -> None:
-    """Wait for a worker: of a queue as long as it takes, of our own not for ever."""
-    began = time.monotonic()
+def _wait_for_one(
+    client: Client, settings: ClusterSettings, waiting: Callable[[str], None]
+) -> None:
+    """Wait for a worker: of a queue as long as its description says, of our own a moment."""
+    began = said = time.monotonic()
+    patience = patience_of(settings, _STARTS)
     while not client.nthreads():
-        if settings.type not in QUEUES and time.monotonic() - began > _STARTS:
-            raise BadInput(
-                f"{settings.name} has no workers", "one at least", "start workers, then try again"
+        now = time.monotonic()
+        if now - began > patience:
+            raise Lost(
+                f"{settings.name} has no workers after {say_duration(patience, exact=True)}",
+                "one at least",
+                "see what became of its jobs, then try again"
+                if settings.type in QUEUES
+                else "start workers, then try again",
             )
-        waiting()
+        if now - said > _SAYS:
+            logger.warning("no worker of %s after %s", settings.name, say_duration(now - began))
+            said = now
+        waiting(f"Waiting for a worker of {settings.name}…")
         time.sleep(0.1)
+
+
+def patience_of(settings: ClusterSettings, usual: float) -> float:
+    """Return the seconds to wait while there is no worker: jobs may stand in a queue for long."""
+    return 3600 * settings.wait if settings.type in QUEUES else usual
 
 
 def _end(client: Client) -> None:

@@ -10,10 +10,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.jobs.cluster.lost import Lost
 from napari_unet.engine.jobs.cluster.worker import Unable, Unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from distributed import Client, Future
 
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 _AHEAD = 2  # tasks for each slot of a worker: one that runs, one that waits for it
 _LOOK = 2.0  # s between two looks at who is there
-_PATIENCE = 60.0  # s without any worker
+_ANSWERS = 60.0  # s, that a scheduler has to answer
+PATIENCE = 60.0  # s without any worker
 
 
 class Task(ABC):
@@ -46,10 +48,20 @@ class Task(ABC):
 class Dispatch:
     """Sends tasks in their order, as many as the workers of ``client`` can have at hand."""
 
-    def __init__(self, client: Client, name: str, resources: dict[str, float] | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        name: str,
+        resources: dict[str, float] | None,
+        patience: float = PATIENCE,
+        waiting: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._client, self._name, self._resources = client, name, resources
+        self._patience = patience  # s, until workers that are gone are given up
+        self._waiting = waiting  # called while it waits, with what for where that is odd
         self._queue: deque[Task] = deque()
         self._flying: dict[Future, Task] = {}
+        self._given: dict[Future, frozenset[str]] = {}  # those that may do it, where not all may
         self._workers: dict[str, int] = {}
         self._looked = -_LOOK
         self._ended = threading.Event()  # one of them, or it is lost
@@ -85,6 +97,7 @@ class Dispatch:
 
         """
         while not task.done:
+            self._waiting("")
             self._send()
             self._collect()
         if task.error is not None:
@@ -104,9 +117,8 @@ class Dispatch:
         self._queue = deque(task for task in self._queue if id(task) not in gone)
         lost = [future for future, task in self._flying.items() if id(task) in gone]
         for future in lost:
-            del self._flying[future]
-        if lost and self._client.status == "running":
-            self._client.cancel(lost, force=True)
+            self._landed(future)
+        self._cancel(lost)
 
     def _send(self) -> None:
         self._look()
@@ -124,6 +136,8 @@ class Dispatch:
             options = {"pure": False, "priority": -self._number, "resources": self._resources}
             future = self._client.submit(*called, **options, **chosen)
             self._flying[future] = task
+            if chosen:
+                self._given[future] = frozenset(self._workers)
             future.add_done_callback(lambda _: self._ended.set())
 
     def _look(self) -> None:
@@ -143,15 +157,18 @@ class Dispatch:
                     "the same versions everywhere, and the device that is asked for",
                     "install the same on all of them, or choose other settings",
                 )
-            if time.monotonic() - began > _PATIENCE:
+            if time.monotonic() - began > self._patience:
                 raise self._lost("has no workers left")
+            self._waiting(f"{self._name} has no workers left: waiting for one…")
             time.sleep(0.2)
+        self._call_back()
         self._looked = time.monotonic()
 
     def _look_once(self) -> None:
         self._require_connection()
         try:
-            found = dict(self._client.nthreads())
+            told = self._client.scheduler.ncores
+            found = dict(self._client.sync(told, callback_timeout=_ANSWERS))
         except (OSError, TimeoutError, RuntimeError, ValueError) as error:
             raise self._lost("does not answer any more") from error
         self._others = [w for w in found if w not in self.refused]
@@ -163,7 +180,23 @@ class Dispatch:
         self._ended.wait(1.0)
         self._ended.clear()
         for future in [f for f in self._flying if f.status != "pending"]:
-            self._take(future, self._flying.pop(future))
+            self._take(future, self._landed(future))
+
+    def _landed(self, future: Future) -> Task:
+        self._given.pop(future, None)
+        return self._flying.pop(future)
+
+    def _call_back(self) -> None:
+        """Send anew what was for workers that are all gone: others are not given it by dask."""
+        there = self._workers.keys()
+        waiting = (f for f in self._given if f.status == "pending")
+        lost = [future for future in waiting if not self._given[future] & there]
+        self._queue.extendleft(self._landed(future) for future in reversed(lost))
+        self._cancel(lost)
+
+    def _cancel(self, lost: list[Future]) -> None:
+        if lost and self._client.status == "running":
+            self._client.cancel(lost, force=True)
 
     def _take(self, future: Future, task: Task) -> None:
         if future.status == "finished":
@@ -211,8 +244,8 @@ class Dispatch:
         if self._client.status not in ("running", "connecting"):
             raise self._lost("is gone")
 
-    def _lost(self, what: str) -> BadInput:
-        return BadInput(
+    def _lost(self, what: str) -> Lost:
+        return Lost(
             f"the cluster {self._name} {what}",
             "a scheduler with workers",
             "what is done stays: start it, and the same command goes on there",
