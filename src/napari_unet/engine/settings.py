@@ -90,7 +90,7 @@ def parted_as_in_0_1_0(labels: Any) -> Any:
 class PredictSettings(Settings):
     """How the network runs over the movie."""
 
-    device: Device = Field("auto", title="Run on", description="auto takes a GPU where torch can use one")
+    device: Device = Field("auto", title="Device", description="auto takes a GPU where torch can use one")
     backend: Literal["auto", "torch", "openvino"] = Field("auto", title="Backend", json_schema_extra=ADVANCED)
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = Field("auto", title="Precision", json_schema_extra=ADVANCED)
     diameter: float | None = Field(None, ge=1, le=5000, title="Cell diameter", description="Of the cells in the movie: frames are resized so that the model sees them at the size it knows; empty leaves frames as they are", json_schema_extra={"unit": "px", "none": "as it is"})

@@ -10,6 +10,7 @@ from superqt.utils import signals_blocked
 
 from napari_unet.gui.segment.recipe_row import RecipeRow
 from napari_unet.gui.segment.region_sliders import CLASS_FIELDS
+from napari_unet.gui.segment.run_on import RunOn
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import Column, row
 
@@ -45,7 +46,9 @@ class MorePanel(QWidget):
             session.models.settings, _RUN_FIELDS, owner, _RUN_IN_SIGHT, "Speed and precision"
         )
         column = Column(self)
-        column.add(self.labels, curve, self.run, row(self.model_path), RecipeRow(session, owner))
+        run_on = RunOn(session, owner)
+        files = row(self.model_path), RecipeRow(session, owner)
+        column.add(self.labels, curve, run_on, self.run, *files)
         curve.show()
         self.model_path.returnPressed.connect(lambda: load(self.model_path.text().strip()))
         self.labels.valueChanged.connect(self._on_labels)

@@ -72,6 +72,10 @@ class Progress:
     note: str = ""
 
 
+UNCHANGED = Progress(-1, -1)
+"""What an item gives that only lets the job be cancelled."""
+
+
 @dataclass(frozen=True)
 class Ended:
     """What is said of a job that is done: its line, and what was guessed or left out in it."""
@@ -273,9 +277,11 @@ class Job(QObject):
     def _on_item(self, item: Any) -> None:
         if self._task is None:
             return
+        progress = self._task.on_item(item)
+        if progress is UNCHANGED:
+            return
         now, done = time.monotonic(), self.state.done + 1
         self._first = self._first or now
-        progress = self._task.on_item(item)
         if progress is not None and not progress.done:  # still preparing: says nothing of the pace
             self._first = 0.0
         if progress is None:

@@ -38,7 +38,7 @@ def free_file(folder: Path, stem: str, suffix: str) -> Path:
 
 
 class ModelList:
-    """Models by name; ``chosen`` is the one that Segment runs, with ``settings``."""
+    """Models by name; ``chosen`` is the one that Segment runs, with ``settings``, and where."""
 
     changed = Signal()
 
@@ -47,6 +47,7 @@ class ModelList:
         self.all: tuple[ModelChoice, ...] = tuple(known_models())
         self.chosen: ModelChoice | None = self.all[0] if self.all else None
         self.settings = PredictSettings(device=preference("run", "device"))
+        self.cluster: str | None = None  # address or file of what computes; None for this computer
 
     def choose(self, choice: ModelChoice | None) -> None:
         """Choose the model that Segment runs."""

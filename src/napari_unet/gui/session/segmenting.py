@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import gc
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.errors import Level, Notice
+from napari_unet.engine.jobs.cluster.watched import Joined, Waiting
 from napari_unet.engine.text import counted
-from napari_unet.gui.session.job import Ended, Progress, Task
+from napari_unet.gui.session.job import UNCHANGED, Ended, Progress, Task
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
+    from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.predictor import Predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
@@ -71,6 +74,7 @@ def _segment(
         session.job.say(owner, session.place.needed, failed=True)
         return False
     known = session.labels.live.probabilities if session.labels.live is not None else None
+    cluster = None if region else _cluster(session)
     run = _Run(session, "Visible region" if region else "", has_file=folder is not None)
     what = "movie" if frames is None else "frame" if one else "frames"
     title = f"Segmenting the {'visible region' if region else what}"
@@ -79,7 +83,7 @@ def _segment(
             owner,
             title,
             lambda: segmenting(
-                stack, choice, session.models.settings, frames, known, folder, region
+                stack, choice, session.models.settings, frames, known, folder, region, cluster
             ),
             on_item=run.on_item,
             on_done=lambda done: said or run.on_done(done),
@@ -87,6 +91,14 @@ def _segment(
             cancelled_line=run.kept,
         )
     )
+
+
+def _cluster(session: Session) -> ClusterSettings | None:
+    """Return the cluster that is chosen; None for this computer."""
+    from napari_unet.engine.jobs.cluster.cluster_settings import read_cluster
+
+    named = session.models.cluster
+    return None if named is None else read_cluster(named)
 
 
 class _Run:
@@ -97,10 +109,10 @@ class _Run:
         self._session, self._image, self._region = session, session.movie.image, region
         self._stack = session.movie.stack
         self._total = self._done = 0
-        self._device = ""
+        self._device = self._waits_for = ""
         self._ready: Ready | None = None
 
-    def on_item(self, item: Ready | str | int) -> Progress | None:
+    def on_item(self, item: Ready | Joined | Waiting | str | int) -> Progress | None:
         if self._session.movie.stack is not self._stack:  # layer removed, or with other pixels
             self._session.job.cancel()
             return None
@@ -110,9 +122,22 @@ class _Run:
         if isinstance(item, str):
             line = f"Running on {self._device}…"
             return Progress(0, self._total, line=line, note=f"Expected: {item}")
-        self._done += 1
-        self._session.labels.predicted(item)
-        return None
+        if isinstance(item, int):
+            self._done += 1
+            self._session.labels.predicted(item)
+            return None
+        return self._told(item)
+
+    def _told(self, item: Joined | Waiting) -> Progress:
+        """Say what a cluster waits for, until it does no more."""
+        if isinstance(item, Waiting):
+            if item.line == self._waits_for:
+                return UNCHANGED
+            self._waits_for = item.line
+        else:
+            self._device, self._waits_for = item.device, ""
+        line = self._waits_for or f"Running on {self._device}…"
+        return Progress(self._done, self._total, line=line)
 
     def on_done(self, notices: tuple[Notice, ...]) -> str | Ended:
         if not self._total:
@@ -179,22 +204,24 @@ def segmenting(
     known: Probabilities | None = None,
     folder: SessionFolder | None = None,
     region: Box | None = None,
-) -> Generator[Ready | str | int, None, tuple[Notice, ...]]:
+    cluster: ClusterSettings | None = None,
+) -> Generator[Ready | Joined | Waiting | str | int, None, tuple[Notice, ...]]:
     """Yield `Ready`, then each frame once its probabilities are stored; return what to know.
 
     Before more than one frame it yields what they will cost, in words. With a ``region`` only
     that is predicted, of one frame.
     ``known`` are the probabilities shown now: gone on with where they are the same model's.
-    New ones go into the session's ``folder``, or into memory where there is none.
+    New ones go into the session's ``folder``, or into memory where there is none. A ``cluster``
+    yields what is waited for now and then, too.
     """
-    from napari_unet.engine.jobs.segment import segment
     from napari_unet.engine.network.cell_size import recommended_for
-    from napari_unet.engine.prediction.cost import estimate
-    from napari_unet.engine.prediction.prediction import missing_frames, predict_region
+    from napari_unet.engine.prediction.prediction import missing_frames
     from napari_unet.engine.prediction.predictor import open_predictor
     from napari_unet.engine.stack.missing_pixels import FramesWithoutValue
 
     model, empty = choice.load(), FramesWithoutValue(stack)
+    if cluster is not None:
+        return (yield from _elsewhere(cluster, stack, model, settings, frames, known, folder))
     predictor = open_predictor(model, settings)
     _tidy_up()
     try:
@@ -202,35 +229,90 @@ def segmenting(
         missing = missing_frames(stack, probabilities, frames)
         recommended = recommended_for(model, settings)
         yield Ready(model, probabilities, predictor.device, recommended, len(missing))
-        if region is not None:
-            for frame in missing:
-                predict_region(stack, predictor, probabilities, frame, region)
-                empty.look(frame)
-                yield frame
-            return (*empty.notices(), *_notices(predictor, stack))
-        steps = segment(
-            stack, model, settings,
-            frames=missing, probabilities=probabilities, predictor=predictor, ahead=False,
-        )  # fmt: skip
-        if len(missing) > 1:
-            yield str(estimate(stack, predictor, probabilities, missing))
-        for done in steps:  # its labels are left alone: `LiveLabels.prepare` makes those on screen
-            empty.look(done.frame)
-            yield done.frame
-        return (*empty.notices(), *_notices(predictor, stack))
+        with closing(_here(stack, predictor, probabilities, missing, region)) as steps:
+            for item in steps:
+                if isinstance(item, int):
+                    empty.look(item)
+                yield item
+        return (*empty.notices(), *_notices(model, settings, stack, predictor.notice))
     finally:
         predictor.close()
 
 
-def _notices(predictor: Predictor, stack: Stack) -> tuple[Notice, ...]:
-    """Return what the predictor had to do otherwise, and whether cells have another size here."""
+def _here(
+    stack: Stack,
+    predictor: Predictor,
+    probabilities: Probabilities,
+    missing: Sequence[int],
+    region: Box | None,
+) -> Generator[str | int, None, None]:
+    """Predict frames, or a region of them, on this computer; before several, say what they cost."""
+    from napari_unet.engine.jobs.segment import segment
+    from napari_unet.engine.prediction.cost import estimate
+    from napari_unet.engine.prediction.prediction import predict_region
+
+    if region is not None:
+        for frame in missing:
+            predict_region(stack, predictor, probabilities, frame, region)
+            yield frame
+        return
+    steps = segment(
+        stack, predictor.model, predictor.settings,
+        frames=missing, probabilities=probabilities, predictor=predictor, ahead=False,
+    )  # fmt: skip
+    if len(missing) > 1:
+        yield str(estimate(stack, predictor, probabilities, missing))
+    for done in steps:  # its labels are left alone: `LiveLabels.prepare` makes those on screen
+        yield done.frame
+
+
+def _elsewhere(
+    cluster: ClusterSettings,
+    stack: Stack,
+    model: Model,
+    settings: PredictSettings,
+    frames: Iterable[int] | None,
+    known: Probabilities | None,
+    folder: SessionFolder | None,
+) -> Generator[Ready | Joined | Waiting | int, None, tuple[Notice, ...]]:
+    """Yield `Ready`, and each frame as a cluster has predicted it; return what to know."""
+    from napari_unet.engine.jobs.cluster.lasting import segment_lasting
+    from napari_unet.engine.network.cell_size import recommended_for
+    from napari_unet.engine.prediction.prediction import missing_frames
+    from napari_unet.engine.stack.missing_pixels import FramesWithoutValue
+
+    _tidy_up()
+    empty = FramesWithoutValue(stack)
+    probabilities = _room(stack, model, settings, known, folder)
+    missing = missing_frames(stack, probabilities, frames)
+    labels = recommended_for(model, settings)
+    yield Ready(model, probabilities, cluster.name, labels, len(missing))
+    if not missing:
+        return ()
+    told = cluster, stack, model, settings, labels, missing, probabilities
+    with closing(segment_lasting(*told)) as steps:
+        while True:
+            try:
+                item = next(steps)
+            except StopIteration as end:
+                found: tuple[Notice, ...] = end.value
+                return (*empty.notices(), *found, *_notices(model, settings, stack))
+            if isinstance(item, int):
+                empty.look(item)
+            yield item
+
+
+def _notices(
+    model: Model, settings: PredictSettings, stack: Stack, notice: str | None = None
+) -> tuple[Notice, ...]:
+    """Return what a predictor had to do otherwise, and whether cells have another size here."""
     from napari_unet.engine.network.cell_size import pixel_doubt
     from napari_unet.engine.prediction.channel_doubt import channel_doubt
 
-    doubt = pixel_doubt(predictor.model, stack, predictor.settings)
-    said: tuple[tuple[Level, str | None], ...] = (("noted", predictor.notice), ("check", doubt))
+    doubt = pixel_doubt(model, stack, settings)
+    said: tuple[tuple[Level, str | None], ...] = (("noted", notice), ("check", doubt))
     found = tuple(Notice(level, line.rstrip(".")) for level, line in said if line)
-    other = channel_doubt(predictor.model, stack)
+    other = channel_doubt(model, stack)
     return found if other is None else (*found, other)
 
 

@@ -93,7 +93,7 @@ def read_cluster(text: str) -> ClusterSettings:
         return ClusterSettings(type="ssh", hosts=hosts)
     if text.lower().endswith((".yaml", ".yml")):
         return _from_file(user_path(text))
-    raise BadInput(f"--cluster {text} names no cluster", _WANTED, "correct it")
+    raise BadInput(f"{text or 'nothing'} names no cluster", _WANTED, "correct it")
 
 
 def _from_file(path: Path) -> ClusterSettings:
