@@ -67,6 +67,13 @@ def outline(stage: Stage) -> None:
     stage.settle()
 
 
+def forget(stage: Stage) -> None:
+    """Forget what was segmented: else there would be nothing to do again."""
+    live = stage.session.labels.live
+    if live is not None:
+        live.probabilities = None
+
+
 def correct(stage: Stage) -> None:
     """Take up *Correct*, confirm a cell, delete one and choose another, as a user would."""
     stage.widget("review.correct").click()
@@ -85,6 +92,25 @@ def put_back(stage: Stage) -> None:
     while stage.session.labels.live.undo():
         pass
     stage.widget("review.correct").click()
+    stage.settle()
+
+
+def doubt(stage: Stage) -> None:
+    """Go to the worst doubt, once all are found, and wait for the pictures of its frames."""
+    doubts = stage.docks["Review"].doubts
+    stage.wait(lambda: doubts.search.done and bool(doubts.search.looked_at), 120)
+    stage.widget("review.next_doubt").click()
+    stage.wait(lambda: len(doubts.strip.tiles) == 3 or doubts.strip.at is None, 30)
+    stage.settle()
+
+
+def check(stage: Stage) -> None:
+    """Draw windows to check, and count an error in the third."""
+    sample = stage.docks["Review"].sample
+    stage.widget("review.check").click()
+    stage.wait(lambda: sample.sample is not None, 120)
+    for verb in ("looked_at", "looked_at", "wrong"):
+        sample.act(verb)
     stage.settle()
 
 
@@ -120,9 +146,7 @@ def documentation(steps: int) -> None:
     keep("segment", "Segment")
     stage.picture(stage.window, "napari")
     film()
-    stage.open("Review")
-    correct(stage)
-    keep("review", "Review")
+    review(stage)
     film()
     put_back(stage)
     stage.open("Train")
@@ -147,6 +171,31 @@ def documentation(steps: int) -> None:
         film()
     stage.viewer.close()
     animate(loop, IMAGES / "loop.gif")
+
+
+def review(stage: Stage) -> None:
+    """Take the pictures of Review: a doubt, a window of a sample, cells that are corrected."""
+    stage.open("Review")
+    doubt(stage)
+    stage.picture(stage.window, "review-doubt")
+    check(stage)
+    stage.picture(stage.window, "review-sample")
+    stage.widget("review.stop_check").click()
+    correct(stage)
+    stage.picture(stage.holders["Review"], "review")
+
+
+def review_alone() -> None:
+    """Take the pictures of Review and nothing else."""
+    stage = Stage(WINDOW)
+    for name in ("Segment", "Review"):
+        stage.open(name)
+    stage.open("Segment")
+    show_sample(stage)
+    segment(stage)
+    review(stage)
+    put_back(stage)
+    stage.viewer.close()
 
 
 # ---- many movies --------------------------------------------------------------------------------
@@ -265,6 +314,7 @@ def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, str, Ca
     """Give a dock and a state with what brings it there, in the order in which a user would."""
 
     def run_segment() -> None:
+        forget(stage)
         stage.widget("segment.accurate").setChecked(True)
         stage.widget("segment.run_movie").click()
         stage.wait(lambda: stage.session.job.state.done >= 1)
@@ -276,6 +326,7 @@ def states(stage: Stage, steps: int, place: Path) -> Iterator[tuple[str, str, Ca
     def end_review() -> None:
         stage.widget("review.correct").click()
         stage.session.labels.live.confirm_frame(stage.session.movie.frame)
+        doubt(stage)
 
     def run_train() -> None:
         if not stage.session.labels.live.corrections.is_complete(FRAMES[0]):
@@ -333,12 +384,15 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=60, help="how long it trains")
     parser.add_argument("--sheets", type=Path, help="folder for the docks in every state")
     parser.add_argument("--look", default="", help="part of a sheet's name: only those, such as 16")
+    parser.add_argument("--review", action="store_true", help="only the pictures of Review")
     parser.add_argument("--many", action="store_true", help="only the table of positions")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {f"XDG_{kind}_HOME": home for kind in ("DATA", "CACHE", "CONFIG", "STATE")}
         if arguments.sheets:
             sheets(arguments.sheets, arguments.steps, arguments.look)
+        elif arguments.review:
+            review_alone()
         else:
             if not arguments.many:
                 documentation(arguments.steps)

@@ -120,6 +120,16 @@ VERBS: dict[str, tuple[Verb, str, Callable[[Hand], bool]]] = {
         "shrank 3 on frame 0",
         lambda h: 0 < h.pixels(3).sum() < 197,
     ),
+    "lower": (
+        lambda h: h.verbs.lower(0, h.at(FAR)),
+        "lowered the threshold of 3 on frame 0",
+        lambda h: 197 * 1.08 <= h.pixels(3).sum() < 197 * 1.5,
+    ),
+    "higher": (
+        lambda h: h.verbs.higher(0, h.at(FAR)),
+        "raised the threshold of 3 on frame 0",
+        lambda h: 197 * 0.5 < h.pixels(3).sum() <= 197 * 0.92,
+    ),
     "interpolate": (
         lambda h: h.verbs.interpolate(1, drawn_twice(h)),
         "interpolated 5 on frames 1 to 2",
@@ -291,7 +301,11 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(do, words, hand):
 def test_verbs_that_need_probabilities_say_so():
     hand = Hand()
     hand.live.probabilities = None
-    for do in (lambda: hand.verbs.fill(0, 5, 5), lambda: hand.verbs.redraw(0, ring(20, 20, 5))):
+    for do in (
+        lambda: hand.verbs.fill(0, 5, 5),
+        lambda: hand.verbs.redraw(0, ring(20, 20, 5)),
+        lambda: hand.verbs.lower(0, 1),
+    ):
         with pytest.raises(BadInput, match="frame 0 is not segmented"):
             do()
     assert hand.verbs.draw(0, ring(28, 40, 5)) == (1,)
@@ -361,7 +375,7 @@ def test_a_step_of_a_later_version_is_replayed_and_damaged_ones_are_refused(tmp_
 
 ANY = (
     "delete merge split cut draw redraw fill grow shrink smooth fill_holes copy interpolate back "
-    "lock confirm track"
+    "lower higher lock confirm track"
 ).split()
 
 

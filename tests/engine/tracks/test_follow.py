@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.tracks.follow import follow
 
 
@@ -43,3 +44,9 @@ def test_a_track_ends_where_the_cell_goes_or_divides(frame, label, expected):
             looked.append(next(steps))
     assert end.value.value == expected
     assert frame not in looked and len(looked) == len(set(looked))
+
+
+@pytest.mark.parametrize("label", [0, 3])
+def test_a_cell_that_is_not_on_the_frame_is_refused(label):
+    with pytest.raises(BadInput, match="a cell of this frame"):
+        next(follow(MOVING, 1, label))

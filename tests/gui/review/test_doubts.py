@@ -7,10 +7,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.settings import LabelSettings
+from napari_unet.gui.review.doubt_list import words_of
 from napari_unet.gui.viewer.verb_keys import use_preset
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
@@ -67,6 +68,10 @@ def test_ten_doubts_are_repaired_without_the_mouse(hand, dock, qtbot):
     hand.session.viewer.layers.selection.active = hand.session.labels.layer
     n = len(search.doubts)
     assert listed.count() == n
+    first = search.doubts[0]
+    assert listed.item(0).text() == words_of(first)
+    assert listed.item(0).text().startswith(f"Frame {first.frame}, cell")
+    assert "→" in listed.item(0).text() and first.reason in listed.item(0).text().lower()
     assert hand.find(dock, "review.doubt").text() == f"{n} doubts"
     assert dock.timeline.doubted == {one.frame for one in search.doubts if one.score >= 0.5}
     for done in range(10):
@@ -108,22 +113,72 @@ def test_fine_as_it_is_back_and_undone(hand, dock, qtbot):
 
 
 def test_a_moved_threshold_and_labels_that_go(hand, dock, qtbot):
-    search = dock.doubts.search
+    search, listed = dock.doubts.search, hand.find(dock, "review.doubts")
+    assert not listed.isVisible()
+    hand.click(dock, "review.all_doubts")
+    assert listed.isVisible()
     before = list(search.doubts)
     hand.session.labels.set_settings(hand.session.labels.settings.replace(threshold=0.99))
     qtbot.waitUntil(lambda: search.done and search.doubts != before, timeout=20000)
     assert not search.doubts
-    assert hand.find(dock, "review.doubt").text() == "No doubts"
+    assert hand.find(dock, "review.doubt").text().startswith("No doubts: every cell goes on")
+    assert not listed.isVisible()
     assert not hand.find(dock, "review.next_doubt").isEnabled()
 
 
+def test_a_doubt_is_seen_in_time_while_it_is_repaired(hand, dock, qtbot):
+    strip = hand.find(dock, "review.strip")
+    assert not strip.isVisible()
+    key(hand, Qt.Key.Key_N, SHIFT)  # none is before the first: nothing happens
+    hand.session.viewer.layers.selection.active = hand.session.labels.layer
+    key(hand, Qt.Key.Key_N)
+    one = dock.doubts._at
+    qtbot.waitUntil(lambda: len(strip.tiles) == 3, timeout=10000)
+    assert sorted(strip.tiles) == [one.frame - 1, one.frame, one.frame + 1]
+    assert strip.isVisible()
+    before = strip.tiles[one.frame].copy()
+    dock.actions().corrector.act("grow", at_cursor=False)
+    qtbot.waitUntil(lambda: strip.tiles[one.frame] != before, timeout=10000)
+    qtbot.waitUntil(lambda: dock.doubts._at is None, timeout=10000)  # the cell is the user's
+    assert hand.find(dock, "review.doubt").text() == f"{len(dock.doubts.search.doubts)} doubts left"
+    assert strip.at.frame == one.frame
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip._rect(1).center())
+    assert hand.session.movie.frame == one.frame + 1
+
+
 def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
-    hand.viewer.window._qt_window.resize(1280, 720)
+    window = hand.viewer.window._qt_window
+    window.resize(1280, 720)
     hand.click(dock, "review.next_doubt")
+    qtbot.waitUntil(lambda: len(dock.doubts.strip.tiles) == 3, timeout=10000)
     dock.actions().corrector.act("grow", at_cursor=False)  # so that undo has its line
     qtbot.wait(100)
     tools = "previous_doubt next_doubt repair fine correct delete merge split draw fill undo redo"
-    for name in (*tools.split(), "previous", "next", "confirm_frame", "train"):
+    for name in (*tools.split(), "previous", "next", "confirm_frame", "train", "train_on"):
         part = hand.find(dock, f"review.{name}")
         seen = part.visibleRegion().boundingRect()
         assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
+
+
+def test_a_frame_out_of_focus_is_doubted_until_it_is_passed(hand, viewer, qtbot):
+    movie, truth = sample_movie(frames=9, shape=(128, 160), seed=2)
+    movie[5] = gaussian_filter(movie[5], 4)
+    viewer.add_image(movie, name="blurred", axis_labels=("t", "y", "x"))
+    hand.session.labels.show()
+    hand.session.labels.set_probabilities(Shown(truth))
+    dock = hand.open("Review")
+    viewer.window._qt_window.show()
+    search = dock.doubts.search
+    qtbot.waitUntil(lambda: search.done and search.looked_at > 0, timeout=20000)
+    (one,) = [doubt for doubt in search.doubts if doubt.whole_frame]
+    assert (one.frame, one.reason) == (5, "out of focus")
+    while dock.doubts._at != one:
+        hand.click(dock, "review.next_doubt")
+    assert hand.session.movie.frame == 5
+    assert "Paint this frame, or leave it out?" in hand.find(dock, "review.doubt").text()
+    assert not hand.find(dock, "review.strip").isVisible()
+    hand.click(dock, "review.fine")
+    assert hand.session.labels.passed == (("out of focus", 5),)
+    dock.actions().corrector.verbs.delete(5, int(np.asarray(hand.session.labels.live[5]).max()))
+    qtbot.waitUntil(lambda: search.done, timeout=20000)
+    assert not any(doubt.whole_frame for doubt in search.doubts)

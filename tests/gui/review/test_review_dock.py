@@ -187,3 +187,29 @@ def test_it_trains_on_what_was_corrected(hand, dock, qtbot):
     hand.click(dock, "review.train")
     assert hand.session.job.running and hand.session.job.state.owner == "train"
     hand.done()
+
+
+@pytest.mark.slow
+def test_one_key_trains_segments_anew_and_goes_on(hand, dock, qtbot):
+    live, layer = hand.session.labels.live, hand.session.labels.layer
+    canvas = hand.viewer.window._qt_viewer.canvas.native
+    hand.viewer.window._qt_window.show()
+    hand.viewer.layers.selection.active = layer
+    qtbot.keyClick(canvas, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    assert "Correct a cell first" in hand.find(dock, "review.line").text()
+    live.confirm_frame(0)
+    train = hand.open("Train")
+    hand.make_small(train, steps=2)
+    dock._to_front()
+    hand.viewer.layers.selection.active = layer
+    before = live.probabilities
+    qtbot.keyClick(canvas, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.session.training.running and hand.find(dock, "review.progress").isVisible()
+    qtbot.waitUntil(lambda: not dock.going.under_way, timeout=60000)
+    assert live.probabilities is not before and live.probabilities.computed.all()
+    assert "Keep it or discard it in Train" in hand.find(dock, "review.message").text()
+    found = dock.doubts.search
+    qtbot.waitUntil(lambda: found.done and not dock.doubts._begins, timeout=20000)
+    assert dock.doubts._at is (found.doubts[0] if found.doubts else None)
+    assert dock.isVisible()
+    live.undo()

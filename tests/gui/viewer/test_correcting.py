@@ -220,6 +220,14 @@ def test_keys_act_on_the_cell_under_the_cursor(hand):
     assert at(hand, C) == at(hand, D)
     hand.key(Qt.Key.Key_S)
     assert at(hand, C) != at(hand, D)
+    hand.point(*B)
+    for key, said in ((Qt.Key.Key_U, "lowered"), (Qt.Key.Key_J, "raised")):
+        before = (hand.live[0, :, :] == at(hand, B)).sum()
+        hand.key(key, SHIFT)
+        now = (hand.live[0, :, :] == at(hand, B)).sum()
+        assert last(hand).startswith(said) and (now > before) == (said == "lowered")
+    hand.key(Qt.Key.Key_C, SHIFT)
+    assert hand.live.corrections.is_complete(0)
 
 
 def test_keys_say_states_which_are_written_over_the_cells(hand):

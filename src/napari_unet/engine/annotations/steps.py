@@ -23,6 +23,8 @@ _SAID = {
     "grow": "grew {}",
     "shrink": "shrank {}",
     "smooth": "smoothed {}",
+    "lower": "lowered the threshold of {}",
+    "higher": "raised the threshold of {}",
     "holes": "filled the holes of {}",
     "copy": "copied {}",
     "interpolate": "interpolated {}",

@@ -54,6 +54,9 @@ class SessionState(Settings):
     models: tuple[str, ...] = Field((), description="sha256 of the models used, the latest last")
     labels: LabelSettings = LabelSettings()
     class_names: dict[int, str] = Field({}, description="As a user called them, by number")
+    passed: tuple[tuple[str, int], ...] = Field(
+        (), description="Doubts about whole frames that are fine as they are: reason, frame"
+    )
     diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
     frame: int = Field(0, ge=0, description="Frame on screen")
     stamp: str | None = Field(None, description="When the movie's files were last saved")

@@ -8,6 +8,7 @@ from then on (the laws of `LiveLabels`); a locked cell is touched by none.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _REACH = 96  # px around a click in which a missing cell is looked for, where no cell says its size
 _LEAST = 4  # px: less is no cell
+_BY_LEVELS = ("lower", "higher")  # verbs for which the frame must be segmented
 
 
 class Verbs:
@@ -140,7 +142,7 @@ class Verbs:
             free, place = _ground(labels[box]), (y - box[0].start, x - box[1].start)
             at = state.settings.threshold
             cell = outlines.missing_cell(levels[box], free, ~free, place, at)
-            if cell is None or cell.sum() < _LEAST or _is_cut_off(cell, box, labels.shape):
+            if cell is None or cell.sum() < _LEAST or places.is_cut_off(cell, box, labels.shape):
                 raise BadInput(
                     "the model sees no cell there",
                     "a place that it is not sure of",
@@ -154,19 +156,29 @@ class Verbs:
 
     def grow(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
         """Widen a cell all round, where no other cell is."""
-        return self._reshape("grow", frame, cell, lambda m, free: shapes.grown(m, free, pixels))
+        return self._reshape("grow", frame, cell, lambda m, free, _: shapes.grown(m, free, pixels))
 
     def shrink(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
         """Narrow a cell all round; refused where nothing would be left."""
-        return self._reshape("shrink", frame, cell, lambda m, _: shapes.shrunk(m, pixels))
+        return self._reshape("shrink", frame, cell, lambda m, *_: shapes.shrunk(m, pixels))
 
     def smooth(self, frame: int, cell: int) -> tuple[int, ...]:
         """Take dents and spurs off a cell, which keeps its area."""
-        return self._reshape("smooth", frame, cell, shapes.smoothed)
+        return self._reshape("smooth", frame, cell, lambda m, free, _: shapes.smoothed(m, free))
 
     def fill_holes(self, frame: int, cell: int) -> tuple[int, ...]:
         """Fill the holes of a cell."""
-        return self._reshape("holes", frame, cell, shapes.holes_filled)
+        return self._reshape("holes", frame, cell, lambda m, free, _: shapes.holes_filled(m, free))
+
+    def lower(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Outline a cell at a lower threshold of its own: larger, where the model sees more."""
+        return self._reshape("lower", frame, cell, partial(outlines.at_next_threshold, lower=True))
+
+    def higher(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Outline a cell at a higher threshold of its own: smaller."""
+        return self._reshape(
+            "higher", frame, cell, partial(outlines.at_next_threshold, lower=False)
+        )
 
     # ---- from other frames ------------------------------------------------------------------
 
@@ -323,13 +335,19 @@ class Verbs:
         return state.repaint(box, np.where(cell, np.uint16(label), labels)), label
 
     def _reshape(
-        self, verb: str, frame: int, cell: int, change: Callable[[Mask, Mask], Mask]
+        self, verb: str, frame: int, cell: int, change: Callable[..., Mask]
     ) -> tuple[int, ...]:
+        """Give a cell what ``change`` makes of it, the free ground and the codes there."""
+        levels = self._levels(frame)
+        if levels is None and verb in _BY_LEVELS:
+            raise _not_segmented(frame)
         with self._state(frame) as state:
-            height, width = state.labels.shape
-            box = places.around(state.box_of(cell), 4, (height, width))
+            own, size = state.box_of(cell), self._live.shape[1:]
+            reach = max(side.stop - side.start for side in own) // 2 if verb in _BY_LEVELS else 0
+            box = places.around(own, 4 + reach, size)
             labels = state.labels[box]
-            shape = change(labels == cell, labels == 0)
+            seen = None if levels is None else levels[box]
+            shape = change(labels == cell, labels == 0, seen)
             if np.count_nonzero(shape) < _LEAST:
                 raise BadInput(
                     f"nothing would be left of cell {cell}", "a larger cell", "delete it"
@@ -373,13 +391,6 @@ def _most_of(ids: NDArray[np.uint16], at_least: float = 1) -> int:
 def _ground(labels: NDArray[np.uint16]) -> Mask:
     """Return the pixels that are of no cell."""
     return np.asarray((labels == 0) | (labels == BACKGROUND_ID))
-
-
-def _is_cut_off(cell: Mask, box: Box, shape: tuple[int, ...]) -> bool:
-    """Whether a cell goes on outside of a box: then it is no cell, but haze."""
-    sides = ((cell[0], box[0].start > 0), (cell[-1], box[0].stop < shape[0]))
-    ends = ((cell[:, 0], box[1].start > 0), (cell[:, -1], box[1].stop < shape[1]))
-    return any(bool(side.any()) and inner for side, inner in (*sides, *ends))
 
 
 def _not_segmented(frame: int) -> BadInput:

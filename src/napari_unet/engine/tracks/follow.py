@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.tracks.track_objects import measure_objects
 from napari_unet.engine.tracks.tracking import Linker
 
@@ -24,7 +25,19 @@ def follow(
 
     Linked by overlap, as exports are. Its track ends where it divides, came from a division, or
     is not found. Without ``back`` only later frames count. Yields each frame that was looked at.
+
+    Raises
+    ------
+    BadInput
+        Where the frame has no such cell.
+
     """
+    if not label or not (np.asarray(labels[frame]) == label).any():
+        raise BadInput(
+            f"there is no cell {label} on frame {frame}" if label else "no cell is there",
+            "a cell of this frame",
+            "point at one, or click it first",
+        )
     found = {frame: label}
     for step in (1, -1) if back else (1,):
         now, at = label, frame

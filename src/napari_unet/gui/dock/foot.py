@@ -22,12 +22,13 @@ class Foot(QWidget):
     """Shows the job that its dock started; takes no room while there is nothing to say.
 
     ``buttons`` is the row in which *Stop* stands: a dock may put others of its own beside it.
+    ``also`` names a dock whose jobs are shown, too, as long as they belong to one of this dock's.
     """
 
     def __init__(self, session: Session, owner: str, parent: QWidget) -> None:
         super().__init__(parent)
         job = session.job
-        self._owner, self._running = owner, False
+        self._owner, self._running, self.also = owner, False, ""
         self.bar = QProgressBar()
         self.bar.setObjectName(f"{owner}.progress")
         self.bar.setTextVisible(False)
@@ -49,7 +50,7 @@ class Foot(QWidget):
         self.column.add(*parts)
 
     def _on_job(self, state: JobState) -> None:
-        mine = state.owner == self._owner
+        mine = state.owner in filter(None, (self._owner, self.also))
         running = state.running and mine
         if mine:
             self.line.say("\n".join(filter(None, (state.line, state.note))), warn=state.failed)

@@ -1,19 +1,23 @@
-"""The doubts about a movie's labels as a list, and what a user does about each by a key."""
+"""The doubts about a movie's labels, and what a user does about each by a key."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+import numpy as np
+from napari.utils.action_manager import action_manager
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.text import counted
+from napari_unet.gui.review.doubt_list import LIKELY, DoubtList
 from napari_unet.gui.review.doubt_search import DoubtSearch
+from napari_unet.gui.review.doubt_strip import DoubtStrip, Place, Scene
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
 from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, VERBS, keys_of
-from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button, primary
 from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
@@ -21,30 +25,37 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.tracks.doubts.doubt import Doubt
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
-_ROWS, _ROWS_SHOWN = 200, 5  # of the list; the worst, as many as anyone goes through at once
+_ROWS = 200  # of the list: the worst, as many as anyone goes through at once
 _SHORT = {"previous_doubt": "◂", "next_doubt": "Next ▸"}  # on buttons, which stand in one row
-_LIKELY = 0.5  # score from which a frame has a mark in the timeline
+_WHEN = "They are found once frames with cells are segmented."
+_NONE = "No doubts: every cell goes on as on the frames before and after."
 
 
 class DoubtPanel(QWidget):
-    """Doubts, worst first, found in the background while this is in sight."""
+    """Doubts, worst first, found in the background while this is in sight.
+
+    One is looked at: in the canvas, in a strip of the frames around it, and in words.
+    """
 
     marked = Signal()  # other frames have doubts
+    turned = Signal()  # to another doubt, or to none
 
     def __init__(self, session: Session, actions: Callable[[], LiveLayer | None]) -> None:
         super().__init__()
         self._session, self._actions = session, actions
-        self._why_not = ""
+        self._why_not, self._begins = "", False
         self._row = -1  # of the doubt that is looked at
         self._at: Doubt | None = None
+        self._seen: Doubt | None = None  # the last one looked at, which may be mended by now
+        self._live: LiveLabels | None = None
         self.search = DoubtSearch(self)
         self._ahead = Latest(self, wait_ms=0)
-        self.list = QListWidget(objectName="review.doubts")
-        self.list.setMaximumHeight(self.list.fontMetrics().height() * (_ROWS_SHOWN + 1) + 12)
+        self.list, self.strip = DoubtList(), DoubtStrip()
         self.line = Hint(name="review.doubt")
         self.buttons = {
             name: button(VERBS[name].title, f"review.{name}", VERBS[name].tip)
@@ -52,23 +63,36 @@ class DoubtPanel(QWidget):
         }
         for name, made in self.buttons.items():
             made.clicked.connect(partial(self.act, name))
-        self.all = Fold("All doubts", lambda: self.list)
-        Column(self).add(self.line, Flow(*self.buttons.values()), self.all)
+        self.all = button("All", "review.all_doubts", "Show them as a list", checkable=True)
+        self.all.toggled.connect(lambda _: self._show_list())
+        Column(self).add(self.line, self.strip, Flow(*self.buttons.values()), self.list)
         self.list.itemClicked.connect(lambda _: self._go_to(self.list.currentRow()))
+        self.strip.chosen.connect(self._on_tile)
         self.search.found.connect(self._show)
-        session.lifetime.connect(session.labels.painted, self._on_painted, self)
+        life = session.lifetime
+        life.connect(session.labels.painted, self._on_painted, self)
+        life.connect(action_manager.events.shortcut_changed, self._say_keys, self)
 
     @property
     def frames(self) -> frozenset[int]:
         """Frames on which something is likely wrong."""
-        return frozenset(one.frame for one in self.search.doubts if one.score >= _LIKELY)
+        return frozenset(one.frame for one in self.search.doubts if one.score >= LIKELY)
+
+    @property
+    def offered(self) -> bool:
+        """Whether a doubt is looked at that offers a repair."""
+        return self._at is not None and self._at.repair is not None
 
     def update_state(self, why_not: str) -> None:
         """Follow the movie's labels, or say why there are none to follow."""
         self._why_not = why_not
         if self.isVisible():
-            self.search.follow(None if why_not else self._session.labels.live)
+            labels, stack = self._session.labels, self._session.movie.stack
+            if labels.live is not self._live:  # of another movie
+                self._live, self._at, self._seen = labels.live, None, None
+            self.search.follow(None if why_not else labels.live, stack, labels.passed)
         self._say()
+        self._show_strip()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to look, or go on."""
@@ -85,6 +109,18 @@ class DoubtPanel(QWidget):
             self._go_to(self._row - 1)
         elif self._at is not None:
             (self._take if verb == "repair" else self._leave)(self._at)
+
+    def begin_when_found(self) -> None:
+        """Go to the worst doubt, once all are found."""
+        self._begins = True
+        self._at = self._seen = None
+        self.update_state(self._why_not)
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._begins and self.search.done:
+            self._begins = False
+            self._go_to(0)
 
     # ---- inside -----------------------------------------------------------------------------
 
@@ -105,6 +141,8 @@ class DoubtPanel(QWidget):
 
         actions = self._actions()
         if actions is not None:
+            if doubt.whole_frame:
+                self._session.labels.pass_frames((doubt.reason, doubt.frame))
             say_fine(actions.live, doubt)
             actions.corrector.say("Fine as it is.")
             self._done_with(doubt)
@@ -123,7 +161,7 @@ class DoubtPanel(QWidget):
             self._say()
             return
         self._row, one = row, doubts[row]
-        self._at = one
+        self._at = self._seen = one
         self.list.setCurrentRow(row)
         viewer, layer = self._session.viewer, actions.layer
         viewer.layers.selection.active = layer  # so that its keys hold
@@ -136,9 +174,16 @@ class DoubtPanel(QWidget):
         if frames:  # a repair must not wait for a watershed
             self._ahead.ask(lambda: [live.prepare(t) for t in frames])
         self._say()
+        self._show_strip()
+
+    def _on_tile(self, frame: int) -> None:
+        actions, one = self._actions(), self._seen
+        if actions is not None and one is not None:
+            look_at(self._session.viewer, actions.layer, (frame, one.y, one.x), one.size)
 
     def _on_painted(self, frames: tuple[int, ...]) -> None:
         self.search.look_again(frames)
+        self._show_strip()
 
     def _show(self) -> None:
         """Fill the list; the doubt that is looked at keeps its place."""
@@ -147,32 +192,50 @@ class DoubtPanel(QWidget):
             same = next((i for i, one in enumerate(doubts) if _is_same(one, self._at)), -1)
             if same >= 0:
                 self._row, self._at = same, doubts[same]
+                self._seen = self._at
             elif self.search.done:
                 self._row, self._at = self._row - 1, None  # the next one is in its row now
-        self.list.blockSignals(True)
-        self.list.clear()
-        for one in doubts:
-            where = f"{one.frame} · {one.cells[0]}" if one.cells else f"{one.frame}"
-            item = QListWidgetItem(f"{where}   {one.words}")
-            item.setToolTip(f"Frame {one.frame}: {one.words}. Repair: {one.repair or 'none'}")
-            item.setData(Qt.ItemDataRole.UserRole, one.score)
-            self.list.addItem(item)
-        self.list.setCurrentRow(self._row if self._at is not None else -1)
-        self.list.blockSignals(False)
+        self.list.show_doubts(doubts, self._row if self._at is not None else -1)
         self._say()
+        self._show_strip()
         self.marked.emit()
+        self._begin()
+
+    def _show_strip(self) -> None:
+        """Show the doubt on its frame and on those beside it."""
+        one, scene = self._seen, self._scene()
+        if one is None or one.whole_frame or self._why_not:
+            scene = None
+        place = Place(one.frame, one.y, one.x, one.size, one.cells) if one and scene else None
+        if not self.isVisible() and place is not None:
+            return
+        self.strip.look(scene, place)
+
+    def _scene(self) -> Scene | None:
+        session = self._session
+        image, stack = session.movie.image, session.movie.stack
+        actions = self._actions()
+        if image is None or stack is None or actions is None:
+            return None
+        low, high = (float(v) for v in image.contrast_limits)
+        colours = np.asarray(actions.layer.colormap.colors, np.float32)
+        return Scene(stack, actions.live, (low, high if high > low else low + 1), colours)
+
+    def _words(self) -> str:
+        n, one, search = len(self.search.doubts), self._at, self.search
+        if self._why_not:
+            return "" if self._session.movie.stack is None else _WHEN
+        if one is not None:
+            offered = f"{one.repair}" if one.repair is not None else _unasked(one)
+            return f"{self._row + 1} of {n}: {one.words}. {offered[:1].upper()}{offered[1:]}?"
+        if not search.done:
+            return f"{counted(n, 'doubt')}, still looking…" if n else "Looking for doubts…"
+        left = " left" if self._seen is not None else ""
+        return f"{counted(n, 'doubt')}{left}" if n else _NONE
 
     def _say(self) -> None:
         n, one = len(self.search.doubts), self._at
-        if self._why_not:
-            words = ""
-        elif one is not None:
-            offered = f"{one.repair}" if one.repair is not None else "look at it"
-            words = f"{self._row + 1} of {n}: {one.words}. {offered[:1].upper()}{offered[1:]}?"
-        else:
-            words = counted(n, "doubt") if n else "No doubts"
-            words += "" if self.search.done else ", still looking…"
-        self.line.say(words)
+        self.line.say(self._words())
         none = self._why_not or ("" if n else "There are no doubts")
         at = none or ("" if one is not None else "Go to a doubt first")
         allow(self.buttons["next_doubt"], none)
@@ -180,12 +243,29 @@ class DoubtPanel(QWidget):
         no_repair = "" if one is None or one.repair is not None else "Nothing is offered here"
         allow(self.buttons["repair"], at or no_repair)
         allow(self.buttons["fine"], at)
+        primary(self.buttons["repair"], self.offered)
+        allow(self.all, none)
+        self._show_list()
+        self._say_keys()
+        self.turned.emit()
+
+    def _show_list(self) -> None:
+        self.list.setVisible(self.all.isChecked() and bool(self.search.doubts))
+
+    def _say_keys(self, _: object = None) -> None:
         for name, made in self.buttons.items():
             title = _SHORT.get(name, VERBS[name].title)
             made.setText(f"{title}  {' '.join(keys_of(name)[:1])}".rstrip())
 
 
+def _unasked(doubt: Doubt) -> str:
+    """Return what a user may do about a doubt that offers no repair."""
+    return "paint this frame, or leave it out" if doubt.whole_frame else "look at it"
+
+
 def _is_same(one: Doubt, other: Doubt) -> bool:
     """Whether two doubts are of the same place, after what lies around it was changed."""
+    if one.whole_frame or other.whole_frame:
+        return (one.frame, one.reason) == (other.frame, other.reason)
     apart = max(abs(one.y - other.y), abs(one.x - other.x))
     return one.frame == other.frame and apart <= max(one.size, other.size) / 4

@@ -12,9 +12,13 @@ from napari_unet.gui.session.workers import Latest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from napari_unet.engine.jobs.quality import Quality
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.doubts.doubt import Doubt
+
+    Passed = tuple[tuple[str, int], ...]
 
 _AT_ONCE = 0.5  # s of work before the list is shown anew
 
@@ -23,7 +27,8 @@ class DoubtSearch(QObject):
     """Doubts about the labels of a movie; ``found`` tells that they are others.
 
     Of another model or threshold they are found anew; frames that were corrected are looked at
-    again, with what lies around them.
+    again, with what lies around them. Once the cells are looked at, so are whole frames, once a
+    movie: out of focus, jumped, dark.
     """
 
     found = Signal()
@@ -37,11 +42,20 @@ class DoubtSearch(QObject):
         self._of: LiveDoubts | None = None
         self._steps: Generator[int, None, None] | None = None
         self._changed: set[int] = set()
+        self._passed: Passed = ()
+        self._frames = _WholeFrames(None)
         self._latest = Latest(self, wait_ms=20)
         self._latest.answered.connect(self._on_answer)
+        self._latest.failed.connect(self._on_failed)
 
-    def follow(self, live: LiveLabels | None) -> None:
-        """Look for the doubts about some labels; nothing is done where they are known."""
+    def follow(
+        self, live: LiveLabels | None, stack: Stack | None = None, passed: Passed = ()
+    ) -> None:
+        """Look for the doubts about some labels; nothing is done where they are known.
+
+        Whole frames that were ``passed`` for a reason are not doubted for that.
+        """
+        self._passed = passed
         if live is None or live.classes:
             self._live = self._of = self._steps = None
             self.doubts, self.done = [], True
@@ -52,8 +66,11 @@ class DoubtSearch(QObject):
             return
         from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 
+        if stack is not self._frames.stack:
+            self._frames = _WholeFrames(stack)
         self._live, self._of = live, LiveDoubts(live)
         self._steps, self._changed = self._of.find(), set()
+        self._frames.give(self._of)
         self.done, self.looked_at = False, 0
         self._go_on()
 
@@ -75,20 +92,25 @@ class DoubtSearch(QObject):
 
     def _some(self, of: LiveDoubts) -> tuple[list[Doubt], bool, int]:
         """Look at some frames, in a worker; returns the doubts so far and whether that is all."""
-        end = time.monotonic() + _AT_ONCE
-        read = 0
+        end, read, frames = time.monotonic() + _AT_ONCE, 0, self._frames
         while of is self._of and time.monotonic() < end:
             if self._steps is None:
-                frames, self._changed = self._changed, set()
-                if not frames:
+                changed, self._changed = self._changed, set()
+                if changed:
+                    self._steps = of.find(changed)
+                elif not frames.look():
                     break
-                self._steps = of.find(frames)
+                else:
+                    frames.give(of)
+                    continue
             try:
                 next(self._steps)
                 read += 1
             except StopIteration:
                 self._steps = None
-        return of.doubts(), self._steps is None and not self._changed, read
+        frames.give(of)
+        done = self._steps is None and not self._changed and frames.done
+        return of.doubts(self._passed), done, read
 
     def _on_answer(self, answer: tuple[LiveDoubts, list[Doubt], bool, int]) -> None:
         of, doubts, done, read = answer
@@ -100,3 +122,37 @@ class DoubtSearch(QObject):
         if not done:
             self._go_on()
         self.found.emit()
+
+    def _on_failed(self, _: str) -> None:
+        """End where a frame cannot be read: what was found until then stays."""
+        self._steps, self._frames.done, self.done = None, True, True
+        self.found.emit()
+
+
+class _WholeFrames:
+    """What is wrong with whole frames of a movie, found frame by frame, once."""
+
+    def __init__(self, stack: Stack | None) -> None:
+        self.stack = stack
+        self.done = stack is None
+        self._steps: Generator[int, None, Quality] | None = None
+        self._found: Quality | None = None
+
+    def look(self) -> bool:
+        """Look at a frame; False where all were."""
+        if self.done or self.stack is None:
+            return False
+        if self._steps is None:
+            from napari_unet.engine.jobs.quality import check_quality
+
+            self._steps = check_quality(self.stack)
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self._found, self.done, self._steps = end.value, True, None
+        return True
+
+    def give(self, of: LiveDoubts) -> None:
+        """Let what was found be among the doubts."""
+        if self._found is not None:
+            of.take_findings(self._found.findings)

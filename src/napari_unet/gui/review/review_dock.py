@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from superqt.utils import signals_blocked
 
@@ -17,15 +18,17 @@ from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.review.cell_panel import CellPanel
 from napari_unet.gui.review.cells_panel import CellsPanel
 from napari_unet.gui.review.doubt_panel import DoubtPanel
+from napari_unet.gui.review.going_on import GoingOn
+from napari_unet.gui.review.sample_panel import SamplePanel
 from napari_unet.gui.review.state_panel import StatePanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
-from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
 from napari_unet.gui.widgets.groups import rule
-from napari_unet.gui.widgets.parts import Fold, Hint, allow, button
+from napari_unet.gui.widgets.parts import Fold, Hint, allow, button, primary
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
@@ -48,6 +51,7 @@ class ReviewDock(Dock):
         self._build_frames()
         self._build_doubts()
         self._build_verbs()
+        self._build_sample()
         self._build_end()
         self.column.addStretch(1)
         session = self.session
@@ -72,8 +76,9 @@ class ReviewDock(Dock):
 
     def _build_doubts(self) -> None:
         self.doubts = DoubtPanel(self.session, self.actions)
-        self.group("Doubts", self.doubts)
+        self.group("Doubts", self.doubts, beside=(self.doubts.all,))
         self.doubts.marked.connect(lambda: self.timeline.show_doubts(self.doubts.frames))
+        self.doubts.turned.connect(self._show_next)
 
     def _build_verbs(self) -> None:
         self.verbs = VerbPanel(self.session, self.actions)
@@ -90,6 +95,11 @@ class ReviewDock(Dock):
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
 
+    def _build_sample(self) -> None:
+        self.sample = SamplePanel(self.session, self.actions)
+        self.checking = Fold("Check a sample", lambda: self.sample)
+        self.column.addWidget(self.checking)
+
     def _build_end(self) -> None:
         """Pin below what scrolls how far it is, and what is to be pressed then."""
         self.counts = QLabel(objectName="review.counts")
@@ -100,8 +110,13 @@ class ReviewDock(Dock):
             "review.train",
             "Open Train and start, with all that you corrected",
         )
-        self.pinned.add(rule(), self.counts, Flow(self.train))
+        self.train_on = button("", "review.train_on", VERBS["train_on"].tip)
+        self.pinned.add(rule(), self.sample.running, self.counts, Flow(self.train, self.train_on))
         self.train.clicked.connect(self._on_train)
+        self.train_on.clicked.connect(self._on_train_on)
+        self.going = GoingOn(self.session, OWNER, self)
+        self.going.changed.connect(self._on_going)
+        self.going.arrived.connect(self._on_arrived)
 
     # ---- a user acts ------------------------------------------------------------------------
 
@@ -172,6 +187,36 @@ class ReviewDock(Dock):
         if isinstance(start, QAbstractButton) and start.isEnabled():
             start.click()
 
+    def _on_train_on(self) -> None:
+        """Train, segment and go on, with this dock in front all the while."""
+        if not self.train_on.isEnabled():
+            self._on_said(self.train_on.toolTip(), warn=True)
+            return
+        self.going.begin()
+        QTimer.singleShot(0, self._to_front)  # a dock that opens comes to the front
+
+    def _to_front(self) -> None:
+        holder = self.holder()
+        if holder is not None:
+            holder.raise_()
+
+    def _on_going(self) -> None:
+        self.foot.also = "train" if self.going.under_way else ""
+        self.update_state()
+
+    def _on_arrived(self) -> None:
+        """Go to the worst doubt that is left, once all are found."""
+        self.doubts.begin_when_found()
+
+    def _on_asked(self, verb: str) -> None:
+        """Do a verb of this dock, by its key."""
+        if verb == "train_on":
+            self._on_train_on()
+        elif verb in SAMPLE_VERBS:
+            self.sample.act(verb)
+        else:
+            self.doubts.act(verb)
+
     # ---- what is shown ----------------------------------------------------------------------
 
     def _link(self) -> None:
@@ -183,7 +228,7 @@ class ReviewDock(Dock):
             corrector.changed.connect(self._show_verbs)
             corrector.said.connect(self._on_said)
             corrector.takes_time.connect(self._on_takes_time)
-            corrector.asked.connect(self.doubts.act)
+            corrector.asked.connect(self._on_asked)
             chosen = actions.layer.events.selected_label
             self.session.lifetime.connect(chosen, self._show_cell, self)
 
@@ -214,12 +259,18 @@ class ReviewDock(Dock):
         self._show_verbs()
         self._show_steps()
         self.doubts.update_state(self._why_not())
+        self.sample.update_state(self._why_not())
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()
 
+    def _show_next(self) -> None:
+        """Let what is to be pressed next stand out: the repair that is offered, or *Correct*."""
+        primary(self.verbs.correct, self.verbs.correct.isChecked() or not self.doubts.offered)
+
     def _show_verbs(self) -> None:
         self.verbs.update_state(self._why_not())
+        self._show_next()
         self._show_cell()
 
     def _show_cell(self, _: Any = None) -> None:
@@ -254,6 +305,8 @@ class ReviewDock(Dock):
 
     def _show_steps(self) -> None:
         live = self.session.labels.live
+        key = " ".join(keys_of("train_on")[:1])
+        self.train_on.setText(f"{VERBS['train_on'].title}  {key}".rstrip())
         done = live.corrections.n_done if live is not None else 0
         self.undo.setText(f"Undo {done}" if done else "Undo")
         self.last.say(f"Last: {_said(live.corrections)}." if live and done else "")
@@ -264,7 +317,8 @@ class ReviewDock(Dock):
         if live is None or stack is None:
             why_not = "" if self.no_movie() else self._why_not()  # the head says that none is open
             self.counts.setText(f"{why_not or 'Nothing is corrected yet'}.")
-            allow(self.train, self._why_not() or "Nothing is corrected yet")
+            for each in (self.train, self.train_on):
+                allow(each, self._why_not() or "Nothing is corrected yet")
             return
         complete = len(live.corrections.complete_frames)
         touched = len(live.corrections.touched - set(live.corrections.complete_frames))
@@ -272,7 +326,9 @@ class ReviewDock(Dock):
         states = ", ".join(f"{n} {state}" for n, state in what if n) or "none touched"
         corrections = counted(done, "correction")
         self.counts.setText(f"{counted(len(stack), 'frame')}: {states} · {corrections}")
-        allow(self.train, self.busy() or ("" if touched or complete else "Correct a cell first"))
+        none = self.busy() or ("" if touched or complete else "Correct a cell first")
+        for each in (self.train, self.train_on):
+            allow(each, none)
 
 
 def _said(corrections: Corrections) -> str:

@@ -11,7 +11,8 @@ from superqt.utils import signals_blocked
 
 from napari_unet.engine.annotations.states import STATES
 from napari_unet.gui.viewer.verb_keys import STATE_VERBS, VERBS, action_of, keys_of
-from napari_unet.gui.widgets.parts import allow, button, row
+from napari_unet.gui.widgets.parts import allow, button
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,9 +43,7 @@ class StatePanel(QWidget):
             made = button(VERBS[name].title, f"review.{name}", VERBS[name].tip)
             made.clicked.connect(partial(self._act, name))
             self.buttons[name] = made
-        whole = row(self.menu, *self.buttons.values(), stretch=0)
-        whole.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(whole)
+        self.setLayout(Flow(self.menu, *self.buttons.values(), shares=(1, 0, 0)))
         self.menu.currentTextChanged.connect(self._on_word)
         session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
         self._show_keys()

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
 TOOLS = ("delete", "merge", "split", "draw", "fill")
-_MORE = ("grow", "shrink", "smooth", "fill_holes", "copy_previous", "copy_next", "interpolate")
+_MORE = (
+    "grow", "shrink", "lower", "higher", "smooth", "fill_holes",
+    "copy_previous", "copy_next", "interpolate",
+)  # fmt: skip
 _ALL_FRAMES = ("delete_track", "merge_track")
 _PRESETS = {"own": "napari-unet", "cellpose": "Cellpose"}
 
@@ -47,7 +50,7 @@ class VerbPanel(QWidget):
         assert inner is not None
         inner.setAlignment(Qt.AlignmentFlag(0))  # else it is as high as rows that do not wrap
         tools = [self._button(name, checkable=True) for name in TOOLS]
-        Column(self).add(self.correct, Flow(*tools), self.more)
+        Column(self).add(Flow(self.correct, *tools), self.more)
         self._why_not = ""
         session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
 

@@ -165,6 +165,7 @@ class SessionAutosave:
         if state.selection != found.stack.selection:
             movie.select(channel=state.selection.channel)
         labels.restore(state.labels, state.class_names)
+        labels.pass_frames(*state.passed)
         models.settings = models.settings.replace(diameter=state.diameter)
         choice = models.find(state.model) if state.model else None
         models.choose(choice or models.chosen)
@@ -192,6 +193,7 @@ class SessionAutosave:
             "model": reference(self._models.chosen),
             "labels": self._labels.settings,
             "class_names": self._labels.class_names,
+            "passed": self._labels.passed,
             "diameter": self._models.settings.diameter,
             "frame": self._movie.frame,
         }

@@ -6,7 +6,7 @@ import weakref
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -18,7 +18,7 @@ from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
 from napari_unet.gui.viewer.ours import name_layer, named_by_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from napari.layers import Image, Labels
 
@@ -49,6 +49,9 @@ class MovieLabels:
         self._movie, self._place = movie, place
         self.settings = LabelSettings()
         self.class_names: dict[int, str] = {}  # by number, as a user called them
+        self._passed: dict[str, tuple[tuple[str, int], ...]] = {}
+        self._edits = 0
+        self._checked: tuple[object, Mapping[str, Any]] | None = None
         self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
@@ -129,6 +132,7 @@ class MovieLabels:
         return (image, stack.selection) if image is not None and stack is not None else None
 
     def _on_edited(self, frames: tuple[int, ...]) -> None:
+        self._edits += 1
         self.painted.emit(frames)
         self.changed.emit()
 
@@ -238,6 +242,19 @@ class MovieLabels:
         if live is not None:
             self.set_probabilities(live.probabilities)
 
+    @property
+    def passed(self) -> tuple[tuple[str, int], ...]:
+        """Doubts about whole frames of the movie that a user holds to be fine: reason, frame."""
+        stack = self._movie.stack
+        return self._passed.get(stack.fingerprint, ()) if stack is not None else ()
+
+    def pass_frames(self, *fine: tuple[str, int]) -> None:
+        """Take in that whole frames are fine as they are, for some reasons to doubt them."""
+        known, stack = self.passed, self._movie.stack
+        if stack is not None and set(fine) - set(known):
+            self._passed[stack.fingerprint] = tuple(dict.fromkeys((*known, *fine)))
+            self.changed.emit()
+
     def restore(self, settings: LabelSettings, class_names: dict[int, str]) -> None:
         """Go on with what a user left; no model's recommendation replaces it."""
         self._adopted, self.class_names = None, class_names
@@ -248,6 +265,7 @@ class MovieLabels:
         live = self.live
         if live is None:
             return
+        self._edits += 1
         if frame == self._movie.frame:
             self._change(live, lambda: live.invalidate(frame))
         else:
@@ -313,6 +331,18 @@ class MovieLabels:
 
     # ---- where they come from ---------------------------------------------------------------
 
+    @property
+    def mark(self) -> object:
+        """What is the same as long as the labels are: of one movie, model, settings and edits."""
+        live = self.live
+        if live is None:
+            return None
+        return id(live), id(live.probabilities), live.settings, self._edits
+
+    def set_checked(self, rate: Mapping[str, Any] | None) -> None:
+        """Take in the rate of errors that a user found in these labels; it goes as they change."""
+        self._checked = (self.mark, rate) if rate is not None else None
+
     def provenance(self, layer: Labels) -> Provenance:
         """Say where the labels of a layer come from, for the note beside an export."""
         from napari_unet.engine.export.target.sidecar import Provenance
@@ -324,4 +354,6 @@ class MovieLabels:
         corrections = shown.live.corrections
         corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
         made_by = Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)
-        return replace(made_by, details=authorship(corrections))
+        holds = self._checked is not None and self._checked[0] == self.mark
+        check = self._checked[1] if holds and self._checked is not None else None
+        return replace(made_by, details=authorship(corrections), check=check)

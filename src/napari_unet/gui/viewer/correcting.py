@@ -20,7 +20,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
 from napari_unet.gui.viewer.canvas_marks import CanvasMarks
 from napari_unet.gui.viewer.layers import go_to_frame
-from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, STATE_VERBS, preset_in_use
+from napari_unet.gui.viewer.verb_keys import DOCK_VERBS, STATE_VERBS, preset_in_use
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -71,7 +71,7 @@ class Corrector(QObject):
 
     changed = Signal()  # on or off, or another tool
     said = Signal(str, bool)  # what was done; or why it was not, then True
-    asked = Signal(str)  # a verb of doubts
+    asked = Signal(str)  # a verb of the dock: of doubts, of a sample, of training
     takes_time = Signal(str, object)  # a verb through a track: what it is, and its generator
 
     def __init__(self, owner: Owner) -> None:
@@ -280,7 +280,7 @@ class Corrector(QObject):
             "copy_previous": lambda: self._copy(frame, frame - 1, place, chosen, at_cursor),
             "copy_next": lambda: self._copy(frame, frame + 1, place, chosen, at_cursor),
         }
-        if name in DOUBT_VERBS:
+        if name in DOCK_VERBS:
             self.asked.emit(name)
         elif name in STATE_VERBS:
             self._say_state(name, frame, cell, (y, x) if at_cursor else None)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 _ACROSS = 8.0  # of what is looked at go into the canvas
 
 
+def camera_of(viewer: Viewer) -> Any:
+    """Return the viewer's camera: in its scene from napari 0.9."""
+    shown: Any = viewer
+    return getattr(shown, "scene", shown).camera
+
+
 def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size: float) -> None:
     """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across."""
     frame, y, x = place
@@ -21,10 +27,9 @@ def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size:
         layer.data_to_world((frame, *point)[-layer.ndim :])[-2:]
         for point in ((y + size, x + size), (y, x))
     )
-    shown: Any = viewer
-    camera = getattr(shown, "scene", shown).camera  # in the scene from napari 0.9
+    camera = camera_of(viewer)
     camera.center = (camera.center[0], *centre)
     across = max(corner[0] - centre[0], corner[1] - centre[1])
-    canvas = getattr(shown, "_canvas_size", None) or (400, 400)
+    canvas = getattr(viewer, "_canvas_size", None) or (400, 400)
     if across > 0:
         camera.zoom = min(canvas) / (_ACROSS * across)

@@ -53,6 +53,16 @@ VERBS = {
     ),
     "grow": Verb("Grow", "Make the cell a pixel wider all round", KeyCode.KeyU),
     "shrink": Verb("Shrink", "Make the cell a pixel narrower all round", KeyCode.KeyJ),
+    "lower": Verb(
+        "Lower threshold",
+        "Outline this cell alone at a lower threshold: larger",
+        KeyMod.Shift | KeyCode.KeyU,
+    ),
+    "higher": Verb(
+        "Raise threshold",
+        "Outline this cell alone at a higher threshold: smaller",
+        KeyMod.Shift | KeyCode.KeyJ,
+    ),
     "smooth": Verb("Smooth", "Take dents and spurs off the cell", KeyMod.Shift | KeyCode.KeyS),
     "fill_holes": Verb("Fill holes", "Fill the holes of the cell", KeyCode.KeyH),
     "copy_previous": Verb("From previous", "Copy the cell of the frame before", KeyCode.Comma),
@@ -100,11 +110,28 @@ VERBS = {
     "no_state": Verb(
         "No state", "Take back what the cell is called, from here on", KeyMod.Shift | KeyCode.KeyQ
     ),
+    "train_on": Verb(
+        "Train, go on",
+        "Train on what you repaired, segment the movie anew, and go to the worst doubt left",
+        KeyMod.Shift | KeyCode.KeyT,
+    ),
+    "wrong": Verb(
+        "Wrong", "A cell of the window is wrong: merged, cut or badly outlined", KeyCode.KeyW
+    ),
+    "missed": Verb("Missed", "A cell of the window has no label", KeyMod.Shift | KeyCode.KeyM),
+    "invented": Verb("Invented", "A label of the window is no cell", KeyMod.Shift | KeyCode.KeyI),
+    "looked_at": Verb(
+        "Next window",
+        "All errors of this window are counted: to the next one",
+        KeyMod.Shift | KeyCode.KeyW,
+    ),
     "previous_frame": Verb("Previous frame", "Go a frame back"),
     "next_frame": Verb("Next frame", "Go a frame on"),
 }
 DOUBT_VERBS = ("previous_doubt", "next_doubt", "repair", "fine")
-"""Those of doubts: the Review dock does them."""
+SAMPLE_VERBS = ("wrong", "missed", "invented", "looked_at")
+DOCK_VERBS = (*DOUBT_VERBS, *SAMPLE_VERBS, "train_on")
+"""Those of doubts, of a sample that is checked, and of the dock: the Review dock does them."""
 STATE_VERBS = ("mitotic", "dead", "debris", "own_state", "no_state")
 """Those that say a state of a cell, along its track."""
 # Where a preset has other keys than those above; 0 for none.

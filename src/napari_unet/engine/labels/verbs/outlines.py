@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SEED = 2.5  # px: what a click may be beside the cell's best place
 _FAINT = 0.002  # below, the model has seen nothing
+_STEP = 0.08  # of the area: less is not seen to have changed
+_REACH = 0.5  # of the diameter: how far a cell may grow at once
 _BAND = 0.25  # of the diameter: how far beside a rough outline the true one is looked for
 
 
@@ -66,6 +68,36 @@ def _summit(levels: NDArray[np.uint8], ground: Mask, start: int) -> int:
         if part[dy, dx] <= heights[y, x]:
             return int(heights[y, x])
         at = (rows.start + int(dy)) * width + columns.start + int(dx)
+
+
+def at_next_threshold(cell: Mask, free: Mask, levels: NDArray[np.uint8], *, lower: bool) -> Mask:
+    """Return a cell at the next threshold at which it is seen to be larger, or smaller.
+
+    ``levels`` (Y, X) are codes of probability; the first threshold is the one that the rim of the
+    cell is at. At a lower one it grows on ``free`` ground, and keeps what it has. As it is where
+    there is no such threshold.
+    """
+    area = int(np.count_nonzero(cell))
+    rim = cell & ~ndi.binary_erosion(cell)
+    start = int(np.median(levels[rim])) if rim.any() else 0
+    near = ndi.distance_transform_edt(~cell) <= max(2.0, _REACH * disc_diameter(area))
+    ground = cell | (free & near) if lower else cell
+    codes = range(start, threshold_code(_FAINT), -1) if lower else range(start, 256)
+    for code in codes:
+        seen = ground & (levels >= code)
+        found = _touched_by(seen | cell, cell) if lower else largest(seen)
+        size = int(np.count_nonzero(found))
+        if not size:
+            break
+        if abs(size - area) >= max(1.0, _STEP * area):
+            return holes_filled(found, free)
+    return cell
+
+
+def _touched_by(mask: Mask, cell: Mask) -> Mask:
+    """Return the pieces of a mask that a cell has pixels of."""
+    pieces, _ = ndi.label(mask)
+    return np.asarray(np.isin(pieces, np.unique(pieces[cell])))
 
 
 def along_scribble(levels: NDArray[np.uint8], rough: Mask, free: Mask) -> Mask:

@@ -60,3 +60,10 @@ def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, int]) -> Bo
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return None
     return slice(int(rows.start), int(rows.stop)), slice(int(columns.start), int(columns.stop))
+
+
+def is_cut_off(cell: NDArray[np.bool_], box: Box, shape: tuple[int, ...]) -> bool:
+    """Whether a cell goes on outside of a box: then it is no cell, but haze."""
+    sides = ((cell[0], box[0].start > 0), (cell[-1], box[0].stop < shape[0]))
+    ends = ((cell[:, 0], box[1].start > 0), (cell[:, -1], box[1].stop < shape[1]))
+    return any(bool(side.any()) and inner for side, inner in (*sides, *ends))

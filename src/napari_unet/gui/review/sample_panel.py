@@ -1,0 +1,210 @@
+"""*Check a sample*: random windows one by one, in which a user counts errors by keys."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.text import counted
+from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.viewer.look_at import look_at
+from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
+from napari_unet.gui.viewer.window_mark import WindowMark
+from napari_unet.gui.widgets.groups import rule
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button
+from napari_unet.gui.widgets.wrapping import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_unet.engine.jobs.check.sample import Kind, Sample
+    from napari_unet.engine.jobs.check.windows import Window
+    from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.gui.session.session import Session
+    from napari_unet.gui.viewer.live_layer import LiveLayer
+
+N_WINDOWS = 20
+_ACROSS = 6.0  # a window is that part of what `look_at` takes for a cell
+_WHAT = (
+    f"Count errors in {N_WINDOWS} random windows: the rate of errors, with its 95 % interval, goes "
+    "with what is exported."
+)
+_HERE = "Below: count what is wrong in the window on the canvas, then go on to the next."
+_CHANGED = "The labels changed since then: what was found is of others."
+
+
+class SamplePanel(QWidget):
+    """Draws windows of the labels, shows one after the other, and says the rate of errors.
+
+    What is pressed meanwhile is ``running``, which the dock puts where it stays in sight.
+    """
+
+    def __init__(self, session: Session, actions: Callable[[], LiveLayer | None]) -> None:
+        super().__init__()
+        self._session, self._actions = session, actions
+        self.sample: Sample | None = None
+        self._mark: object = None  # of the labels that it is of
+        self._window: WindowMark | None = None
+        self._shown: Window | None = None  # that the canvas was brought to
+        self._why_not = ""
+        self._seed = 0
+        self._drawer = Latest(self, wait_ms=0)
+        self._drawer.answered.connect(self._begin)
+        self._drawer.failed.connect(lambda line: self.rate.say(line, warn=True))
+        self.line, self.rate = Hint(name="review.sample"), Hint(_WHAT, name="review.rate")
+        self.start = button(
+            "Draw windows", "review.check", "Draw random windows, and show the first"
+        )
+        self.take_back = button("Take back", "review.take_back", "The last error counted was none")
+        self.buttons = {
+            name: button(VERBS[name].title, f"review.{name}", VERBS[name].tip)
+            for name in SAMPLE_VERBS
+        }
+        for name, made in self.buttons.items():
+            made.clicked.connect(partial(self.act, name))
+        self.start.clicked.connect(self._on_start)
+        self.take_back.clicked.connect(self._on_take_back)
+        self.stop = button("Stop", "review.stop_check", "What was looked at counts")
+        self.stop.clicked.connect(self._on_stop)
+        self.running = QWidget()
+        inside = (*self.buttons.values(), self.take_back, self.stop)
+        Column(self.running).add(self.line, Flow(*inside), rule())
+        Column(self).add(self.rate, Flow(self.start))
+
+    def update_state(self, why_not: str) -> None:
+        """Follow the labels: what was found in them goes as they change."""
+        self._why_not = why_not
+        if self.sample is not None and self._mark != self._session.labels.mark:
+            self._end(_CHANGED)
+        sample = self.sample
+        looks = sample is not None and not sample.ended
+        allow(self.start, "A sample is looked at now" if looks else why_not)
+        self.running.setVisible(looks)
+        none = "" if looks else "Draw windows first"
+        for name, made in self.buttons.items():
+            allow(made, none)
+            made.setText(f"{VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip())
+        for made in (self.take_back, self.stop):
+            allow(made, none)
+
+    def act(self, verb: str, *_: object) -> None:
+        """Do what a button or a key is for."""
+        sample, actions = self.sample, self._actions()
+        if sample is None or sample.ended:
+            if actions is not None:
+                actions.corrector.say("Draw windows first, under Check a sample.", warn=True)
+            return
+        if verb == "looked_at":
+            sample.go_on()
+        else:
+            try:
+                sample.mark(cast("Kind", verb))
+            except BadInput as error:
+                self.line.say(str(error), warn=True)
+                return
+        self._show()
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _on_stop(self) -> None:
+        if self.sample is not None:
+            self.sample.stopped = True
+            self._show()
+
+    def _on_start(self) -> None:
+        """Draw other windows than before."""
+        session, live = self._session, self._session.labels.live
+        if live is None:
+            return
+        frames = [
+            t for t in range(len(live)) if live.computed(t) or live.corrections.is_complete(t)
+        ]
+        if not frames:
+            self.rate.say("Segment the movie first: no frame has labels.", warn=True)
+            return
+        self._mark, self._seed = session.labels.mark, self._seed + 1
+        self.rate.say("Drawing windows…")
+        mark, seed = self._mark, self._seed
+        self._drawer.ask(lambda: (mark, _draw(live, frames, seed)))
+
+    def _begin(self, answer: tuple[object, Sample]) -> None:
+        mark, sample = answer
+        if mark != self._session.labels.mark:
+            self.rate.say(_CHANGED)
+            return
+        self._session.labels.set_checked(None)
+        self.sample = sample
+        self.rate.say(_HERE)
+        self._show()
+
+    def _on_take_back(self) -> None:
+        if self.sample is not None and self.sample.take_back():
+            self._show()
+
+    def _show(self) -> None:
+        """Show the window that is looked at, and what was counted; or the end."""
+        sample, actions = self.sample, self._actions()
+        if sample is None or actions is None:
+            return
+        if sample.ended:
+            self._finish(sample)
+            return
+        one, now = sample.window, sample.counts[sample.at]
+        found = ((now.wrong, "wrong"), (now.missed, "missed"), (now.invented, "invented"))
+        said = ", ".join(f"{n} {what}" for n, what in found if n) or "no error yet"
+        self.line.say(
+            f"Window {sample.at + 1} of {len(sample.windows)}, frame {one.frame}, "
+            f"{counted(now.cells, 'cell')}: {said}."
+        )
+        viewer, layer = self._session.viewer, actions.layer
+        viewer.layers.selection.active = layer  # so that its keys hold
+        box = (one.y, one.x, one.height, one.width)
+        if self._window is None:
+            self._window = mark = WindowMark(viewer)
+            self._session.lifetime.connect_all(mark.news, mark.follow, mark)
+        if self._shown is not one:  # else a user may have moved on in it
+            self._shown = one
+            middle = (one.frame, one.y + (one.height - 1) / 2, one.x + (one.width - 1) / 2)
+            look_at(viewer, layer, middle, max(one.height, one.width) / _ACROSS)
+        self._window.show_window(layer, one.frame, box)
+        self.update_state(self._why_not)
+
+    def _finish(self, sample: Sample) -> None:
+        """Say the rate of errors, and let it go with what is exported."""
+        rate = sample.rate()
+        self._hide_window()
+        self._session.labels.set_checked(asdict(rate) if rate is not None else None)
+        few = "Fewer than two windows with cells were looked at."
+        self.rate.say(f"{rate}. It goes with what is exported." if rate else few)
+        self.update_state(self._why_not)
+
+    def _end(self, words: str) -> None:
+        self.sample, self._mark = None, None
+        self._hide_window()
+        self.rate.say(words)
+
+    def _hide_window(self) -> None:
+        if self._window is not None:
+            self._window.show_window(None, 0, (0, 0, 0, 0))
+
+
+def _draw(live: LiveLabels, frames: list[int], seed: int) -> Sample:
+    """Draw windows of the labels; takes a watershed for each frame that was not on screen."""
+    from napari_unet.engine.jobs.check.sample import draw_sample
+    from napari_unet.engine.session.reviewing.aside import labels_aside
+
+    def labels(t: int) -> NDArray[np.uint16]:
+        found = labels_aside(live, t)
+        if found is None:
+            return np.zeros(live.shape[1:], np.uint16)
+        return np.where(found == BACKGROUND_ID, np.uint16(0), found)
+
+    return draw_sample(labels, frames, live.shape[1:], N_WINDOWS, seed)

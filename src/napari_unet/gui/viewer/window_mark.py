@@ -1,0 +1,107 @@
+"""A window of a frame marked over the canvas: what is around it is dimmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, QRectF, Qt
+from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.gui.viewer.correcting import canvas_of
+from napari_unet.gui.viewer.layers import frame_on_screen
+from napari_unet.gui.viewer.look_at import camera_of
+from napari_unet.gui.viewer.preferences import colour
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+    from napari.viewer import Viewer
+    from qtpy.QtGui import QPaintEvent
+
+    Box = tuple[int, int, int, int]
+
+_AROUND, _RIM = QColor(0, 0, 0, 120), 2  # px
+
+
+class WindowMark(QWidget):
+    """Drawn over the canvas, and nothing for the mouse.
+
+    Whoever makes it lets it ``follow`` the ``news``: camera and frame.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(canvas_of(viewer))
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._at: tuple[int, Box] | None = None
+        self.setObjectName("review.window")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        canvas = self.parentWidget()
+        if canvas is not None:
+            canvas.installEventFilter(self)
+            self.resize(canvas.size())
+        self.hide()
+
+    @property
+    def news(self) -> tuple[Any, ...]:
+        """The signals after which it may have to be drawn elsewhere."""
+        events = camera_of(self._viewer).events
+        return events.center, events.zoom, self._viewer.dims.events.current_step
+
+    def show_window(self, layer: Labels | None, frame: int, box: Box) -> None:
+        """Mark a window (y, x, height, width) of a frame; nothing where there is no layer."""
+        self._layer, self._at = layer, (frame, box)
+        self.follow()
+
+    def follow(self, _: Any = None) -> None:
+        """Draw it where it is now, on its frame alone."""
+        layer, at = self._layer, self._at
+        here = (
+            layer is not None
+            and at is not None
+            and layer in self._viewer.layers
+            and frame_on_screen(self._viewer, layer, layer.data.shape[0]) == at[0]
+        )
+        self.setVisible(here and self.parentWidget() is not None)
+        if here:
+            self.raise_()
+            self.update()
+
+    def place(self) -> QRectF:
+        """Return where the window is on the canvas, px."""
+        assert self._layer is not None
+        assert self._at is not None
+        frame, (y, x, height, width) = self._at
+        camera = camera_of(self._viewer)
+        corners = []
+        for point in ((y - 0.5, x - 0.5), (y + height - 0.5, x + width - 0.5)):
+            world = self._layer.data_to_world((frame, *point)[-self._layer.ndim :])[-2:]
+            corners += [
+                (w - c) * camera.zoom + size / 2
+                for w, c, size in zip(
+                    world, camera.center[-2:], (self.height(), self.width()), strict=True
+                )
+            ]
+        top, left, bottom, right = corners
+        return QRectF(left, top, right - left, bottom - top)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stay as large as the canvas."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            canvas: Any = watched
+            self.resize(canvas.size())
+        return False
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Dim what is around the window, and frame it."""
+        if self._layer is None or self._at is None:
+            return
+        inside, around = self.place(), QPainterPath()
+        around.addRect(QRectF(self.rect()))
+        around.addRect(inside)  # odd and even: not filled
+        painter = QPainter(self)
+        painter.fillPath(around, _AROUND)
+        painter.setPen(QPen(colour("correct"), _RIM))
+        painter.drawRect(inside)
