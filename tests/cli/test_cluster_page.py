@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,25 @@ def test_the_command_of_its_rule_makes_what_the_rule_promises(tmp_path, world, r
     answer = run(*words[1:])
     assert answer.code == 0, answer.stderr
     assert all(Path(output.format(movie="one")).is_file() for output in outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("snakemake"), reason="pip install snakemake, in a place apart")
+def test_its_rule_runs_in_snakemake(tmp_path, world):
+    snakefile = re.search(r"```python\n# Snakefile\n(.*?)```", PAGE, re.DOTALL)[1]
+    (tmp_path / "Snakefile").write_text(snakefile)
+    (tmp_path / "movies").mkdir()
+    shutil.copy(world.movie, tmp_path / "movies" / "one.tif")
+    program = tmp_path / "bin" / "napari-unet"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m napari_unet "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    for expected in ("2 of 2 steps", "Nothing to be done"):
+        done = subprocess.run(
+            ["snakemake", "--cores", "1"], cwd=tmp_path, env=os.environ | {"PATH": path},
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stderr
+    assert (tmp_path / "labels" / "one" / "objects.csv").is_file()

@@ -16,6 +16,7 @@ jsonschema = pytest.importorskip("jsonschema")
     [
         ("segment", {"labels": {"threshold": 0.4}}, {"labels": {"threshold": 2}}),
         ("segment", {"selection": {"channel": "GFP"}}, {"predict": {"device": "abacus"}}),
+        ("segment", {"cluster": {"type": "slurm", "workers": 8}}, {"cluster": {"type": "abacus"}}),
         ("train", {"train": {"steps": 9, "minutes": None}}, {"train": {"crop": 100}}),
         ("train", {"train": {"validation": [3, 4]}}, {"train": {"no_such": 1}}),
         ("export", {"overlay": {"style": "filled"}}, {"overlay": {"fps": 0}}),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings
 from napari_unet.engine.settings import (
     LabelSettings,
     OverlaySettings,
@@ -24,6 +25,8 @@ class SegmentSchema(Settings):
     selection: Selection = Selection()
     predict: PredictSettings = PredictSettings()
     labels: LabelSettings = LabelSettings()
+    cluster: ClusterSettings | None = None
+    """What the YAML file of ``--cluster`` says."""
 
 
 class TrainSchema(Settings):

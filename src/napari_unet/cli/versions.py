@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-_BESIDE = ("napari", "PyQt6", "PySide6", "openvino", "monai")  # where they are installed
+# where they are installed
+_BESIDE = ("napari", "PyQt6", "PySide6", "openvino", "monai", "distributed")
 
 
 def as_yaml() -> str:
