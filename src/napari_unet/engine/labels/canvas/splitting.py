@@ -13,9 +13,9 @@ from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
+from napari_unet.engine.labels.canvas.holes import join_around_holes, solidity, without_holes
 from napari_unet.engine.labels.canvas.pieces import share
 from napari_unet.engine.labels.codes import threshold_code
-from napari_unet.engine.labels.measuring.hulls import hull_areas, hull_volume
 from napari_unet.engine.labels.space.neighbours import around, onward
 
 if TYPE_CHECKING:
@@ -66,19 +66,13 @@ def depth_of(
     sigma = _SMOOTH if steps is None else tuple(_SMOOTH / step for step in steps)
     for pieces in canvases:
         inside = pieces.lay(interior)
-        inside = _without_holes(inside) if closed else inside
+        inside = without_holes(inside) if closed else inside
         distance = distance_to_rim(inside, steps)
         smooth = ndi.gaussian_filter(distance, sigma, truncate=3.0)
         smooth *= inside
         depths.append(smooth)
     share(canvases, depths, interior.shape)
     return depths
-
-
-def _without_holes(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask of a canvas with its holes; ground lies all around it."""
-    gaps = ndi.label(~inside)[0]
-    return np.asarray(gaps != gaps.flat[0])
 
 
 def split(
@@ -97,13 +91,16 @@ def split(
     It has a summit in each cell, from which the part grows; two parts are one cell where the neck
     between them is wide for the smaller of them: wider than half of it at ``strength`` 0, than
     95 % of it at 1. ``closed`` as in `depth_of`: a neck that is narrower, but leads past a hole or
-    notch in a cell of convex outline, joins them, too. A region without summit is one part.
+    notch in a cell of convex outline, joins them, too, and so does a hole that they
+    enclose. A region without summit is one part.
     """
     seeds, order = _seeds(pieces, depth, regions)
     landscape = -depth - _height(levels, border, depth)
     parts = _grown(landscape, seeds, regions)
     convex = 0.9 + 0.1 * strength if closed else _NEVER
     parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength, convex)
+    if closed:
+        parts = join_around_holes(parts, regions, levels, convex)
     heights = np.zeros(len(order), dtype=np.uint8)
     inside = np.flatnonzero(parts)
     np.maximum.at(heights, parts.reshape(-1)[inside], levels.reshape(-1)[inside])
@@ -239,26 +236,12 @@ def _joined(
             if convex == _NEVER:
                 continue
             boxes = boxes or ndi.find_objects(parts)
-            if _solidity(parts, members[low] + members[high], boxes) < convex:
+            if solidity(parts, members[low] + members[high], boxes) < convex:
                 continue
         parent[low] = high
         members[high] += members[low]
     roots = np.array([_root(parent, i) for i in range(n + 1)])
     return np.asarray(roots.astype(np.int32)[parts])
-
-
-def _solidity(parts: NDArray[np.int32], these: Sequence[int], boxes: Sequence[Any]) -> float:
-    """Return which share of their convex hull some parts fill, their holes filled."""
-    found = [boxes[k - 1] for k in these]
-    box = tuple(
-        slice(min(b[axis].start for b in found), max(b[axis].stop for b in found))
-        for axis in range(parts.ndim)
-    )
-    whole = _without_holes(np.pad(np.isin(parts[box], these), 1))
-    if parts.ndim > 2:
-        return int(np.count_nonzero(whole)) / hull_volume(whole)
-    y, x = np.nonzero(whole)
-    return len(y) / int(hull_areas(np.zeros_like(y), y, x, x, 1)[0])
 
 
 def _root(parent: NDArray[np.intp], i: int) -> int:
