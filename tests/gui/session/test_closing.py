@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 
+import psygnal
 import pytest
 from PyQt6 import sip
 from qtpy.QtCore import QObject, QThreadPool, Signal
@@ -188,3 +189,36 @@ def test_qt_holds_what_it_is_to_call_weakly(qapp):
     gc.collect()
     sip.delete(widget)
     assert ended == []
+
+
+class Told:
+    """Sends a signal of the engine's kind."""
+
+    said = psygnal.Signal(int)
+
+
+class Hears:
+    """Hears one."""
+
+    def __init__(self, heard) -> None:
+        self.heard = heard
+
+    def hear(self, number: int) -> None:
+        self.heard.append(number)
+
+
+def test_who_is_gone_hears_no_signal_of_the_engine():
+    lifetime, told, heard = Lifetime(), Told(), []
+    first, second = Hears(heard), Hears(heard)
+    for one in (first, second):
+        lifetime.connect(told.said, one.hear)
+    told.said.emit(1)
+    one = second
+    del first
+    gc.collect()
+    told.said.emit(2)
+    assert heard == [1, 1, 2]
+    lifetime.end()
+    assert not len(told.said)
+    told.said.emit(3)
+    assert heard == [1, 1, 2]

@@ -8,12 +8,14 @@ their session: after its end nothing is heard, drawn or written any more, whatev
 from __future__ import annotations
 
 import atexit
+import inspect
 import logging
 import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from psygnal import SignalInstance
 from qtpy.QtCore import QObject
 
 if TYPE_CHECKING:
@@ -51,8 +53,11 @@ class Lifetime:
         """
         if self.ended:
             return
-        signal.connect(slot)
         bound = hasattr(slot, "__self__")
+        if bound and isinstance(signal, SignalInstance):
+            slot = _while_there(slot)
+            bound = False
+        signal.connect(slot)
         held: Callable[[], Any] = weakref.WeakMethod(slot) if bound else lambda: slot
         self.at_end(lambda: _disconnect(signal, held()), owner)
 
@@ -103,6 +108,23 @@ class _Once:
         lifetime = self._lifetime()
         if lifetime is not None:
             lifetime.leave(self)
+
+
+def _while_there(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls a method, held weakly, and does nothing once its owner is gone.
+
+    psygnal holds methods weakly, too, but raises where a collection on another thread has emptied
+    one and not yet told psygnal so.
+    """
+    held = weakref.WeakMethod(method)
+
+    def heard(*args: Any) -> None:
+        still = held()
+        if still is not None:
+            still(*args)
+
+    heard.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    return heard
 
 
 def _disconnect(signal: Any, slot: Callable[..., Any] | None) -> None:
