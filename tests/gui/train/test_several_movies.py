@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -114,3 +116,10 @@ def test_positions_painted_here_and_kept_of_an_earlier_session(
     again.done()
     record = again.session.models.chosen.model.record
     assert [row["frames"] for row in record["movies"]] == [[0], [1]]
+    n = len(np.unique(small[1][0])) + len(np.unique(small[1][1])) - 2
+    said = again.find(dock, "train.outcome")
+    assert f"Of your {n} cells it draws" in said.text()
+    right = int(said.text().split("it draws ")[1].split()[0])
+    wrong = re.findall(r"(\d+) on frame (\d) of (\S+)", said.toolTip())
+    assert sum(int(cells) for cells, _, _ in wrong) == n - right
+    assert {int(frame) for _, frame, _ in wrong} <= {0, 1}

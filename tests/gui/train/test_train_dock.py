@@ -313,7 +313,7 @@ def test_the_verdict_says_better_or_worse_only_where_a_test_does(before, after, 
 
 
 def test_the_verdict_tells_which_corrections_it_gets_right_by_itself():
-    found = Corrected(3, 2, 1, wrong=((7, 1),))
+    found = Corrected(3, 2, 1, wrong=(("frame 7", 1),))
     line, figures, _ = verdict(
         {"after": SCORES, "checked_on": "frame 4"}, Trained(None, "", "", found)
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+
+from napari_unet.engine.network.network import scaled_size
+from napari_unet.engine.network.parts.tiles import read_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 SMALLEST_TILE = {2: 256, 3: 64}
 """px, of images and of volumes."""
 
+_BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
 _SHARE = 0.5  # of the free memory that feature maps of a volume may take
 
 
@@ -48,6 +53,29 @@ class Plan:
         while needed(plan) > _SHARE * free and (less := plan.smaller(edge)) is not None:
             plan = less
         return plan
+
+
+def frames_at_once(plan: Plan, shape: tuple[int, ...]) -> int:
+    """Return how many frames of this shape go through the network together."""
+    return max(1, min(plan.batch, _BATCH_PIXELS // math.prod(shape)))
+
+
+def map_bytes(
+    shape: tuple[int, ...], plan: Plan, config: NetworkConfig, scale: float, precision: str
+) -> int:
+    """Return the bytes that feature maps of frames of this shape take at once, at least."""
+    if config.dims == 2:
+        edge = min(plan.tile or max(shape), max(shape))
+        pixels = min(shape[0] * shape[1], edge * edge) * scale**2
+    else:
+        size = scaled_size(shape, scale)
+        if plan.tile is not None:
+            size = read_of(size, plan.tile, config.halos, config.multiples)
+        pixels = float(math.prod(size))
+    if not config.exact:  # windows of a size of their own, as many at once as frames
+        pixels = config.window**2
+    bytes_each = 4 if precision == "fp32" else 2
+    return round(pixels * frames_at_once(plan, shape) * feature_maps(config) * bytes_each)
 
 
 def feature_maps(config: NetworkConfig) -> float:

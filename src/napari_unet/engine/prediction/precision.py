@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+import contextlib
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+import numpy as np
 import torch
 
+from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.devices import has_cpu_bf16
-from napari_unet.engine.network.network import pad_to_multiple
+from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
 from napari_unet.engine.network.parts.windows import at_least
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_unet.engine.network.config import NetworkConfig
-    from napari_unet.engine.network.normalisation import Scaling
+    from napari_unet.engine.network.normalisation import Normaliser, Scaling
+    from napari_unet.engine.stack.stack import Stack
+
+    Logits = Callable[[Tensor], Tensor]
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
@@ -64,6 +72,14 @@ def agreement(
     return int(both.sum()) / union if union else 1.0
 
 
+def worst_agreement(
+    one: Logits, reference: Logits, frames: Sequence[Tensor], config: NetworkConfig
+) -> float:
+    """Return the least `agreement` of what two make of frames, as their outputs are meant."""
+    told = {"classes": bool(config.classes), "regions": bool(regions_of(config.outputs))}
+    return min(agreement(one(frame), reference(frame), **told) for frame in frames)
+
+
 def precision_for(wanted: str, device: torch.device) -> Precision:
     """Settle ``auto``: fp16 on CUDA, bf16 on a CPU that has it in hardware, fp32 elsewhere."""
     if wanted != "auto":
@@ -73,7 +89,25 @@ def precision_for(wanted: str, device: torch.device) -> Precision:
     return "bf16" if device.type == "cpu" and has_cpu_bf16() else "fp32"
 
 
-def middle(frame: NDArray[np.float32], config: NetworkConfig) -> Tensor:
+def samples_of(
+    movie: Stack | Sequence[NDArray[Any]],
+    n: int,
+    normaliser: Normaliser,
+    scale: float,
+    config: NetworkConfig,
+) -> list[Tensor]:
+    """Read and normalise up to ``n`` frames, evenly spread; damaged ones are left out."""
+    found = []
+    for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
+        with contextlib.suppress(BadInput):
+            frame = normaliser(movie[int(t)])
+            size = scaled_size(frame.shape[1:], scale)
+            seen = resized(torch.from_numpy(frame)[None], size)[0].numpy()
+            found.append(_middle(seen, config))
+    return found
+
+
+def _middle(frame: NDArray[np.float32], config: NetworkConfig) -> Tensor:
     """Cut the middle of a normalised frame, padded for the network: ``(1, C, Y, X)``.
 
     It is at most `CHECKED_EDGE` wide, or else one window where the network is run in windows.

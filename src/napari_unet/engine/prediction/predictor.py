@@ -6,9 +6,7 @@ asked for) it goes in tiles, with the same result.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import math
 import threading
 from dataclasses import replace
 from functools import partial
@@ -19,22 +17,28 @@ import torch
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import mean_codes
-from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import available_memory, device_name
 from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
-from napari_unet.engine.network.parts.tiles import dihedral, in_tiles, read_of, tiles
+from napari_unet.engine.network.parts.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.network.parts.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
 from napari_unet.engine.prediction.ensemble import Ensemble
-from napari_unet.engine.prediction.memory import SMALLEST_TILE, Plan, feature_maps, is_out_of_memory
+from napari_unet.engine.prediction.memory import (
+    SMALLEST_TILE,
+    Plan,
+    frames_at_once,
+    is_out_of_memory,
+    map_bytes,
+)
 from napari_unet.engine.prediction.precision import (
     CHECKED_EDGE,
     SAME_LABELS,
-    agreement,
-    middle,
+    Settled,
     precision_for,
+    samples_of,
+    worst_agreement,
 )
 from napari_unet.engine.prediction.transfer import encode_on_device, transfer_to
 from napari_unet.engine.settings import PredictSettings
@@ -54,9 +58,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_BATCH_PIXELS = 1 << 22  # small frames share a launch on a GPU up to this many pixels
 _LARGEST_BATCH = 16
-_CHECKED_FRAMES, CALIBRATION_FRAMES = 3, 12
+_CHECKED_FRAMES, _CALIBRATION_FRAMES = 3, 12
 
 
 def open_predictor(
@@ -122,26 +125,14 @@ class Predictor:
 
     def frames_at_once(self, shape: tuple[int, ...]) -> int:
         """How many frames ``(Y, X)`` to give to `start` together: small ones share a launch."""
-        return _at_once(self._plan, shape)
+        return frames_at_once(self._plan, shape)
 
     def memory(self, shape: tuple[int, ...]) -> int:
         """Bytes that the network's feature maps of frames ``(Y, X)`` take at once, at least."""
         return self._needed(shape, self._plan)
 
     def _needed(self, shape: tuple[int, ...], plan: Plan) -> int:
-        config = self.model.config
-        if config.dims == 2:
-            edge = min(plan.tile or max(shape), max(shape))
-            pixels = min(shape[0] * shape[1], edge * edge) * self._scale**2
-        else:
-            size = scaled_size(shape, self._scale)
-            if plan.tile is not None:
-                size = read_of(size, plan.tile, config.halos, config.multiples)
-            pixels = float(math.prod(size))
-        if not config.exact:  # windows of a size of their own, as many at once as frames
-            pixels = config.window**2
-        bytes_each = 4 if self._backend.precision == "fp32" else 2
-        return round(pixels * _at_once(plan, shape) * feature_maps(config) * bytes_each)
+        return map_bytes(shape, plan, self.model.config, self._scale, self._backend.precision)
 
     def prepare(self, movie: Stack | Sequence[NDArray[Any]]) -> None:
         """Measure a movie that is normalised as a whole, and check the precision on its frames."""
@@ -153,6 +144,21 @@ class Predictor:
             if not self._checked:
                 self._checked = True
                 self._choose_precision(movie)
+
+    def settled(self) -> Settled:
+        """Return what was measured and checked on the movie, and what computes, for `adopt`."""
+        with self._lock:
+            one, scaling = self._backend, self._normaliser.fixed
+            return Settled(one.device.type, one.name.split()[0], one.precision, scaling)
+
+    def adopt(self, settled: Settled, movie: Stack) -> None:
+        """Do as another predictor settled for a movie: nothing is measured or checked."""
+        with self._lock:
+            self._measured, self._checked = movie, True
+            self._normaliser.fixed = settled.scaling
+            if (precision := settled.precision) != self._exact.precision:
+                n = _CALIBRATION_FRAMES if precision == "int8" else 0  # the same ones everywhere
+                self._backend = self._exact.at(precision, self._samples(movie, n))
 
     def stage(self, frame: NDArray[Any]) -> Staged:
         """Prepare a raw frame for `start`; slow parts of it run in the caller's thread."""
@@ -287,7 +293,7 @@ class Predictor:
         precision = precision_for(self.settings.precision, self._backend.device)
         if precision == "fp32":
             return
-        n = CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
+        n = _CALIBRATION_FRAMES if precision == "int8" else _CHECKED_FRAMES
         if not (samples := self._samples(movie, n)):
             return
 
@@ -296,14 +302,11 @@ class Predictor:
             candidate = self._faster or self._backend.at(precision, frames)
             checked = frames[:: -(-len(frames) // _CHECKED_FRAMES)]
             exact, config = self._backend.logits, self.model.config
-            told = {"classes": bool(config.classes), "regions": bool(regions_of(config.outputs))}
-            found = (agreement(candidate.logits(f), exact(f), **told) for f in checked)
-            return candidate, min(found)
+            return candidate, worst_agreement(candidate.logits, exact, checked, config)
 
         candidate, worst = self._with_less_memory(compare, (CHECKED_EDGE, CHECKED_EDGE))
-        if (
-            precision != "int8" and candidate.device == self._exact.device
-        ):  # int8 learns from frames
+        of_any_movie = precision != "int8"  # which learns from frames
+        if of_any_movie and candidate.device == self._exact.device:
             self._faster = candidate
         if worst >= SAME_LABELS[precision]:
             self._backend = candidate
@@ -314,15 +317,7 @@ class Predictor:
                 self.notice = said
 
     def _samples(self, movie: Stack | Sequence[NDArray[Any]], n: int) -> list[Tensor]:
-        """Read and normalise up to ``n`` frames, evenly spread; damaged ones are left out."""
-        found = []
-        for t in np.unique(np.linspace(0, len(movie) - 1, min(n, len(movie))).astype(int)):
-            with contextlib.suppress(BadInput):
-                frame = self._normaliser(movie[int(t)])
-                size = scaled_size(frame.shape[1:], self._scale)
-                seen = resized(torch.from_numpy(frame)[None], size)[0].numpy()
-                found.append(middle(seen, self.model.config))
-        return found
+        return samples_of(movie, n, self._normaliser, self._scale, self.model.config)
 
     def _normaliser_of(self, movie: Sequence[NDArray[Any]] | None) -> Normaliser:
         return Normaliser(self.model.normalisation, movie, self.model.config.dims)
@@ -330,10 +325,6 @@ class Predictor:
     def _first_plan(self) -> Plan:
         batch = _LARGEST_BATCH if self._backend.device.type == "cuda" else 1
         return Plan(batch, self.settings.tile, SMALLEST_TILE[self.model.config.dims])
-
-
-def _at_once(plan: Plan, shape: tuple[int, ...]) -> int:
-    return max(1, min(plan.batch, _BATCH_PIXELS // math.prod(shape)))
 
 
 class EnsemblePredictor(Predictor):
@@ -376,6 +367,16 @@ class EnsemblePredictor(Predictor):
         """Measure a movie and check the precision, for each."""
         for one in self._each:
             one.prepare(movie)
+
+    def settled(self) -> Settled:
+        """Return what each settled."""
+        members = tuple(one.settled() for one in self._each)
+        return members[0]._replace(scaling=None, members=members)
+
+    def adopt(self, settled: Settled, movie: Stack) -> None:
+        """Do as others settled, each its own."""
+        for one, member in zip(self._each, settled.members, strict=True):
+            one.adopt(member, movie)
 
     def stage(self, frame: NDArray[Any]) -> Any:
         """Prepare a raw frame for each."""

@@ -5,6 +5,7 @@ Known without importing a reader, so that a dialog or a command's help opens at 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,12 @@ MOVIE_SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 
 WHOLE_SUFFIXES = tuple(s for s in MOVIE_SUFFIXES if s not in PICTURE_SUFFIXES)
 """Those of files that hold a movie each, whereas a picture is one frame of many."""
+
+
+def without_suffix(name: str) -> str:
+    """Return the name of a movie's file without what says its kind; of a folder, all of it."""
+    end = next((suffix for suffix in WHOLE_SUFFIXES if name.lower().endswith(suffix)), "")
+    return re.sub(r"\.ome$", "", name[: -len(end)], flags=re.IGNORECASE) if end else name
 
 
 def is_zarr(path: Path) -> bool:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_unet.engine.annotations.annotated_movie import movie_names
 from napari_unet.engine.annotations.holdout import HoldOut
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.jobs.verdict import Compared
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.models import ModelChoice
     from napari_unet.gui.train.annotation_source import AnnotationSource
 
@@ -26,12 +29,15 @@ _MOST_FRAMES = 12  # that are looked at again: each is run through the network
 
 @dataclass(frozen=True)
 class Corrected:
-    """Of the ``n`` cells that a user corrected: how many each model draws right by itself."""
+    """Of the ``n`` cells that a user corrected: how many each model draws right by itself.
+
+    ``wrong`` are (frame in words, cells of it that are wrong still).
+    """
 
     n: int
     after: int
     before: int | None = None
-    wrong: tuple[tuple[int, int], ...] = ()  # (frame, cells of it that are wrong still)
+    wrong: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,20 +60,20 @@ def judge(
     """Compare a new model with the one in use, in the worker; `Trained` where it can be.
 
     ``begun_with`` is what there was to learn from of each movie when frames to check on were
-    chosen, ``annotations`` what there is by now. Corrections are those of the first movie.
+    chosen, ``annotations`` what there is by now.
     """
-    source, known = sources[0], annotations[0]
     if model.config.classes or in_use is None:
-        return Trained(model, corrected=_corrected(model, None, source, known))
+        return Trained(model, corrected=_corrected(model, None, sources, annotations))
     try:
         rival = in_use.load()
         if rival.sha256 == model.record.get("parent"):
             before = model.record["cells"]["before"]
         else:
             before = _right_before(rival, model.record, sources, begun_with)
+        corrected = _corrected(model, rival, sources, annotations)
     except (BadInput, OSError):  # it does not take this movie, or is gone: nothing to compare with
-        return Trained(model, corrected=_corrected(model, None, source, known))
-    return Trained(model, in_use.name, before, _corrected(model, rival, source, known))
+        return Trained(model, corrected=_corrected(model, None, sources, annotations))
+    return Trained(model, in_use.name, before, corrected)
 
 
 def _right_before(
@@ -92,24 +98,46 @@ def _right_before(
 
 
 def _corrected(
-    model: Model, rival: Model | None, source: AnnotationSource, annotations: Annotations
+    model: Model,
+    rival: Model | None,
+    sources: Sequence[AnnotationSource],
+    annotations: Sequence[Annotations],
 ) -> Corrected | None:
     """Count which corrections the models get right by themselves; None where there are none."""
-    from napari_unet.engine.jobs.verdict import corrected_cells, right_cells
+    from napari_unet.engine.jobs.verdict import right_cells
 
-    live = source.live
-    if live is None or model.config.classes:
+    now, then, wrong = "", "", []
+    names = movie_names([source.stack for source in sources])
+    for stack, name, truth in _corrections(model, sources, names, annotations):
+        found = right_cells(model, stack, truth)
+        now += "".join(found.values())
+        of = f" of {name}" if len(sources) > 1 else ""
+        wrong += [(f"frame {t}{of}", c.count("0")) for t, c in found.items() if "0" in c]
+        if rival is not None:
+            then += "".join(right_cells(rival, stack, truth).values())
+    if not now:
         return None
-    truth = corrected_cells(annotations, live.corrections.ids)
-    truth = {t: truth[t] for t in sorted(truth)[:_MOST_FRAMES]}
-    if not truth:
-        return None
-    now = right_cells(model, source.stack, truth)
-    then = right_cells(rival, source.stack, truth) if rival is not None else None
-    wrong = tuple((t, cells.count("0")) for t, cells in now.items() if "0" in cells)
-    n, right = (sum(count(c) for c in now.values()) for count in (len, lambda c: c.count("1")))
-    before = sum(cells.count("1") for cells in then.values()) if then is not None else None
-    return Corrected(n, right, before, wrong) if n else None
+    before = then.count("1") if rival is not None else None
+    return Corrected(len(now), now.count("1"), before, tuple(wrong))
+
+
+def _corrections(
+    model: Model,
+    sources: Sequence[AnnotationSource],
+    names: Sequence[str],
+    annotations: Sequence[Annotations],
+) -> Iterator[tuple[Stack, str, dict[int, FrameAnnotation]]]:
+    """Give each movie, its name and its corrected cells, of so many frames of all together."""
+    from napari_unet.engine.jobs.verdict import corrected_cells
+
+    left = 0 if model.config.classes else _MOST_FRAMES
+    for source, name, known in zip(sources, names, annotations, strict=True):
+        if source.live is not None and left:
+            cells = corrected_cells(known, source.live.corrections.ids)
+            truth = {t: cells[t] for t in sorted(cells)[:left]}
+            left -= len(truth)
+            if truth:
+                yield source.stack, name, truth
 
 
 # ---- in words ---------------------------------------------------------------------------------
@@ -192,5 +220,5 @@ def _of_corrections(found: Corrected) -> str:
 
 
 def _still_wrong(found: Corrected) -> str:
-    each = ", ".join(f"{n} on frame {t}" for t, n in found.wrong)
+    each = ", ".join(f"{n} on {frame}" for frame, n in found.wrong)
     return f"Not yet right by itself: {each}"

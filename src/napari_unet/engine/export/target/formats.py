@@ -5,10 +5,11 @@ Known without importing a writer, so that a menu or a command's help opens at on
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
+
+from napari_unet.engine.stack.kinds import without_suffix
 
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
 TABLE, TRACKS, MOVIE, STILL = "objects.csv", "tracks", "overlay", "frame"
@@ -62,7 +63,6 @@ _EXTRAS = {
     "rois": ("roifile", "roi"),
     "laptrack": ("laptrack", "track"),
 }
-_SUFFIX = re.compile(r"(\.ome)?\.(tiff?|nd2|czi|lif|zarr)$", re.IGNORECASE)
 _PLAIN_NAMES = {
     "ome-tiff": "labels.tif",
     "imagej": "labels.tif",
@@ -90,7 +90,7 @@ def labels_name(movie: str, format: str) -> str:
     kind = LABEL_FORMATS[format]
     if format == "trackmate-xml":
         return TRACKS + kind.suffix
-    return (_SUFFIX.sub("", movie) or movie if kind.files else "labels") + kind.suffix
+    return (without_suffix(movie) or movie if kind.files else "labels") + kind.suffix
 
 
 def movie_name(kind: str) -> str:

@@ -28,7 +28,6 @@ from napari_unet.engine.prediction.ensemble import load_models
 from napari_unet.engine.prediction.prediction import predict, probabilities_shape
 from napari_unet.engine.prediction.predictor import Predictor, open_predictor
 from napari_unet.engine.prediction.probabilities import Probabilities
-from napari_unet.engine.prediction.settling import adopt, settled_by
 from napari_unet.engine.stack.stack import Stack
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def settle(job: MovieJob, samples: SentMovie | None = None) -> SettledMovie:
     predictor = _DESK.predictor(job, job.predict.device, None)
     predictor.renew()
     predictor.prepare(stack.seen_by(predictor.model.config.in_channels))
-    return SettledMovie(settled_by(predictor), predictor.device, predictor.notice)
+    return SettledMovie(predictor.settled(), predictor.device, predictor.notice)
 
 
 def do_block(
@@ -156,8 +155,8 @@ def do_block(
     stack = _DESK.movie(job, sent)
     predictor = _DESK.predictor(job, "auto", settled)
     movie = stack.seen_by(predictor.model.config.in_channels)
-    adopt(predictor, settled, movie)
-    if not _alike(found := settled_by(predictor), settled):
+    predictor.adopt(settled, movie)
+    if not _alike(found := predictor.settled(), settled):
         wanted = f"{settled.backend} {settled.precision}"
         raise Unable(f"{found.backend} {found.precision} there, {wanted} for all")
     content = _done(job, block, stack, predictor).packed()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES, is_zarr
+from napari_unet.engine.stack.kinds import WHOLE_SUFFIXES, is_zarr, without_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,11 +94,7 @@ def shard(movies: Sequence[Movie], part: tuple[int, int] | None) -> list[Movie]:
 
 def stem(path: Path) -> str:
     """Name of a movie's file or folder without its suffix."""
-    name = path.name
-    end = next((suffix for suffix in WHOLE_SUFFIXES if name.lower().endswith(suffix)), "")
-    if end:
-        name = re.sub(r"\.ome$", "", name[: -len(end)], flags=re.IGNORECASE)
-    return name or "movie"
+    return without_suffix(path.name) or "movie"
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
