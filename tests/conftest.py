@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
+from napari_unet.engine.network.foreign import openvino_kept
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE, SMALL
@@ -23,6 +26,26 @@ class Toy(NamedTuple):
 
     movie: NDArray[np.uint16]  # (6, 96, 128)
     labels: NDArray[np.uint16]
+
+
+def pytest_collection_finish() -> None:
+    """Leave thousands of collected tests, and what they imported, out of collections of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converted_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what OpenVINO makes of a network, of a tiny one, too, for all tests of this process.
+
+    Hundreds of predictors are opened, most of the same few networks; each would wait for it anew.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openvino_kept, "user_cache_path", lambda *_, **__: folder)
+        patch.setattr(openvino_kept, "_LEAST", 0)
+        patch.setattr(openvino_kept, "_FILES", 500)
+        yield
 
 
 @pytest.fixture(scope="session")

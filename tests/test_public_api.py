@@ -14,7 +14,12 @@ import napari_unet as nu
 from napari_unet.cli.demo import write_sample
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
-SHORT = {"minutes=2": "minutes=None, steps=60", "[0, 20]": "[0, 4]"}
+SMALL = "filters=(8, 16), crop=64, batch=2"
+SHORT = {
+    "minutes=2": f"minutes=None, steps=20, {SMALL}",
+    "steps=3)": f"steps=3, {SMALL})",
+    "[0, 20]": "[0, 4]",
+}
 
 
 def blocks():
@@ -95,7 +100,7 @@ def test_ten_lines_are_run_once_whatever_processes_of_ours_start(toy, tmp_path, 
     monkeypatch.setenv("OMP_NUM_THREADS", "4")  # half of them beside the network
     write_sample(tmp_path / "movie.tif", toy.movie)
     write_sample(tmp_path / "truth.tif", toy.labels)
-    ten = shortened(blocks()[0]).replace("steps=60", "steps=2")
+    ten = shortened(blocks()[0]).replace("steps=20", "steps=2")
     done = run_script(f"{COUNTED}{ten}\nassert started\n", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("begins") == 1

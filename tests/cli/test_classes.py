@@ -15,6 +15,8 @@ from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import train
 
+SMALL = ("--threads", 1, "--set", "filters=4,8", "--set", "crop=64", "--set", "batch=1")
+
 
 @pytest.fixture(scope="module")
 def kinds(class_toy, tmp_path_factory):
@@ -78,6 +80,7 @@ def test_a_class_has_a_threshold_of_its_own(kinds, trained, tmp_path, run):
 
 def test_what_the_labels_are_can_be_chosen(kinds, tmp_path, run):
     words = ("train", kinds / "movie.tif", kinds / "labels.tif", "--frames", "0", "--steps", 1)
+    words = (*words, *SMALL)
     for kind, outputs in (("instances", 2), ("binary", 2), ("classes", 3)):
         answer = run(*words, "--labels-are", kind, "--out", tmp_path / kind)
         assert answer.code == 0, answer.stderr
@@ -122,7 +125,7 @@ def test_regions_that_do_not_fit(kinds, tmp_path, run, regions, words, said):
     out = tmp_path / "m.safetensors"
     answer = run(
         "train", kinds / "movie.tif", kinds / "labels.tif", "--out", out, "--frames", "0",
-        "--steps", 1, "--regions", regions, *words,
+        "--steps", 1, "--regions", regions, *SMALL, *words,
     )  # fmt: skip
     assert answer.code == 1
     assert said in answer.error

@@ -10,13 +10,15 @@ from napari_unet.cli.demo import write_sample
 from napari_unet.engine.network.model import Model
 from napari_unet.sample.movie import sample_movie
 
+SMALL = ("--threads", 1, "--set", "filters=4,8", "--set", "crop=64", "--set", "batch=1")
+
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory, run):
     out = tmp_path_factory.mktemp("train") / "new.safetensors"
     answer = run(
         "train", world.movie, world.truth, "--out", out, "--frames", "0,3", "--steps", 4,
-        "--seed", 3, "--threads", 1,
+        "--seed", 3, *SMALL,
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == str(out)
@@ -43,7 +45,8 @@ def test_base_is_the_parent_and_stays_as_it_was(world, trained, tmp_path, run):
     before = trained.read_bytes()
     out = tmp_path / "child"  # the suffix is added
     words = ("train", world.movie, world.truth, "--out", out, "--base", trained)
-    answer = run(*words, "--steps", 2, "--frames", "0-3", "--validation", "3", "--device", "cpu")
+    answer = run(*words, "--steps", 2, "--frames", "0-3", "--validation", "3", "--device", "cpu",
+                 "--threads", 1, "--set", "crop=64", "--set", "batch=1")  # fmt: skip
     assert answer.code == 0, answer.stderr
     assert "before" in answer.stdout
     child = Model.load(tmp_path / "child.safetensors")
@@ -63,7 +66,7 @@ def half_painted(world, tmp_path):
 def test_partial_labels_leave_the_rest_open(world, half_painted, tmp_path, run):
     answer = run(
         "train", world.movie, half_painted, "--out", tmp_path / "m", "--partial",
-        "--frames", "0,1", "--steps", 1,
+        "--frames", "0,1", "--steps", 1, *SMALL,
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     assert "100 % of the pixels" not in answer.stderr
@@ -77,7 +80,8 @@ def test_half_painted_labels_called_whole_are_doubted(tmp_path, run, options):
     write_sample(tmp_path / "painted.tif", np.where(half, cells, 0).astype(np.uint16))
     answer = run(
         "train", tmp_path / "movie.tif", tmp_path / "painted.tif", "--out", tmp_path / "m",
-        *options, "--base", "nuclei-fluorescence", "--steps", 1,
+        *options, "--base", "nuclei-fluorescence", "--steps", 1, "--set", "crop=64",
+        "--set", "batch=1",
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     doubted = "that are not painted. Paint them, or add --partial" in answer.stderr
@@ -86,7 +90,7 @@ def test_half_painted_labels_called_whole_are_doubted(tmp_path, run, options):
 
 def test_a_test_score_is_of_frames_that_chose_nothing(world, tmp_path, run):
     words = ("train", world.movie, world.truth, "--out", tmp_path / "m", "--frames", "0,1")
-    answer = run(*words, "--steps", 1, "--test", 2)
+    answer = run(*words, "--steps", 1, "--test", 2, *SMALL)
     assert answer.code == 0, answer.stderr
     assert "Test score, on frame 2, which chose nothing:" in answer.stdout
     record = Model.load(tmp_path / "m.safetensors").record
@@ -98,7 +102,7 @@ def test_a_test_score_is_of_frames_that_chose_nothing(world, tmp_path, run):
 
 def test_the_band_left_out_at_the_edge_is_not_counted(world, tmp_path, run):
     words = ("train", world.movie, world.truth, "--out", tmp_path / "m", "--frames", "0,1")
-    answer = run(*words, "--steps", 1, "--edge", 20)
+    answer = run(*words, "--steps", 1, "--edge", 20, *SMALL)
     assert answer.code == 0, answer.stderr
     height, width = tifffile.imread(world.truth).shape[1:]
     share = 100 * (height - 40) * (width - 40) / (height * width)
@@ -152,8 +156,8 @@ def test_a_recipe_and_what_changes_it(world, tmp_path, run, words, wanted):
         words = (*words[:3], 0.001, "--set", "filters=4,8")
         wanted = {**wanted, "minutes": 0.001}
     answer = run(
-        "train", world.movie, world.truth, "--out", out, "--frames", "0,3", "--threads", 1,
-        "--set", "filters=4,8", *steps, *words,
+        "train", world.movie, world.truth, "--out", out, "--frames", "0,3", *SMALL,
+        *steps, *words,
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     settings = Model.load(out).record["settings"]
@@ -177,7 +181,7 @@ def test_the_two_best_are_kept_for_an_ensemble(tmp_path, run):
     out = tmp_path / "mine.safetensors"
     answer = run(
         "train", tmp_path / "movie.tif", tmp_path / "truth.tif", "--out", out, "--steps", 4,
-        "--keep", 2, "--threads", 1, "--set", "filters=4,8", "--set", "batch=1",
+        "--keep", 2, *SMALL,
     )  # fmt: skip
     assert answer.code == 0, answer.stderr
     best, second = Model.load(out), Model.load(tmp_path / "mine.best-2.safetensors")

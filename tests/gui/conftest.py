@@ -37,15 +37,21 @@ _IMPORTED = (
 
 @pytest.fixture(scope="session", autouse=True)
 def imported() -> None:
-    """Leave what stays for good out of every later collection of garbage.
-
-    Each viewer that closes is collected, and two thirds of such a test went into looking at modules
-    and at thousands of collected tests again.
-    """
+    """Import what stays for good before a viewer is made: it is left out of collections then."""
     for name in _IMPORTED:
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def collect(request: pytest.FixtureRequest) -> None:
+    """Let closed viewers go before the next one is made, and look at what is left no more.
+
+    A viewer that closes is collected: most of such a test would go into looking at modules and at
+    thousands of collected tests again.
+    """
+    if "make_napari_viewer" in request.fixturenames:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -190,10 +196,3 @@ def model_file(tmp_path_factory: pytest.TempPathFactory, small: Any) -> Path:
             next(steps)
         except StopIteration as end:
             return end.value.save(tmp_path_factory.mktemp("model") / "tiny.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def collect() -> Iterator[None]:
-    """Let closed viewers go before the next one is made."""
-    yield
-    gc.collect()
