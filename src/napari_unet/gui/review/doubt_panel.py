@@ -65,7 +65,7 @@ class DoubtPanel(QWidget):
             made.clicked.connect(partial(self.act, name))
         self.all = button("All", "review.all_doubts", "Show them as a list", checkable=True)
         self.all.toggled.connect(lambda _: self._show_list())
-        Column(self).add(self.line, self.strip, Flow(*self.buttons.values()), self.list)
+        Column(self).add(self.line, Flow(*self.buttons.values()), self.strip, self.list)
         self.list.itemClicked.connect(lambda _: self._go_to(self.list.currentRow()))
         self.strip.chosen.connect(self._on_tile)
         self.search.found.connect(self._show)
@@ -170,7 +170,8 @@ class DoubtPanel(QWidget):
             layer.selected_label = one.cells[0]
         live = actions.live
         source = one.repair.source if one.repair is not None else -1
-        frames = [t for t in (one.frame, source) if t >= 0 and not live.is_prepared(t)]
+        near = {one.frame - 1, one.frame, one.frame + 1, source} & set(range(len(live)))
+        frames = [t for t in sorted(near) if not live.is_prepared(t)]
         if frames:  # a repair must not wait for a watershed
             self._ahead.ask(lambda: [live.prepare(t) for t in frames])
         self._say()
@@ -209,7 +210,7 @@ class DoubtPanel(QWidget):
         place = Place(one.frame, one.y, one.x, one.size, one.cells) if one and scene else None
         if not self.isVisible() and place is not None:
             return
-        self.strip.look(scene, place)
+        self.strip.look(scene, place, self._session.labels.mark)
 
     def _scene(self) -> Scene | None:
         session = self._session

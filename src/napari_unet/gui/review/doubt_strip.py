@@ -97,6 +97,7 @@ class DoubtStrip(QWidget):
         self.setObjectName("review.strip")
         self.tiles: dict[int, QImage] = {}
         self.at: Place | None = None
+        self._asked: object = None  # what is drawn, or will be
         self._latest = Latest(self)
         self._latest.answered.connect(self._on_tiles)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -104,8 +105,15 @@ class DoubtStrip(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.hide()
 
-    def look(self, scene: Scene | None, at: Place | None) -> None:
-        """Show a place, or what became of it; nothing where there is none."""
+    def look(self, scene: Scene | None, at: Place | None, mark: object = None) -> None:
+        """Show a place, or what became of it; nothing where there is none.
+
+        ``mark`` is the same as long as the labels are: then nothing is drawn anew.
+        """
+        asked = (at, mark, scene.window) if scene is not None else None
+        if asked is not None and asked == self._asked:
+            return
+        self._asked = asked
         if at is None or scene is None:
             self._latest.forget()
             self.at, self.tiles = None, {}
