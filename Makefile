@@ -32,8 +32,9 @@ test: $(VENV)/.installed-all $(VENV)/.system ## the tests, without those that ta
 slow: $(VENV)/.installed-all $(VENV)/.system ## the tests that take long: signals, odd files, every network, random users
 	$(PYTEST) -m slow
 
-readers: $(READERS)/.installed $(VENV)/.system ## exports read back by other programs' readers, in an environment of their own
-	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest tests/engine/export/test_read_back.py tests/engine/export/formats/test_ctc.py tests/engine/labels/test_scores.py
+READ_BACK := $(addprefix tests/engine/,export/test_read_back.py export/test_imagej.py export/formats/test_ctc.py labels/test_scores.py)
+readers: $(READERS)/.system ## exports read back by other programs' readers, in an environment of their own
+	$(XVFB) $(subst $(VENV),$(READERS),$(BIN))/python -m pytest -rs $(READ_BACK)
 
 packages: $(PACKAGES)/.installed ## packages of models, tested by bioimage.io's own program in an environment of its own
 	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pytest tests/engine/network/exchange/test_bioimageio_core.py
@@ -74,6 +75,10 @@ $(READERS)/.installed: pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(READERS)
 	$(subst $(VENV),$(READERS),$(PIP)) --editable '.[all,dev,readers]'
 	$(subst $(VENV),$(READERS),$(PIP)) --no-deps 'geff>=1.3' 'geff-spec>=1.3' # what it says of numcodecs is read as "below 0.16" by some versions of pip
+	@touch $@
+
+$(READERS)/.system: $(READERS)/.installed scripts/system_packages.sh
+	sh scripts/system_packages.sh readers
 	@touch $@
 
 $(PACKAGES)/.installed: pyproject.toml constraints.txt

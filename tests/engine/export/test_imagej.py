@@ -1,7 +1,7 @@
 """What ImageJ's own code reads of our exports; skipped where there is no ImageJ.
 
-On Debian ``apt-get install libij-java openjdk-17-jdk-headless`` brings both; another ``ij.jar``,
-Fiji's for example, is named by IMAGEJ_JAR.
+``make readers`` installs it on Debian (``libij-java``, ``default-jdk-headless``); Fiji's is found
+where it is usually put, any other ``ij.jar`` is named by IMAGEJ_JAR.
 """
 
 from __future__ import annotations
@@ -22,13 +22,25 @@ from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE
 
 READER = Path(__file__).with_name("ReadByImageJ.java")
 NUMBERS = (3, 4, 7, 10, 11, 20)
+PLACES = {"/usr/share/java": "ij.jar"} | {
+    f"{folder}/{app}/jars": "ij-1.*.jar"
+    for folder in ("/Applications", "/opt", Path.home())
+    for app in ("Fiji.app", "Fiji")
+}
+
+
+def imagej_jar():
+    """Return ImageJ's own code; None where there is none."""
+    if named := os.environ.get("IMAGEJ_JAR"):
+        return Path(named)
+    found = (jar for place, name in PLACES.items() for jar in sorted(Path(place).glob(name)))
+    return next(found, None)
 
 
 def said_by_imagej(path):
     """Run ImageJ on a file and give what it says of it, by name."""
-    jar = Path(os.environ.get("IMAGEJ_JAR", "/usr/share/java/ij.jar"))
-    java = shutil.which("java")
-    if java is None or shutil.which("javac") is None or not jar.is_file():
+    jar, java = imagej_jar(), shutil.which("java")
+    if java is None or shutil.which("javac") is None or jar is None:
         pytest.skip("no ImageJ (set IMAGEJ_JAR) or no Java to run it")
     command = [java, "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-cp", jar, READER, path]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

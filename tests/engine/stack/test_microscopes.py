@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import random
 import struct
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +16,7 @@ import pytest
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
+from tests.engine.stack.damage import DAMAGES
 
 czi = pytest.importorskip("pylibCZIrw.czi")
 liffile = pytest.importorskip("liffile")
@@ -198,6 +201,47 @@ def test_a_damaged_file_is_one_plain_line(tmp_path, shared_data, suffix, part):
         with Stack.open(path, Selection(position=2 if suffix == ".lif" else 0)):
             pass
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["sizes", "place"])
+def test_a_tile_that_does_not_fit_is_refused_before_the_library_dies_of_it(tmp_path, name):
+    """A flipped bit in the length of a tile ends the process in libCZI."""
+    path = write_czi(tmp_path / "a.czi")
+    content = bytearray(path.read_bytes())
+    tile = content.index(b"ZISRAWSUBBLOCK")
+    content[tile + {"sizes": 46, "place": 22}[name]] ^= 76
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"a\.czi is damaged or cut short \(a tile is longer"):
+        Stack.open(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", FILES)
+def test_damage_of_any_kind_is_one_plain_line_or_is_read(tmp_path, shared_data, suffix):
+    """In a process of its own: a library in C that dies would take this one with it."""
+    content = (shared_data / VENDOR / FILES[suffix]).read_bytes()
+    for how, seed in itertools.product(DAMAGES, range(5)):
+        damaged = bytearray(content)
+        DAMAGES[how](damaged, random.Random(f"{suffix}{how}{seed}"))
+        (tmp_path / f"{how}{seed}{suffix}").write_bytes(damaged)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.stack.read_all", *sorted(tmp_path.iterdir())],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = dict(line.split("\t") for line in done.stdout.splitlines())
+    assert len(found) == 5 * len(DAMAGES)
+    refused = [line for line in found.values() if line != "read"]
+    assert len(refused) >= len(DAMAGES)
+    assert all(f"{suffix} is damaged or cut short" in line for line in refused), refused
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_axes_that_do_not_fit_are_said_with_those_that_would(shared_data, suffix):
+    for axes in ("YX", "TCZSYX", "TT", "AYX"):
+        with pytest.raises(BadInput) as error:
+            Stack.open(shared_data / VENDOR / FILES[suffix], Selection(axes=axes))
+        assert "\n" not in str(error.value) and "axes" in str(error.value)
 
 
 @pytest.mark.parametrize("suffix", FILES)

@@ -77,6 +77,54 @@ def test_every_plane_is_as_stored(tmp_path, version, chunks):
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_coarser_resolutions_are_of_the_same_channel_and_section(tmp_path, version, zipped):
+    folder = tmp_path / "a.zarr"
+    write_image(new_group(folder, version))
+    path = as_zip(folder, "a.zarr.zip") if zipped else folder
+    with Stack.open(path, Selection(channel=1, z=2)) as stack, stack.select(z="max") as highest:
+        fine, coarse = stack.levels()
+        assert (fine.movie, fine.shape, coarse.shape) == (stack, (4, 24, 30), (4, 12, 15))
+        chosen = MOVIE[:, 1, 2, ::2, ::2]
+        np.testing.assert_array_equal([coarse[t] for t in range(4)], chosen)
+        np.testing.assert_array_equal(coarse, chosen)
+        part = coarse[:, 2:9, 3:7]  # as napari asks: all frames, of which nothing is read yet
+        assert (type(part).__name__, part.shape) == ("_PartOfFrames", (4, 7, 4))
+        np.testing.assert_array_equal(part[2, :, 1:], chosen[2, 2:9, 4:7])
+        np.testing.assert_array_equal(part, chosen[:, 2:9, 3:7])
+        np.testing.assert_array_equal(highest.levels()[1][3], MOVIE[3, 1, :, ::2, ::2].max(axis=0))
+        assert stack.fingerprint == Stack.open(path, Selection(channel=1, z=2)).fingerprint
+
+
+def halved_in_z(group):
+    group.create_array("1", data=MOVIE[:, :, ::2, ::2, ::2])
+
+
+def other_frames(group):
+    group.create_array("1", data=MOVIE[:2, ..., ::2, ::2])
+
+
+def other_type(group):
+    group.create_array("1", data=MOVIE[..., ::2, ::2].astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("make", "n_levels"), [(halved_in_z, 2), (other_frames, 1), (other_type, 1), (len, 1)]
+)
+def test_a_level_that_cannot_be_shown_in_its_place_is_left_out(tmp_path, make, n_levels):
+    group = new_group(tmp_path / "a.zarr")
+    group.create_array("0", data=MOVIE)
+    make(group)
+    group.attrs["ome"] = {"version": "0.5", **describe(levels=("0", "1"))}
+    with Stack.open(tmp_path / "a.zarr", Selection(z=2)) as stack:
+        levels = stack.levels()
+        assert len(levels) == n_levels
+        np.testing.assert_array_equal(levels[0][1], MOVIE[1, 0, 2])
+        if n_levels > 1:
+            np.testing.assert_array_equal(levels[1][1], MOVIE[1, 0, 2, ::2, ::2])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_wells_and_fields_are_positions(tmp_path, version):
     root = new_group(tmp_path / "plate.zarr", version)
     said = {}

@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 
 from napari_unet.cli.app import app
 from napari_unet.engine.jobs.queue.queue_file import QueueState
-from napari_unet.gui.positions.rows import CELLS, NAME, NOTICES, PICTURE, SEGMENTED, STATUS
+from napari_unet.gui.positions.rows import (
+    CELLS,
+    NAME,
+    NOTICES,
+    PICTURE,
+    QUALITY,
+    SEGMENTED,
+    STATUS,
+)
 
 BAD = "p05"
 
@@ -66,6 +74,11 @@ def open_folder(table, folder):
     """Open a folder of movies as the Segment dock does."""
     table.hand.open_movie(table.hand.open("Segment"), folder)
     table.seen()
+
+
+def has_outlines(picture):
+    """Whether a picture shows the outline of a cell: it is the one thing with a colour."""
+    return picture is not None and bool((np.ptp(picture.astype(int), axis=2) > 0).any())
 
 
 def results(out):
@@ -137,6 +150,26 @@ def test_a_folder_is_segmented_corrected_and_exported(table, hand, small, tmp_pa
     assert "2 positions checked" in hand.done()
     assert (out / "qc.csv").read_text().startswith("movie,frame")
     assert dock.rows.row("p02").known.looked_at
+
+
+def test_a_click_on_quality_shows_the_odd_frames_one_by_one(table, hand, small, tmp_path):
+    plate = make_plate(tmp_path / "plate", small[0], 2, 5)
+    open_folder(table, plate)
+    rows = table.dock.rows
+    assert not any(rows.row(name).is_at(table.dock._on_screen()) for name in ("p00", "p01"))
+    rows.know("p01", odd={"out of focus": (1, 3), "empty": (3,)}, looked_at=True)
+    assert table.cell("p01", QUALITY) == "2 odd frames"
+    movie = hand.session.movie
+    for frame in (1, 3, 1):
+        table.click("p01", QUALITY)
+        hand.qtbot.waitUntil(lambda t=frame: movie.stack is not None and movie.frame == t)
+        assert movie.stack.name == "p01.tif"
+    index = [rows.index(i, NAME) for i in range(2)]
+    assert [rows.data(i, Qt.ItemDataRole.FontRole) is not None for i in index] == [False, True]
+    hand.click(table.dock, "positions.none")
+    table.click("p00", QUALITY)  # nothing odd: as it opens
+    hand.done()
+    assert movie.stack.name == "p00.tif"
 
 
 def test_a_file_of_several_positions(table, hand, small, tmp_path):
@@ -216,6 +249,9 @@ def test_24_positions_stopped_gone_on_with_and_exported_are_the_command_lines(
     hand.click(dock, "positions.export")
     assert "21 exported, 1 could not be" in hand.done()
     assert table.cell(BAD, STATUS).startswith("⚠")
+    table.seen()
+    outlined = {r.movie.name for r in rows if has_outlines(r.look.picture)}
+    assert outlined == {r.movie.name for r in rows} - {BAD}
     assert "p03_labels.tif" not in results(out)
     assert not list(plate.glob("*.unet/*.unetp")) or list(plate.glob("p03.unet/*.unetp"))
 

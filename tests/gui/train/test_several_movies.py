@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import QPoint, Qt
 
+from napari_unet.gui.train.resume import checkpoint_of
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.world import SMALL
 
@@ -103,14 +104,17 @@ def test_positions_painted_here_and_kept_of_an_earlier_session(
         return [path.name for path in found if path.stat().st_size]
 
     hand.qtbot.waitUntil(lambda: len(written()) == 2, timeout=20000)
+    session = tmp_path / "plate.unet" / "session.json"
+    hand.qtbot.waitUntil(lambda: "taught_with" in session.read_text(), timeout=20000)
 
     again = type(hand)(make_napari_viewer(show=False), hand.qtbot)
     dock = again.open_train(steps=2)
     again.open_movie(dock, path)
     again.click(dock, "train.annotate")
     again.qtbot.waitUntil(lambda: again.find(dock, "train.movies").isVisibleTo(dock))
-    box = tick(again, dock, 0)
+    box = again.find(dock, "train.movies.0")
     assert "A2" in box.text() and "earlier session" in box.toolTip()
+    again.qtbot.waitUntil(box.isChecked, timeout=10000)  # as it was left
     again.said(dock, "train.summary", "2 frames of 2 movies")
     again.click(dock, "train.start")
     again.done()
@@ -123,3 +127,53 @@ def test_positions_painted_here_and_kept_of_an_earlier_session(
     wrong = re.findall(r"(\d+) on frame (\d) of (\S+)", said.toolTip())
     assert sum(int(cells) for cells, _, _ in wrong) == n - right
     assert {int(frame) for _, frame, _ in wrong} <= {0, 1}
+
+
+@pytest.mark.slow
+def test_a_training_on_two_movies_goes_on_after_a_crash_with_both(
+    hand, small, viewer, tmp_path, make_napari_viewer, monkeypatch
+):
+    monkeypatch.setattr("napari_unet.engine.training.training.SECONDS_BETWEEN", 0.0)
+    paths = [tmp_path / name for name in ("first.tif", "second.tif")]
+    dock = hand.open_train(steps=5000)
+    for k, path in enumerate(paths, 1):
+        pixels = (small[0] // k).astype(np.uint16)
+        tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "TYX"})
+        hand.open_movie(dock, path)
+        hand.click(dock, "train.annotate")
+        hand.session.labels.live[0] = small[1][0]
+    assert tick(hand, dock, 0).text() == "first.tif"
+    hand.said(dock, "train.summary", "2 frames of 2 movies")
+    hand.click(dock, "train.start")
+    job = hand.session.job
+    hand.qtbot.waitUntil(lambda: job.state.done >= 3, timeout=60000)
+    checkpoint = checkpoint_of(hand.session.movie.stack)
+    hand.qtbot.waitUntil(checkpoint.exists, timeout=20000)
+    left = {path: path.read_bytes() for path in checkpoint.parent.glob("[!.]*")}
+    hand.click(dock, "train.cancel")
+    hand.done()
+    for path, content in left.items():  # what a crash would have left
+        path.write_bytes(content)
+    journal = "corrections.journal"
+    hand.qtbot.waitUntil(lambda: all((p.with_suffix(".unet") / journal).exists() for p in paths))
+
+    again = type(hand)(make_napari_viewer(show=False), hand.qtbot)
+    dock, session = again.open_train(steps=7), again.session
+    again.open_movie(dock, paths[1])
+    resume = again.find(dock, "train.resume")
+    again.qtbot.waitUntil(lambda: resume.isVisibleTo(dock) and resume.isEnabled(), timeout=20000)
+    again.click(dock, "train.resume")
+    assert "learned from first.tif, too" in again.failure()
+    again.open_movie(dock, paths[0])
+    session.movie.choose_image(again.viewer.layers["second.tif"])
+    box = again.find(dock, "train.movies.0")
+    assert box.text() == "first.tif" and box.isChecked() and "earlier session" in box.toolTip()
+    again.qtbot.waitUntil(lambda: resume.isVisibleTo(dock) and resume.isEnabled(), timeout=20000)
+    again.click(dock, "train.resume")
+    again.qtbot.waitUntil(lambda: session.job.state.done >= 5, timeout=60000)
+    assert session.job.state.total == 5000
+    again.click(dock, "train.keep")
+    again.qtbot.waitUntil(lambda: again.find(dock, "train.keep").text() == "Kept", timeout=60000)
+    again.done()
+    record = session.models.chosen.model.record
+    assert [row["movie"] for row in record["movies"]] == ["second.tif", "first.tif"]

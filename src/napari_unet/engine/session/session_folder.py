@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 FORMAT = "napari-unet session 1"
 _MOST_NEW = 32  # frames that are looked for where a session does not say how many it had
 _SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
+Mark = tuple[str, int, int | str]
+"""What names a movie for good: its file, or its layer where it has none, position and z."""
 
 
 class NeedsPlace(BadInput):
@@ -62,6 +64,9 @@ class SessionState(Settings):
     stamp: str | None = Field(None, description="When the movie's files were last saved")
     content: str | None = Field(None, description="Digest of a closer look at the movie")
     frames: int = Field(0, ge=0, description="How many frames the movie had")
+    taught_with: tuple[Mark, ...] = Field(
+        (), exclude_if=lambda value: not value, description="Movies ticked to learn from beside it"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -269,6 +274,14 @@ def _movie_of(stack: Stack) -> str:
         return plain.fingerprint
 
 
+def journals_near(stack: Stack) -> tuple[Path, ...]:
+    """Return files of corrections that bear a movie's name: no pixel is read to tell whose."""
+    home = _home_of(stack)
+    folders = dict.fromkeys(_names_of(stack, home)) if home is not None else ()
+    found = (journal for folder in folders for journal in folder.glob("corrections*.journal"))
+    return tuple(sorted(path for path in found if path.stat().st_size))
+
+
 def _grew(stack: Stack, known: SessionState) -> bool:
     """Whether a folder of frames is the one that was worked on, with more at its end."""
     fewer = [known.frames] if known.frames else range(len(stack) - 1, 0, -1)[:_MOST_NEW]
@@ -289,16 +302,21 @@ def _view_of(selection: Selection) -> str:
 
 def _folder_of(stack: Stack, home: Path) -> Path:
     """Find the folder that is this movie's, or free: without the suffix, else with it."""
-    name = stack.path.name if stack.path is not None else stack.name
-    suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), "")
-    short = home / f"{name.removesuffix(name[len(name) - len(suffix) :]) or name}.unet"
-    long = home / f"{name}.unet"
+    short, long = _names_of(stack, home)
     for path in (short, long):
         if not path.is_dir():
             return path
         if SessionFolder(path, stack).fits(stack):
             return path
     raise _foreign(short, long, stack)
+
+
+def _names_of(stack: Stack, home: Path) -> tuple[Path, Path]:
+    """Return the folders that may be a movie's, by its name without and with its suffix."""
+    name = stack.path.name if stack.path is not None else stack.name
+    suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), "")
+    short = name.removesuffix(name[len(name) - len(suffix) :]) or name
+    return home / f"{short}.unet", home / f"{name}.unet"
 
 
 def _foreign(short: Path, long: Path, stack: Stack) -> BadInput:

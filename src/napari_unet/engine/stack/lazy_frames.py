@@ -1,4 +1,7 @@
-"""LazyFrames: a stack as an array-like for napari's Image layer; frames are read when asked."""
+"""LazyFrames: a stack as an array-like for napari's Image layer; frames are read when asked.
+
+`LevelFrames` are those of one of several resolutions.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from napari_unet.engine.stack.lazy_array import LazyArray
+from napari_unet.engine.stack.lazy_array import LazyArray, whole_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,3 +76,32 @@ class LazyFrames(LazyArray):
             self.movie.name,
             frames,
         )
+
+
+class LevelFrames(LazyFrames):
+    """Frames (T, Y, X) of one of several resolutions, of which napari asks for what is on screen.
+
+    It asks for that part of all frames, and then for one of them: such a part reads nothing yet.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        first, rest = whole_key(key, self.shape)
+        if isinstance(first, slice) and first == slice(None):
+            if all(isinstance(part, slice) for part in rest):
+                return _PartOfFrames(self, rest)
+        return super().__getitem__(key)
+
+
+class _PartOfFrames(LazyArray):
+    """Rows and columns of all frames, which are read one by one."""
+
+    def __init__(self, frames: LevelFrames, part: tuple[slice, ...]) -> None:
+        self._frames, self._part, self.dtype = frames, part, frames.dtype
+        sizes = (len(range(*one.indices(n))) for one, n in zip(part, frames.shape[1:], strict=True))
+        self.shape = (len(frames), *sizes)
+
+    def _read(self, frame: int, key: Any) -> Any:
+        return self._frames[(frame, *self._part)][key]
+
+    def _too_many(self, frames: int) -> None:
+        self._frames._too_many(frames)  # noqa: SLF001 - one of its own kind

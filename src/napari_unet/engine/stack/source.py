@@ -88,6 +88,11 @@ class Source(ABC):
         """Names of the labels beside the image."""
         return ()
 
+    @property
+    def coarser(self) -> tuple[Source, ...]:
+        """The same image at coarser resolutions, the finest of those first; closed with it."""
+        return ()
+
     def first(self, n: int) -> Source | None:
         """Return the first ``n`` frames as they were before others came; None for one file."""
         return None

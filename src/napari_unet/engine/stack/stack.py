@@ -6,7 +6,6 @@ import functools
 import hashlib
 import operator
 import weakref
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -26,13 +25,9 @@ from napari_unet.engine.stack.channels import (
     say_taken,
     to_grey,
 )
-from napari_unet.engine.stack.extras.extra_reader import extra_reader
-from napari_unet.engine.stack.folder_source import FolderSource
-from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
-from napari_unet.engine.stack.lazy_frames import LazyFrames
-from napari_unet.engine.stack.picture_source import PictureSource
+from napari_unet.engine.stack.extras.extra_reader import reader_of
+from napari_unet.engine.stack.lazy_frames import LazyFrames, LevelFrames
 from napari_unet.engine.stack.source import Metadata, Source, Users
-from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
 if TYPE_CHECKING:
     from napari_unet.engine.errors import Notice
@@ -66,7 +61,7 @@ class Stack:
         """
         selection, path = selection or Selection(), user_path(path)
         chosen = "position" in selection.model_fields_set
-        source = _reader_of(path)(
+        source = reader_of(path)(
             path, axes=selection.axes, position=selection.position, chosen=chosen
         )
         return cls._of(source, selection)
@@ -345,6 +340,17 @@ class Stack:
         """Array-like of the shape of this stack, for an Image layer."""
         return LazyFrames(self)
 
+    def levels(self) -> list[LazyFrames]:
+        """Array-likes for an Image layer, the finest first, at all resolutions that there are."""
+        coarser = [one for one in map(self._at, self._source.coarser) if len(one) == len(self)]
+        return [LevelFrames(one) for one in (self, *coarser)] if coarser else [self.lazy()]
+
+    def _at(self, coarser: Source) -> Stack:
+        z = self.selection.z
+        if isinstance(z, int):
+            z = z * coarser.length("Z") // self.n_z
+        return type(self)(coarser, self.selection.replace(z=z), self._users)
+
     def reopens(self, **changes: Any) -> bool:
         """Whether ``select`` with these changes opens the source again: that takes its time."""
         selection = self.selection.replace(**changes)
@@ -389,12 +395,3 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _reader_of(path: Path) -> Callable[..., Source]:
-    """Return what reads a folder or file; what is no kind of ours is taken for a TIFF."""
-    if (of_extra := extra_reader(path)) is not None:
-        return of_extra
-    if path.is_dir():
-        return FolderSource
-    return PictureSource if path.suffix.lower() in PICTURE_SUFFIXES else TiffSource

@@ -18,6 +18,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.safe_load import Unreadable, read_plain
 from napari_unet.engine.network.model_checks import check_finite, check_weights
+from napari_unet.engine.training.movies.same_movies import movies_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +69,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     with understood(path):  # what is looked at before a run is made
         HoldOut.from_record(state.get("held_out") or state.get("aside") or {})
         frozenset(map(operator.index, state.get("left_out", ())))
+        movies_told(state)
     return state
 
 

@@ -22,6 +22,7 @@ from napari_unet.gui.dock.layer_menu import ImageMenu
 from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.session.recent import recent_movies, remember_movie
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.levels import read_ahead
 from napari_unet.gui.widgets.parts import (
     Column,
     Hint,
@@ -277,8 +278,8 @@ def _opening(path: str | Path) -> Generator[None, None, list[Any] | Path]:
     stack.fingerprint  # noqa: B018 - reads here the files that it samples
     stack.content  # noqa: B018 - and what tells whether it was saved again
     made = layers.movie_layers(stack)
-    for frames, _, _ in made:
-        frames[(len(frames) - 1) // 2]  # to which napari goes; it is kept until it is drawn
+    for data, _, _ in made:
+        read_ahead(data)
     return made
 
 

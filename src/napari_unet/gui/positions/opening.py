@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.levels import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
 OWNER = "positions"
 
 
-def open_position(session: Session, movie: Movie, look: Look | None, out: Path) -> None:
-    """Make a movie the one on screen; its session goes on there.
+def open_position(
+    session: Session, movie: Movie, look: Look | None, out: Path, frame: int | None = None
+) -> None:
+    """Make a movie the one on screen; its session goes on there, or at a ``frame`` of it.
 
     Labels that were exported are shown where their probabilities are gone.
     """
-    stack = session.movie.stack
+    stack, position = session.movie.stack, movie.selection.position
+    if frame is not None:
+        if stack is not None and (stack.path, stack.selection.position) == (movie.path, position):
+            layers.go_to_frame(session.viewer, session.movie.require_layer(), frame)
+            return
+        session.autosave.go_on_at(movie.path, position, frame)
     exported = look is not None and look.exported and not look.segmented
     if stack is not None and stack.path == movie.path and not exported:
-        session.movie.select(position=movie.selection.position)
+        session.movie.select(position=position)
         return
 
     def opened(found: tuple[list[Any], list[Any]]) -> str:
@@ -71,8 +79,8 @@ def _opening(
     stack.fingerprint  # noqa: B018 - reads here the files that it samples
     stack.content  # noqa: B018 - and what tells whether it was saved again
     made = layers.movie_layers(stack)
-    for frames, _, _ in made:
-        frames[(len(frames) - 1) // 2]  # to which napari goes; it is kept until it is drawn
+    for data, _, _ in made:
+        read_ahead(data)
     found: list[Any] = []
     if labels is not None:
         try:

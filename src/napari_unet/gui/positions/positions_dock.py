@@ -29,7 +29,16 @@ from napari_unet.gui.dock.foot import Foot
 from napari_unet.gui.positions.listing import listing, proposed_folder
 from napari_unet.gui.positions.looking import Looking
 from napari_unet.gui.positions.opening import open_position
-from napari_unet.gui.positions.rows import EDGE, NAME, PICTURE, SORTED_BY, STATUS, Row, Rows
+from napari_unet.gui.positions.rows import (
+    EDGE,
+    NAME,
+    PICTURE,
+    QUALITY,
+    SORTED_BY,
+    STATUS,
+    Row,
+    Rows,
+)
 from napari_unet.gui.positions.runs import OWNER, Runs, Wish
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.session import Session
@@ -266,9 +275,15 @@ class PositionsDock(Docked):
             return  # ticked
         proxy = self.table.model()
         assert isinstance(proxy, QSortFilterProxyModel)
-        found = self.rows.at(proxy.mapToSource(index))
+        found, movie = self.rows.at(proxy.mapToSource(index)), self.session.movie
+        now = movie.frame if found.is_at(self._on_screen()) else None
+        frame = found.odd_after(now) if index.column() == QUALITY else None
         with self.session.job.refusing(OWNER):
-            open_position(self.session, found.movie, found.look, self._out())
+            open_position(self.session, found.movie, found.look, self._out(), frame)
+
+    def _on_screen(self) -> tuple[Path | None, int] | None:
+        stack = self.session.movie.stack
+        return None if stack is None else (stack.path, stack.selection.position)
 
     # ---- what is done -----------------------------------------------------------------------
 
@@ -327,6 +342,7 @@ class PositionsDock(Docked):
         n = f" {len(movies)}" if movies else ""
         self.segment.setText(f"Segment{n}")
         self.export.setText(f"Export{n}")
+        self.rows.show_here(self._on_screen())
         there = bool(len(self.rows))
         for part in (self.table, self.line, self.all, self.none, self.beside):
             part.setVisible(there)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QFont, QImage, QPixmap
 
 from napari_unet.engine.jobs.queue.queue_file import QueueRow
 from napari_unet.engine.text import counted, say_ranges
@@ -15,6 +15,7 @@ from napari_unet.gui.widgets.parts import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from napari_unet.engine.jobs.queue.look import Look
     from napari_unet.engine.jobs.queue.movies import Movie
@@ -29,7 +30,11 @@ _TITLES = (
     ("Cells", "In a frame, on average"),
     ("Reviewed", "Frames that a user marked done, or corrected"),
     ("Notices", "What was guessed, or left out"),
-    ("Quality", "Frames out of focus, stage jumps, brightness that fell: after Check quality"),
+    (
+        "Quality",
+        "Frames out of focus, stage jumps, brightness that fell: after Check quality. "
+        "A click opens the position at an odd frame, another click at the next one",
+    ),
     ("State", ""),
 )
 _NONE, _NOT_YET = "–", "…"  # noqa: RUF001
@@ -44,6 +49,10 @@ class Row:
     look: Look | None = None
     known: QueueRow = field(default_factory=QueueRow)
     doing: str = ""
+
+    def is_at(self, here: tuple[Path | None, int] | None) -> bool:
+        """Whether it is the movie of a file and position."""
+        return (self.movie.path, self.movie.selection.position) == here
 
     @property
     def frames(self) -> int:
@@ -101,13 +110,19 @@ class Row:
             CELLS: float(np.mean(self.known.cells)) if self.known.cells else -1.0,
             REVIEWED: (self.look.done + self.look.touched / 1e6) if self.look is not None else 0.0,
             NOTICES: len(self.checks) + len(self.noted) / 1e6,
-            QUALITY: _n_odd(self.known) if self.known.looked_at else -1,
+            QUALITY: len(self.odd) if self.known.looked_at else -1,
         }
         return numbers.get(column, self.text(column))
 
+    @property
+    def odd(self) -> tuple[int, ...]:
+        """Frames with which something is wrong, after *Check quality*."""
+        return tuple(sorted({t for frames in self.known.odd.values() for t in frames}))
 
-def _n_odd(known: QueueRow) -> int:
-    return len({t for frames in known.odd.values() for t in frames})
+    def odd_after(self, frame: int | None) -> int | None:
+        """Return the next odd frame, round to the first; None where there is none."""
+        later = [t for t in self.odd if frame is not None and t > frame]
+        return (later or list(self.odd) or [None])[0]
 
 
 def _segmented(row: Row) -> str:
@@ -139,7 +154,7 @@ def _notices(row: Row) -> str:
 def _quality(row: Row) -> str:
     if not row.known.looked_at:
         return _NONE
-    n = _n_odd(row.known)
+    n = len(row.odd)
     return f"{counted(n, 'odd frame')}" if n else "nothing odd"
 
 
@@ -184,6 +199,15 @@ class Rows(QAbstractTableModel):
         self._names: list[str] = []
         self._rows: dict[str, Row] = {}
         self._pictures: dict[str, QPixmap] = {}
+        self._here: tuple[Path | None, int] | None = None
+        self._bold = QFont()
+        self._bold.setBold(True)
+
+    def show_here(self, here: tuple[Path | None, int] | None) -> None:
+        """Let the movie on screen, by its file and position, stand out."""
+        if here != self._here:
+            self._here = here
+            self.dataChanged.emit(self.index(0, NAME), self.index(len(self) - 1, NAME))
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show other movies."""
@@ -255,6 +279,8 @@ class Rows(QAbstractTableModel):
             return row.tip(column)
         if role == SORTED_BY:
             return row.order(column)
+        if role == Qt.ItemDataRole.FontRole and column == NAME:
+            return self._bold if row.is_at(self._here) else None
         if column != PICTURE:
             return None
         if role == Qt.ItemDataRole.CheckStateRole:

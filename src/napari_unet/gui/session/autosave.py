@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.movie_choice import MovieChoice
     from napari_unet.gui.session.movie_labels import MovieLabels
     from napari_unet.gui.session.place import Place
+    from napari_unet.gui.session.training import Training
 
 logger = logging.getLogger(__name__)
 _WAIT_MS = 300  # after the last change, before it is written
@@ -82,10 +83,14 @@ class SessionAutosave:
         place: Place,
         labels: MovieLabels,
         models: ModelList,
+        training: Training,
         lifetime: Lifetime,
     ) -> None:
         self._movie, self._place, self._labels, self._models = movie, place, labels, models
+        self._training = training
         self._went_on: dict[Path, weakref.ref[Image]] = {}
+        self._asked: tuple[tuple[Path, int], int] | None = None
+        self._read: weakref.WeakSet[Stack] = weakref.WeakSet()  # of which is known what was kept
         self._reader = Latest(wait_ms=0, lifetime=lifetime)
         self._opener = Latest(wait_ms=200, lifetime=lifetime)
         self._writer, self._unwritten = Latest(wait_ms=_WAIT_MS, lifetime=lifetime), _Unwritten()
@@ -95,7 +100,8 @@ class SessionAutosave:
         self._opener.answered.connect(labels.know_model)
         for worker in (self._reader, self._writer):
             worker.failed.connect(place.say)
-        news = (labels.changed, labels.settings_changed, models.changed, movie.frame_changed)
+        news = (labels.changed, labels.settings_changed, models.changed, movie.frame_changed,
+                training.ticked)  # fmt: skip
         lifetime.connect_all(news, self._save_soon)
         movie.changed.connect(self._on_movie)
         movie.layers_changed.connect(self._forget_closed)
@@ -105,6 +111,10 @@ class SessionAutosave:
         live = self._labels.live
         self._place.give(place, live.corrections if live is not None else None)
         self._save_soon()
+
+    def go_on_at(self, path: Path, position: int, frame: int) -> None:
+        """Show a frame of a movie once that is open, in place of the one where a user left off."""
+        self._asked = (path, position), frame
 
     # ---- going on ---------------------------------------------------------------------------
 
@@ -149,12 +159,23 @@ class SessionAutosave:
             self._restore(found)
         except (BadInput, OSError) as error:  # the movie opens all the same
             self._place.say(describe_error(error))
+        stack, image = found.stack, self._movie.image
+        self._read.add(stack)
+        if self._training.form.movies:  # ticked before
+            self._save_soon()
+        if stack is not self._movie.stack or image is None or self._asked is None:
+            return
+        where, frame = self._asked
+        if where == (stack.path, stack.selection.position):
+            self._asked = None
+            layers.go_to_frame(self._movie.viewer, image, frame)
 
     def _restore(self, found: _Found) -> None:
         movie, labels, models = self._movie, self._labels, self._models
         image, folder = movie.image, found.folder
         if image is None or found.stack is not movie.stack or folder is None:
             return
+        self._training.tick(folder.state.taught_with)
         known = folder.journal_path in self._went_on or labels.live is not None
         goes_on = not (known or folder.is_untouched)
         self._place.found(folder, found.corrections if goes_on else None)
@@ -197,6 +218,8 @@ class SessionAutosave:
             "diameter": self._models.settings.diameter,
             "frame": self._movie.frame,
         }
+        if stack in self._read:
+            state["taught_with"] = tuple(sorted(self._training.form.movies, key=str))
         self._unwritten.hold(folder, state, self._labels.model)
         self._writer.ask(self._unwritten.write)
 

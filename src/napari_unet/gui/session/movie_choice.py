@@ -7,7 +7,7 @@ What follows from a change of the layer list or the selection is resolved into a
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -18,6 +18,7 @@ from napari_unet.engine.text import counted, say_duration
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
+from napari_unet.gui.viewer.levels import read_ahead, show_frames
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -61,11 +62,11 @@ class _Opened:
 
 @dataclass(frozen=True)
 class _Reopened:
-    """What a worker brings of a layer's movie; ``frames`` hold the one on screen already."""
+    """What a worker brings of a layer's movie; ``levels`` hold the frame on screen already."""
 
     image: weakref.ref[Image]
     selection: Selection
-    frames: LazyFrames | None = None
+    levels: list[LazyFrames] = field(default_factory=list)
     stack: Stack | None = None
     problem: str = ""
 
@@ -223,12 +224,12 @@ class MovieChoice:
                 seen.select(channel=channel) if isinstance(channel, int) else _first_channel(seen)
             )
         if seen.selection != shown.selection:
-            self._show(image, opened, seen.lazy())
+            self._show(image, opened, seen.levels())
 
-    def _show(self, image: Image, opened: _Opened, frames: LazyFrames) -> None:
+    def _show(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
         """Show in the layer what was selected, where its former selection was shown."""
         with image.events.data.blocker(self._on_layers):
-            layers.show_frames(image, frames)
+            show_frames(image, levels)
         opened.data = image.data
         self.refresh()
 
@@ -240,8 +241,8 @@ class MovieChoice:
         opened = _Opened(found.selection, found.stack, found.problem, image.data)
         self._opened[image] = opened
         self.refresh()
-        if found.frames is not None:
-            self._show(image, opened, found.frames)
+        if found.levels:
+            self._show(image, opened, found.levels)
 
     def _on_failed(self, line: str) -> None:
         opened = self._opened.get(self.image) if self.image is not None else None
@@ -307,13 +308,13 @@ def _reopen(image: weakref.ref[Image], shown: Stack, selection: Selection, frame
     """Open the movie of a layer again, in a worker: many files may have to be looked at."""
     try:
         stack = shown.select(**dict(selection))
-        frames = _first_channel(stack).lazy()
-        frames[min(frame, len(stack) - 1)]  # which the layer draws first: it is kept
+        levels = _first_channel(stack).levels()
+        read_ahead(levels, frame)  # which the layer draws first
         stack.fingerprint  # noqa: B018 - reads here the files that it samples
         stack.content  # noqa: B018 - and what tells whether it was saved again
     except BadInput as error:
         return _Reopened(image, selection, problem=str(error))
-    return _Reopened(image, selection, frames, stack)
+    return _Reopened(image, selection, levels, stack)
 
 
 def _first_channel(stack: Stack) -> Stack:

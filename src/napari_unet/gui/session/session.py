@@ -42,7 +42,9 @@ class Session:
         self.place = Place(self.movie)
         # the first to hear of another frame
         self.labels = MovieLabels(self.movie, self.place, life)
-        self.autosave = SessionAutosave(self.movie, self.place, self.labels, self.models, life)
+        self.autosave = SessionAutosave(
+            self.movie, self.place, self.labels, self.models, self.training, life
+        )
         layers.when_closed(viewer, self.close)
         self.movie.refresh()
 

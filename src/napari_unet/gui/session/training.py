@@ -15,8 +15,11 @@ from napari_unet.gui.viewer.preferences import preference
 from napari_unet.gui.widgets.plots import Curve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from napari_unet.engine.session.session_folder import Mark
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.job import Job, Task
     from napari_unet.gui.session.models import ModelChoice, ModelList
@@ -31,6 +34,7 @@ class TrainForm:
     frames: str = ""
     kind: str = "auto"
     whole: bool = True  # every cell on the frames of a layer is outlined
+    movies: frozenset[Mark] = frozenset()  # ticked beside the one on screen, whether open or not
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Training:
 
     changed = Signal()
     stepped = Signal()  # the curve has another point
+    ticked = Signal()  # another choice of movies beside the one on screen
 
     def __init__(self, job: Job, models: ModelList) -> None:
         self._job = job
@@ -87,6 +92,13 @@ class Training:
     def set_form(self, **changes: Any) -> None:
         """Keep what a user set in the dock."""
         self.form = replace(self.form, **changes)
+
+    def tick(self, movies: Iterable[Mark], on: bool = True) -> None:
+        """Learn from these movies, too, or no more."""
+        before, marks = self.form.movies, frozenset(movies)
+        self.set_form(movies=before | marks if on else before - marks)
+        if self.form.movies != before:
+            self.ticked.emit()
 
     def begin(self, stack: Stack, task: Task) -> None:
         """Take in that a training on ``stack`` begins, as ``task``."""

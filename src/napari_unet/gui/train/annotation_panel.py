@@ -96,7 +96,8 @@ class AnnotationPanel(QWidget):
         self.file.opened.connect(self._on_file)
         session.lifetime.connect(session.movie.changed, self.ask, self)
         session.lifetime.connect(session.movie.layers_changed, self._watch_shapes, self)
-        news = (session.movie.changed, session.movie.layers_changed, session.labels.changed)
+        news = (session.movie.changed, session.movie.layers_changed, session.labels.changed,
+                session.training.ticked)  # fmt: skip
         session.lifetime.connect_all(news, self._show_others, self)
         session.lifetime.connect(session.labels.changed, self._watch_brush, self)
         self._watch_shapes()
@@ -137,7 +138,7 @@ class AnnotationPanel(QWidget):
             "Frames to learn from, counted from 0; empty for all that have labels"
         )
         self.summary = Hint(name="train.summary")
-        self.others = MovieTicks("train.movies")
+        self.others = MovieTicks("train.movies", self._session.training)
         self.file = LabelsFile(self._session)
         rows, which = form_rows(), QWidget()
         add_field(rows, "Labels", self.labels.native)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
@@ -12,11 +13,12 @@ from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from napari.layers import Image, Labels
 
     from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.session.session_folder import Mark
     from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
@@ -46,6 +48,14 @@ class OtherMovie:
         """What tells it from all others."""
         return self.image, self.selection
 
+    @property
+    def mark(self) -> Mark:
+        """What names it for good, in a napari that is opened anew, too."""
+        source = self.shown.path if self.shown is not None else None
+        image = self.image()
+        name = image.name if image is not None else self.name
+        return str(source or name), self.selection.position, self.selection.z
+
     def open(self, scope: Scope) -> AnnotationSource:
         """Return what it teaches; what a user typed of frames and areas is of the first movie.
 
@@ -67,12 +77,12 @@ class OtherMovie:
             stack = stack.select(**dict(self.selection))
         labels = self.live if self.live is not None else self.labels
         if labels is None:
-            labels = _kept(stack)
+            labels = _corrections(stack)
         own = Scope(whole=scope.whole, kind=scope.kind)
         return AnnotationSource(stack=stack, labels=labels, name=self.name, scope=own)
 
 
-def _kept(stack: Stack) -> LiveLabels:
+def _corrections(stack: Stack) -> LiveLabels:
     """Return the corrections of an earlier session, to read."""
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.session.session_folder import SessionFolder
@@ -85,14 +95,42 @@ def _kept(stack: Stack) -> LiveLabels:
 def other_movies(session: Session, chosen: Labels | None) -> tuple[OtherMovie, ...]:
     """Return the other movies that have annotations: painted here, kept, or layers of labels.
 
-    ``chosen`` is the layer that the movie on screen learns from.
+    ``chosen`` is the layer that the movie on screen learns from. Of several channels that were
+    painted on, the one that is chosen on screen counts.
     """
-    here = screen_key(session)
-    found: dict[tuple[Any, Selection], OtherMovie] = {}
-    for other in (*_painted(session), *_kept_positions(session), *_layers(session, chosen)):
-        if other.key != here:
-            found.setdefault(other.key, other)
+    stack, here = session.movie.stack, screen_key(session)
+    mark = None if here is None else OtherMovie(*here, "", "", shown=stack).mark
+    channel = stack.selection.channel if stack is not None else None
+    found: dict[Mark, OtherMovie] = {}
+    for other in (*_painted(session), *_kept(session), *_layers(session, chosen)):
+        if other.key == here or other.mark == mark:
+            continue
+        known = found.get(other.mark)
+        if known is None or channel == other.selection.channel != known.selection.channel:
+            found[other.mark] = other
     return tuple(found.values())
+
+
+def as_begun(
+    movies: Sequence[OtherMovie], begun: Sequence[tuple[Mark, Selection]]
+) -> tuple[OtherMovie, ...]:
+    """Return those of ``movies`` that a training was begun with, in its order.
+
+    Raises
+    ------
+    BadInput
+        Where one is not open.
+
+    """
+    open_now = {movie.mark: movie for movie in movies}
+    gone = [Path(mark[0]).name for mark, _ in begun if mark not in open_now]
+    if gone:
+        raise BadInput(
+            f"this training learned from {', '.join(gone)}, too",
+            "all of its movies, with their annotations",
+            "open it, then press Resume",
+        )
+    return tuple(replace(open_now[mark], selection=selection) for mark, selection in begun)
 
 
 def screen_key(session: Session) -> tuple[Any, Selection] | None:
@@ -111,20 +149,33 @@ def _painted(session: Session) -> Iterator[OtherMovie]:
             )
 
 
-def _kept_positions(session: Session) -> Iterator[OtherMovie]:
-    """Find other positions of the file on screen that an earlier session has corrections of."""
-    folder, stack, image = session.place.folder, session.movie.stack, session.movie.image
-    if folder is None or stack is None or image is None or len(stack.position_names) < 2:
-        return
-    for path in sorted(folder.path.glob("corrections*.journal")):
-        match = _JOURNAL.fullmatch(path.name)
-        if match is None or not path.stat().st_size:
+def _kept(session: Session) -> Iterator[OtherMovie]:
+    """Find movies of files, and positions of them, that an earlier session has corrections of."""
+    for image in layers.images(session.viewer):
+        stack = layers.stack_behind(image)
+        if stack is None or stack.path is None:
             continue
-        z = int(match[2]) if match[2] else "max"
-        selection = stack.selection.replace(position=int(match[1] or 0), z=z)
-        name = _name(image, stack, selection)
-        yield OtherMovie(weakref.ref(image), selection, name, "Kept of an earlier session",
-                         shown=layers.stack_behind(image))  # fmt: skip
+        from napari_unet.engine.session.session_folder import journals_near
+
+        for path in journals_near(stack):
+            match = _JOURNAL.fullmatch(path.name)
+            position = int(match[1] or 0) if match is not None else len(stack.position_names)
+            if match is None or position >= len(stack.position_names):
+                continue
+            z = int(match[2]) if match[2] else "max"
+            selection = _as_on_screen(session, stack).replace(position=position, z=z)
+            name = _name(image, stack, selection)
+            yield OtherMovie(
+                weakref.ref(image), selection, name, "Kept of an earlier session", shown=stack
+            )
+
+
+def _as_on_screen(session: Session, stack: Stack) -> Selection:
+    """Return what is selected of a movie, with the channels on screen where it has the same."""
+    screen = session.movie.stack
+    if screen is None or screen.channel_names != stack.channel_names:
+        return stack.selection
+    return stack.selection.replace(channel=screen.selection.channel)
 
 
 def _layers(session: Session, chosen: Labels | None) -> Iterator[OtherMovie]:

@@ -14,12 +14,13 @@ from platformdirs import user_cache_path
 
 from napari_unet.engine.files.atomic import atomic_path, make_folder
 from napari_unet.engine.files.read_json import read_json
-from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.settings import Selection, TrainSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_unet.engine.network.model import Model
+    from napari_unet.engine.session.session_folder import Mark
     from napari_unet.engine.stack.stack import Stack
 
 
@@ -28,13 +29,14 @@ class Begun:
     """What a training was begun with; ``base`` as `models.reference` names it.
 
     A base that was not saved anywhere has only an ``unsaved_base`` name: its file is kept with
-    the checkpoint (`base_of`).
+    the checkpoint (`base_of`). ``movies`` are those beside the one on screen.
     """
 
     settings: TrainSettings
     name: str
     base: str | None = None
     unsaved_base: str | None = None
+    movies: tuple[tuple[Mark, Selection], ...] = ()
 
 
 def checkpoint_of(stack: Stack) -> Path:
@@ -60,6 +62,7 @@ def remember(stack: Stack, begun: Begun, base: Model | None) -> None:
         "name": begun.name,
         "base": begun.base,
         "unsaved_base": begun.unsaved_base,
+        "movies": [[mark, chosen.model_dump(mode="json")] for mark, chosen in begun.movies],
     }
     with atomic_path(_beside(path)) as temporary:
         temporary.write_text(json.dumps(text, indent=2), encoding="utf-8")
@@ -73,7 +76,14 @@ def recall(stack: Stack) -> Begun | None:
             return None
         text = read_json(_beside(path))
         settings = TrainSettings.model_validate(text["settings"])
-        return Begun(settings, str(text["name"]), text["base"], text.get("unsaved_base"))
+        movies = [((str(m[0]), int(m[1]), m[2]), s) for m, s in text.get("movies", ())]
+        return Begun(
+            settings,
+            str(text["name"]),
+            text["base"],
+            text.get("unsaved_base"),
+            tuple((mark, Selection.model_validate(chosen)) for mark, chosen in movies),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -14,6 +14,7 @@ from napari_unet.gui.dock.model_menu import BaseMenu
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.models import ModelChoice, reference
 from napari_unet.gui.train.annotation_panel import AnnotationPanel
+from napari_unet.gui.train.other_movies import as_begun
 from napari_unet.gui.train.outcome import OutcomePanel
 from napari_unet.gui.train.resume import Begun, base_of, recall
 from napari_unet.gui.train.training_run import OWNER, start_training
@@ -140,7 +141,9 @@ class TrainDock(Dock):
             name = self.name_of_model.text().strip() or f"{stack.name.split('.')[0]} model"
             kept = reference(base)
             unsaved = base.name if base is not None and kept is None else None
-            self._train(Begun(settings, name, kept, unsaved), base, resume=False)
+            others = self.annotations.others.ticked()
+            movies = tuple((other.mark, other.selection) for other in others)
+            self._train(Begun(settings, name, kept, unsaved, movies), base, resume=False)
 
     def _on_resume(self) -> None:
         """Go on as it was begun, whatever the form shows now."""
@@ -187,7 +190,9 @@ class TrainDock(Dock):
         self.outcome.forget()
         self.annotations.labels.stay()  # the new model's labels are not what it learns from next
         with self.session.job.refusing(OWNER):
-            source, others = self.annotations.source(), self.annotations.others.ticked()
+            source = self.annotations.source()
+            others = as_begun(self.annotations.others.movies, begun.movies)
+            self.session.training.tick(other.mark for other in others)
             start_training(self.session, source, begun, base, others=others, resume=resume)
 
     # ---- what is shown ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.kinds import MOVIE_SUFFIXES
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.levels import finest
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -55,7 +56,7 @@ def _stack_of(image: Image, selection: Selection) -> Stack:
             frame_interval=selection.frame_interval or opened.frame_interval or frame_interval,
         )
     return Stack.from_array(
-        layers.finest(image),
+        finest(image),
         selection,
         axes=selection.axes or layers.axes_of(image),
         name=image.name,

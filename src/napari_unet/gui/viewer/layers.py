@@ -17,6 +17,7 @@ from napari.layers import Image, Labels, Layer
 from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
+from napari_unet.gui.viewer.levels import as_layer, finest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,7 +92,8 @@ def role(layer: Layer) -> str | None:
 
 def stack_behind(layer: Image) -> Stack | None:
     """Return the opened movie that a layer shows; None where its data are anything else."""
-    return cast("Stack", layer.data.movie) if isinstance(layer.data, LazyFrames) else None
+    frames = finest(layer)
+    return cast("Stack", frames.movie) if isinstance(frames, LazyFrames) else None
 
 
 def source_of(layer: Image) -> tuple[str, Selection] | None:
@@ -207,15 +209,20 @@ def movie_place(stack: Stack) -> dict[str, Any]:
 
 
 def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
-    """Lazy layer tuples of a movie, one a channel; nothing but one frame of each is read."""
+    """Lazy layer tuples of a movie, one a channel; nothing but one frame of each is read.
+
+    Of a file with several resolutions the data are a list of those.
+    """
     channels = range(max(1, len(stack.channel_names)))
     found = []
     for channel in channels:
         view = stack.select(channel=channel) if len(channels) > 1 else stack
-        frames = view.lazy()
+        levels = view.levels()
+        data, told = as_layer(levels)
         name = f"{stack.name} · {stack.channel_names[channel]}" if len(channels) > 1 else stack.name
-        low, high = _contrast(frames)
+        low, high = _contrast(levels[0])
         kwargs = {
+            **told,
             "name": name,
             "contrast_limits": (low, high),
             "colormap": "gray"
@@ -224,7 +231,7 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
             "blending": "translucent_no_depth" if channel == 0 else "additive",
             **movie_place(stack),
         }
-        found.append((frames, kwargs, "image"))
+        found.append((data, kwargs, "image"))
     return found
 
 
@@ -247,16 +254,6 @@ def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> li
             viewer.layers.remove(layer)
         raise
     return added
-
-
-def show_frames(layer: Image, frames: LazyFrames) -> None:
-    """Show another channel, z or position of the movie in the layer that showed the former one."""
-    layer.data = frames
-
-
-def finest(layer: Image) -> Any:
-    """Return the layer's array; of several resolutions the finest."""
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def is_movie_shaped(layer: Image, stack: Stack) -> bool:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.tune import free_frames, tune
 from napari_unet.engine.network.model import Model
-from napari_unet.engine.settings import TrainSettings
+from napari_unet.engine.settings import Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training import training_record
 from napari_unet.engine.training.training import TrainInput, train
@@ -94,6 +95,36 @@ def test_resumed_is_as_never_stopped(three, tmp_path):
     assert_same_weights(whole, again)
     with pytest.raises(BadInput, match="belongs to a training on 3 movies"):
         train(three[:2], settings=settings, checkpoint=path, resume=True)
+    with pytest.raises(BadInput, match=r"in another order.*1\.tif, 2\.tif, 3\.tif"):
+        train(three[::-1], settings=settings, checkpoint=path, resume=True)
+    another = [*three[:2], movie(4, frames=2)]
+    with pytest.raises(BadInput, match=r"training on 3\.tif, not on 4\.tif"):
+        train(another, settings=settings, checkpoint=path, resume=True)
+
+
+def test_resumed_is_the_same_movie_and_what_is_chosen_of_it(tmp_path):
+    """A folder that grew is the same; one of the same name with other pixels is not."""
+    images, labels = sample_movie(frames=4, shape=(64, 80), seed=1, density=7)
+
+    def opened(n, channel=None):
+        for t in range(n):
+            tifffile.imwrite(
+                folder / f"t{t}.tif", np.stack([images[t]] * 2), metadata={"axes": "CYX"}
+            )
+        stack = Stack.open(folder, Selection(channel=channel))
+        truth = Stack.from_array(labels[:n], axes="TYX")
+        return stack, Annotations.from_labels(stack, truth, [0, 1])
+
+    folder, path = tmp_path / "movie", tmp_path / "run.checkpoint"
+    folder.mkdir()
+    stopped = train(*opened(3), TINY, checkpoint=path, checkpoint_every=0.0)
+    next(stopped)
+    stopped.close()
+    assert finish(train(*opened(4), TINY, checkpoint=path, resume=True))[1].record["steps"] == 3
+    for channel, more in ((1, 0), (None, 7)):
+        images[0] += more
+        with pytest.raises(BadInput, match="movie is not as it was when the training was begun"):
+            train(*opened(4, channel), TINY, checkpoint=path, resume=True)
 
 
 def test_strokes_and_previews_are_of_the_movie_that_is_named(three):

@@ -1,4 +1,4 @@
-"""What a CZI file says of itself: its XML, and the attachment with the time of each frame."""
+"""What a CZI file says of itself: its XML, the time of each frame, how long its tiles are."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _DIRECTORY = _SEGMENT + 72  # where the file's header has the place of the attac
 _ENTRIES, _ENTRY = _SEGMENT + 256, 128  # of that directory
 _DATA = _SEGMENT + 256  # from an attachment's segment to what is attached
 _MOST = 1_000_000  # frames: beyond this the count is wrong
+_TILES = _SEGMENT + 52  # where the file's header has the place of the directory of tiles
+_TILE, _AXIS = 32, 20  # bytes of an entry of that, and of each of its axes
 
 
 class CziHeader:
@@ -83,6 +85,30 @@ def read_time_stamps(path: Path) -> tuple[float, ...]:
         except (struct.error, OSError):  # no attachment is needed to read the pixels
             return ()
     return ()
+
+
+def has_whole_tiles(path: Path) -> bool:
+    """Whether the parts of each tile fit into it; of one where they do not, libCZI dies.
+
+    A directory that cannot be read is for the library to refuse.
+    """
+    with path.open("rb") as file:
+        try:
+            end = file.seek(0, 2)
+            (place,) = _unpack(file, _TILES, "<q")
+            (n,) = _unpack(file, place + _SEGMENT, "<i")
+            place += _SEGMENT + 128
+            for _ in range(n):
+                (start,) = _unpack(file, place + 6, "<q")
+                (axes,) = _unpack(file, place + 28, "<i")
+                name, room, used, *parts = _unpack(file, start, "<16sqqiiq")
+                fits = min(parts) >= 0 and sum(parts) <= (used or room) <= room <= end - start
+                if not name.startswith(b"ZISRAWSUBBLOCK") or not fits:
+                    return False
+                place += _TILE + _AXIS * axes
+        except (struct.error, OSError, ValueError):
+            return True
+    return True
 
 
 def _unpack(file: BinaryIO, place: int, form: str) -> tuple[Any, ...]:

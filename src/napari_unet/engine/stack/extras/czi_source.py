@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
-from napari_unet.engine.stack.extras.czi_header import CziHeader, read_time_stamps
+from napari_unet.engine.stack.extras.czi_header import (
+    CziHeader,
+    has_whole_tiles,
+    read_time_stamps,
+)
 from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
 from napari_unet.engine.stack.source import Metadata
 
@@ -40,6 +44,8 @@ class CziSource(PlaneSource):
     def _open(self) -> None:
         if not self.path.stat().st_size:
             raise self.damaged("it is empty")
+        if not has_whole_tiles(self.path):
+            raise self.damaged("a tile is longer than its place")
         self._file = czi.CziReader(str(self.path))
 
     def _shut(self) -> None:

@@ -1,16 +1,29 @@
-"""What reads files that need an extra; readers are imported once such a file is opened."""
+"""What reads a file or folder; readers of extras are imported once such a file is opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.stack.folder_source import FolderSource
+from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
 from napari_unet.engine.stack.kinds import is_zarr
+from napari_unet.engine.stack.picture_source import PictureSource
+from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from napari_unet.engine.stack.source import Source
+
+
+def reader_of(path: Path) -> Callable[..., Source]:
+    """Return what reads a file or folder; what is no kind of ours is taken for a TIFF."""
+    if (of_extra := extra_reader(path)) is not None:
+        return of_extra
+    if path.is_dir():
+        return FolderSource
+    return PictureSource if path.suffix.lower() in PICTURE_SUFFIXES else TiffSource
 
 
 def extra_reader(path: Path) -> Callable[..., Source] | None:

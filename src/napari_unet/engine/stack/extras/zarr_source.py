@@ -1,6 +1,7 @@
 """OME-Zarr, as a folder or a zip, read by the package zarr (extra ``[zarr]``).
 
-The finest level is read, a plane at a time; wells, fields and images in a row are positions.
+The finest level is read, a plane at a time, the others to be looked at; wells, fields and images in
+a row are positions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from napari_unet.engine.stack.extras.zarr_tree import images_in, read_image
 from napari_unet.engine.stack.file_source import CLOSER, stamp_of
 from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
 from napari_unet.engine.stack.kinds import zip_around
-from napari_unet.engine.stack.source import Metadata
+from napari_unet.engine.stack.source import Metadata, Source
 
 try:
     import zarr
@@ -40,6 +41,10 @@ class ZarrSource(PlaneSource):
     _store: ZipStore | None = None
     _kept: tuple[tuple[Any, ...], NDArray[Any]] | None = None
 
+    def __init__(self, path: Path, *, level: int = 0, **how: Any) -> None:
+        self._level, self._how = level, how
+        super().__init__(path, **how)
+
     def _open(self) -> None:
         if self._zip is not None:
             self._store = _open_zip(self._zip)
@@ -48,6 +53,8 @@ class ZarrSource(PlaneSource):
 
     def _shut(self) -> None:
         self._kept = None
+        for one in self.__dict__.pop("coarser", ()):
+            one.close()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -61,7 +68,7 @@ class ZarrSource(PlaneSource):
                 "choose the folder of the image, or write it as OME-Zarr",
             )
         self.check_position(position, len(found))
-        image = read_image(self._root, found[position][0], self.name)
+        image = read_image(self._root, found[position][0], self.name, self._level)
         self._image = image
         array = self._root[image.array]
         assert isinstance(array, zarr.Array)
@@ -119,6 +126,21 @@ class ZarrSource(PlaneSource):
         numbers = said.get(NUMBERS_KEY) if isinstance(said, dict) else None
         return tuple(map(int, numbers)) if isinstance(numbers, list) else None
 
+    @cached_property
+    def coarser(self) -> tuple[Source, ...]:
+        """Its coarser levels, as far as they have the same axes and the image alone is smaller."""
+        found: list[Source] = [self]
+        for level in range(self._level + 1, self._image.n_levels):
+            try:
+                one = ZarrSource(self.path, level=level, **self._how)
+            except BadInput:  # it is for looking at only
+                break
+            if not _is_coarser(one, found[-1]):
+                one.close()
+                break
+            found.append(one)
+        return tuple(found[1:])
+
     # ---- what it holds, for the fingerprint ---------------------------------------------------
 
     @property
@@ -169,6 +191,14 @@ class ZarrSource(PlaneSource):
         if not all_planes:
             index |= {axis: 0 for axis in self.axes if axis not in "TYXS"}
         return self.read(index).tobytes()
+
+
+def _is_coarser(one: Source, finer: Source) -> bool:
+    """Whether an image has fewer pixels, of the same type, in as many frames and channels."""
+    if (one.axes, one.dtype) != (finer.axes, finer.dtype):
+        return False
+    same = all(one.length(axis) == finer.length(axis) for axis in "TCS")
+    return same and all(one.length(axis) < finer.length(axis) for axis in "YX")
 
 
 def _open_zip(path: Path) -> ZipStore:

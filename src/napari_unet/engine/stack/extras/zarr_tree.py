@@ -29,8 +29,9 @@ _SECONDS = {
 
 @dataclass(frozen=True)
 class ZarrImage:
-    """One image: its group, the array of the finest level, and what is said of that."""
+    """One image: its group, the array of one of its levels, and what is said of that."""
 
+    n_levels: int
     place: str
     array: str
     axes: str
@@ -63,13 +64,13 @@ def described(group: Any) -> dict[str, Any]:
     return {**attributes, **corner} if isinstance(corner, dict) else attributes
 
 
-def read_image(root: zarr.Group, place: str, name: str) -> ZarrImage:
-    """Describe the image at a place; ``name`` is that of the file."""
+def read_image(root: zarr.Group, place: str, name: str, level: int = 0) -> ZarrImage:
+    """Describe the image at a place, at its finest level or another; ``name`` is the file's."""
     group: Any = root[place] if place else root
     said = described(group)
     try:
         multiscale = said["multiscales"][0]
-        dataset = multiscale["datasets"][0]  # the finest comes first
+        dataset = multiscale["datasets"][level]  # the finest comes first
         axes = multiscale.get("axes") or list("tczyx")[-group[dataset["path"]].ndim :]
         named = [axis if isinstance(axis, dict) else {"name": axis} for axis in axes]
     except (KeyError, IndexError, TypeError) as error:
@@ -80,6 +81,7 @@ def read_image(root: zarr.Group, place: str, name: str) -> ZarrImage:
         ) from error
     letters = "".join(_letter(str(axis["name"])) for axis in named)
     return ZarrImage(
+        n_levels=len(multiscale["datasets"]),
         place=place,
         array=f"{place}/{dataset['path']}".lstrip("/"),
         axes=letters,

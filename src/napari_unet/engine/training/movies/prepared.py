@@ -19,6 +19,7 @@ from napari_unet.engine.training.initial_network import (
 )
 from napari_unet.engine.training.movies.compatibility import check_labels, check_together
 from napari_unet.engine.training.movies.movie_data import left_out
+from napari_unet.engine.training.movies.same_movies import check_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,16 +29,18 @@ if TYPE_CHECKING:
     from napari_unet.engine.errors import Notice
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.stack.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """What one network learns from: movies as it sees them, and how each is parted.
 
-    ``missing`` is a line on pixels without a value; ``notices`` say what is odd of movies that are
-    learned from together.
+    ``given`` are the movies as they were given; ``missing`` is a line on pixels without a value;
+    ``notices`` say what is odd of movies that are learned from together.
     """
 
+    given: tuple[Stack, ...]
     movies: tuple[AnnotatedMovie, ...]
     splits: MovieSplits
     base: Model | None
@@ -75,6 +78,7 @@ def prepare(
 
     """
     names = movie_names([movie.stack for movie in movies])
+    check_same(state, [movie.stack for movie in movies], names)
     given = [in_wanted_regions(movie.annotations, settings, base) for movie in movies]
     check_labels(given, names)
     left = [*left_out(state), *[frozenset[int]()] * len(movies)]
@@ -90,6 +94,7 @@ def prepare(
     check_base(seen[0].stack, settings, base, classes)
     splits = splits_as(state, learned, names, settings.validation)
     return Prepared(
+        tuple(stacks),
         tuple(seen),
         splits,
         base,
