@@ -32,7 +32,6 @@ from napari_unet.engine.training.initial_network import initial_network, take_en
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.movies.movie_data import kept_apart, left_out
 from napari_unet.engine.training.movies.prepared import prepare
-from napari_unet.engine.training.movies.same_movies import told
 from napari_unet.engine.training.ranks.ranks import ALONE
 from napari_unet.engine.training.sampling.batches import Batches
 from napari_unet.engine.training.schedule import (
@@ -357,7 +356,7 @@ class Run:
             "step": self.step,
             "joined": self.data.joined,
             **kept_apart(self.data.parts),
-            **told(self.prepared.given, self.splits.names),
+            **self.prepared.told,
             "before": asdict(self.before) if self.before else None,
             **self.checker.state(),
             "rows": self.history.state(),

@@ -19,7 +19,7 @@ from napari_unet.engine.training.initial_network import (
 )
 from napari_unet.engine.training.movies.compatibility import check_labels, check_together
 from napari_unet.engine.training.movies.movie_data import left_out
-from napari_unet.engine.training.movies.same_movies import check_same
+from napari_unet.engine.training.movies.same_movies import check_same, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,11 @@ class Prepared:
     final: FinalTest
     missing: str = ""
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What tells a checkpoint which movies these are."""
+        return told(self.given, self.splits.names)
 
     @property
     def annotations(self) -> Annotations:
