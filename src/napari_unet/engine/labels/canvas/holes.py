@@ -45,17 +45,18 @@ def join_around_holes(
     parts: NDArray[np.int32],
     regions: NDArray[np.int32],
     levels: NDArray[np.uint8],
+    seeds: NDArray[np.int32],
     convex: float,
 ) -> NDArray[np.int32]:
     """Join the parts that lie around a hole where, with it, they are ``convex`` of their hull.
 
-    All are of a canvas; each part is of one region. A hole is where a region's object is unlikely,
+    All are of a canvas; each part is of one region and has a seed. A hole is where a region's object is unlikely,
     and the object encloses it: borders around it do not count.
     """
-    cut = _regions_in_parts(parts, regions)
+    cut = _regions_in_parts(parts, regions, seeds)
     if not len(cut):
         return parts
-    boxes, of_regions = ndi.find_objects(parts), ndi.find_objects(regions)
+    of_regions, boxes = ndi.find_objects(regions), list[Any]()
     number = np.arange(int(parts.max()) + 1, dtype=np.int32)
     for region in cut:
         box = of_regions[region - 1]
@@ -64,6 +65,7 @@ def join_around_holes(
         for these in (*_linked(rings), *rings):
             left = sorted({int(number[part]) for part in these})
             members = np.flatnonzero(np.isin(number, left))
+            boxes = boxes or ndi.find_objects(parts)
             if len(left) > 1 and solidity(parts, members.tolist(), boxes) >= convex:
                 number[members] = left[0]
     return number[parts]
@@ -81,9 +83,11 @@ def _together(
     return without_holes(np.pad(np.isin(parts[box], these), 1))
 
 
-def _regions_in_parts(parts: NDArray[np.int32], regions: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Return the regions that are of several parts."""
-    inside = np.flatnonzero(parts)
+def _regions_in_parts(
+    parts: NDArray[np.int32], regions: NDArray[np.int32], seeds: NDArray[np.int32]
+) -> NDArray[np.intp]:
+    """Return the regions that are of several parts, which their seeds tell."""
+    inside = np.flatnonzero(seeds)
     of, part = regions.reshape(-1)[inside], parts.reshape(-1)[inside]
     n = int(regions.max(initial=0)) + 1
     least, most = np.full(n, np.iinfo(np.int32).max, np.int32), np.zeros(n, np.int32)

@@ -100,7 +100,7 @@ def split(
     convex = 0.9 + 0.1 * strength if closed else _NEVER
     parts = _joined(parts, seeds, depth, 0.5 + 0.45 * strength, convex)
     if closed:
-        parts = join_around_holes(parts, regions, levels, convex)
+        parts = join_around_holes(parts, regions, levels, seeds, convex)
     heights = np.zeros(len(order), dtype=np.uint8)
     inside = np.flatnonzero(parts)
     np.maximum.at(heights, parts.reshape(-1)[inside], levels.reshape(-1)[inside])
