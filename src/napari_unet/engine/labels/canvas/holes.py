@@ -50,14 +50,15 @@ def join_around_holes(
 ) -> NDArray[np.int32]:
     """Join the parts that lie around a hole where, with it, they are ``convex`` of their hull.
 
-    All are of a canvas; each part is of one region and has a seed. A hole is where a region's object is unlikely,
-    and the object encloses it: borders around it do not count.
+    All are of a canvas; each part is of one region and has a seed. A hole is where a region's
+    object is unlikely, and the object encloses it: borders around it do not count.
     """
     cut = _regions_in_parts(parts, regions, seeds)
     if not len(cut):
         return parts
     of_regions, boxes = ndi.find_objects(regions), list[Any]()
-    number = np.arange(int(parts.max()) + 1, dtype=np.int32)
+    number = np.arange(int(seeds.max()) + 1, dtype=np.int32)
+    joined: NDArray[np.int32] | None = None
     for region in cut:
         box = of_regions[region - 1]
         mine = regions[box] == region
@@ -68,7 +69,8 @@ def join_around_holes(
             boxes = boxes or ndi.find_objects(parts)
             if len(left) > 1 and solidity(parts, members.tolist(), boxes) >= convex:
                 number[members] = left[0]
-    return number[parts]
+                joined = number
+    return parts if joined is None else joined[parts]
 
 
 def _together(
