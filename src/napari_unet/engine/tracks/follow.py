@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.tracks.track_objects import measure_objects
 from napari_unet.engine.tracks.tracking import Linker
 
@@ -32,7 +33,7 @@ def follow(
         Where the frame has no such cell.
 
     """
-    if not label or not (np.asarray(labels[frame]) == label).any():
+    if label in (0, BACKGROUND_ID) or not (np.asarray(labels[frame]) == label).any():
         raise BadInput(
             f"there is no cell {label} on frame {frame}" if label else "no cell is there",
             "a cell of this frame",
