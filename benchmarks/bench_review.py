@@ -43,8 +43,11 @@ from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.session.reviewing.repairs import Repairs
 from napari_unet.engine.session.reviewing.settled import say_fine
 from napari_unet.engine.session.verbs import Verbs
+from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from napari_unet.engine.tracks.doubts.doubt import Doubt
@@ -68,6 +71,11 @@ class Movie:
     border: int = 0
     partial: bool = False
 
+    @property
+    def is_there(self) -> bool:
+        """Whether its files are."""
+        return (DATA / self.folder).is_dir()
+
     def read(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the frames and their true labels, (T, Y, X)."""
         images = sorted((DATA / self.folder).glob("*.tif"))
@@ -78,12 +86,45 @@ class Movie:
         return tuple(np.stack([tifffile.imread(where[t]) for t in of]) for where in (number, masks))
 
 
+@dataclass(frozen=True)
+class Generated(Movie):
+    """A generated movie: every ``step``-th frame, every ``bin``-th pixel, light ``contrast``."""
+
+    seed: int = 0
+    step: int = 1
+    bin: int = 1
+    density: float = 4.5
+    contrast: float = 1.0
+    noise: float = 1.0
+
+    @property
+    def is_there(self) -> bool:
+        """It is made."""
+        return True
+
+    def read(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the frames and their true labels, (T, Y, X)."""
+        frames, truth = sample_movie(
+            frames=(self.last + 1) * self.step,
+            shape=(320 * self.bin, 400 * self.bin),
+            density=self.density,
+            contrast=self.contrast,
+            noise=self.noise,
+            seed=self.seed,
+        )
+        some = (slice(None, None, self.step), *(slice(None, None, self.bin),) * 2)
+        return frames[some], truth[some]
+
+
 SCORED = (
     Movie("HeLa 01, frames 30 to 59", "Fluo-N2DL-HeLa-in-a-row/01", 30, 59, border=25),
     Movie("PSC 01, frames 150 to 179", "PhC-C2DL-PSC/01", 150, 179, border=25, partial=True),
 )
 TUNED = (
-    Movie("PSC 01, frames 226 to 250", "PhC-C2DL-PSC/01", 226, 250, border=25, partial=True),
+    Generated("generated 1", "generated-1", 0, 29, 0, seed=31, step=5, density=5.0, contrast=0.4),
+    Generated("generated 2", "generated-2", 0, 29, 0, seed=32, step=3, bin=2, density=4.5),
+    Generated("generated 3", "generated-3", 0, 29, 0, seed=33, step=4, density=6.0, noise=2.0),
+    Generated("generated 4", "generated-4", 0, 29, 0, False, 34, 6, 2, 4.0, 0.5),
     Movie("DIC 01, frames 0 to 40", "DIC-C2DH-HeLa/01", 0, 40),
 )
 
@@ -109,7 +150,8 @@ def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any,
         annotations = nu.Annotations.from_labels(stack, labels, [0])
         settings = nu.TrainSettings(minutes=None, steps=steps, seed=0, threads=1)
         base = nu.Model.load("nuclei-fluorescence")
-        last(nu.train(stack, annotations, settings, base=base)).save(file)
+        made = last(nu.train(stack, annotations, settings, base=base)) if steps else base
+        made.save(file)
     model = nu.Model.load(file)
     if not codes.exists():
         key = prediction_key(stack, model, nu.PredictSettings(threads=1))
@@ -175,6 +217,21 @@ class Session:
     def rate(self) -> float:
         """Return the errors in 100 cells of the frames that nobody painted."""
         return 100 * sum(self.wrong.values()) / self.cells
+
+    def recount(self, frames: Iterable[int]) -> None:
+        """Count the errors of frames that were changed."""
+        self.wrong |= {t: self.count(t) for t in frames if t in self.wrong}
+
+    def helps(self, doubt: Doubt) -> bool:
+        """Take the repair of a doubt; whether fewer errors are left, and on no frame more."""
+        if doubt.repair is None:
+            return False
+        try:
+            self.repairs.take(doubt)
+        except BadInput:
+            return False
+        more = [self.count(t) - self.wrong[t] for t in doubt.frames if t in self.wrong]
+        return sum(more) < 0 and max(more) <= 0
 
     def errors(self, t: int) -> list[Error]:
         """Return what is wrong on a frame, by cells that belong together."""
@@ -277,31 +334,28 @@ def by_doubts(session: Session, limit: float = 1e9) -> Outcome:
             break
         one = known[0]
         seen.add(_name(one))
-        session.seconds += DOUBT
+        session.seconds += DOUBT + CELL * (len(one.frames) - 1)
         outcome.looked_at += 1
-        before = session.wrong[one.frame]
-        n = session.live.corrections.n_done
         if one.repair is not None:
             outcome.offered += session.judges(one)
-            try:
-                session.repairs.take(one)
-            except BadInput:
-                pass
-            session.wrong[one.frame] = session.count(one.frame)
-        if session.wrong[one.frame] < before:
+        n = session.live.corrections.n_done
+        if session.helps(one):
             outcome.helped += 1
             session.spend(KEY, f"repair: {one.repair.verb}")
         else:
             while session.live.corrections.n_done > n:
                 session.live.undo()
-            for error in session.errors(one.frame):
-                if hits(one, error):
-                    session.correct(one.frame, error)
-            session.wrong[one.frame] = session.count(one.frame)
-            if session.wrong[one.frame] == before:
+            by_hand = False
+            for part in one.parts:
+                for error in session.errors(part.frame):
+                    if hits(part, error):
+                        session.correct(part.frame, error)
+                        by_hand = True
+            if not by_hand:
                 say_fine(session.live, one)
             session.spend(KEY, "next")
-        last(doubts.find([one.frame]))
+        session.recount(one.frames)
+        last(doubts.find(one.frames))
     outcome.seconds, outcome.actions, outcome.rate = session.seconds, session.actions, session.rate
     outcome.did = session.did
     return outcome
@@ -351,19 +405,20 @@ def listed(session: Session, rows: bool = False) -> tuple[int, int, float, float
     seen_errors: set[tuple[int, int]] = set()
     at_real, of_reason = Counter(), Counter()
     for i, one in enumerate(found):
-        real = [k for k, error in enumerate(errors[one.frame]) if hits(one, error)]
+        real = [
+            (part.frame, k)
+            for part in one.parts
+            for k, error in enumerate(errors.get(part.frame, ()))
+            if hits(part, error)
+        ]
         if i < 2 * n:
-            seen_errors |= {(one.frame, k) for k in real}
+            seen_errors |= set(real)
         of_reason[one.reason] += 1
         at_real[one.reason] += bool(real)
         if one.repair is None or not session.judges(one):
             continue
-        steps, before = session.live.corrections.n_done, session.wrong[one.frame]
-        try:
-            session.repairs.take(one)
-            helps = session.count(one.frame) < before
-        except BadInput:
-            helps = False
+        steps = session.live.corrections.n_done
+        helps = session.helps(one)
         while session.live.corrections.n_done > steps:
             session.live.undo()
         offered[one.reason, one.repair.verb] += i < 2 * n
@@ -371,7 +426,7 @@ def listed(session: Session, rows: bool = False) -> tuple[int, int, float, float
         if rows:
             sure = "+" if helps else "real" if real else "-"
             where = f"t{one.frame} ({one.y:.0f}, {one.x:.0f})"
-            print(f"{i} {one.score:.2f} {where} {one.words} {one.repair} {sure}")
+            print(f"{i} {one.score:.2f} {where} {one.words} {one.repair} {sure} {len(real)}")
     for reason, count in of_reason.most_common():
         print(f"  {reason}: {count}, at an error {at_real[reason]}")
     for key, count in offered.most_common():
@@ -403,7 +458,7 @@ def main() -> None:
     options = parser.parse_args()
     lists, ways = [], []
     for movie in TUNED if options.tune else SCORED:
-        if options.only not in movie.name or not (DATA / movie.folder).is_dir():
+        if options.only not in movie.name or not movie.is_there:
             continue
         made = predicted(movie, options.kept, options.steps)
         if options.prepare:

@@ -127,15 +127,15 @@ class _Look:
     def find(self) -> list[Doubt]:
         """Find the doubts that nobody has settled."""
         from napari_unet.engine.jobs.doubts import check_doubts
-        from napari_unet.engine.session.reviewing.aside import levels_of
-        from napari_unet.engine.session.reviewing.settled import is_settled
+        from napari_unet.engine.session.reviewing.aside import codes_of
+        from napari_unet.engine.session.reviewing.settled import unsettled
         from napari_unet.engine.session.users.disputed import disputed
 
         live, stack = self.live, self.given.stack
         steps = check_doubts(
             stack,
             self._labels,
-            partial(levels_of, live) if live is not None else None,
+            partial(codes_of, live) if live is not None else None,
             margin=live.settings.edge if live is not None else 0,
             known_diameter=self._known_diameter(),
             labelled=self.given.labelled,
@@ -143,8 +143,7 @@ class _Look:
         found = follow(steps, stack.name, 2 * len(stack))
         if live is None:
             return found
-        left = [one for one in found if not is_settled(one, live.corrections)]
-        return disputed(live.corrections) + left
+        return disputed(live.corrections) + unsettled(found, live.corrections)
 
     def repair(
         self, found: list[Doubt], wanted: Collection[str], out: Path | None, overwrite: bool
@@ -159,7 +158,7 @@ class _Look:
         labels, stack = self.given.frames, self.given.stack
         live = editable(labels, some, self.highest)
         taken = self._take(live, some)
-        repaired = Repaired(labels, live, {one.frame for one in taken})
+        repaired = Repaired(labels, live, {t for one in taken for t in one.frames})
         known = self.given.labelled
         steps = write_labels(out, repaired, stack, frames=known, overwrite=overwrite)
         typer.echo(follow(steps, out.name, None), err=True)

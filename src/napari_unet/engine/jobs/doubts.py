@@ -12,6 +12,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.quality import check_quality
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.tracks.doubts.doubt import left_of, worst_first
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 
@@ -53,7 +54,8 @@ def check_doubts(
                 yield t
         known = set(of)
         found = finder.doubts(tuple(whole_frames(quality.findings, movie.frame_shape)))
-        return [one for one in found if one.whole_frame or one.frame in known]
+        left = (left_of(one, lambda part: part.whole_frame or part.frame in known) for one in found)
+        return worst_first(one for one in left if one is not None)
 
     return steps()
 
@@ -69,7 +71,8 @@ def editable(labels: Frames, doubts: Iterable[Doubt], highest: int = 0) -> LiveL
         Where numbers are above 65,534.
 
     """
-    needed = {t for one in doubts if one.repair for t in (one.frame, one.repair.source) if t >= 0}
+    parts = [(part, part.repair) for one in doubts for part in one.parts]
+    needed = {t for part, how in parts if how for t in (part.frame, how.source) if t >= 0}
     first = np.asarray(labels[min(needed)]) if needed else np.zeros((1, 1), np.uint16)
     shape = (len(labels), *first.shape)
     corrections = Corrections((shape[0], shape[1], shape[2]))

@@ -104,14 +104,16 @@ class FrameState:
         labels = self.labels[box]
         return self.repaint(box, np.where(labels == cell, np.uint16(0), labels), (cell,))
 
-    def merged(self, one: int, other: int) -> Plan:
-        """Plan two cells as one, with the id of the first; a narrow gap between them is closed."""
-        if one == other:
+    def merged(self, one: int, *others: int) -> Plan:
+        """Plan cells as one, with the id of the first; narrow gaps between them are closed."""
+        if one in others:
             raise BadInput("that is one cell", "two cells", "drag from one to the other")
-        box = hull([self.box_of(one), self.box_of(other)])
+        box = hull([self.box_of(cell) for cell in (one, *others)])
         labels = self.labels[box]
-        joined = shapes.joined(labels == one, labels == other, labels == 0)
-        return self.repaint(box, np.where(joined, np.uint16(one), labels), (one, other))
+        joined = labels == one
+        for other in others:
+            joined = shapes.joined(joined, labels == other, labels == 0)
+        return self.repaint(box, np.where(joined, np.uint16(one), labels), (one, *others))
 
     def reshaped(self, cell: int, box: Box, shape: NDArray[np.bool_]) -> Plan:
         """Plan another shape for a cell, in a box that need not hold all of the present one."""

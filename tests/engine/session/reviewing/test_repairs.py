@@ -66,8 +66,8 @@ def test_repairs_bring_the_truth_back_each_in_a_step(slips):
     before = errors(live, truth)
     assert sum(before) >= len(put)
     doubts, repairs = doubts_of(live), Repairs(live)
-    found = [one for one in doubts.doubts() if one.score > 0.75]
-    assert len(found) >= len(put)
+    found = [one for one in doubts.doubts() if one.score > 0.5]
+    assert sum(len(one.frames) for one in found) >= len(put)
     for n, one in enumerate(found, start=1):
         was = errors(live, truth)[one.frame]
         cells = repairs.take(one)
@@ -80,7 +80,7 @@ def test_repairs_bring_the_truth_back_each_in_a_step(slips):
         live.undo()
     assert errors(live, truth) == before
     list(doubts.find())
-    assert [one for one in doubts.doubts() if one.score > 0.75] == found
+    assert [one for one in doubts.doubts() if one.score > 0.5] == found
 
 
 def test_a_look_aside_gives_the_same_labels(slips):

@@ -9,6 +9,7 @@ from scipy import ndimage as ndi
 
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.objects import disc_diameter
+from napari_unet.engine.labels.verbs.outlines import missing_cell
 from napari_unet.engine.labels.verbs.shapes import holes_filled, largest
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _ROOM = 0.2  # of the diameter: how far beside a shape its cell may lie
 _ALIKE = 0.5  # IoU with the shape: below, another cell was found
+_SMALLEST, _LARGEST = 0.3, 1.8  # times the area of a shape: about as large
 _OFF = 1.4  # times the wanted area
 
 
@@ -41,15 +43,25 @@ def cut_like(cell: Mask, shapes: Sequence[Mask]) -> NDArray[np.int32]:
     return whole
 
 
-def taken_in(levels: NDArray[np.uint8] | None, shape: Mask, free: Mask) -> tuple[Mask, bool]:
+def taken_in(
+    levels: NDArray[np.uint8] | None, shape: Mask, free: Mask, threshold: float = 0.5
+) -> tuple[Mask, bool]:
     """Return the cell that the model saw at a shape, on ``free`` ground; and whether it did.
 
-    The threshold is the one at which most agrees with the shape. Where none agrees, or without
+    It is as `missing_cell` finds it beside others at a ``threshold``, where that is about as large
+    as the shape; else at the threshold at which most agrees with it. Where none agrees, or without
     ``levels``, the cell is the shape itself.
     """
     copied = holes_filled(largest(shape & free), free)
     if levels is None or not copied.any():
         return copied, False
+    y, x = np.argwhere(shape).mean(axis=0).round().astype(int).tolist()
+    cell = missing_cell(levels, free, ~free, (y, x), threshold)
+    if cell is not None:
+        factor = np.count_nonzero(cell) / np.count_nonzero(shape)
+        held = np.count_nonzero(cell & shape) / np.count_nonzero(cell)
+        if _SMALLEST < factor < _LARGEST and held > _ALIKE:
+            return cell, True
     room = _ROOM * disc_diameter(float(np.count_nonzero(shape)))
     ground = free & (ndi.distance_transform_edt(~shape) <= room)
     best, found = 0.0, copied

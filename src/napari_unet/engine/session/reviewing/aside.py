@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.labels.labels import Basins
+from napari_unet.engine.labels.labels import Basins, object_codes
 from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels, seen
 from napari_unet.engine.session.predicted_objects import PredictedObjects
 
@@ -43,3 +43,14 @@ def levels_of(live: LiveLabels, frame: int) -> NDArray[np.uint8] | None:
     if probabilities is None or not live.computed(frame):
         return None
     return np.asarray(probabilities[frame][0])
+
+
+def codes_of(live: LiveLabels, frame: int) -> NDArray[np.uint8] | None:
+    """Return the codes (C, Y, X) of a frame's cells and of borders, if the model has any.
+
+    None where nothing is predicted.
+    """
+    probabilities = live.probabilities
+    if probabilities is None or not live.computed(frame):
+        return None
+    return object_codes(np.asarray(probabilities[frame]), probabilities.outputs)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.session.reviewing.aside import labels_aside, levels_of
-from napari_unet.engine.session.reviewing.settled import is_settled
+from napari_unet.engine.session.reviewing.aside import codes_of, labels_aside
+from napari_unet.engine.session.reviewing.settled import unsettled
 from napari_unet.engine.session.users.disputed import disputed
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
@@ -33,7 +33,7 @@ class LiveDoubts:
         self._finder = DoubtFinder(
             len(live),
             lambda t: None if live.classes else labels_aside(live, t),
-            lambda t: levels_of(live, t),
+            lambda t: codes_of(live, t),
             live.settings.edge,
         )
 
@@ -56,8 +56,5 @@ class LiveDoubts:
         ``fine`` are reasons and frames of whole frames that are fine as they are.
         """
         corrections = self._live.corrections
-        return disputed(corrections) + [
-            one
-            for one in self._finder.doubts(self._whole_frames)
-            if not is_settled(one, corrections) and (one.reason, one.frame) not in fine
-        ]
+        found = self._finder.doubts(self._whole_frames)
+        return disputed(corrections) + unsettled(found, corrections, fine)

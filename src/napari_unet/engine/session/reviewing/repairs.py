@@ -9,11 +9,10 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.verbs import alike, places, shapes
+from napari_unet.engine.labels.verbs import alike, cuts, outlines, places, shapes
 from napari_unet.engine.session.predicted_objects import hull
 from napari_unet.engine.session.reviewing.aside import levels_of
 from napari_unet.engine.session.users.disputed import take_theirs
-from napari_unet.engine.session.verbs import Verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.session.plans import Plan
     from napari_unet.engine.stack.lazy_array import Box
     from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
 
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 _LEAST = 4  # px: less is no cell
 _MARGIN = 12  # px around a shape
+_REACH = 64  # px around a place at which a cell is filled in
+
+
+@dataclass(frozen=True)
+class _Mended:
+    """How a frame is mended: a plan, what the step is called, the ids of the cells of it."""
+
+    plan: Plan
+    step: str
+    cells: Cells
 
 
 class Repairs:
@@ -42,64 +52,85 @@ class Repairs:
     """
 
     def __init__(self, live: LiveLabels) -> None:
-        self._live, self._verbs = live, Verbs(live)
+        self._live = live
 
     def take(self, doubt: Doubt) -> Cells:
-        """Take the repair of a doubt."""
+        """Take the repair of a doubt, on all of its frames, in one step.
+
+        Frames of one about several on which it cannot be done are left as they are; the ids are
+        those of the first.
+        """
+        if doubt.repair is not None and doubt.repair.verb == "theirs":
+            return take_theirs(self._live, doubt)
+        mended, refused = [], []
+        for one in doubt.parts:
+            try:
+                mended.append(self._mended(one))
+            except BadInput as error:
+                refused.append(error)
+        if not mended:
+            raise refused[0]
+        first = mended[0]
+        self._live.carry_out([one.plan for one in mended], first.step, doubt.cells or first.cells)
+        return first.cells
+
+    def _mended(self, doubt: Doubt) -> _Mended:
         if doubt.repair is None:
             raise BadInput(
                 f"there is no repair for: {doubt.words}", "a doubt that offers one", "look at it"
             )
-        ways: dict[str, Callable[[Doubt, Repair], Cells]] = {
+        ways: dict[str, Callable[[Doubt, Repair], _Mended]] = {
             "split": self._split,
             "merge": self._merge,
             "take": self._take_in,
             "delete": self._delete,
             "outline": self._outline,
-            "theirs": lambda doubt, _: take_theirs(self._live, doubt),
         }
         return ways[doubt.repair.verb](doubt, doubt.repair)
 
-    def _delete(self, doubt: Doubt, _: Repair) -> Cells:
-        return self._verbs.delete(doubt.frame, *doubt.cells)
-
-    def _merge(self, doubt: Doubt, repair: Repair) -> Cells:
-        first = next((cell for cell in repair.cells if cell in doubt.cells), doubt.cells[0])
-        for other in doubt.cells:
-            if other != first:
-                self._verbs.merge(doubt.frame, first, other)
-        return (first,)
-
-    def _split(self, doubt: Doubt, repair: Repair) -> Cells:
+    def _delete(self, doubt: Doubt, _: Repair) -> _Mended:
         (cell,) = doubt.cells
-        if repair.source < 0:
-            return self._verbs.split(doubt.frame, cell)
+        with self._live.frame_state(doubt.frame) as state:
+            return _Mended(state.deleted(cell), "delete", ())
+
+    def _merge(self, doubt: Doubt, repair: Repair) -> _Mended:
+        first = next((cell for cell in repair.cells if cell in doubt.cells), doubt.cells[0])
+        others = [cell for cell in doubt.cells if cell != first]
+        with self._live.frame_state(doubt.frame) as state:
+            return _Mended(state.merged(first, *others), "merge", (first,))
+
+    def _split(self, doubt: Doubt, repair: Repair) -> _Mended:
+        (cell,) = doubt.cells
+        levels, live = levels_of(self._live, doubt.frame), self._live
         there = [_Shape.of(self._labels(repair.source), one) for one in repair.cells]
-        live = self._live
         with live.frame_state(doubt.frame) as state:
             box = state.box_of(cell)
             mask = state.labels[box] == cell
-            middle = np.argwhere(mask).mean(axis=0) + np.array((box[0].start, box[1].start))
-            way = middle - np.concatenate([shape.pixels for shape in there]).mean(axis=0)
-            parts = alike.cut_like(mask, [shape.laid(way, box) for shape in there])
-            sizes = np.bincount(parts.reshape(-1), minlength=len(there) + 1)[1:]
+            part = None if levels is None else levels[box]
+            if there:
+                middle = np.argwhere(mask).mean(axis=0) + np.array((box[0].start, box[1].start))
+                way = middle - np.concatenate([shape.pixels for shape in there]).mean(axis=0)
+                parts = alike.cut_like(mask, [shape.laid(way, box) for shape in there])
+            else:
+                parts = cuts.cut_apart(mask, part)
+            sizes = np.bincount(parts.reshape(-1), minlength=1)[1:]
             if np.count_nonzero(sizes) < 2:
                 raise BadInput(
-                    f"cell {cell} is like one cell of frame {repair.source}",
-                    "a cell that is like two",
+                    f"cell {cell} shows no place to split it",
+                    "a cell with a neck, or like two of another frame",
                     "draw the line along which to split it",
                 )
             new, ids = state.labels[box].copy(), []
             taken = set(np.unique(state.labels).tolist()) - {cell}
-            for part, given in enumerate(_given(cell, repair.cells, sizes, taken), start=1):
-                if sizes[part - 1]:
+            for number, given in enumerate(_given(cell, repair.cells, sizes, taken), start=1):
+                if sizes[number - 1]:
                     ids.append(given or live.new_id())
-                    new[parts == part] = ids[-1]
-            plan = state.repaint(box, new, (cell,))
-        live.carry_out([plan], "split", (cell,))
-        return tuple(ids)
+                    new[parts == number] = ids[-1]
+            return _Mended(state.repaint(box, new, (cell,)), "split", tuple(ids))
 
-    def _take_in(self, doubt: Doubt, repair: Repair) -> Cells:
+    def _take_in(self, doubt: Doubt, repair: Repair) -> _Mended:
+        if not repair.cells:
+            return self._fill(doubt)
         frame, (source,) = doubt.frame, repair.cells
         shape = _Shape.of(self._labels(repair.source), source)
         levels, live = levels_of(self._live, frame), self._live
@@ -108,7 +139,8 @@ class Repairs:
             labels = state.labels[box]
             free = (labels == 0) | (labels == BACKGROUND_ID)
             part = None if levels is None else levels[box]
-            cell, by_model = alike.taken_in(part, shape.laid(repair.way, box), free)
+            laid = shape.laid(repair.way, box)
+            cell, by_model = alike.taken_in(part, laid, free, state.settings.threshold)
             if np.count_nonzero(cell) < _LEAST:
                 raise BadInput(
                     "there is no room for the cell",
@@ -117,10 +149,30 @@ class Repairs:
                 )
             new = source if not (state.labels == source).any() else live.new_id()
             plan = state.repaint(box, np.where(cell, np.uint16(new), labels))
-        live.carry_out([plan], "fill" if by_model else "copy", (new,))
-        return (new,)
+            return _Mended(plan, "fill" if by_model else "copy", (new,))
 
-    def _outline(self, doubt: Doubt, repair: Repair) -> Cells:
+    def _fill(self, doubt: Doubt) -> _Mended:
+        """Take in what the model nearly saw, like no cell of another frame."""
+        levels, live = levels_of(self._live, doubt.frame), self._live
+        y, x = round(doubt.y), round(doubt.x)
+        with live.frame_state(doubt.frame) as state:
+            box = places.around((slice(y, y + 1), slice(x, x + 1)), _REACH, live.shape[1:])
+            labels = state.labels[box]
+            free = (labels == 0) | (labels == BACKGROUND_ID)
+            place = (y - box[0].start, x - box[1].start)
+            cell = None
+            if levels is not None:
+                at = state.settings.threshold
+                cell = outlines.missing_cell(levels[box], free, ~free, place, at)
+            if cell is None or np.count_nonzero(cell) < _LEAST:
+                raise BadInput(
+                    "the model sees no cell there", "a place where it nearly does", "draw round it"
+                )
+            new = live.new_id()
+            plan = state.repaint(box, np.where(cell, np.uint16(new), labels))
+            return _Mended(plan, "fill", (new,))
+
+    def _outline(self, doubt: Doubt, repair: Repair) -> _Mended:
         frame, (cell,) = doubt.frame, doubt.cells
         shape = _Shape.of(self._labels(repair.source), repair.cells[0])
         levels, live = levels_of(self._live, frame), self._live
@@ -138,9 +190,7 @@ class Repairs:
                 raise BadInput(
                     f"nothing would be left of cell {cell}", "a larger cell", "draw it anew"
                 )
-            plan = state.reshaped(cell, box, shapes.largest(new))
-        live.carry_out([plan], "redraw", (cell,))
-        return (cell,)
+            return _Mended(state.reshaped(cell, box, shapes.largest(new)), "redraw", (cell,))
 
     def _labels(self, frame: int) -> NDArray[np.uint16]:
         if not 0 <= frame < len(self._live):

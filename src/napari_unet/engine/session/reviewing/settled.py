@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.session.users.disputed import leave_ours
-from napari_unet.engine.tracks.doubts.doubt import DISAGREE
+from napari_unet.engine.tracks.doubts.doubt import DISAGREE, left_of, worst_first
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.tracks.doubts.doubt import Doubt
@@ -17,11 +19,30 @@ if TYPE_CHECKING:
 _PLACE = 0.25  # of its size: ground that says nothing is missing there
 
 
+def unsettled(
+    doubts: Iterable[Doubt], corrections: Corrections, fine: Sequence[tuple[str, int]] = ()
+) -> list[Doubt]:
+    """Return what is left of doubts, worst first: the frames on which no user has settled them.
+
+    ``fine`` are reasons and frames of whole frames that are fine as they are.
+    """
+
+    def is_open(one: Doubt) -> bool:
+        return not is_settled(one, corrections) and (one.reason, one.frame) not in fine
+
+    left = (left_of(one, is_open) for one in doubts)
+    return worst_first(one for one in left if one is not None)
+
+
 def is_settled(doubt: Doubt, corrections: Corrections) -> bool:
     """Whether a user vouches for all that is doubted: the frame, its cells, or the ground.
 
-    A doubt about a whole frame is settled with the frame.
+    A doubt about a whole frame is settled with the frame, one of several frames with all of them.
     """
+    return all(_is_settled(one, corrections) for one in doubt.parts)
+
+
+def _is_settled(doubt: Doubt, corrections: Corrections) -> bool:
     if corrections.is_complete(doubt.frame):
         return True
     if doubt.whole_frame:
@@ -38,7 +59,7 @@ def is_settled(doubt: Doubt, corrections: Corrections) -> bool:
 def say_fine(live: LiveLabels, doubt: Doubt) -> None:
     """Vouch for what is doubted as it is: its cells, or the ground where one seems to be missing.
 
-    One step of undo. Nothing is done for a whole frame.
+    One step of undo, on all frames of the doubt. Nothing is done for a whole frame.
     """
     if doubt.whole_frame:
         return
@@ -47,22 +68,27 @@ def say_fine(live: LiveLabels, doubt: Doubt) -> None:
         return
     live.begin_stroke()
     try:
-        if doubt.cells:
-            labels = np.asarray(live[doubt.frame, :, :])
-            for cell in doubt.cells:
-                places = np.argwhere(labels == cell)
-                if len(places):
-                    live.confirm_cell(doubt.frame, int(places[0][0]), int(places[0][1]))
-        else:
-            y, x = _pixel(doubt, live.shape[1:])
-            reach = max(1, round(_PLACE * doubt.size))
-            rows, columns = np.mgrid[
-                max(0, y - reach) : min(live.shape[1], y + reach + 1),
-                max(0, x - reach) : min(live.shape[2], x + reach + 1),
-            ]
-            live.touch(doubt.frame, rows.reshape(-1), columns.reshape(-1), 0)
+        for one in doubt.parts:
+            _vouch(live, one)
     finally:
         live.end_stroke()
+
+
+def _vouch(live: LiveLabels, doubt: Doubt) -> None:
+    if doubt.cells:
+        labels = np.asarray(live[doubt.frame, :, :])
+        for cell in doubt.cells:
+            places = np.argwhere(labels == cell)
+            if len(places):
+                live.confirm_cell(doubt.frame, int(places[0][0]), int(places[0][1]))
+        return
+    y, x = _pixel(doubt, live.shape[1:])
+    reach = max(1, round(_PLACE * doubt.size))
+    rows, columns = np.mgrid[
+        max(0, y - reach) : min(live.shape[1], y + reach + 1),
+        max(0, x - reach) : min(live.shape[2], x + reach + 1),
+    ]
+    live.touch(doubt.frame, rows.reshape(-1), columns.reshape(-1), 0)
 
 
 def _pixel(doubt: Doubt, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -11,6 +11,14 @@ import numpy as np
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import numbered
+from napari_unet.engine.tracks.doubts.faint import Faint, faint_pieces
+from napari_unet.engine.tracks.doubts.seams import (
+    Seams,
+    form_of,
+    hidden_seams,
+    moments_of,
+    seams_of,
+)
 from napari_unet.engine.tracks.doubts.waist import waist_of
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ class FrameCells:
     ``unsure`` is the share of a cell's area that has a probability between 0.2 and 0.8 in it or
     beside it, ``sure`` the mean probability in it (NaN without codes), ``form`` the area over that
     of the ellipse with the same moments, ``waist`` how deep a neck it has: 0 none, 1 as if cut.
+    ``parted`` is the border probability above which it comes apart, ``part`` the area of the
+    smaller part then. ``seams`` are where cells touch, ``faint`` what is no cell, but nearly.
     """
 
     shape: tuple[int, int]
@@ -43,6 +53,10 @@ class FrameCells:
     sure: Floats
     form: Floats
     waist: Floats
+    parted: Floats
+    part: Floats
+    seams: Seams
+    faint: Faint
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,7 +87,10 @@ class Picture:
 def measure(
     labels: NDArray[Any], codes: NDArray[np.uint8] | None = None
 ) -> tuple[FrameCells, Picture]:
-    """Measure labels (Y, X), with codes (C, Y, X) or (Y, X) of probability where there are some."""
+    """Measure labels (Y, X), with codes of probability where there are some.
+
+    Codes are (Y, X), or (C, Y, X) of object and border.
+    """
     labels = np.asarray(labels)
     if labels.dtype == np.uint16 and labels.size and labels.max() == BACKGROUND_ID:
         labels = np.where(labels == BACKGROUND_ID, np.uint16(0), labels)
@@ -81,30 +98,31 @@ def measure(
     n, (height, width) = len(ids), labels.shape
     where = np.flatnonzero(dense)
     owner = dense.reshape(-1)[where] - 1
-    y, x = np.divmod(where, width)
-    centres, form = _moments(owner, y, x, areas)
+    moments = moments_of(owner, *np.divmod(where, width), n)
+    centres = (moments[:, 1:3] / np.maximum(areas, 1)[:, None]).astype(np.float32)
     cut = np.zeros(n + 1, bool)
     for side in (dense[0], dense[-1], dense[:, 0], dense[:, -1]):
         cut[side] = True
-    plane = None if codes is None else codes[0] if codes.ndim == 3 else codes
+    plane, border = _planes(codes)
     unsure, sure = _probability(plane, dense, where, owner, areas)
     found = FrameCells(
-        (height, width), ids, areas, centres, cut[1:], unsure, sure, form, np.zeros(n, np.float32)
-    )
+        (height, width), ids, areas, centres, cut[1:], unsure, sure, form_of(moments),
+        np.zeros(n, np.float32),
+        *hidden_seams(dense, plane, border, n),
+        seams_of(dense, moments, border),
+        faint_pieces(plane, dense, float(np.median(areas)) if n else 0.0),
+    )  # fmt: skip
     _look_for_waists(found, dense, plane)
     return found, Picture(dense, where)
 
 
-def _moments(owner: NDArray[np.int32], y: Ints, x: Ints, areas: Ints) -> tuple[Floats, Floats]:
-    """Return the centres (n, 2), and how well each fills the ellipse with its moments."""
-    n = len(areas)
-    size = np.maximum(areas, 1)
-    my, mx = (np.bincount(owner, v, minlength=n) / size for v in (y, x))
-    dy, dx = y - my[owner], x - mx[owner]
-    yy, xx, yx = (np.bincount(owner, v, minlength=n) / size for v in (dy * dy, dx * dx, dy * dx))
-    spread = (yy + 1 / 12) * (xx + 1 / 12) - yx * yx
-    form = size / (4 * np.pi * np.sqrt(np.maximum(spread, 1e-6)))
-    return np.stack([my, mx], axis=1).astype(np.float32), form.astype(np.float32)
+def _planes(
+    codes: NDArray[np.uint8] | None,
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+    """Return the object and the border of codes (Y, X) or (C, Y, X), each None without."""
+    if codes is None or codes.ndim == 2:
+        return codes, None
+    return codes[0], codes[1] if len(codes) > 1 else None
 
 
 def _probability(

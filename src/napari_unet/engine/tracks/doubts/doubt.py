@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Reason = Literal[
     "one cell here, two before and after",
     "two cells here, one before and after",
     "two cells become one",
+    "one cell becomes two",
     "gone for a frame",
     "appears from nowhere",
     "vanishes",
     "outline unsure",
     "two nuclei in one outline",
+    "one nucleus in two outlines",
+    "nearly seen",
     "speck",
     "the model contradicts itself",
     "out of focus",
@@ -68,8 +71,9 @@ class Repair:
 class Doubt:
     """A place of a frame, the ids of the cells there, why, what to do; ``score`` from 0 to 1.
 
-    The score is about how likely something is wrong there. Doubts about a whole frame have no
-    cells and lie in its middle.
+    The score is about how likely something is wrong there. ``more`` are doubts of later frames
+    that are the same error: what is done about one is done about all. Doubts about a whole frame
+    have no cells and lie in its middle.
     """
 
     frame: int
@@ -81,6 +85,30 @@ class Doubt:
     score: float
     size: float = 0.0  # px across of what is doubted; 0 of a whole frame
     detail: str = ""
+    more: tuple[Doubt, ...] = ()
+    evidence: tuple[tuple[str, float], ...] = ()  # what the score was made from, its kind first
+
+    def with_score(
+        self, score: float, offered: bool, evidence: tuple[str, Mapping[str, float]]
+    ) -> Doubt:
+        """Return the doubt with a score, and without its repair where that is not ``offered``."""
+        said = ((evidence[0], 1.0), *sorted(evidence[1].items()))
+        return replace(self, score=score, repair=self.repair if offered else None, evidence=said)
+
+    @property
+    def parts(self) -> tuple[Doubt, ...]:
+        """The doubt of each frame by itself, in the movie's order."""
+        return (replace(self, more=()), *self.more) if self.more else (self,)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames that it is about."""
+        return (self.frame, *(one.frame for one in self.more))
+
+    @property
+    def gain(self) -> float:
+        """How many errors are mended by looking here, as far as can be told."""
+        return self.score * len(self.frames)
 
     @property
     def whole_frame(self) -> bool:
@@ -90,12 +118,14 @@ class Doubt:
     @property
     def words(self) -> str:
         """Say what is doubtful, in a few words."""
-        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+        said = f"{self.reason}: {self.detail}" if self.detail else self.reason
+        return f"{said}, {len(self.frames)} frames" if self.more else said
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values, as ``napari-unet doubts --json`` prints them."""
         return {
             "frame": self.frame,
+            "frames": list(self.frames),
             "y": round(self.y, 1),
             "x": round(self.x, 1),
             "label": self.cells[0] if self.cells else None,
@@ -109,8 +139,23 @@ class Doubt:
 
 
 def worst_first(doubts: Iterable[Doubt]) -> list[Doubt]:
-    """Return doubts by how likely something is wrong there; equal ones in the movie's order."""
-    return sorted(doubts, key=lambda one: (-one.score, one.frame, one.y, one.x, one.reason))
+    """Return doubts by how much is likely wrong there; equal ones in the movie's order."""
+    return sorted(doubts, key=lambda one: (-one.gain, one.frame, one.y, one.x, one.reason))
+
+
+def joined(doubts: Iterable[Doubt]) -> Iterator[Doubt]:
+    """Yield doubts of several frames that are one error as one; nothing where there are none."""
+    parts = sorted(doubts, key=lambda one: one.frame)
+    if parts:
+        yield replace(parts[0], more=tuple(parts[1:]))
+
+
+def left_of(doubt: Doubt, kept: Callable[[Doubt], bool]) -> Doubt | None:
+    """Return a doubt without the frames that are not ``kept``; None where none is."""
+    parts = [one for one in doubt.parts if kept(one)]
+    if len(parts) == len(doubt.frames):
+        return doubt
+    return next(joined(parts), None)
 
 
 def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:
@@ -118,19 +163,35 @@ def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:
 
     What two reasons say of the same cell is one error to a user.
     """
-    taken: set[tuple[int, int]] = set()
-    places: dict[int, list[tuple[float, float, float]]] = {}
+    taken = _Taken()
     found = []
     for one in worst_first(doubts):
-        known = {(one.frame, cell) for cell in one.cells}
-        near = any(
+        left = left_of(one, taken.is_free)
+        if left is not None:
+            taken.add(left)
+            found.append(left)
+    return worst_first(found)
+
+
+class _Taken:
+    """Cells and places that a worse doubt is about."""
+
+    def __init__(self) -> None:
+        self._cells: set[tuple[int, int]] = set()
+        self._places: dict[int, list[tuple[float, float, float]]] = {}
+
+    def is_free(self, one: Doubt) -> bool:
+        if one.whole_frame:
+            return True
+        if one.cells:
+            return all((one.frame, cell) not in self._cells for cell in one.cells)
+        return not any(
             (one.y - y) ** 2 + (one.x - x) ** 2 < (size / 2) ** 2
-            for y, x, size in places.get(one.frame, ())
+            for y, x, size in self._places.get(one.frame, ())
         )
-        if not one.whole_frame and (known & taken or (near and not one.cells)):
-            continue
-        taken |= known
-        if not one.whole_frame:
-            places.setdefault(one.frame, []).append((one.y, one.x, one.size))
-        found.append(one)
-    return found
+
+    def add(self, doubt: Doubt) -> None:
+        for one in doubt.parts:
+            self._cells |= {(one.frame, cell) for cell in one.cells}
+            if not one.whole_frame:
+                self._places.setdefault(one.frame, []).append((one.y, one.x, one.size))

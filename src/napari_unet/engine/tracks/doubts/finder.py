@@ -9,12 +9,13 @@ import numpy as np
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.tracks.doubts.cells import measure
 from napari_unet.engine.tracks.doubts.doubt import Doubt, distinct
-from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone
+from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone, nearly
 from napari_unet.engine.tracks.doubts.links import link
 from napari_unet.engine.tracks.doubts.outlines import unsure_outlines
-from napari_unet.engine.tracks.doubts.parted import REACH, merged_or_cut
+from napari_unet.engine.tracks.doubts.parted import merged_or_cut
+from napari_unet.engine.tracks.doubts.runs import REACH
 from napari_unet.engine.tracks.doubts.seen import Seen
-from napari_unet.engine.tracks.doubts.shapes import specks, two_in_one
+from napari_unet.engine.tracks.doubts.shapes import one_in_two, specks, two_in_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
 
     Levels = Callable[[int], NDArray[np.uint8] | None]
 
-_FINDERS = (merged_or_cut, gone, appears, unsure_outlines, two_in_one, specks)
-_AROUND = max(REACH, LONGEST + 2)  # frames on which a change may be felt
+_FINDERS = (
+    merged_or_cut, gone, appears, nearly, unsure_outlines, two_in_one, one_in_two, specks
+)  # fmt: skip
+_AROUND = max(REACH + 1, LONGEST + 2)  # frames on which a change may be felt
 
 
 class DoubtFinder:
     """Doubts of one movie, kept frame by frame.
 
     ``labels(t)`` gives those of a frame (Y, X), None where it has none; ``levels(t)`` its codes of
-    probability (Y, X), None where nothing is predicted. Both are asked in whichever thread looks.
+    probability (Y, X), or with those of a border (C, Y, X), None where nothing is predicted. Both
+    are asked in whichever thread looks.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class DoubtFinder:
         margin: float = 0.0,
     ) -> None:
         self._labels, self._levels = labels, levels or (lambda _: None)
-        self.seen = Seen(n, margin, self._levels)
+        self.seen = Seen(n, margin)
         self._of: list[tuple[Doubt, ...]] = [()] * n
         self._last: tuple[int, tuple[FrameCells, Picture] | None] = (-2, None)
 

@@ -1,4 +1,4 @@
-"""Cells that are gone for some frames, that come from nowhere, and that vanish."""
+"""Cells that are gone for some frames, that come from nowhere, that vanish, and that nearly are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.labels.codes import decode
-from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
-from napari_unet.engine.tracks.doubts.parted import doubt_of
+from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, joined
+from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of, scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +15,16 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.doubt import Reason
     from napari_unet.engine.tracks.doubts.seen import Seen
 
+    Floats = np.ndarray
+
 LONGEST = 4  # frames that a cell may be gone
 BRIEF = 2  # frames: what comes from nowhere and lasts no longer is no cell
 _REACH, _FURTHER = 0.5, 0.25  # diameters it may have moved: at all, and for each frame
 _AREAS = 2.0  # times
-_GONE, _INVENTED, _NEW, _LOST = 0.94, 0.85, 0.45, 0.4  # scores
-_FAINT = 0.05  # probability: above, the model has seen something
+_FAINT_AREAS = 4.0  # times: less of a cell is seen where it is faint
 _SISTER = 2.0  # diameters between daughters
 _SHRANK = 0.8  # of the area before: a cell that divided
+_LEAST, _FEW = 0.2, 0.05  # scores: less is no doubt, where cells come and go for good
 
 
 def gone(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -34,9 +35,9 @@ def gone(seen: Seen, t: int) -> Iterator[Doubt]:
     for index in np.flatnonzero(links.on < 0).tolist():
         found = _found_again(seen, t - 1, index)
         if found is not None:
-            yield from _gap(seen, t - 1, index, *found)
-        elif not _leaves(seen, t - 1, index, t) and _age(seen, t - 1, index, -1) > BRIEF:
-            yield _missing(seen, t, (t - 1, index), "vanishes", _LOST)
+            yield from joined(_gap(seen, t - 1, index, *found))
+        elif not _leaves(seen, t - 1, index, t):
+            yield from _traced(seen, (t - 1, index), 1, "vanishes")
 
 
 def appears(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -49,16 +50,114 @@ def appears(seen: Seen, t: int) -> Iterator[Doubt]:
             continue
         age = _age(seen, t, index, 1)
         if age <= BRIEF and seen.link(t + age - 1) is not None:
-            yield from _brief(seen, t, index, age)
+            yield from joined(_brief(seen, t, index, age))
         elif not _is_daughter(seen, t, index):
-            at_end = age <= BRIEF  # the movie ends before it is known
-            found = _missing(seen, t - 1, (t, index), "appears from nowhere", _NEW)
-            if found.repair is not None and not at_end:
-                yield found
-            else:
-                delete = Repair("delete") if at_end else None
-                score = _NEW - 0.15
-                yield doubt_of(seen, t, (index,), "appears from nowhere", delete, score)
+            yield from _traced(seen, (t, index), -1, "appears from nowhere")
+
+
+def nearly(seen: Seen, t: int) -> Iterator[Doubt]:
+    """Yield doubts about places where, from frame ``t`` on, the model nearly sees a cell.
+
+    Not where one is found before or after: that is told there.
+    """
+    cells = seen.of(t)
+    if cells is None or not seen.usual_area:
+        return
+    reach = _REACH * float(np.sqrt(seen.usual_area * 4 / np.pi))
+    for at in range(len(cells.faint)):
+        y, x = cells.faint.centres[at].tolist()
+        if cells.at_edge(y, x, seen.margin + reach):
+            continue
+        place = cells.faint.centres[at] + seen.way(t, t - 1)
+        if t % REACH and _faint_at(seen, t - 1, place, reach) >= 0:
+            continue
+        yield from joined(_faint_run(seen, t, at, reach))
+
+
+def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
+    """Yield a doubt for each frame on which a faint piece is found again, where no cell is."""
+    run = [(t, at)]
+    while (t + 1) % REACH:
+        there = seen.of(t)
+        assert there is not None
+        at = _faint_at(seen, t + 1, there.faint.centres[at] + seen.way(t, t + 1), reach)
+        if at < 0:
+            break
+        t += 1
+        run.append((t, at))
+    ends = [(run[0], -1), (run[-1], 1)]
+    if any(_cell_at(seen, frame, which, step, reach) for (frame, which), step in ends):
+        return
+    faint = [(frame, there.faint, which) for frame, which in run if (there := seen.of(frame))]
+    area = float(np.mean([one.areas[which] for _, one, which in faint]))
+    evidence = {
+        "n": len(run) - 1.0,
+        "peak": float(np.mean([one.peak[which] for _, one, which in faint])) - 0.5,
+        "size": abs(float(np.log2(area / seen.usual_area))),
+    }
+    for frame, one, which in faint:
+        y, x = one.centres[which].tolist()
+        size = float(np.sqrt(one.areas[which] * 4 / np.pi))
+        found = Doubt(frame, y, x, (), "nearly seen", Repair("take"), 0, size)
+        found = scored(found, ("nearly", evidence))
+        if found.score >= _LEAST:
+            yield found
+
+
+def _faint_at(seen: Seen, frame: int, place: Floats, reach: float) -> int:
+    cells = seen.of(frame)
+    return -1 if cells is None else cells.faint.nearest(float(place[0]), float(place[1]), reach)
+
+
+def _cell_at(seen: Seen, frame: int, at: int, step: int, reach: float) -> bool:
+    """Whether there is a cell beside a faint piece in time, so that it is that one."""
+    cells, there = seen.of(frame), seen.of(frame + step)
+    if cells is None or there is None or not len(there):
+        return False
+    place = cells.faint.centres[at] + seen.way(frame, frame + step)
+    return bool((np.hypot(*(there.centres - place).T) <= reach).any())
+
+
+def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Iterator[Doubt]:
+    """Yield a doubt about frames before or after a cell on which the model nearly saw it.
+
+    Where it saw nothing, about the end of the cell.
+    """
+    frame, index = cell
+    cells = seen.of(frame)
+    assert cells is not None
+    size, area = float(cells.diameters[index]), float(cells.areas[index])
+    place, found, peaks = cells.centres[index].astype(float), [], []
+    age = float(_age(seen, frame, index, -step) - 1)
+    for now in range(frame + step, frame + step * (REACH + 1), step):
+        there = seen.of(now)
+        if there is None:
+            break
+        place = place + seen.way(now - step, now)
+        at = there.faint.nearest(*place.tolist(), _REACH * size)
+        if at < 0 or not 1 / _FAINT_AREAS < there.faint.areas[at] / area < _AREAS:
+            break
+        place = there.faint.centres[at].astype(float)
+        peaks.append(float(there.faint.peak[at]))
+        found.append((now, place - cells.centres[index]))
+    evidence = {"age": age, "size": abs(float(np.log2(area / (seen.usual_area or area))))}
+    if not found:
+        if seen.of(frame + step) is None or _age(seen, frame, index, -step) <= BRIEF:
+            return
+        sure = float(cells.sure[index]) if np.isfinite(cells.sure[index]) else 0.8
+        evidence |= {"sure": sure - 0.8}
+        beside = frame + step if step > 0 else frame
+        if beside == frame:
+            one = doubt_of(seen, frame, (index,), reason, None, ("ends", evidence))
+        else:
+            way = seen.way(frame, beside)
+            one = _absent(seen, beside, (frame, index, way), reason, ("ends", evidence))
+        if one.score >= _FEW:
+            yield one.with_score(one.score, False, ("ends", evidence))
+        return
+    evidence |= {"n": len(found) - 1.0, "peak": float(np.mean(peaks)) - 0.5}
+    kind = ("traced", evidence)
+    yield from joined(_absent(seen, now, (frame, index, way), reason, kind) for now, way in found)
 
 
 def _found_again(seen: Seen, t: int, index: int) -> tuple[int, int] | None:
@@ -113,31 +212,47 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
     before, after = seen.of(first), seen.of(last)
     assert before is not None and after is not None
     start, end = before.centres[index], after.centres[again] - seen.way(first, last)
-    score = _GONE - 0.04 * (last - first - 2)
-    if before.leaves(index, seen.margin):
-        score -= 0.15
-    for frame in range(first + 1, last):
-        if seen.of(frame) is None:
-            continue
+    frames = [t for t in range(first + 1, last) if seen.of(t) is not None]
+    placed, peaks = [], []
+    for frame in frames:
         part = (frame - first) / (last - first)
-        way = part * (end - start) + seen.way(first, frame)
-        nearer = (first, index, way)
-        if part > 0.5:
-            back = (part - 1) * (end - start) + seen.way(last, frame)
-            nearer = (last, again, back)
-        yield _absent(seen, frame, nearer, "gone for a frame", score)
+        place = start + part * (end - start) + seen.way(first, frame)
+        there = seen.of(frame)
+        assert there is not None
+        at = there.faint.nearest(*place.tolist(), _REACH * float(before.diameters[index]))
+        if at >= 0:
+            place = there.faint.centres[at]
+        peaks.append(float(there.faint.peak[at]) if at >= 0 else 0.0)
+        nearer, which, cells = (last, again, after) if part > 0.5 else (first, index, before)
+        placed.append((frame, nearer, which, place - cells.centres[which]))
+    if not placed:
+        return
+    evidence = {
+        "n": len(placed) - 1.0,
+        "peak": float(np.mean(peaks)),
+        "size": abs(float(np.log2(before.areas[index] / after.areas[again]))),
+        "edge": float(before.leaves(index, seen.margin)),
+    }
+    for frame, source, which, way in placed:
+        where = (source, which, way)
+        yield _absent(seen, frame, where, "gone for a frame", ("gap", evidence))
 
 
 def _absent(
-    seen: Seen, frame: int, source: tuple[int, int, np.ndarray], reason: Reason, score: float
+    seen: Seen,
+    frame: int,
+    source: tuple[int, int, Floats],
+    reason: Reason,
+    evidence: tuple[str, dict[str, float]],
 ) -> Doubt:
     """Return a doubt about a cell that another frame has and this one lacks."""
     there = seen.of(source[0])
     assert there is not None
     way = (float(source[2][0]), float(source[2][1]))
     y, x = (there.centres[source[1]] + source[2]).tolist()
-    repair = Repair("take", source[0], (int(there.ids[source[1]]),), way)
-    return Doubt(frame, y, x, (), reason, repair, score, float(there.diameters[source[1]]))
+    repair = Repair("take", source[0], ids_of(seen, source[0], source[1:2]), way)
+    size = float(there.diameters[source[1]])
+    return scored(Doubt(frame, y, x, (), reason, repair, 0, size), evidence)
 
 
 def _leaves(seen: Seen, frame: int, index: int, other: int) -> bool:
@@ -148,25 +263,6 @@ def _leaves(seen: Seen, frame: int, index: int, other: int) -> bool:
         return True
     y, x = _place(seen, frame, index, other).tolist()
     return cells.at_edge(y, x, seen.margin + float(cells.diameters[index]))
-
-
-def _missing(
-    seen: Seen, frame: int, source: tuple[int, int], reason: Reason, score: float
-) -> Doubt:
-    """Return a doubt about a place where the model may have seen a cell: taken in where it did."""
-    way = seen.way(source[0], frame)
-    found = _absent(seen, frame, (*source, way), reason, score)
-    levels = seen.levels(frame)
-    seen_there = 0.0
-    if levels is not None:
-        y, x, reach = round(found.y), round(found.x), max(1, round(found.size / 4))
-        part = levels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
-        seen_there = float(decode(np.median(part).astype(np.uint8))) if part.size else 0.0
-    if seen_there < _FAINT:
-        return Doubt(frame, found.y, found.x, (), reason, None, score - 0.2, found.size)
-    return Doubt(
-        frame, found.y, found.x, (), reason, found.repair, score + 0.3 * seen_there, found.size
-    )
 
 
 def _age(seen: Seen, t: int, index: int, step: int) -> int:
@@ -182,20 +278,21 @@ def _age(seen: Seen, t: int, index: int, step: int) -> int:
 def _brief(seen: Seen, t: int, index: int, age: int) -> Iterator[Doubt]:
     """Yield doubts about what comes from nowhere and is gone at once: no cell, or part of one."""
     frame, now = t, index
+    daughter = float(_is_daughter(seen, t, index))
     for _ in range(age):
         cells, links = seen.of(frame), seen.link(frame)
         assert cells is not None and links is not None
+        sure = float(cells.sure[now]) if np.isfinite(cells.sure[now]) else 0.8
+        size = float(np.log2(cells.areas[now] / (seen.usual_area or cells.areas[now])))
+        evidence = {"n": age - 1.0, "sure": sure - 0.8, "size": size, "daughter": daughter}
         whole = _rest_of(seen, frame, now)
         if whole:
             reason: Reason = "two cells here, one before and after"
-            yield doubt_of(seen, frame, (whole[0], now), reason, Repair("merge"), 0.8)
+            which, repair = (whole[0], now), Repair("merge")
+            yield doubt_of(seen, frame, which, reason, repair, ("rest", evidence))
         else:
-            sure = float(cells.sure[now]) if np.isfinite(cells.sure[now]) else 0.8
-            score = _INVENTED - 0.1 * (age - 1) + 0.2 * (0.8 - sure)
-            score -= 0.4 * _is_daughter(seen, t, index)
-            yield doubt_of(
-                seen, frame, (now,), "appears from nowhere", Repair("delete"), min(score, 0.95)
-            )
+            reason, delete = "appears from nowhere", Repair("delete")
+            yield doubt_of(seen, frame, (now,), reason, delete, ("brief", evidence))
         if (now := int(links.on[now])) < 0:
             return
         frame += 1

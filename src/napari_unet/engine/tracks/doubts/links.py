@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SAME = 0.3  # of the smaller area: less overlap says nothing
 _HELD = 0.5  # of a cell's area: it lies in the other
+_MOSTLY, _AS_LARGE = 0.25, 0.4  # of a cell's area: it may; log2 of the sizes' ratio, if so
 _REACH = 0.75  # diameters that a cell without overlap may have moved
 _AREAS = 2.5  # times: what differs more is another cell
 _LOST = 0.5  # share of cells that go on; below, the stage may have jumped
@@ -69,8 +70,8 @@ def _linked(
     enough = overlap >= _SAME * np.minimum(a, b)
     on = _best(old[enough], new[enough], overlap[enough], len(was))
     origin = _best(new[enough], old[enough], overlap[enough], len(is_))
-    fused = _several(new, old, overlap >= _HELD * a)
-    parted = _several(old, new, overlap >= _HELD * b)
+    fused = _several((new, old, overlap), b, a)
+    parted = _several((old, new, overlap), a, b)
     _reach_out(was, is_, on, origin, shift)
     return FrameLinks(on, origin, fused, parted, (float(shift[0]), float(shift[1])))
 
@@ -108,11 +109,30 @@ def _best(of: Ints, others: Ints, overlap: Ints, n: int) -> Ints:
 
 
 def _several(
-    of: Ints, others: Ints, held: NDArray[np.bool_]
+    pairs: tuple[Ints, Ints, Ints], sizes: Ints, parts: Ints
 ) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    of, others = of[held], others[held]
-    cells, counts = np.unique(of, return_counts=True)
-    return tuple((cell, tuple(others[of == cell].tolist())) for cell in cells[counts > 1].tolist())
+    """Return the cells that several others lie in, given pairs of them and the overlap of each.
+
+    A part that lies in it less counts as well, where all together are as large as the cell.
+    """
+    of, others, overlap = pairs
+    held = overlap >= _HELD * parts
+    perhaps = overlap >= _MOSTLY * parts
+    order = np.argsort(overlap, kind="stable")
+    best = np.full(int(others.max(initial=-1)) + 1, -1, np.int64)
+    best[others[order]] = of[order]
+    perhaps &= best[others] == of
+    found = []
+    cells, counts = np.unique(of[perhaps], return_counts=True)
+    for cell in cells[counts > 1].tolist():
+        mine = of == cell
+        sure, wide = mine & held, mine & perhaps
+        whole = sizes[wide][0] / parts[wide].sum()
+        if np.count_nonzero(wide) > np.count_nonzero(sure) and abs(np.log2(whole)) > _AS_LARGE:
+            wide = sure
+        if np.count_nonzero(wide) > 1:
+            found.append((cell, tuple(others[wide].tolist())))
+    return tuple(found)
 
 
 def _reach_out(

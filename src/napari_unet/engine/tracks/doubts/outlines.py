@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.tracks.doubts.doubt import Repair
-from napari_unet.engine.tracks.doubts.parted import doubt_of
+from napari_unet.engine.tracks.doubts.runs import doubt_of, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _STEADY = 1.35  # times: what differs more before and after says nothing of now
 _JUMP = 1.6  # times the area before and after
 _UNSURE, _BEYOND = 0.55, 3.0  # share of the area, and times what is usual
-_SCORE = 0.3
 
 
 def unsure_outlines(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -31,16 +30,14 @@ def unsure_outlines(seen: Seen, t: int) -> Iterator[Doubt]:
         wanted = _usual(seen, t, index)
         factor = float(cells.areas[index]) / wanted if wanted else 1.0
         jump = max(factor, 1 / factor)
+        said = {"unsure": min(float(cells.unsure[index]), 2.0)}
         if jump > _JUMP:
-            before = seen.of(t - 1)
-            assert before is not None
-            source = seen.came_from(t, index)
-            repair = Repair("outline", t - 1, (int(before.ids[source]),))
-            score = _SCORE + 0.25 * min(jump - _JUMP, 2.0)
-            yield doubt_of(seen, t, (index,), "outline unsure", repair, score)
+            repair = Repair("outline", t - 1, ids_of(seen, t - 1, [seen.came_from(t, index)]))
+            evidence = ("outline", said | {"jump": min(jump - _JUMP, 2.0)})
+            yield doubt_of(seen, t, (index,), "outline unsure", repair, evidence)
         elif cells.unsure[index] > least and not cells.cut[index]:
-            score = _SCORE + 0.3 * min(float(cells.unsure[index]) - least, 1.0)
-            yield doubt_of(seen, t, (index,), "outline unsure", None, score)
+            evidence = ("unsure", said | {"sure": float(cells.sure[index]) - 0.8})
+            yield doubt_of(seen, t, (index,), "outline unsure", None, evidence)
 
 
 def _jumped(seen: Seen, t: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """One cell where there are two before and after, or two where there is one: merged, cut in two.
 
-Cells never fuse. Where two become one, the labels are wrong before or after; how long each lasts
-until they agree with what lies on the other side tells which.
+Cells never fuse. Where two become one, the labels are wrong before or after; where one becomes
+two, it divides, or they are wrong as well. How long each lasts until they agree with what lies on
+the other side tells which, else sizes, shapes and borders.
 """
 
 from __future__ import annotations
@@ -10,41 +11,83 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
+from napari_unet.engine.tracks.doubts.doubt import Repair, joined
+from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from napari_unet.engine.tracks.doubts.doubt import Reason
+    from napari_unet.engine.tracks.doubts.doubt import Doubt, Reason
+    from napari_unet.engine.tracks.doubts.runs import Cells, Run
     from napari_unet.engine.tracks.doubts.seen import Seen
 
-REACH = 6  # frames on which an error is followed
-_TWO_CELLS, _ONE_CELL = 1.45, 1.25  # times the usual area
-_CRUMB = 0.25  # of the usual area: less beside a cell is no second one
-_MERGED, _CUT, _FUSED = 0.96, 0.92, 0.6  # scores, where one frame is wrong
-_LONGER = 0.04  # less for each further frame
+_DIVIDES = 0.3  # score: less is a division as others are
+_ROUND, _NECK = 0.95, 0.15  # of an ellipse with the same moments; a neck
+_STAYS = 0.8  # of its area: a cell that is less has lost a part
+_BORDER = 0.3  # probability on a seam of which nothing is known
 
-Run = list[tuple[int, tuple[int, ...]]]  # frames, with the indices of the cells on them
+Place = tuple[int, "Cells"]
+Evidence = tuple[str, "Mapping[str, float]"]
 
 
 def merged_or_cut(seen: Seen, t: int) -> Iterator[Doubt]:
-    """Yield doubts that begin where two cells of frame ``t - 1`` become one in frame ``t``."""
+    """Yield doubts that begin where cells become one in frame ``t``, or one comes apart."""
     links = seen.link(t - 1)
     if links is None:
         return
     for one, several in links.fused:
-        ones, ends = _as_one(seen, t, one)
-        twos, begins = _as_several(seen, t - 1, several)
-        if ends and (not begins or len(ones) <= len(twos)):
-            last, parts = ends
-            yield from _split(seen, ones, (t - 1, several), (last, parts), _MERGED)
-        elif begins:
-            yield from _merge(seen, twos, _CUT, "two cells here, one before and after", begins)
-        else:
-            yield from _fused(seen, ones, twos)
+        yield from joined(_fused(seen, t, one, several))
+    for one, several in links.parted:
+        yield from joined(_apart(seen, t, one, several))
 
 
-def _as_one(seen: Seen, t: int, index: int) -> tuple[Run, tuple[int, tuple[int, ...]] | None]:
+def _fused(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
+    ones, ends = _one_on(seen, t, one)
+    twos, begins = _several_back(seen, t - 1, several)
+    said = _evidence(seen, (t, (one,)), (t - 1, several))
+    said["longer"] = float(len(twos) - len(ones))
+    for_split, for_merge = said | {"n": len(ones) - 1.0}, said | {"n": len(twos) - 1.0}
+    sources = [(t - 1, several), *([ends] if ends else [])]
+    if ends and (not begins or len(ones) <= len(twos)):
+        reason: Reason = "one cell here, two before and after"
+        yield from _split(seen, ones, sources, reason, ("merged", for_split))
+    elif begins:
+        reason = "two cells here, one before and after"
+        yield from _merge(seen, twos, begins, reason, ("cut", for_merge))
+    else:
+        ones = _as_large(seen, ones)
+        for_split["n"] = len(ones) - 1.0
+        yield from _likelier(
+            _split(seen, ones, sources, "two cells become one", ("fused, split", for_split)),
+            _merge(seen, twos, (t, (one,)), "two cells become one", ("fused, merge", for_merge)),
+        )
+
+
+def _apart(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
+    """Yield doubts where one cell becomes several for good, which is no division."""
+    ones, was_fused = _one_back(seen, t - 1, one)
+    twos, fuse_again = _several_on(seen, t, several)
+    if was_fused or fuse_again:
+        return  # told where they fuse
+    said = _evidence(seen, (t - 1, (one,)), (t, several))
+    said["longer"] = float(len(twos) - len(ones))
+    for_split, for_merge = said | {"n": len(ones) - 1.0}, said | {"n": len(twos) - 1.0}
+    reason: Reason = "one cell becomes two"
+    found = _likelier(
+        _split(seen, ones, [(t, several)], reason, ("apart, split", for_split)),
+        _merge(seen, twos, (t - 1, (one,)), reason, ("apart, merge", for_merge)),
+    )
+    yield from (doubt for doubt in found if doubt.score >= _DIVIDES)
+
+
+def _likelier(one: Iterator[Doubt], other: Iterator[Doubt]) -> list[Doubt]:
+    first, second = list(one), list(other)
+    if not first or not second:
+        return first or second
+    return first if first[0].score >= second[0].score else second
+
+
+def _one_on(seen: Seen, t: int, index: int) -> tuple[Run, Place | None]:
     """Return the run of one cell from frame t on, and the frame and parts it comes apart into."""
     run: Run = [(t, (index,))]
     for frame in range(t, t + REACH):
@@ -61,7 +104,38 @@ def _as_one(seen: Seen, t: int, index: int) -> tuple[Run, tuple[int, tuple[int, 
     return run[:REACH], None
 
 
-def _as_several(seen: Seen, t: int, several: tuple[int, ...]) -> tuple[Run, tuple[int, int] | None]:
+def _as_large(seen: Seen, run: Run) -> Run:
+    """Return the frames of a run up to where the cell shrinks: one of several has left it."""
+    areas = [float(there.areas[cells[0]]) for t, cells in run if (there := seen.of(t))]
+    stays = [area >= _STAYS * areas[0] for area in areas]
+    return run[: stays.index(False)] if False in stays else run
+
+
+def _one_back(seen: Seen, t: int, index: int) -> tuple[Run, bool]:
+    """Return the run of one cell up to frame t, and whether it was several before."""
+    run: Run = [(t, (index,))]
+    for frame in range(t, t - REACH, -1):
+        links = seen.link(frame - 1)
+        if links is None:
+            break
+        if links.fused_into(index):
+            return run, True
+        index = int(links.origin[index])
+        if index < 0 or links.parts_of(index) or not _may_be_several(seen, frame - 1, index):
+            break
+        run.append((frame - 1, (index,)))
+    return run[:REACH], False
+
+
+def _may_be_several(seen: Seen, frame: int, index: int) -> bool:
+    """Whether a cell is no ellipse, or has a border inside: a mother is one cell."""
+    cells = seen.of(frame)
+    assert cells is not None
+    odd = cells.form[index] < _ROUND or cells.part[index] > 0
+    return bool(odd or cells.waist[index] > _NECK)
+
+
+def _several_back(seen: Seen, t: int, several: Cells) -> tuple[Run, Place | None]:
     """Return the run of several cells up to frame t, and the frame and cell they came from."""
     run: Run = [(t, several)]
     for frame in range(t, t - REACH, -1):
@@ -72,7 +146,7 @@ def _as_several(seen: Seen, t: int, several: tuple[int, ...]) -> tuple[Run, tupl
         if min(origins) < 0:
             break
         if len(set(origins)) == 1:
-            return run, (frame - 1, origins[0])
+            return run, (frame - 1, origins[:1])
         if len(set(origins)) < len(origins):
             break
         several = origins
@@ -80,75 +154,57 @@ def _as_several(seen: Seen, t: int, several: tuple[int, ...]) -> tuple[Run, tupl
     return run[:REACH], None
 
 
+def _several_on(seen: Seen, t: int, several: Cells) -> tuple[Run, bool]:
+    """Return the run of several cells from frame t on, and whether they become one again."""
+    run: Run = [(t, several)]
+    for frame in range(t, t + REACH):
+        links = seen.link(frame)
+        if links is None:
+            break
+        several = tuple(int(links.on[index]) for index in several)
+        if min(several) < 0:
+            break
+        if len(set(several)) < len(several):
+            return run, True
+        run.append((frame + 1, several))
+    return run[:REACH], False
+
+
+def _evidence(seen: Seen, one: Place, parts: Place) -> dict[str, float]:
+    """Return what sizes, shapes and borders say, of one cell and the parts of another frame."""
+    whole, there = seen.of(one[0]), seen.of(parts[0])
+    assert whole is not None and there is not None
+    index, several = one[1][0], list(parts[1])
+    usual = seen.usual_area or 1.0
+    area = float(whole.areas[index])
+    areas = there.areas[several].astype(float)
+    pair = there.seams.between(several[0], several[1])
+    border = float(there.seams.border[pair]) if pair >= 0 else np.nan
+    return {
+        "size": float(np.log2(area / usual)),
+        "part": min(float(areas.min()) / usual, 1.0) - 0.5,
+        "whole": abs(float(np.log2(area / areas.sum()))),
+        "waist": float(whole.waist[index]),
+        "parted": min(float(whole.part[index]) / (0.3 * usual), 1.0),
+        "union": float(there.seams.form[pair]) - 0.9 if pair >= 0 else -0.1,
+        "border": (border if np.isfinite(border) else _BORDER) - _BORDER,
+    }
+
+
 def _split(
-    seen: Seen,
-    ones: Run,
-    before: tuple[int, tuple[int, ...]],
-    after: tuple[int, tuple[int, ...]] | None,
-    score: float,
-    reason: Reason = "one cell here, two before and after",
+    seen: Seen, ones: Run, sources: list[Place], reason: Reason, evidence: Evidence
 ) -> Iterator[Doubt]:
     """Yield a doubt for each frame on which several cells are one, split as on the nearest."""
-    score -= _LONGER * (len(ones) - 1)
-    for frame, (index,) in ones:
-        nearer = after is not None and after[0] - frame < frame - before[0]
-        source, parts = after if nearer and after is not None else before
-        there = seen.of(source)
-        if there is None:
-            continue
-        repair = Repair("split", source, _ids(there.ids, parts))
-        yield doubt_of(seen, frame, (index,), reason, repair, score)
+    for frame, cells in ones:
+        source, parts = min(sources, key=lambda one: abs(one[0] - frame))
+        repair = Repair("split", source, ids_of(seen, source, parts))
+        yield doubt_of(seen, frame, cells, reason, repair, evidence)
 
 
 def _merge(
-    seen: Seen, twos: Run, score: float, reason: Reason, one: tuple[int, int]
+    seen: Seen, twos: Run, one: Place, reason: Reason, evidence: Evidence
 ) -> Iterator[Doubt]:
     """Yield a doubt for each frame on which ``one`` cell of another frame is several."""
-    score -= _LONGER * (len(twos) - 1)
-    there = seen.of(one[0])
-    assert there is not None
-    repair = Repair("merge", one[0], (int(there.ids[one[1]]),))
+    repair = Repair("merge", one[0], ids_of(seen, *one))
     for frame, several in twos:
-        yield doubt_of(seen, frame, several, reason, repair, score)
-
-
-def _fused(seen: Seen, ones: Run, twos: Run) -> Iterator[Doubt]:
-    """Yield doubts where two become one and nothing else says which is right, but their sizes."""
-    frame, (index,) = ones[0]
-    before, several = twos[0]
-    here, there = seen.of(frame), seen.of(before)
-    if here is None or there is None or not seen.usual_area:
-        return
-    size = float(here.areas[index]) / seen.usual_area
-    parts = there.areas[list(several)] / seen.usual_area
-    long = len(twos) - len(ones)  # the side that lasts longer is more likely right
-    if parts.min() < _CRUMB:
-        yield from _merge(seen, twos[:1], _FUSED - 0.1, "two cells become one", (frame, index))
-    elif size > _TWO_CELLS or (size > _ONE_CELL and long >= 0):
-        reason: Reason = "two cells become one"
-        yield from _split(seen, ones, (before, several), None, _FUSED + 0.1, reason)
-    elif size < _ONE_CELL and long < 0:
-        yield from _merge(seen, twos, _FUSED - 0.1, "two cells become one", (frame, index))
-    else:
-        yield doubt_of(seen, frame, (index,), "two cells become one", None, _FUSED - 0.2)
-
-
-def doubt_of(
-    seen: Seen,
-    frame: int,
-    indices: Sequence[int],
-    reason: Reason,
-    repair: Repair | None,
-    score: float,
-) -> Doubt:
-    """Return a doubt about cells of a frame, by their indices; it lies in their middle."""
-    cells = seen.of(frame)
-    assert cells is not None
-    which = list(indices)
-    y, x = cells.centres[which].mean(axis=0).tolist()
-    size = float(np.sqrt(np.square(cells.diameters[which]).sum()))
-    return Doubt(frame, y, x, _ids(cells.ids, which), reason, repair, max(score, 0.05), size)
-
-
-def _ids(ids: np.ndarray, indices: Sequence[int]) -> tuple[int, ...]:
-    return tuple(int(ids[index]) for index in indices)
+        yield doubt_of(seen, frame, several, reason, repair, evidence)

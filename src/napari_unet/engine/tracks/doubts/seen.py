@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from napari_unet.engine.tracks.doubts.cells import FrameCells
@@ -20,20 +18,13 @@ _RECENT = 64  # frames that say what is usual; of a long movie evenly spread
 class Seen:
     """Cells of each frame, and the links from it to the next; None where there are none.
 
-    ``margin`` px along the frame's edge have no labels of cells that lie wholly there. ``levels``
-    gives the codes (Y, X) of a frame, None where nothing is predicted.
+    ``margin`` px along the frame's edge have no labels of cells that lie wholly there.
     """
 
-    def __init__(
-        self,
-        n: int,
-        margin: float = 0.0,
-        levels: Callable[[int], NDArray[np.uint8] | None] | None = None,
-    ) -> None:
+    def __init__(self, n: int, margin: float = 0.0) -> None:
         self.cells: list[FrameCells | None] = [None] * n
         self.links: list[FrameLinks | None] = [None] * n  # the last one stays None
         self.margin = margin
-        self.levels = levels or (lambda _: None)
         self.usual_area = 0.0
         self.usual_unsure = 0.0
 
@@ -49,12 +40,15 @@ class Seen:
         return self.links[frame] if 0 <= frame < len(self.links) else None
 
     def settle(self) -> None:
-        """Find out what is usual in the movie, from what was seen of it."""
+        """Find out what is usual in the movie, from what was seen of it.
+
+        Roughly, so that a cell that is corrected changes nothing far from it.
+        """
         known = [cells for cells in self.cells if cells is not None and len(cells)]
         some = known[:: max(1, len(known) // _RECENT)]
         if some:
-            self.usual_area = float(np.median(np.concatenate([one.areas for one in some])))
-            self.usual_unsure = float(np.median(np.concatenate([one.unsure for one in some])))
+            self.usual_area = _about(np.concatenate([one.areas for one in some]))
+            self.usual_unsure = _about(np.concatenate([one.unsure for one in some]))
 
     def goes_on(self, frame: int, index: int) -> int:
         """Return the cell of the next frame that a cell goes on in, alone; -1 for none."""
@@ -81,3 +75,9 @@ class Seen:
             if links is not None:
                 total += links.shift
         return total if last >= first else -total
+
+
+def _about(values: NDArray[Any]) -> float:
+    """Return the median, to a tenth of its size."""
+    middle = float(np.median(values))
+    return float(np.exp(np.round(np.log(middle) * 10) / 10)) if middle > 0 else 0.0

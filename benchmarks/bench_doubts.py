@@ -1,0 +1,139 @@
+"""Doubts about slips put into right labels, and about a long movie.
+
+    python benchmarks/bench_doubts.py [--write]            # needs a display, or xvfb-run -a
+
+*Slips*: cells of generated movies merged, cut in two, left out or invented, one on each of 20
+frames; the right repair is offered where a doubt at the place has the verb that mends it. *A long
+movie*: 10,000 frames of about 100 cells, with labels and probabilities at hand: a generated movie
+that runs to and fro, a slip on every tenth frame. Its doubts are found in a worker by the search
+of the Review dock, while a timer in the GUI thread beats every 5 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QApplication
+
+from _page import markdown, write_between_markers
+from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
+from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
+from napari_unet.gui.review.doubt_search import DoubtSearch
+from napari_unet.sample.movie import sample_movie
+from napari_unet.sample.slips import labels_with_slips
+
+VERBS = {"merged": "split", "cut": "merge", "missed": "take", "invented": "delete"}
+SEEDS = range(100, 110)  # none of which a limit was chosen on
+BEAT_MS, DISTINCT = 5, 40
+
+
+def slips(seed: int) -> tuple[int, int, int]:
+    """Return how many of the slips of a movie are offered with the right repair, of how many."""
+    truth = sample_movie(frames=22, shape=(208, 256), seed=seed)[1]
+    damaged, put = labels_with_slips(truth, 20, seed=seed)
+    steps = find_doubts(damaged)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found = end.value
+            break
+    parts = [part for one in found for part in one.parts]
+    right = [
+        any(
+            one.frame == slip.frame
+            and one.repair is not None
+            and one.repair.verb == VERBS[slip.kind]
+            and np.hypot(one.y - slip.y, one.x - slip.x) < 6
+            for one in parts
+        )
+        for slip in put
+    ]
+    return sum(right), len(put), len(found)
+
+
+class ToAndFro(LiveDoubts):
+    """Doubts about a movie whose labels and probabilities are at hand, forwards and backwards."""
+
+    def __init__(self, live: LiveLabels, labels: np.ndarray, codes: np.ndarray) -> None:
+        super().__init__(live)
+        period = 2 * len(labels) - 2
+
+        def at(t: int) -> int:
+            return min(t % period, period - t % period)
+
+        self._finder = DoubtFinder(len(live), lambda t: labels[at(t)], lambda t: codes[at(t)])
+
+
+def long_movie(frames: int) -> tuple[str, ...]:
+    """Return what a long movie costs, as a row."""
+    truth = sample_movie(frames=DISTINCT, shape=(480, 480), density=4.2, seed=7)[1]
+    damaged, _ = labels_with_slips(truth, DISTINCT // 10, seed=7)
+    labels = np.ascontiguousarray(damaged[:, ::2, ::2])
+    chance = np.random.default_rng(0)
+    sure = chance.normal(0, 0.02, labels.shape)
+    codes = encode(np.clip(np.where(labels > 0, 0.95, 0.03) + sure, 0.001, 0.999))
+    cells = np.mean([len(np.unique(one)) - 1 for one in labels])
+    application = QApplication.instance() or QApplication([])
+    live = LiveLabels((frames, *labels.shape[1:]))
+    search = DoubtSearch(QObject())
+    of = ToAndFro(live, labels, codes)
+    search._live, search._of, search._steps = live, of, of.find()  # noqa: SLF001
+    search.done = False
+    gaps: list[float] = []
+    beat = QTimer(interval=BEAT_MS)
+    last = time.perf_counter()
+
+    def on_beat() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        gaps.append(1000 * (now - last))
+        last = now
+
+    beat.timeout.connect(on_beat)
+    beat.start()
+    began = last = time.perf_counter()
+    search._go_on()  # noqa: SLF001
+    while not search.done:
+        application.processEvents()
+        time.sleep(0.001)
+    spent = time.perf_counter() - began
+    beat.stop()
+    return (
+        f"{frames} frames of {cells:.0f} cells, {labels.shape[1]} x {labels.shape[2]} px",
+        f"{len(search.doubts)}",
+        f"{spent:.0f}",
+        f"{1000 * spent / frames:.1f}",
+        f"{max(gaps):.0f}",
+        f"{np.quantile(gaps, 0.99):.0f}",
+    )
+
+
+def main() -> None:
+    """Measure, print, and write docs/benchmarks.md where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=10_000, help="of the long movie; 0: none")
+    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
+    options = parser.parse_args()
+    rows = []
+    for seed in SEEDS:
+        right, n, doubts = slips(seed)
+        rows.append((f"{seed}", f"{right} of {n}", f"{doubts}"))
+        print(rows[-1], flush=True)
+    tables = [markdown(("movie", "slips with the right repair", "doubts"), rows)]
+    if options.frames:
+        head = ("long movie", "doubts", "s", "ms a frame", "longest gap, ms", "99 % of gaps, ms")
+        tables.append(markdown(head, [long_movie(options.frames)]))
+    text = "\n\n".join(tables)
+    print(text)
+    if options.write:
+        write_between_markers("bench:doubts", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the model nearly saw: pieces of low probability that are part of no cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_unet.engine.labels.codes import decode, threshold_code
+from napari_unet.engine.tracks.doubts.seams import form_of, moments_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float32]
+
+_LEVELS = tuple(threshold_code(p) for p in (0.05, 0.15, 0.3))
+_LEAST, _MOST = 0.15, 2.5  # times the median area of the frame's cells
+_PEAK = threshold_code(0.1)  # what is nowhere above is nothing
+_RIM = 1  # px around a cell that are its rim
+_ROUND = 0.75  # of an ellipse with the same moments
+
+
+@dataclass(frozen=True)
+class Faint:
+    """Faint pieces of a frame, an entry each; ``peak`` is their highest probability."""
+
+    areas: Ints
+    centres: Floats  # (n, 2)
+    peak: Floats
+
+    def __len__(self) -> int:
+        return len(self.areas)
+
+    def nearest(self, y: float, x: float, reach: float) -> int:
+        """Return the piece nearest to a place, within ``reach`` px; -1 for none."""
+        if not len(self):
+            return -1
+        apart = np.hypot(*(self.centres - np.array((y, x), np.float32)).T)
+        at = int(apart.argmin())
+        return at if apart[at] <= reach else -1
+
+
+NONE = Faint(np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+
+
+def faint_pieces(
+    levels: NDArray[np.uint8] | None, dense: NDArray[np.int32], usual_area: float
+) -> Faint:
+    """Return what lies in no cell of ``dense`` (Y, X), each at the lowest level at which it is one.
+
+    The rims of cells, which are faint as well, are no ellipses.
+    """
+    if levels is None or not usual_area:
+        return NONE
+    known = ndi.binary_dilation(dense > 0, iterations=_RIM)
+    found = []
+    for level in _LEVELS:
+        pieces, n = ndi.label((levels >= level) & ~known)
+        if not n:
+            continue
+        some = _measured(levels, pieces, n)
+        areas = some.moments[:, 0]
+        good = (areas >= _LEAST * usual_area) & (areas <= _MOST * usual_area)
+        good &= (form_of(some.moments) >= _ROUND) & (some.peak >= _PEAK)
+        if good.any():
+            found.append((some.moments[good], some.peak[good]))
+            known |= np.append(False, good)[pieces]
+    if not found:
+        return NONE
+    moments, peak = (np.concatenate(some) for some in zip(*found, strict=True))
+    centres = moments[:, 1:3] / moments[:, :1]
+    return Faint(moments[:, 0].astype(np.int64), centres.astype(np.float32), decode(peak))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    moments: NDArray[np.float64]  # (n, 6)
+    peak: NDArray[np.uint8]
+
+
+def _measured(levels: NDArray[np.uint8], pieces: NDArray[np.int32], n: int) -> _Pieces:
+    where = np.flatnonzero(pieces)
+    owner = pieces.reshape(-1)[where] - 1
+    y, x = np.divmod(where, pieces.shape[1])
+    peak = np.zeros(n, np.uint8)
+    np.maximum.at(peak, owner, levels.reshape(-1)[where])
+    return _Pieces(moments_of(owner, y, x, n), peak)
