@@ -74,7 +74,7 @@ def test_repairs_bring_the_truth_back_each_in_a_step(slips):
         assert errors(live, truth)[one.frame] < was
         assert set(cells) <= set(np.unique(live[one.frame, :, :]).tolist())
         assert live.corrections.n_done == n
-        list(doubts.find([one.frame]))
+        list(doubts.find([one.frame]))  # the rest of its frames is found to be changed
         assert one not in doubts.doubts()
     for _ in found:
         live.undo()

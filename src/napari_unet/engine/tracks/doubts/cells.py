@@ -76,6 +76,13 @@ class FrameCells:
         return min(y, x, self.shape[0] - 1 - y, self.shape[1] - 1 - x) < reach
 
 
+def same_cells(one: FrameCells | None, other: FrameCells | None) -> bool:
+    """Whether two measurements are of the same cells, as far as links go."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one.ids, other.ids) and np.array_equal(one.areas, other.areas)
+
+
 @dataclass(frozen=True)
 class Picture:
     """A frame's cells by pixel, while its neighbour is linked: numbers from 1, and where any is."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.tracks.doubts.cells import measure
+from napari_unet.engine.tracks.doubts.cells import measure, same_cells
 from napari_unet.engine.tracks.doubts.doubt import Doubt, distinct
 from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone, nearly
 from napari_unet.engine.tracks.doubts.links import link
@@ -55,13 +55,19 @@ class DoubtFinder:
     def look(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
         """Look at all frames, or again at some that changed; yields each frame that is read."""
         n = len(self.seen)
-        changed = range(n) if frames is None else sorted({t for t in frames if 0 <= t < n})
-        for t in changed:
+        changed = set(range(n) if frames is None else (t for t in frames if 0 <= t < n))
+        waiting = sorted(changed, reverse=True)
+        while waiting:
+            t = waiting.pop()
             self._measure(t)
             yield t
             if t + 1 < n and t + 1 not in changed:  # linked anew to what follows
+                before = self.seen.of(t + 1)
                 self._measure(t + 1)
                 yield t + 1
+                if not same_cells(before, self.seen.of(t + 1)):  # changed meanwhile, or not told
+                    changed.add(t + 1)
+                    waiting.append(t + 1)
         if frames is None or not self.seen.usual_area:
             self.seen.settle()
         felt = {
