@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -35,11 +35,11 @@ class Faint:
     def __len__(self) -> int:
         return len(self.areas)
 
-    def nearest(self, y: float, x: float, reach: float) -> int:
-        """Return the piece nearest to a place, within ``reach`` px; -1 for none."""
+    def nearest(self, place: NDArray[Any], reach: float) -> int:
+        """Return the piece nearest to a place (y, x), within ``reach`` px; -1 for none."""
         if not len(self):
             return -1
-        apart = np.hypot(*(self.centres - np.array((y, x), np.float32)).T)
+        apart = np.hypot(*(self.centres - place).T)
         at = int(apart.argmin())
         return at if apart[at] <= reach else -1
 

@@ -106,7 +106,7 @@ def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
 
 def _faint_at(seen: Seen, frame: int, place: Floats, reach: float) -> int:
     cells = seen.of(frame)
-    return -1 if cells is None else cells.faint.nearest(float(place[0]), float(place[1]), reach)
+    return -1 if cells is None else cells.faint.nearest(place, reach)
 
 
 def _cell_at(seen: Seen, frame: int, at: int, step: int, reach: float) -> bool:
@@ -134,7 +134,7 @@ def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Ite
         if there is None:
             break
         place = place + seen.way(now - step, now)
-        at = there.faint.nearest(*place.tolist(), _REACH * size)
+        at = there.faint.nearest(place, _REACH * size)
         if at < 0 or not 1 / _FAINT_AREAS < there.faint.areas[at] / area < _AREAS:
             break
         place = there.faint.centres[at].astype(float)
@@ -219,7 +219,7 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
         place = start + part * (end - start) + seen.way(first, frame)
         there = seen.of(frame)
         assert there is not None
-        at = there.faint.nearest(*place.tolist(), _REACH * float(before.diameters[index]))
+        at = there.faint.nearest(place, _REACH * float(before.diameters[index]))
         if at >= 0:
             place = there.faint.centres[at]
         peaks.append(float(there.faint.peak[at]) if at >= 0 else 0.0)
