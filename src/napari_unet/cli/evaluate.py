@@ -110,7 +110,7 @@ def evaluate(
         values = {**as_values(chosen, scored, pool(scored)), **noticed.as_values()}
         typer.echo(json.dumps(values, indent=2))
         return
-    table(chosen, scored, pool(scored))
+    table(chosen, scored, pool(scored), len(true.frame_shape))
 
 
 @dataclass(frozen=True)
@@ -252,15 +252,15 @@ def frame_values(scores: FrameScores) -> dict[str, Any]:
     return {key: getattr(alone, key) for key in (*SCORES, *COUNTS)}
 
 
-def table(frames: list[int], scored: list[FrameScores], total: Scores) -> None:
-    """Print the scores for a user."""
+def table(frames: list[int], scored: list[FrameScores], total: Scores, dims: int = 2) -> None:
+    """Print the scores for a user, of images or, of 3 ``dims``, volumes."""
     typer.echo("  ".join([f"{'frame':>11s}", *(f"{title:>8s}" for title in TITLES)]))
     for frame, scores in zip(frames, scored, strict=True):
         name = f"{frame}" if scores.number in (None, frame) else f"{frame} ({scores.number})"
         typer.echo(_row(name, frame_values(scores)))
     typer.echo(_row("all", {key: getattr(total, key) for key in (*SCORES, *COUNTS)}))
     typer.echo(str(total))
-    typer.echo(total.in_detail())
+    typer.echo(total.in_detail(dims))
     if total.classes:
         from napari_unet.engine.labels.class_scores import classes_in_words
 

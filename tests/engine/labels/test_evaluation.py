@@ -79,6 +79,7 @@ def test_flicker_is_per_100_cells_and_said():
     assert scores.n_followed == 3 * N - 2  # twice it is wrong on one of the sides
     assert scores.flicker == pytest.approx(100 / scores.n_followed)
     assert "6.2 of 100 cells missing or cut for one frame" in scores.in_detail()
+    assert "; areas " in scores.in_detail() and "; volumes " in scores.in_detail(3)
 
 
 def test_outlines_are_scored_at_three_overlaps():

@@ -125,11 +125,12 @@ class Scores:
         """Mean IoU over the classes, where classes are told apart."""
         return float(np.mean(list(self.classes.values()))) if self.classes else 0.0
 
-    def in_detail(self) -> str:
-        """Say how exact outlines are, and how often cells flicker."""
+    def in_detail(self, dims: int = 2) -> str:
+        """Say how exact outlines are, of cells of so many ``dims``, and how often cells flicker."""
+        sizes = "areas" if dims == 2 else "volumes"
         line = (
             f"F1 {self.f1:.3f} at an IoU of 0.5, {self.f1_75:.3f} at 0.75, {self.f1_90:.3f} at "
-            f"0.9; areas {self.area_error:.1f} % off in the median"
+            f"0.9; {sizes} {self.area_error:.1f} % off in the median"
         )
         if not self.n_followed:
             return line

@@ -14,7 +14,7 @@ from napari_unet.engine.jobs.stages.frame_pool import FramePool
 from napari_unet.engine.jobs.stages.frame_work import FrameMaker, FrameWork
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.prediction.probabilities import Probabilities
-from napari_unet.engine.settings import LabelSettings, TableSettings
+from napari_unet.engine.settings import LabelSettings, Selection, TableSettings
 from napari_unet.engine.stack.stack import Stack
 
 N = 6
@@ -98,6 +98,34 @@ def test_a_process_gives_the_same_and_one_that_dies_is_said(movie, monkeypatch, 
     finally:
         pool.close()
     assert all(worker._process.poll() is not None for worker in pool._workers)
+
+
+@pytest.mark.slow
+def test_a_process_does_volumes_by_their_spacing(tmp_path, monkeypatch):
+    monkeypatch.setattr(frame_pool, "_WORTH_IT", 0)
+    z, y, x = np.ogrid[:6, :40, :50]
+    away = np.stack(
+        [np.sqrt((4 * (z - 3)) ** 2 + (y - 20) ** 2 + (x - 9 * t) ** 2) for t in range(N)]
+    )
+    sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
+    movie = (900 - 9 * away).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "movie.ome.tif", movie, metadata={"axes": "TZYX", **sizes})
+    codes = Probabilities.create(tmp_path / "movie.unetp", (N, 1, 6, 40, 50), {})
+    for t, volume in enumerate(away):
+        codes.write(t, encode_logits(12 - volume)[None])
+    codes.flush()
+    stack = Stack.open(tmp_path / "movie.ome.tif", Selection(z="volume"))
+    wanted = expected((stack, codes))
+    assert wanted[3].measured.columns["volume_um3"][0] == pytest.approx(
+        np.count_nonzero(wanted[3].labels) * 0.5
+    )
+    pool = FramePool(stack, codes, WORK, 2, N)
+    try:
+        for t in range(N):
+            same(pool.submit(t, codes[t]).result(), wanted[t])
+        assert pool._workers
+    finally:
+        pool.close()
 
 
 @pytest.mark.slow
