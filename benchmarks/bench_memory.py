@@ -2,9 +2,10 @@
 
 ``python benchmarks/bench_memory.py [--small] [--quick]``; with a display (``xvfb-run -a``) the
 20 GB movie is also opened in napari. ``--long`` measures instead napari with a movie of 1,000
-frames of 2048 x 2048, of which some are segmented by the Segment dock. Each measurement is a
-process of its own, and its peak is what the system says of it. The 20 GB are holes in a BigTIFF:
-they take no room. The table goes into docs/benchmarks.md.
+frames of 2048 x 2048, of which some are segmented by the Segment dock, ``--volumes`` 20 and 200
+volumes that are made as they are read. Each measurement is a process of its own, and its peak is
+what the system says of it. The 20 GB are holes in a BigTIFF: they take no room. The table goes
+into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tifffile
 
 from _memory import peak, resident
-from _page import markdown, write_between_markers
+from _page import markdown, write_between_markers, write_row
+
+if TYPE_CHECKING:
+    from napari_unet.engine.stack.stack import Stack
 
 SHAPE = (700, 1100)
 WANTED = 5000  # the frame of the large movie
 TIMES = 10
 LONG = (1000, 2048, 2048)
+VOLUME, VOLUMES = (32, 512, 512), 20
 
 
 def main() -> None:
@@ -36,6 +41,7 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=20.0)
     parser.add_argument("--small", action="store_true", help="a network of 8 and 16 filters")
     parser.add_argument("--long", action="store_true", help="only the long movie in napari")
+    parser.add_argument("--volumes", action="store_true", help="only volumes, and ten times them")
     parser.add_argument("--segmented", type=int, default=8, help="frames of the long movie")
     parser.add_argument("--quick", action="store_true", help="small, 8 frames; no table is kept")
     parser.add_argument("--folder", type=Path, default=None, help="where to write (a real disk)")
@@ -48,6 +54,9 @@ def main() -> None:
     small = options.small or options.quick
     if options.long:
         long_movie(options.folder, options.segmented, small)
+        return
+    if options.volumes:
+        volumes(options.folder, quick=options.quick)
         return
     frames = 8 if options.quick else options.frames
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -94,6 +103,50 @@ def long_movie(place: Path | None, segmented: int, small: bool) -> None:
     result += markdown(("", "memory"), rows)
     print(result)
     write_between_markers("bench:long", result)
+
+
+def volumes(place: Path | None, *, quick: bool) -> None:
+    """Peak of predicting volumes, and ten times as many, by a network of 2 and 4 filters."""
+    import torch
+
+    from napari_unet.engine.network.model import Model
+    from napari_unet.engine.network.unet import UNet, UNetConfig
+
+    torch.manual_seed(0)
+    config = UNetConfig(dims=3, filters=(2, 4), strides=((1, 2, 2),), outputs=("object",))
+    first = 2 if quick else VOLUMES
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        network = str(Model(UNet(config).eval(), name="small").save(Path(name) / "network"))
+        counts = (first, TIMES * first)
+        peaks = [ask("volumes", Path(name) / f"volumes.{n}", network)["peak"] for n in counts]
+    head = (f"volumes of {' x '.join(map(str, VOLUME))}", *map(str, counts), "ratio")
+    megabytes = (f"{one / 1e6:.0f} MB" for one in peaks)
+    row = ("made as they are read", *megabytes, f"{peaks[1] / peaks[0]:.3f}")
+    print(markdown(head, [row]))
+    if not quick:
+        write_row("bench:memory-volumes", head, row)
+
+
+class Generated:
+    """Volumes (T, Z, Y, X) that are nowhere: each is the same nuclei, moved."""
+
+    def __init__(self, n: int) -> None:
+        import numpy as np
+
+        from napari_unet.sample.volumes import sample_volumes
+
+        movie, _ = sample_volumes(frames=1)
+        repeats = [
+            -(-wanted // there) for wanted, there in zip(VOLUME, movie.shape[1:], strict=True)
+        ]
+        self._one = np.tile(movie[0], repeats)[tuple(slice(n) for n in VOLUME)]
+        self.shape, self.ndim, self.dtype = (n, *VOLUME), 1 + len(VOLUME), movie.dtype
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        import numpy as np
+
+        t, *others = index
+        return np.roll(self._one[others[0]], 7 * t, axis=-1)[tuple(others[1:])]
 
 
 def spread(segmented: int) -> list[int]:
@@ -181,21 +234,38 @@ def ask(what: str, path: Path, network: str) -> dict[str, Any]:
 
 def predict_all(path: Path, network: str) -> dict[str, float]:
     """Predict a file into a file; the peak is that of the whole process."""
+    from napari_unet.engine.stack.stack import Stack
+
+    with Stack.open(path) as stack:
+        return _predicted(stack, path, network)
+
+
+def _predicted(stack: Stack, path: Path, network: str) -> dict[str, float]:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.prediction import predict, probabilities_shape
     from napari_unet.engine.prediction.predictor import open_predictor
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.settings import PredictSettings
-    from napari_unet.engine.stack.stack import Stack
 
     model, store = Model.load(network), path.with_suffix(".prob")
     began = time.perf_counter()
-    with Stack.open(path) as stack:
-        predictor = open_predictor(model, PredictSettings(device="cpu"))
-        with Probabilities.create(store, probabilities_shape(stack, model), {}) as probabilities:
-            done = sum(1 for _ in predict(stack, predictor, probabilities))
+    predictor = open_predictor(model, PredictSettings(device="cpu"))
+    with Probabilities.create(store, probabilities_shape(stack, model), {}) as probabilities:
+        done = sum(1 for _ in predict(stack, predictor, probabilities))
     store.unlink()
     return {"peak": peak(), "frames": done, "seconds": time.perf_counter() - began}
+
+
+def predict_volumes(path: Path, network: str) -> dict[str, float]:
+    """Predict as many volumes as the path's suffix says into a file."""
+    from napari_unet.engine.settings import Selection
+    from napari_unet.engine.stack.stack import Stack
+
+    movie = Generated(int(path.suffix[1:]))
+    with Stack.from_array(
+        movie, Selection(z="volume"), axes="TZYX", pixel_size=0.4, z_step=1.2
+    ) as s:
+        return _predicted(s, path, network)
 
 
 def predict_one(path: Path, network: str) -> dict[str, float]:
@@ -279,6 +349,7 @@ def segment_in_window(path: Path, network: str) -> dict[str, float]:
 
 CHILDREN = {
     "predict": predict_all,
+    "volumes": predict_volumes,
     "one": predict_one,
     "window": predict_in_window,
     "segment": segment_in_window,
