@@ -14,6 +14,9 @@ from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIX
 ZARR_SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
 """Names of OME-Zarr folders and zips, in small letters."""
 
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+"""Names of NIfTI files, in small letters."""
+
 LABEL_SUFFIXES = ("_seg.npy", ".zip", ".roi", ".xml")
 """Names of files of other programs that hold labels alone, in small letters."""
 
@@ -39,6 +42,7 @@ KINDS = (
     Kind("Nikon ND2", (".nd2",), "stage positions", "nd2", "BSD-3-Clause", "nd2"),
     Kind("Zeiss CZI", (".czi",), "scenes", "pylibCZIrw", "LGPL-3.0", "czi"),
     Kind("Leica LIF", (".lif",), "images, tiles", "liffile", "BSD-3-Clause", "lif"),
+    Kind("NIfTI", NIFTI_SUFFIXES, "", "nibabel", "MIT", "nifti"),
 )
 MOVIE_SUFFIXES = tuple(suffix for kind in KINDS for suffix in kind.suffixes)
 """Names of files that may be movies, in small letters."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
-from napari_unet.engine.stack.kinds import is_zarr
+from napari_unet.engine.stack.kinds import NIFTI_SUFFIXES, is_zarr
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
@@ -41,6 +41,10 @@ def extra_reader(path: Path) -> Callable[..., Source] | None:
         return ZarrSource
     if path.is_dir():
         return None
+    if path.name.lower().endswith(NIFTI_SUFFIXES):
+        from napari_unet.engine.stack.extras.nifti_source import NiftiSource
+
+        return NiftiSource
     suffix = path.suffix.lower()
     if suffix == ".nd2":
         from napari_unet.engine.stack.extras.nd2_source import Nd2Source
