@@ -54,7 +54,8 @@ def smallest_cell(annotations: Annotations, diameter: float) -> int:
     """Pixels below which an object is a speck beside the annotated ones, ``diameter`` px typical.
 
     Half of the smallest of them, a few odd ones apart: a tenth of a typical one at least, three
-    tenths at most. Where sizes differ much, four fifths of the smallest whole one are enough.
+    tenths at most. Where sizes differ much, four fifths of the smallest whole one are enough. These
+    are shares of areas; of volumes they are those of balls of the same diameters.
     """
     typical = np.pi / 4 * diameter**2
     if annotations.dims == 3:
@@ -62,11 +63,14 @@ def smallest_cell(annotations: Annotations, diameter: float) -> int:
     sizes = np.zeros(0) if annotations.classes else _areas(annotations)
     if not sizes.size:
         return max(5, int(0.1 * typical))
-    half, least = np.percentile(sizes, _ODD) / 2, 0.1 * typical
+    half, least, most, part = (
+        share if annotations.dims == 2 else share**1.5 for share in (0.5, 0.1, 0.3, 0.8)
+    )
+    wanted, least = half * np.percentile(sizes, _ODD), least * typical
     whole = _areas(annotations, cut=False)
     if whole.size:
-        least = min(least, 0.8 * np.percentile(whole, _ODD))
-    return max(5, int(np.clip(half, least, 0.3 * typical)))
+        least = min(least, part * np.percentile(whole, _ODD))
+    return max(5, int(np.clip(wanted, least, most * typical)))
 
 
 def _areas(annotations: Annotations, *, cut: bool = True) -> NDArray[np.int64]:
