@@ -15,6 +15,7 @@ from napari_unet.sample.kinds import (
     sample_kind,
 )
 from napari_unet.sample.movie import open_sample, sample_movie, sample_parents
+from napari_unet.sample.phantoms import sample_phantoms
 from napari_unet.sample.random_cells import random_cells
 from napari_unet.sample.random_looks import LOOKS
 from napari_unet.sample.volumes import open_volumes, sample_volumes, volume_parents
@@ -245,3 +246,24 @@ def test_random_kinds_are_of_every_look_and_crowding():
     assert len({one.look for one in made}) > len(LOOKS) / 2
     covered = [np.mean(one.labels > 0) for one in made]
     assert min(covered) < 0.25 and max(covered) > 0.9
+
+
+def test_heads_of_nested_parts_show_in_four_contrasts():
+    heads, classes = sample_phantoms(count=3)
+    assert heads.shape == (3, 4, 32, 48, 48) and heads.dtype == np.uint16
+    again, _ = sample_phantoms(count=2)
+    np.testing.assert_array_equal(again, heads[:2])
+    assert not np.array_equal(again, sample_phantoms(count=2, seed=1)[0])
+    for head, truth in zip(heads, classes, strict=True):
+        assert np.unique(truth).tolist() == [0, 1, 2, 4]
+        inside = head.min(0) > 0
+        np.testing.assert_array_equal(inside, head.max(0) > 0)  # 0 around it, in all contrasts
+        assert not truth[~inside].any()
+        for inner, outer in (((4,), (1, 4)), ((1, 4), (1, 2, 4))):  # none lies at its whole's rim
+            around = ndimage.binary_dilation(np.isin(truth, inner)) & inside
+            assert np.isin(truth[around], outer).mean() > 0.98
+        means = {k: head[:, inside & (truth == k)].mean(1) for k in (0, 1, 2, 4)}
+        assert (
+            max(means, key=lambda k: means[k][1]) == 4
+            and max(means, key=lambda k: means[k][3]) == 2
+        )

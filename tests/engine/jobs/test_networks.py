@@ -22,7 +22,7 @@ from napari_unet.engine.network.networks import CONFIGS, build, read_config
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.prediction.openvino_backend import OpenVinoBackend
 from napari_unet.engine.prediction.predictor import open_predictor
-from napari_unet.engine.settings import PredictSettings, TrainSettings
+from napari_unet.engine.settings import PredictSettings, Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import TrainInput, train
 from napari_unet.sample.movie import sample_movie
@@ -101,6 +101,37 @@ def test_a_network_is_trained_kept_resumed_taken_on_and_exported(name, world, tm
     found = run(segment(stack, taken_on, TORCH), quiet=True)
     written = run(write_labels(tmp_path / "labels.tif", found, stack), quiet=True)
     assert np.array_equal(tifffile.imread(written), np.stack([found[t] for t in range(3)]))
+
+
+VOLUMES = ("attention-unet", "unetr", "segresnet-vae", "nnunet", "nnunet-optimised")
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_a_network_learns_from_volumes_and_segments_them(name, tmp_path):
+    """Four channels, sections three times as far apart as pixels and no multiple of a stride."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.ogrid[:11, :40, :45]
+    truth = (9 * (z - 5) ** 2 + (y - 20) ** 2 + (x - 22) ** 2 < 196).astype(np.uint16)
+    data = (truth * np.array([9, 7, 5, 3])[:, None, None, None] + rng.random((4, 11, 40, 45))) * 99
+    seen = Selection(z="volume", channel=(0, 1, 2, 3))
+    stack = Stack.from_array(data, seen, axes="CZYX", pixel_size=0.5, z_step=1.5)
+    labels = Stack.from_array(truth, Selection(z="volume"), axes="ZYX")
+    settings = SMALL.replace(network=name, crop=32, steps=1, **TINY[name])
+    model = run(train(stack, Annotations.from_labels(stack, labels), settings))
+    config = model.config
+    assert (config.dims, config.in_channels, config.size) == (3, 4, 32)
+    halved = name in ("attention-unet", "nnunet", "nnunet-optimised")
+    assert config.windows == (12 if halved else 16, 32, 32)
+    again = Model.load(model.save(tmp_path / "model"))
+    assert again.sha256 == model.sha256
+    predictor = open_predictor(again, TORCH)
+    codes = predictor(stack[0])
+    assert codes.shape == (2, 11, 40, 45)
+    box = np.s_[2:9, 5:20, 30:45]
+    assert np.abs(predictor.region(stack[0], box).astype(int) - codes[:, *box]).max() <= 1
+    again_from = SMALL.replace(steps=1, crop=32)
+    kept = run(train(stack, Annotations.from_labels(stack, labels), again_from, base=again))
+    assert kept.config == config and kept.record["parent"] == again.sha256
 
 
 @pytest.mark.parametrize("name", CONFIGS)

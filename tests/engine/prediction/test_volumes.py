@@ -1,5 +1,7 @@
 """Volumes through the network: tiles, flips, boxes and files give what the whole volume gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.network import network_codes
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.prediction import prediction
@@ -132,6 +135,26 @@ def test_a_volume_that_no_memory_holds_is_said_so(model, stack, monkeypatch):
     kept = Probabilities.in_memory(probabilities_shape(stack, model))
     with pytest.raises(BadInput, match=r"one volume of volumes needs .*--z frames"):
         predict(stack, open_predictor(model, EXACT), kept)
+
+
+def test_only_the_box_of_what_is_not_0_is_seen():
+    model = made(channels=2, outputs=("object",), boxed=True)
+    model = replace(model, normalisation=Normalisation(kind="zscore_foreground"))
+    rng, inside = np.random.default_rng(1), np.s_[2:8, 5:50, 30:91]
+    scan = np.zeros((2, *SIZE), np.uint16)
+    scan[:, *inside] = rng.integers(1, 900, scan[:, *inside].shape)
+    predictor = open_predictor(model, EXACT)
+    codes = predictor(scan)
+    outside = np.ones(SIZE, bool)
+    outside[inside] = False
+    assert not codes[0][outside].any() and np.ptp(codes[0][inside]) > 50
+    alone = open_predictor(model, EXACT)(np.ascontiguousarray(scan[:, *inside]))
+    assert apart(codes[:, *inside], alone) <= 1
+    for box in (np.s_[0:4, 10:70, 20:60], np.s_[0:2, 0:5, 0:5]):
+        assert apart(predictor.region(scan, box), codes[:, *box]) <= 1
+    seen = Normaliser(model.normalisation, dims=3)(scan)
+    assert apart(network_codes(model.network, seen), codes) <= 1
+    assert not predictor(np.zeros_like(scan)).any()
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.5])

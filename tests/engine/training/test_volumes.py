@@ -8,13 +8,21 @@ import pytest
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import labels_of
+from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.labels.scores import frame_scores
 from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.self_check import difference
 from napari_unet.engine.prediction.predictor import open_predictor
-from napari_unet.engine.settings import Augmentation, PredictSettings, Selection, TrainSettings
+from napari_unet.engine.settings import (
+    Augmentation,
+    Normalisation,
+    PredictSettings,
+    Selection,
+    TrainSettings,
+)
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.training import train
+from napari_unet.sample.phantoms import REGIONS, sample_phantoms
 
 TINY = TrainSettings(
     steps=2, filters=(2, 4, 6), crop=32, batch=1, threads=1, device="cpu", precision="fp32"
@@ -105,7 +113,7 @@ def test_a_model_of_volumes_goes_on_from_painted_sections(world, trained):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"network": "attention-unet"}, "--z frames"),
+        ({"network": "resunet"}, "--z frames"),
         ({"network": "unet++"}, "--z frames"),
         ({"edge": 40}, "nothing is left"),
     ],
@@ -138,3 +146,24 @@ def test_volumes_are_learned(step):
     found = labels_of(codes, model.config.outputs, model.label_settings, stack.spacing)
     scores = frame_scores(found, truth[1])
     assert scores.dice > 0.85 and scores.f1 > 0.8, scores
+
+
+@pytest.mark.slow
+def test_regions_of_heads_are_learned_from_four_contrasts():
+    """Nested parts of generated scans (C, Z, Y, X), z-scored within the head."""
+    heads, classes = sample_phantoms(count=2)
+    seen = VOLUME.replace(channel=(0, 1, 2, 3))
+    stack = Stack.from_array(heads, seen, axes="TCZYX", pixel_size=1.0, z_step=1.0)
+    truth = Stack.from_array(classes, VOLUME, axes="TZYX")
+    settings = TINY.replace(
+        steps=160, filters=(8, 16), batch=2, regions=REGIONS, validation="none",
+        normalisation=Normalisation(kind="zscore_foreground"),
+        augmentation=Augmentation.preset("light"),
+    )  # fmt: skip
+    model = run(train(stack, Annotations.from_labels(stack, truth, [0], kind="classes"), settings))
+    assert model.config.boxed
+    codes = open_predictor(model, EXACT)(stack[1])
+    found = labels_of(codes, model.config.outputs, model.label_settings, stack.spacing)
+    for region in regions_of(model.config.outputs):
+        mine, right = (np.isin(part, region.classes) for part in (found, classes[1]))
+        assert 2 * (mine & right).sum() > 0.65 * (mine.sum() + right.sum()), region.name

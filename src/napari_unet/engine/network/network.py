@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from napari_unet.engine.labels.codes import encode_logits
 from napari_unet.engine.network.outputs import TrainingOutputs
+from napari_unet.engine.network.parts.boxes import in_box
 from napari_unet.engine.network.parts.tiles import along, in_tiles, tiles
 from napari_unet.engine.network.parts.windows import in_windows
 
@@ -58,14 +60,15 @@ def network_codes(network: Network, image: NDArray[np.float32]) -> NDArray[np.ui
         frame = torch.from_numpy(image)[None].to(device)
         frame = frame.contiguous(memory_format=layout_for(device, config.dims))
         size = frame.shape[2:]
-        logits = resized(_logits(network, resized(frame, scaled_size(size, config.scale))), size)
+        seen = resized(frame, scaled_size(size, config.scale))
+        logits = resized(in_box(partial(_logits, network), seen, config), size)
     return encode_logits(logits[0].float().cpu().numpy())
 
 
-def _logits(network: Network, frames: Tensor) -> Tensor:
+def _logits(network: Network, frames: Tensor, _: object = None) -> Tensor:
     config = network.config
     if not config.exact:
-        return in_windows(network, frames, config.window)
+        return in_windows(network, frames, config.windows)
     if config.dims == 2 or frames[0, 0].numel() <= _MOST_VOXELS:
         logits: Tensor = network(frames)
         return logits

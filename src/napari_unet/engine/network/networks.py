@@ -83,6 +83,11 @@ CONFIGS: dict[str, type[NetworkConfig]] = {
 """The config of each network that can be made from new, by its name."""
 
 
+def of_volumes() -> tuple[type[NetworkConfig], ...]:
+    """Return the kinds of networks that can be made for volumes, too."""
+    return tuple(kind for kind in CONFIGS.values() if not kind.flat)
+
+
 def read_config(values: Any) -> NetworkConfig:
     """Return the config that ``values`` describe; pydantic's ValidationError where none does."""
     return cast("NetworkConfig", _ADAPTER.validate_python(values))

@@ -126,6 +126,11 @@ class Normaliser:
         return low, high - low
 
 
+def is_boxed(settings: Normalisation) -> bool:
+    """Whether 0 is what is not measured, so that of volumes only the box of the rest is seen."""
+    return settings.kind == "zscore_foreground"
+
+
 def percentiles(values: NDArray[Any], *wanted: float) -> tuple[float, ...]:
     """Percentiles of a flat array; integers up to 16 bits go through a histogram (exact)."""
     if values.dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):

@@ -6,12 +6,11 @@ For inference its batch normalisation is folded into the convolutions before it.
 from __future__ import annotations
 
 import copy
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -21,9 +20,6 @@ from napari_unet.engine.network.network import Network, class_logits, pad_to_mul
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-Step = Annotated[int, Field(ge=1, le=4)]
 
 
 class PlainUNetConfig(HalvedConfig):
@@ -36,42 +32,6 @@ class PlainUNetConfig(HalvedConfig):
     bias: bool = False
     head_kernel: int = Field(1, ge=1, le=3)
     skip_first: bool = True
-    strides: tuple[tuple[Step, Step, Step], ...] = Field((), exclude_if=lambda steps: not steps)
-    """Of volumes, by how much each level is smaller along z, y, x; () where it is halved."""
-
-    @model_validator(mode="after")
-    def _check_strides(self) -> Self:
-        if self.strides and (self.dims != 3 or len(self.strides) != len(self.filters) - 1):
-            raise ValueError("strides are of volumes, one for each level below the first")
-        return self
-
-    @property
-    def steps(self) -> tuple[tuple[int, ...], ...]:
-        """By how much each level below the first is smaller than the one above, along each axis."""
-        return self.strides or ((2,) * self.dims,) * (len(self.filters) - 1)
-
-    @property
-    def scales(self) -> tuple[tuple[int, ...], ...]:
-        """How many pixels of the frame one of each level is wide, along each axis."""
-        found = [(1,) * self.dims]
-        for step in self.steps:
-            found.append(tuple(n * k for n, k in zip(found[-1], step, strict=True)))
-        return tuple(found)
-
-    @property
-    def in_planes(self) -> bool:
-        """Whether the sections of its volumes are too far apart for voxels to count as cubes."""
-        return bool(self.strides) and self.strides[0][0] == 1
-
-    @property
-    def multiple(self) -> int:
-        """Edge lengths in a plane inside the network are multiples of this number of pixels."""
-        return self.multiples[-1]
-
-    @property
-    def multiples(self) -> tuple[int, ...]:
-        """The stride along each axis."""
-        return self.scales[-1]
 
     @property
     def halo(self) -> int:
@@ -93,12 +53,6 @@ class PlainUNetConfig(HalvedConfig):
             found.append(down + up + self.head_kernel // 2)
         return tuple(found)
 
-    @property
-    def load(self) -> float:
-        """Feature maps of the frame's size that its levels fill, one result each."""
-        each = zip(self.filters, self.scales, strict=True)
-        return sum(width / math.prod(scale) for width, scale in each)
-
 
 class UNetConfig(PlainUNetConfig):
     """The default. Its name is not written: files of version 0.1.0 have none."""
@@ -116,7 +70,7 @@ class UNetConfig(PlainUNetConfig):
 
 _ORDER = (
     "in_channels", "outputs", "filters", "dims", "norm", "bias", "head_kernel", "skip_first",
-    "softmax", "scale", "strides",
+    "softmax", "scale", "strides", "boxed",
 )  # fmt: skip
 
 

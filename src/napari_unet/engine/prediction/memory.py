@@ -64,7 +64,9 @@ def map_bytes(
     shape: tuple[int, ...], plan: Plan, config: NetworkConfig, scale: float, precision: str
 ) -> int:
     """Return the bytes that feature maps of frames of this shape take at once, at least."""
-    if config.dims == 2:
+    if not config.exact:  # windows of a size of their own, as many at once as frames
+        pixels = float(math.prod(config.windows))
+    elif config.dims == 2:
         edge = min(plan.tile or max(shape), max(shape))
         pixels = min(shape[0] * shape[1], edge * edge) * scale**2
     else:
@@ -72,8 +74,6 @@ def map_bytes(
         if plan.tile is not None:
             size = read_of(size, plan.tile, config.halos, config.multiples)
         pixels = float(math.prod(size))
-    if not config.exact:  # windows of a size of their own, as many at once as frames
-        pixels = config.window**2
     bytes_each = 4 if precision == "fp32" else 2
     return round(pixels * frames_at_once(plan, shape) * feature_maps(config) * bytes_each)
 

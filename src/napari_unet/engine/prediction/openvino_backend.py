@@ -97,8 +97,7 @@ def _convert(network: Network) -> Any:
 
     folded = network.folded().cpu().float()
     config = folded.config
-    edge = 4 * config.multiple if config.exact else config.window
-    size = tuple(4 * n for n in config.multiples) if config.dims == 3 else (edge, edge)
+    size = tuple(4 * n for n in config.multiples) if config.exact else config.windows
     example = torch.zeros(1, config.in_channels, *size)
     with _tracing, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is deprecated, and sees no padding here
@@ -112,7 +111,7 @@ def _convert(network: Network) -> Any:
             raise Inconvertible(first[:160]) from error
         finally:
             _forget_traced()
-    sizes = [-1] * config.dims if config.exact else [edge, edge]
+    sizes = [-1] * config.dims if config.exact else list(config.windows)
     model.reshape([-1, config.in_channels, *sizes])
     return model
 
@@ -132,7 +131,7 @@ def _check(backend: OpenVinoBackend, network: Network) -> None:
     Traced shapes and operations that differ would go unseen. Our own U-Net is tested instead.
     """
     config = network.config
-    edges = tuple(2 * n for n in config.multiples) if config.exact else (config.window,) * 2
+    edges = tuple(2 * n for n in config.multiples) if config.exact else config.windows
     frame = torch.rand(1, config.in_channels, *edges, generator=torch.Generator())
     with torch.inference_mode():
         expected = network.folded().cpu().float()(frame)

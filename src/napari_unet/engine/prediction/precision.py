@@ -113,8 +113,8 @@ def _middle(frame: NDArray[np.float32], config: NetworkConfig) -> Tensor:
     It is at most `CHECKED_EDGE` wide, or else one window where the network is run in windows.
     """
     edge = CHECKED_EDGE if config.dims == 2 else _CHECKED_EDGE_3D
-    edge = edge if config.exact else config.window
-    starts = [max(0, (n - edge) // 2) for n in frame.shape[1:]]
-    box = tuple(slice(start, start + edge) for start in starts)
+    edges = (edge,) * config.dims if config.exact else config.windows
+    starts = [max(0, (n - size) // 2) for n, size in zip(frame.shape[1:], edges, strict=True)]
+    box = tuple(slice(start, start + size) for start, size in zip(starts, edges, strict=True))
     cut = torch.from_numpy(frame[:, *box].copy())[None]
-    return pad_to_multiple(cut, config.multiples)[0] if config.exact else at_least(cut, edge)
+    return pad_to_multiple(cut, config.multiples)[0] if config.exact else at_least(cut, edges)

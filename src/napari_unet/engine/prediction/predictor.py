@@ -21,6 +21,7 @@ from napari_unet.engine.network.cell_size import scale_of
 from napari_unet.engine.network.devices import available_memory, device_name
 from napari_unet.engine.network.network import pad_to_multiple, resized, scaled_size
 from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.parts.boxes import in_box
 from napari_unet.engine.network.parts.tiles import dihedral, in_tiles, tiles
 from napari_unet.engine.network.parts.windows import in_windows
 from napari_unet.engine.prediction.backends import notice_for, open_backend
@@ -226,14 +227,14 @@ class Predictor:
         size = frames.shape[2:]
         if (factor := self._scale) != 1:
             seen = resized(frames, scaled_size(size, factor))
-            logits = resized(self._network(seen), size)
+            logits = resized(in_box(self._network, seen, self.model.config), size)
             return logits if box is None else logits[:, :, *box]
-        return self._network(frames, box)
+        return in_box(self._network, frames, self.model.config, box)
 
     def _network(self, frames: Tensor, box: Part | None = None) -> Tensor:
         config, size = self.model.config, frames.shape[2:]
         if not config.exact:
-            return in_windows(self._turned, frames, config.window, self._plan.batch, box)
+            return in_windows(self._turned, frames, config.windows, self._plan.batch, box)
         padded, crop = pad_to_multiple(frames, config.multiples)
         if box is None:
             return self._turned(padded)[:, :, *crop]

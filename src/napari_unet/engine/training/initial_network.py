@@ -21,9 +21,9 @@ from napari_unet.engine.labels.regions import (
 )
 from napari_unet.engine.network.config import WindowedConfig
 from napari_unet.engine.network.exchange.encoder_weights import take_encoder
-from napari_unet.engine.network.networks import CONFIGS, build
-from napari_unet.engine.network.unet import PlainUNetConfig
-from napari_unet.engine.network.volumes import strides_for
+from napari_unet.engine.network.networks import CONFIGS, build, of_volumes
+from napari_unet.engine.network.normalisation import is_boxed
+from napari_unet.engine.network.volumes import strides_for, thickness
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.prediction import check_dims
 from napari_unet.engine.stack.channels import RGB
@@ -161,9 +161,10 @@ def _new_config(
         options["filters"] = settings.filters
     if stack.dims == 3:
         options |= _of_volumes(stack, kind, options.get("filters"))
+        options["boxed"] = is_boxed(settings.normalisation)
     try:
         config = kind.model_validate(options)
-        return config.sized(crop) if isinstance(config, WindowedConfig) else config
+        return _sized(config, crop, stack) if isinstance(config, WindowedConfig) else config
     except ValidationError as error:
         reason = error.errors()[0]
         raise BadInput(
@@ -179,14 +180,25 @@ def _of_volumes(
     stack: Stack, kind: type[NetworkConfig], filters: tuple[int, ...] | None
 ) -> dict[str, Any]:
     """Return what makes a network one of volumes: it pools along z where voxels are near cubes."""
-    if not issubclass(kind, PlainUNetConfig):
+    if kind not in of_volumes():
+        these = ", ".join(one.model_fields["network"].default for one in of_volumes())
         raise BadInput(
             f"a {kind.title} learns from images, and {stack.name} is taken as a volume",
-            "a network of volumes: unet, unet-2015 or unet-notebook",
+            f"a network of volumes: {these}",
             "choose one of them, or take each section as a frame (--z frames)",
         )
-    levels = len(filters or kind.model_fields["filters"].default)
-    return {"dims": 3, "strides": strides_for(levels, stack.spacing, stack.n_z)}
+    options: dict[str, Any] = {"dims": 3}
+    if "strides" in kind.model_fields:
+        levels = len(filters or kind.model_fields["filters"].default)
+        options["strides"] = strides_for(levels, stack.spacing, stack.n_z)
+    return options
+
+
+def _sized(config: WindowedConfig, crop: int, stack: Stack) -> WindowedConfig:
+    """Return a network for crops of so many px, and as deep as they are wide."""
+    if config.dims == 2:
+        return config.sized(crop)
+    return config.sized(crop, min(round(crop / thickness(stack.spacing)), stack.n_z))
 
 
 def _dropout(share: float, kind: type[NetworkConfig]) -> float:

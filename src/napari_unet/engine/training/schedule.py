@@ -220,9 +220,7 @@ def crop_size(settings: TrainSettings, device: str, diameter: float, frame: tupl
 
 def crop_depth(crop: int, sections: int, thickness: float, config: NetworkConfig) -> int:
     """Return the sections of a crop of a volume: as deep as it is wide, as far as there are any."""
-    step = config.multiples[0]
-    wanted = min(round(crop / thickness), sections)
-    return max(1, -(-wanted // step)) * step
+    return config.depth_for(min(round(crop / thickness), sections))
 
 
 def peak_rate(settings: TrainSettings, *, new: bool) -> float:

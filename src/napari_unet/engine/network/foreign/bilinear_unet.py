@@ -23,6 +23,7 @@ class BilinearUNetConfig(HalvedConfig, WindowedConfig):
     title: ClassVar[str] = "U-Net that rises bilinearly"
 
     network: Literal["unet-bilinear"] = "unet-bilinear"
+    dims: int = Field(2, ge=2, le=2)
     filters: Annotated[Widths, Field(min_length=2, max_length=7)] = (64, 128, 256, 512, 512)
     bias: bool = False
     size: int = Field(512, ge=16, le=2048)

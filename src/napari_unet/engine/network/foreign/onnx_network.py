@@ -30,6 +30,7 @@ class OnnxConfig(WindowedConfig):
     trainable: ClassVar[bool] = False
 
     network: Literal["onnx"] = "onnx"
+    dims: int = Field(2, ge=2, le=2)
     length: int = Field(ge=1, le=1 << 31)
     axes: str = Field("bcyx", pattern="^[bcyx]{2,4}$")
     output_axes: str = Field("bcyx", pattern="^[bcyx]{2,4}$")
@@ -86,7 +87,7 @@ class OnnxNetwork(Network):
         for kind, a, b in self.config.steps:
             x = x * a + b if kind == "linear" else x.clamp(a, b)
         size = x.shape[2:]
-        raw = self.raw(at_least(x, self.config.size).numpy())[:, :, : size[0], : size[1]]
+        raw = self.raw(at_least(x, self.config.windows).numpy())[:, :, : size[0], : size[1]]
         return self._logits(torch.from_numpy(raw)).to(frames.device)
 
     def raw(self, frames: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

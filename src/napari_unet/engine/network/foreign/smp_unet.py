@@ -73,6 +73,7 @@ class SmpEfficientNetUNetConfig(WindowedConfig):
     title: ClassVar[str] = "Unet of segmentation_models_pytorch on an EfficientNet"
 
     network: Literal["smp-efficientnet-unet"] = "smp-efficientnet-unet"
+    dims: int = Field(2, ge=2, le=2)
     encoder: Literal[
         "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3",
         "efficientnet-b4", "efficientnet-b5", "efficientnet-b6", "efficientnet-b7",

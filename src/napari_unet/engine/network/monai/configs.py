@@ -18,6 +18,7 @@ class UNetPlusPlusConfig(NetworkConfig):
     """Nested U-Nets of one to four levels, each with an output to learn from (Zhou 2018)."""
 
     title: ClassVar[str] = "U-Net++"
+    flat: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
     network: Literal["unet++"] = "unet++"
@@ -50,6 +51,7 @@ class ResUNetConfig(HalvedConfig):
     """A U-Net of residual units, which halves with its first unit (Kerfoot 2018)."""
 
     title: ClassVar[str] = "Residual U-Net"
+    flat: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
     network: Literal["resunet"] = "resunet"
@@ -75,6 +77,7 @@ class ResNet18UNetConfig(NetworkConfig):
     """A ResNet-18 as encoder (He 2016), upsampling and convolutions as decoder."""
 
     title: ClassVar[str] = "U-Net on ResNet-18"
+    flat: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
     network: Literal["resnet18-unet"] = "resnet18-unet"
@@ -103,8 +106,10 @@ class EfficientNetB2UNetConfig(WindowedConfig):
     """An EfficientNet-B2 as encoder (Tan 2019); its squeeze-and-excitation sees the whole input."""
 
     title: ClassVar[str] = "U-Net on EfficientNet-B2"
+    flat: ClassVar[bool] = True
 
     network: Literal["efficientnet-b2-unet"] = "efficientnet-b2-unet"
+    dims: int = Field(2, ge=2, le=2)
     filters: Annotated[Widths, Field(min_length=5, max_length=5)] = (256, 128, 64, 32, 16)
     dropout: float = Field(0.0, ge=0, lt=1)
 
@@ -204,7 +209,7 @@ class DynUNetConfig(HalvedConfig, WindowedConfig):
 
 
 class NnUNetConfig(DynUNetConfig):
-    """As nnU-Net plans it for two dimensions."""
+    """As nnU-Net plans it for images, and of volumes for large ones."""
 
     title: ClassVar[str] = "nnU-Net"
 

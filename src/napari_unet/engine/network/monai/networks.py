@@ -53,7 +53,7 @@ class MonaiNetwork(Network):
 
     def _whole(self, frames: Tensor, last: int | None = None) -> list[Tensor]:
         """Return outputs up to ``last`` (all where None) as logits of the frames' own size."""
-        padded, crop = pad_to_multiple(frames, self.config.multiple)
+        padded, crop = pad_to_multiple(frames, self.config.multiples)
         raw = self._raw(padded)
         cut = [out[:, :, *crop] for out in (raw if last is None else raw[: last + 1])]
         return [class_logits(out) for out in cut] if self.config.softmax else cut
@@ -145,11 +145,11 @@ class AttentionUNet(MonaiNetwork):
 
     def __init__(self, config: configs.AttentionUNetConfig) -> None:
         net = monai_nets(config.title).AttentionUnet(
-            spatial_dims=2,
+            spatial_dims=config.dims,
             in_channels=config.in_channels,
             out_channels=len(config.outputs),
             channels=config.filters,
-            strides=(2,) * (len(config.filters) - 1),
+            strides=config.steps,
             dropout=config.dropout,
         )
         super().__init__(config, net)
@@ -157,30 +157,30 @@ class AttentionUNet(MonaiNetwork):
 
 class _OfOneSize(MonaiNetwork):
     def _raw(self, frames: Tensor) -> list[Tensor]:
-        window = self.config.window
-        if tuple(frames.shape[2:]) != (window, window):
+        given, windows = frames.shape[2:], self.config.windows
+        if tuple(given) != windows:
             raise BadInput(
-                f"a {self.config.title} was given {frames.shape[2]} x {frames.shape[3]} pixels",
-                f"{window} x {window}, the one size that it was made for",
+                f"a {self.config.title} was given {' x '.join(map(str, given))} pixels",
+                f"{' x '.join(map(str, windows))}, the one size that it was made for",
                 "leave the crop out, or train a new network with another",
             )
         return [self.net(frames)]
 
 
 class UNETR(_OfOneSize):
-    """MONAI's UNETR, in two dimensions."""
+    """MONAI's UNETR."""
 
     def __init__(self, config: configs.UNETRConfig) -> None:
         net = monai_nets(config.title).UNETR(
             in_channels=config.in_channels,
             out_channels=len(config.outputs),
-            img_size=config.size,
+            img_size=config.windows,
             feature_size=config.features,
             hidden_size=config.hidden,
             mlp_dim=4 * config.hidden,
             num_heads=config.heads,
             dropout_rate=config.dropout,
-            spatial_dims=2,
+            spatial_dims=config.dims,
         )
         super().__init__(config, net)
 
@@ -197,9 +197,9 @@ class SegResNetVAE(_OfOneSize):
 
     def __init__(self, config: configs.SegResNetVAEConfig) -> None:
         net = monai_nets(config.title).SegResNetVAE(
-            input_image_size=(config.size, config.size),
+            input_image_size=config.windows,
             vae_nz=config.latent,
-            spatial_dims=2,
+            spatial_dims=config.dims,
             init_filters=config.features,
             in_channels=config.in_channels,
             out_channels=len(config.outputs),
@@ -226,12 +226,12 @@ class DynUNet(MonaiNetwork):
     def __init__(self, config: configs.DynUNetConfig) -> None:
         levels = len(config.filters)
         net = monai_nets(config.title).DynUNet(
-            spatial_dims=2,
+            spatial_dims=config.dims,
             in_channels=config.in_channels + self.added,
             out_channels=len(config.outputs),
             kernel_size=[3] * levels,
-            strides=[1] + [2] * (levels - 1),
-            upsample_kernel_size=[2] * (levels - 1),
+            strides=[(1,) * config.dims, *config.steps],
+            upsample_kernel_size=config.steps,
             filters=config.filters,
             dropout=config.dropout or None,
             deep_supervision=True,

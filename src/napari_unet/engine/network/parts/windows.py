@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from napari_unet.engine.errors import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 def in_windows(
     network: Callable[[Tensor], Tensor],
     frames: Tensor,
-    window: int,
+    windows: tuple[int, ...],
     batch: int = 1,
     box: Part | None = None,
 ) -> Tensor:
     """Logits of ``frames`` (N, C, Y, X), or of a ``box`` of them: what the whole frame gives there.
 
-    ``window`` is the edge in pixels of what ``network`` is given, ``batch`` of them at once.
+    ``windows`` is the size along each axis of what ``network`` is given, ``batch`` of them at once.
+    Volumes are ``(N, C, Z, Y, X)``.
 
     Raises
     ------
@@ -42,13 +43,12 @@ def in_windows(
         from monai.inferers.utils import sliding_window_inference
     except ImportError:
         raise not_installed("this network", "MONAI", "networks") from None
-    height, width = frames.shape[2:]
-    padded = at_least(frames, window)
-    box = box or (slice(0, height), slice(0, width))
-    spans = [_span(n, part, window) for n, part in zip(padded.shape[2:], box, strict=True)]
+    box = box or tuple(slice(0, n) for n in frames.shape[2:])
+    padded = at_least(frames, windows)
+    spans = [_span(*axis) for axis in zip(padded.shape[2:], box, windows, strict=True)]
     logits: Tensor = sliding_window_inference(
-        padded[:, :, spans[0], spans[1]].contiguous(),
-        (window, window),
+        padded[:, :, *spans].contiguous(),
+        windows,
         batch,
         network,
         overlap=0.5,
@@ -58,16 +58,16 @@ def in_windows(
         slice(part.start - span.start, part.stop - span.start)
         for part, span in zip(box, spans, strict=True)
     ]
-    return logits[:, :, inside[0], inside[1]]
+    return logits[:, :, *inside]
 
 
-def at_least(frames: Tensor, edge: int) -> Tensor:
+def at_least(frames: Tensor, sizes: Sequence[int]) -> Tensor:
     """Pad frames that are smaller than a window at their ends, by reflection where it fits."""
-    missing = [max(0, edge - n) for n in frames.shape[2:]]
+    missing = [max(0, size - n) for size, n in zip(sizes, frames.shape[2:], strict=True)]
     if not any(missing):
         return frames
     fits = all(extra < n for extra, n in zip(missing, frames.shape[2:], strict=True))
-    widths = (0, missing[1], 0, missing[0])
+    widths = [side for extra in reversed(missing) for side in (0, extra)]
     return F.pad(frames, widths, mode="reflect" if fits else "replicate")
 
 

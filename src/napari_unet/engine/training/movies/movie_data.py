@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.annotations.frame_annotation import spare_neighbours
+from napari_unet.engine.annotations.frame_annotation import FrameAnnotation, spare_neighbours
 from napari_unet.engine.annotations.holdout import without_tested
 from napari_unet.engine.annotations.movie_splits import is_whole
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.network.network import network_codes
-from napari_unet.engine.network.normalisation import Normaliser
+from napari_unet.engine.network.normalisation import Normaliser, is_boxed
+from napari_unet.engine.network.parts.boxes import filled_box
 from napari_unet.engine.stack.channels import RGB
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.engine.training.losses import border_weight
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
     from napari_unet.engine.annotations.annotations import Annotations
-    from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
     from napari_unet.engine.annotations.holdout import Split
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.settings import TrainSettings
@@ -59,6 +59,8 @@ class MovieData:
         )
         self._settings, self._device = settings, device
         self._base, self._scale = base, scale
+        new = is_boxed(settings.normalisation) and self.stack.dims == 3
+        self._boxed = base.config.boxed if base else new
         self._images: dict[int, NDArray[np.float32]] = {}
         self._learned = split.train
         self.frames = {t: self._prepare(t, frame) for t, frame in split.train.frames.items()}
@@ -171,6 +173,8 @@ class MovieData:
             seen = label_frame(codes, base.label_settings, spacing=self.stack.spacing)
             annotation = spare_neighbours(annotation, seen)
         image, annotation = resized_frame(self.image(t), annotation, self._scale)
+        if self._boxed and not settings.whole_frames:
+            image, annotation = _filled(image, annotation)
         w0 = 0.0 if classes else settings.border_weight
         spacing = self.stack.spacing
         weight = border_weight(annotation.labels, w0, settings.border_sigma, spacing)
@@ -179,6 +183,16 @@ class MovieData:
             of_classes=bool(classes),
             coloured=self.stack.dims == 2 and self.stack.selected_channels == RGB,
         )  # fmt: skip
+
+
+def _filled(
+    image: NDArray[np.float32], annotation: FrameAnnotation
+) -> tuple[NDArray[np.float32], FrameAnnotation]:
+    """Return what of a normalised frame ``(C, …)`` lies in the box around all that is not 0."""
+    box = filled_box(image)
+    labels, supervised = annotation.labels[box], annotation.supervised[box]
+    within = FrameAnnotation(labels, supervised, annotation.complete)
+    return np.ascontiguousarray(image[:, *box]), within
 
 
 def _is_same(one: FrameAnnotation, other: FrameAnnotation) -> bool:
