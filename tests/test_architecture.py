@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -31,14 +32,24 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in SOURCES}
-TEXTS = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
-TREES = {name: ast.parse(text) for name, text in TEXTS.items()}
 PACKAGES = sorted(m for m, path in MODULES.items() if path.name == "__init__.py")
+
+
+@cache
+def texts() -> dict[str, str]:
+    """What stands in each module."""
+    return {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The same, parsed: seconds, which only who runs these tests is to wait for."""
+    return {name: ast.parse(text) for name, text in texts().items()}
 
 
 def imports_of(name: str) -> Iterator[str]:
     """Modules of ours that a module names anywhere in it, ``TYPE_CHECKING`` included."""
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(trees()[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
@@ -51,15 +62,17 @@ def is_inside(name: str, package: str) -> bool:
     return name.startswith(f"{package}.")
 
 
-# A module may name the packages it lies in: their faces are there before it is.
-IMPORTS = {m: {n for n in imports_of(m) if n != m and not is_inside(m, n)} for m in MODULES}
+@cache
+def imports() -> dict[str, set[str]]:
+    """Who imports whom; a module may name the packages it lies in: their faces are there before."""
+    return {m: {n for n in imports_of(m) if n != m and not is_inside(m, n)} for m in MODULES}
 
 
 def between_children(package: str) -> dict[str, set[str]]:
     """Who imports whom among the rooms and files right below a package."""
     depth = package.count(".") + 2
     children: dict[str, set[str]] = {}
-    for module, imported in IMPORTS.items():
+    for module, imported in imports().items():
         if is_inside(module, package):
             child = ".".join(module.split(".")[:depth])
             others = {".".join(n.split(".")[:depth]) for n in imported if is_inside(n, package)}
@@ -115,7 +128,7 @@ def test_engine_works_without_qt_and_napari():
 
 
 def test_no_circle_of_files():
-    assert not circle(IMPORTS)
+    assert not circle(imports())
 
 
 def test_no_circle_of_rooms():
@@ -154,12 +167,12 @@ def test_command_line_works_without_qt_and_napari(arguments, expected):
 
 
 def test_sizes():
-    lengths = {name: len(text.splitlines()) for name, text in TEXTS.items()}
+    lengths = {name: len(text.splitlines()) for name, text in texts().items()}
     assert {name: n for name, n in lengths.items() if n > LONGEST_FILE} == {}
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     long = {}
     for name, path in MODULES.items():
-        for node in ast.walk(TREES[name]):
+        for node in ast.walk(trees()[name]):
             if isinstance(node, functions):
                 n = (node.end_lineno or node.lineno) - _first_line(node, path) + 1
                 long |= {f"{name}.{node.name}": n} if n > LONGEST_FUNCTION else {}
@@ -175,7 +188,7 @@ def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef, path: Path) ->
 def test_only_the_command_line_prints():
     printed = [
         f"{MODULES[name]}:{node.lineno}"
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         if not is_inside(name, "napari_unet.cli")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)

@@ -365,8 +365,11 @@ def _change(**wrong: Any) -> bytes:
 
 
 def _bomb() -> str:
-    packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(bytes(1 << 24)) for _ in range(48)) + packer.flush()
+    """Return 768 MB of zeros, packed: a part of them that is packed by itself, again and again."""
+    packer, n, times = zlib.compressobj(9), 1 << 24, 48
+    first, again = (packer.compress(bytes(n)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    checksum = struct.pack(">HH", n * times % 65521, 1)  # Adler-32 of zeros
+    packed = first + again * (times - 1) + packer.flush()[:-4] + checksum
     return base64.b85encode(packed).decode()
 
 

@@ -16,10 +16,20 @@ from napari_unet.engine.prediction.openvino_backend import OpenVinoBackend, _con
 FRAME = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture
-def network():
+def make():
     torch.manual_seed(3)
     return UNet(UNetConfig(filters=(16, 32, 64))).eval()
+
+
+@pytest.fixture
+def network():
+    return make()
+
+
+@pytest.fixture(scope="module")
+def model():
+    """What OpenVINO makes of the network: always the same, and it takes a second."""
+    return _convert(make())
 
 
 @pytest.fixture
@@ -59,12 +69,12 @@ HAPPENS = {
 
 
 @pytest.mark.parametrize("happens", HAPPENS)
-def test_logits_are_the_same_whatever_happened_to_the_file(happens, network, folder):
+def test_logits_are_the_same_whatever_happened_to_the_file(happens, network, model, folder):
     converted = []
 
     def convert(given):
         converted.append(given)
-        return _convert(given)
+        return model
 
     first = OpenVinoBackend(kept_or_converted(network, convert), "fp32", 1)
     (path,) = folder.iterdir()
@@ -77,9 +87,8 @@ def test_logits_are_the_same_whatever_happened_to_the_file(happens, network, fol
         assert len(converted) == (1 if happens == "nothing" else 2)
 
 
-def test_other_weights_are_another_file_and_a_few_are_kept(network, folder, monkeypatch):
+def test_other_weights_are_another_file_and_a_few_are_kept(network, model, folder, monkeypatch):
     monkeypatch.setattr(openvino_kept, "_FILES", 2)
-    model = _convert(network)
     for _ in range(3):
         kept_or_converted(network, lambda _: model)
         with torch.no_grad():
