@@ -76,8 +76,8 @@ def test_one_image(viewer, small, tmp_path):
 
 
 def test_more_axes_are_refused_in_one_line(viewer, tmp_path):
-    layer = viewer.add_labels(np.ones((2, 2, 8, 8), np.uint8), name="deep")
-    with pytest.raises(Exception, match="the layer deep has 4 axes"):
+    layer = viewer.add_labels(np.ones((2, 2, 2, 8, 8), np.uint8), name="deep")
+    with pytest.raises(Exception, match="the layer deep has 5 axes"):
         layer.save(str(tmp_path / "deep.tif"), plugin=PLUGIN)
 
 
@@ -140,3 +140,11 @@ def test_ids_of_corrected_cells_stay(viewer, movie, small, tmp_path, name):
         layer.save(str(tmp_path / name), plugin=PLUGIN)
         found = tifffile.imread(tmp_path / name)[3]
     np.testing.assert_array_equal(found == 4000, cell)
+
+
+def test_volumes_keep_their_sections(viewer, tmp_path):
+    deep = np.arange(2 * 3 * 8 * 8, dtype=np.uint16).reshape(2, 3, 8, 8)
+    viewer.add_labels(deep, name="deep").save(str(tmp_path / "deep.ome.tif"), plugin=PLUGIN)
+    with tifffile.TiffFile(tmp_path / "deep.ome.tif") as file:
+        assert file.series[0].axes == "TZYX"
+        np.testing.assert_array_equal(file.asarray(), deep)

@@ -126,7 +126,6 @@ def _of_file(path: Path, movie: Stack, open_files: ExitStack, offset: int | None
 
 def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> Labels:
     """Make the labels on screen when the movie was left: probability, settings, corrections."""
-    from napari_unet.engine.annotations.corrections import correctable
     from napari_unet.engine.session.live_labels import LiveLabels
 
     state = folder.state
@@ -139,7 +138,7 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
         )
     if movie.selection.channel is None:
         movie = open_files.enter_context(movie.select(channel=state.selection.channel))
-    shape = correctable((len(movie), *movie.frame_shape), movie.name)
+    shape = (len(movie), *movie.frame_shape)
     probabilities = folder.probabilities(movie)
     if probabilities is not None:
         open_files.callback(probabilities.close)
@@ -150,7 +149,9 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
             "segment the movie again, or choose the --channel that was segmented",
         )
     corrections, lost = folder.read_corrections()
-    live = LiveLabels(shape, probabilities, state.labels, corrections)
+    if movie.z_step is None and state.selection.z_step is not None:  # as it was said in napari
+        movie = open_files.enter_context(movie.select(z_step=state.selection.z_step))
+    live = LiveLabels(shape, probabilities, state.labels, corrections, movie.spacing)
     return Labels(
         movie,
         live,

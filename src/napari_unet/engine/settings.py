@@ -53,6 +53,10 @@ class Selection(Settings):
     z_step: float | None = Field(None, gt=0, exclude_if=lambda value: value is None, title="Section distance", description="From section to section, in place of what the file says", json_schema_extra={"unit": "µm"})
     frame_interval: float | None = Field(None, gt=0, title="Frame interval", description="Time from frame to frame, in place of what the file says", json_schema_extra={"unit": "s"})
 
+    def without_lengths(self) -> Selection:
+        """Return what tells which pixels are the movie: sizes and times as the file says."""
+        return self.replace(pixel_size=None, z_step=None, frame_interval=None)
+
 
 class Normalisation(Settings):
     """How raw intensities become the network's input. Belongs to the model."""

@@ -141,6 +141,7 @@ def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name:
 def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, Provenance]:
     """Return the movie that labels belong to: the viewer's own, else what the layer itself says."""
     from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
 
     shape = tuple(int(n) for n in data.shape)
@@ -151,16 +152,22 @@ def _movie_of(data: Any, name: str, attributes: dict[str, Any]) -> tuple[Stack, 
         live = layer is not None and session.labels.live is data
         if stack is not None and shape == (len(stack), *stack.frame_shape):
             return stack, session.labels.provenance(layer) if live and layer else Provenance()
-    if len(shape) not in (2, 3):
+    if len(shape) not in (2, 3, 4):
         raise BadInput(
             f"the layer {name} has {len(shape)} axes",
-            "frames, Y and X",
+            "frames, Y and X, or frames, Z, Y and X",
             "save one position and channel at a time",
         )
-    pixel_size, frame_interval = layers.scale_of(_as_layer(attributes, len(shape)))
-    axes = "TYX"[-len(shape) :]
+    pixel_size, frame_interval, z_step = layers.scale_of(_as_layer(attributes, len(shape)))
+    axes = "TZYX" if len(shape) == 4 else "TYX"[-len(shape) :]
     stack = Stack.from_array(
-        data, axes=axes, name=name, pixel_size=pixel_size, frame_interval=frame_interval
+        data,
+        Selection(z="volume") if "Z" in axes and shape[1] > 1 else None,
+        axes=axes,
+        name=name,
+        pixel_size=pixel_size,
+        z_step=z_step,
+        frame_interval=frame_interval,
     )
     return stack, Provenance()
 

@@ -72,7 +72,7 @@ def test_it_teaches_what_is_painted_and_no_ring(live):
     paint(live, 0, *PATCH, 2)
     paint(live, 0, slice(20, 22), slice(0, 40), BACKGROUND_ID)
     paint(live, 0, slice(25, 26), slice(0, 3), 0)  # erased
-    live.touch(0, np.array([0, 0]), np.array([0, 1]), 1)  # right already, and vouched for
+    live.touch(0, (np.array([0, 0]), np.array([0, 1])), 1)  # right already, and vouched for
     taught = live.annotation(0, classes=True)
     labels, supervised, complete = taught.labels, taught.supervised, taught.complete
     painted = np.zeros(SHAPE[1:], int)
@@ -109,7 +109,7 @@ def test_a_complete_frame_is_the_persons(live):
 def test_classes_come_back_from_the_journal(live, tmp_path):
     live = LiveLabels(SHAPE, Model(), corrections=Corrections(SHAPE, Journal(tmp_path / "journal")))
     paint(live, 0, *PATCH, 2)
-    live.touch(0, np.array([0]), np.array([0]), 1)
+    live.touch(0, (np.array([0]), np.array([0])), 1)
     again = LiveLabels(
         SHAPE, Model(), corrections=Corrections(SHAPE, Journal(tmp_path / "journal"))
     )

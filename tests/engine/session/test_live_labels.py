@@ -79,7 +79,8 @@ def test_touching_an_object_freezes_the_whole_of_it(split):
     for value in (0.05, 0.4, 0.9, 0.999):
         threshold(live, value)
         np.testing.assert_array_equal(shown(live) == label, before)
-    assert not (live.machine(0) == label).any()
+    with live.frame_state(0) as state:
+        assert not (state.view.machine_labels(state.settings) == label).any()
 
 
 def test_a_deleted_object_returns_at_no_threshold_and_with_no_model(live):
@@ -158,7 +159,7 @@ def test_basins_are_computed_once_a_frame(live):
 
 def test_a_draft_is_for_who_takes_it_and_for_no_longer_than_it_must(live):
     asked = []
-    live.touch(1, np.array([0]), np.array([0]), 0)  # ground that is the user's
+    live.touch(1, (np.array([0]), np.array([0])), 0)  # ground that is the user's
     live[2, 20:23, 20:23] = 77
     live.invalidate(2)
     exact = label_frame(live.probabilities[0], FINE)
@@ -220,7 +221,7 @@ def test_supervision_is_what_was_edited(live):
     live[np.nonzero(gone)[0] * 0, *np.nonzero(gone)] = 0
     live.confirm_cell(0, 28, 14)
     live[0, 36:39, 50:55] = BACKGROUND_ID
-    live.touch(0, np.array([36, 37]), np.array([30, 30]), 0)
+    live.touch(0, (np.array([36, 37]), np.array([30, 30])), 0)
     taught = live.annotation(0)
     labels, supervised, complete = taught.labels, taught.supervised, taught.complete
     assert set(np.unique(labels)) == {0, enlarged, confirmed} and not complete
@@ -260,10 +261,10 @@ def test_a_confirmed_frame_is_supervised_everywhere_and_stays_as_it_is(live):
 
 def test_painting_over_a_correct_cell_counts(live):
     label = shown(live)[10, 10]
-    live.touch(0, np.array([10]), np.array([10]), int(label))
+    live.touch(0, (np.array([10]), np.array([10])), int(label))
     assert list(live.corrections.ids(0)) == [label]
-    live.touch(0, np.array([0]), np.array([0]), int(label))
-    live.touch(0, np.array([10]), np.array([10]), 0)
+    live.touch(0, (np.array([0]), np.array([0])), int(label))
+    live.touch(0, (np.array([10]), np.array([10])), 0)
     assert len(live.corrections._done) == 1
 
 
@@ -419,10 +420,10 @@ def test_readers_and_a_painter_at_once(live):
 def test_basins_out_of_date_are_not_kept(monkeypatch, live):
     compute = FrameCache.basins
 
-    def slow(probabilities, frame, settings):
+    def slow(probabilities, *rest):
         if probabilities.grow == 0:
             live.probabilities = Model(grow=2)
-        return compute(probabilities, frame, settings)
+        return compute(probabilities, *rest)
 
     monkeypatch.setattr(FrameCache, "basins", staticmethod(slow))
     expected = label_frame(Model(grow=2)[0], FINE)

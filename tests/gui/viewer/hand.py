@@ -77,9 +77,13 @@ class CanvasHand:
             self.send(QEvent.Type.MouseMove, point, Qt.MouseButton.NoButton, held=False)
 
     def send(self, kind, point, button, held=None) -> None:
-        """Send a mouse event to the canvas where a data point (y, x) is drawn."""
+        """Send a mouse event to the canvas where a data point (y, x) is drawn.
+
+        Of a volume in the section on screen.
+        """
         canvas = self.viewer.window._qt_viewer.canvas.native
-        world = np.asarray(self.layer.data_to_world((self.frame, *point)))[1:]
+        section = self.viewer.dims.current_step[1:-2]
+        world = np.asarray(self.layer.data_to_world((self.frame, *section, *point)))[-2:]
         camera = self.viewer.scene.camera
         y, x = (world - camera.center[1:]) * camera.zoom
         at = QPointF(x + canvas.width() / 2, y + canvas.height() / 2)

@@ -36,7 +36,8 @@ def test_axes_are_taken_only_where_they_are_named(labels, shape, axes):
 )
 def test_scale_is_read_from_units(units, scale, found):
     image = Image(np.zeros((2, 3, 4)), axis_labels=("t", "y", "x"), units=units, scale=scale)
-    assert layers.scale_of(image) == pytest.approx(found)
+    assert layers.scale_of(image)[:2] == pytest.approx(found)
+    assert layers.scale_of(image)[2] is None  # there are no sections
 
 
 def test_labels_lie_on_the_movie_frame_by_frame():

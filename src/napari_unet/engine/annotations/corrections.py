@@ -20,6 +20,7 @@ from napari_unet.engine.annotations.states import States
 from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
+from napari_unet.engine.labels.space.boxes import axes_said, hull, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,27 +36,8 @@ if TYPE_CHECKING:
 FORMAT = "napari-unet corrections 1"
 
 
-def correctable(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
-    """Return the shape ``(T, Y, X)`` of a movie of that name whose cells can be corrected.
-
-    Raises
-    ------
-    BadInput
-        Where it is of volumes.
-
-    """
-    if len(shape) != 3:
-        raise BadInput(
-            f"{name} is taken as volumes, whose cells cannot be corrected yet",
-            "images: a section, their maximum, or each section as a frame",
-            "take another z",
-        )
-    n, height, width = shape
-    return n, height, width
-
-
 class Corrections:
-    """The corrections of one movie of ``shape`` (T, Y, X), with undo and redo.
+    """The corrections of one movie of ``shape`` (T, Y, X) or (T, Z, Y, X), with undo and redo.
 
     Parameters
     ----------
@@ -71,7 +53,7 @@ class Corrections:
     not_kept = Signal(str)  # one line: the disk refused what was written; from another thread
 
     def __init__(
-        self, shape: tuple[int, int, int], journal: Journal | None = None, author: str = ""
+        self, shape: tuple[int, ...], journal: Journal | None = None, author: str = ""
     ) -> None:
         self.shape, self.author = shape, author
         self.claim: Claim | None = None  # on the session that they are kept in
@@ -162,11 +144,7 @@ class Corrections:
     def ids(self, frame: int) -> NDArray[np.intp]:
         """Ids of the objects a user vouches for on a frame, sorted."""
         mask = self._masks.get(frame)
-        if mask is None:
-            return np.empty(0, np.intp)
-        # Counting only what is painted: a stroke asks for this, and most of a frame is empty.
-        painted = mask.ids[(mask.ids > 0) & (mask.ids < BACKGROUND_ID)]
-        return np.flatnonzero(np.bincount(painted))
+        return np.empty(0, np.intp) if mask is None else mask.cells()
 
     # Changing it
 
@@ -305,20 +283,11 @@ class Corrections:
         return tuple(c for c in joined if c.before != c.after or c.complete[0] != c.complete[1])
 
     def _span(self, changes: list[Change]) -> Change:
-        rows, columns = zip(*(change.box for change in changes), strict=True)
-        box = (
-            slice(min(s.start for s in rows), max(s.stop for s in rows)),
-            slice(min(s.start for s in columns), max(s.stop for s in columns)),
-        )
+        box = hull([change.box for change in changes])
         after = self._masks.ensure(changes[0].frame).cut(box)
-        before = after.cut((slice(None), slice(None)))
+        before = after.cut((slice(None),))
         for change in reversed(changes):
-            y, x = change.box
-            inside = (
-                slice(y.start - box[0].start, y.stop - box[0].start),
-                slice(x.start - box[1].start, x.stop - box[1].start),
-            )
-            before.paste(inside, change.part(after=False))
+            before.paste(within(change.box, box), change.part(after=False))
         complete = (changes[0].complete[0], changes[-1].complete[1])
         return Change.between(changes[0].frame, box, before, after, complete)
 
@@ -395,6 +364,6 @@ class Corrections:
         if tuple(header.get("shape", ())) != tuple(self.shape):
             raise BadInput(
                 f"the corrections in {journal.path} are for a movie of {header.get('shape')}",
-                f"{list(self.shape)} (frames, height, width)",
+                f"{list(self.shape)} ({axes_said(self.shape)})",
                 "open the movie they were made on, or move the file away",
             )

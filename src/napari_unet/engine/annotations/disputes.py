@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations.edit_masks import EditMask
+from napari_unet.engine.labels.space.boxes import box_of, ends_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +45,9 @@ class Dispute:
         return cls(frame, box, cells, words, parts[0].pack(), parts[1].pack())
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the box."""
-        return self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
+    def shape(self) -> tuple[int, ...]:
+        """Height and width of the box, of a volume with its depth before them."""
+        return size_of(self.box)
 
     def part(self, *, theirs: bool) -> EditMask:
         """Return the box as it was merged, or as the other user has it."""
@@ -66,8 +67,8 @@ class Dispute:
         same = (now.ids == mine.ids) & (now.flags == mine.flags)
         return bool(same[where].all())
 
-    def check(self, shape: tuple[int, int, int]) -> None:
-        """Raise ValueError where it is of no movie of ``shape`` (T, Y, X)."""
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ValueError where it is of no movie of ``shape`` (T, …)."""
         bounds = zip(self.box, shape[1:], strict=True)
         inside = all(0 <= side.start < side.stop <= n for side, n in bounds)
         if not inside or not 0 <= self.frame < shape[0]:
@@ -76,10 +77,9 @@ class Dispute:
 
     def to_record(self) -> dict[str, Any]:
         """Return plain values for a line of the journal."""
-        rows, columns = self.box
         return {
             "frame": self.frame,
-            "box": [rows.start, rows.stop, columns.start, columns.stop],
+            "box": ends_of(self.box),
             "cells": list(self.cells),
             "words": self.words,
             "mine": base64.b85encode(self.mine).decode(),
@@ -89,8 +89,7 @@ class Dispute:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Dispute:
         """Read plain values back; ValueError, TypeError or KeyError where they are no dispute."""
-        y0, y1, x0, x1 = (int(v) for v in record["box"])
         mine, theirs = (base64.b85decode(record[name]) for name in ("mine", "theirs"))
         cells = tuple(int(cell) for cell in record["cells"])
-        box = (slice(y0, y1), slice(x0, x1))
+        box = box_of(record["box"])
         return cls(int(record["frame"]), box, cells, str(record["words"]), mine, theirs)

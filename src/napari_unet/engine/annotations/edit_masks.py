@@ -3,7 +3,8 @@
 An edit mask has two planes: ``ids`` (uint16; an object a user vouches for, 65535 the background
 brush, 0 nothing said) and ``flags`` (uint8; ERASED: the user says no object is here, CLAIMED:
 ground of an object that was touched, closed to the machine, LOCKED: of an object that neither
-brush nor verb may change, DISPUTED: a pixel of what two users say otherwise).
+brush nor verb may change, DISPUTED: a pixel of what two users say otherwise). Those of a volume
+are (Z, Y, X).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import base64
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import box_of, ends_of, size_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +30,9 @@ ERASED = 1
 CLAIMED = 2
 LOCKED = 4
 DISPUTED = 8
-_DENSE = 16  # masks kept unpacked; the others are small
+_DENSE = 16  # masks kept unpacked, at most; the others are small
+_DENSE_BYTES = 256 << 20  # of those, beside the one in use
+_BYTES_A_PIXEL = 3
 
 
 @dataclass
@@ -38,7 +43,7 @@ class EditMask:
     flags: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> EditMask:
+    def empty(cls, shape: tuple[int, ...]) -> EditMask:
         """Make a mask on which nothing is said."""
         return cls(np.zeros(shape, np.uint16), np.zeros(shape, np.uint8))
 
@@ -51,17 +56,23 @@ class EditMask:
         self.ids[box] = part.ids
         self.flags[box] = part.flags
 
-    def blocked(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+    def blocked(self, box: Box = (slice(None),)) -> NDArray[np.bool_]:
         """Pixels closed to the machine's objects: edited, or claimed."""
         return (self.ids[box] > 0) | (self.flags[box] > 0)
 
-    def edited(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+    def edited(self, box: Box = (slice(None),)) -> NDArray[np.bool_]:
         """Pixels whose label is the user's: an object, background, or erased."""
         return (self.ids[box] > 0) | ((self.flags[box] & ERASED) > 0)
 
-    def locked(self, box: Box = (slice(None), slice(None))) -> NDArray[np.bool_]:
+    def locked(self, box: Box = (slice(None),)) -> NDArray[np.bool_]:
         """Pixels of objects that are locked."""
         return (self.flags[box] & LOCKED) > 0
+
+    def cells(self) -> NDArray[np.intp]:
+        """Return the ids of its objects, sorted."""
+        # Counting only what is painted: a stroke asks for this, and most of a frame is empty.
+        painted = self.ids[(self.ids > 0) & (self.ids < BACKGROUND_ID)]
+        return np.flatnonzero(np.bincount(painted))
 
     def painted(self) -> NDArray[np.uint16]:
         """Return the ids as a label file has them: what was erased is background (65535)."""
@@ -73,9 +84,9 @@ class EditMask:
         return zlib.compress(self.ids.astype("<u2").tobytes() + self.flags.tobytes(), 1)
 
     @classmethod
-    def unpack(cls, packed: bytes, shape: tuple[int, int]) -> EditMask:
+    def unpack(cls, packed: bytes, shape: tuple[int, ...]) -> EditMask:
         """Undo ``pack``; ValueError where the bytes are not planes of this shape."""
-        n = shape[0] * shape[1]
+        n = prod(shape)
         try:
             opened = zlib.decompressobj()
             raw = opened.decompress(packed, 3 * n + 1)  # no more than that, whatever it holds
@@ -105,16 +116,16 @@ class Change:
         return cls(frame, box, before.pack(), after.pack(), complete)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the box."""
-        return self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
+    def shape(self) -> tuple[int, ...]:
+        """Height and width of the box, of a volume with its depth before them."""
+        return size_of(self.box)
 
     def part(self, *, after: bool) -> EditMask:
         """Return the box as it was before, or after."""
         return EditMask.unpack(self.after if after else self.before, self.shape)
 
-    def check(self, shape: tuple[int, int, int]) -> None:
-        """Raise ValueError where it is no change of a movie of ``shape`` (T, Y, X)."""
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ValueError where it is no change of a movie of ``shape`` (T, …)."""
         bounds = zip(self.box, shape[1:], strict=True)
         inside = all(0 <= side.start < side.stop <= n for side, n in bounds)
         if not inside or not 0 <= self.frame < shape[0]:
@@ -124,10 +135,9 @@ class Change:
 
     def to_record(self) -> dict[str, Any]:
         """Return plain values for a line of the journal."""
-        rows, columns = self.box
         return {
             "frame": self.frame,
-            "box": [rows.start, rows.stop, columns.start, columns.stop],
+            "box": ends_of(self.box),
             "before": base64.b85encode(self.before).decode(),
             "after": base64.b85encode(self.after).decode(),
             "complete": list(self.complete),
@@ -136,17 +146,18 @@ class Change:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Change:
         """Read plain values back; ValueError or KeyError where they are not a change."""
-        y0, y1, x0, x1 = (int(v) for v in record["box"])
+        box = box_of(record["box"])
         before, after = (base64.b85decode(record[name]) for name in ("before", "after"))
         was, now = (bool(v) for v in record["complete"])
-        return cls(int(record["frame"]), (slice(y0, y1), slice(x0, x1)), before, after, (was, now))
+        return cls(int(record["frame"]), box, before, after, (was, now))
 
 
 class EditMasks:
     """Edit masks of a movie by frame: few in full, the others packed. Not thread-safe by itself."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
+        self._keep = max(1, min(_DENSE, _DENSE_BYTES // max(1, _BYTES_A_PIXEL * prod(shape))))
         self._dense: OrderedDict[int, EditMask] = OrderedDict()
         self._packed: dict[int, bytes] = {}
 
@@ -180,7 +191,7 @@ class EditMasks:
                 else EditMask.unpack(packed, self._shape)
             )
             self._dense[frame] = mask
-            while len(self._dense) > _DENSE:
+            while len(self._dense) > self._keep:
                 old, evicted = self._dense.popitem(last=False)
                 self._packed[old] = evicted.pack()
         self._dense.move_to_end(frame)

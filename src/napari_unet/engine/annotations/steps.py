@@ -28,6 +28,7 @@ _SAID = {
     "holes": "filled the holes of {}",
     "copy": "copied {}",
     "interpolate": "interpolated {}",
+    "between": "filled {} between its sections",
     "reopen": "gave {} back to the model",
     "session": "took in another session",
     "theirs": "took {} as the other user has it",

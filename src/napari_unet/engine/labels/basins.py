@@ -103,11 +103,16 @@ class Basins:
         return {}
 
     @cached_property
-    def boxes(self) -> list[tuple[slice, slice] | None]:
+    def boxes(self) -> list[tuple[slice, ...] | None]:
         """Bounding box of each basin, that of basin i at i - 1."""
         return list(ndi.find_objects(self.ids, max_label=self.n))
 
-    def weights(self, box: tuple[slice, slice], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    @cached_property
+    def weight(self) -> NDArray[np.float64]:
+        """Sum of the levels of each basin, (n + 1,)."""
+        return np.asarray(self.sizes[:, 1:256].sum(axis=1, dtype=np.int64), np.float64)
+
+    def weights(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Sum of the levels of each basin over the ``mask`` of a box, (n + 1,)."""
         inside = np.flatnonzero(mask & (self.ids[box] > 0))
         ids, levels = self.ids[box].reshape(-1)[inside], self.levels[box].reshape(-1)[inside]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,6 +122,16 @@ def disc_diameter(area: float) -> float:
 def ball_diameter(volume: float) -> float:
     """Diameter of the ball that is as large."""
     return float(np.cbrt(6 / np.pi * volume))
+
+
+def diameter_in_plane(pixels: float, steps: Sequence[float] | None = None) -> float:
+    """Diameter of the disc that is as large; of three ``steps`` of the ball of so many voxels.
+
+    Voxels are that far apart along z, y and x, in the lesser of width and height.
+    """
+    if steps is None or len(steps) == 2:
+        return disc_diameter(pixels)
+    return ball_diameter(pixels * prod(steps))
 
 
 def median_diameter(areas: NDArray[Any], dims: int = 2) -> float:

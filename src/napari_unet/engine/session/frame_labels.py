@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from math import prod
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, frame_basins, object_codes
+from napari_unet.engine.labels.space.boxes import axes_said, hull, within
 from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedClasses
-from napari_unet.engine.session.predicted_objects import PredictedObjects, hull
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -35,7 +37,7 @@ _BYTES_A_PIXEL = 4 + 1 + 2
 
 @dataclass(frozen=True)
 class Ground:
-    """Ground of a machine's object: a box, which of it (Y, X), and the ids its pieces show."""
+    """Ground of a machine's object: a box, a mask of it, and the ids its pieces show."""
 
     box: Box
     mask: NDArray[np.bool_]
@@ -54,7 +56,7 @@ class FrameLabels:
 
     def __init__(
         self,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         machine: PredictedObjects | PredictedClasses | None,
         mask: EditMask | None,
     ) -> None:
@@ -66,7 +68,7 @@ class FrameLabels:
         self._settings: LabelSettings | None = None
 
     def labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
-        """Return the labels (Y, X), not to be written to."""
+        """Return the labels (Y, X) or (Z, Y, X), not to be written to."""
         if self._labels is None or settings != self._settings:
             self._settings = settings
             self._labels = self.machine_labels(settings)
@@ -76,11 +78,31 @@ class FrameLabels:
                 self._labels.reshape(-1)[self._edited] = self._mask.ids.reshape(-1)[self._edited]
         return self._labels
 
+    def part(self, settings: LabelSettings, key: Any) -> NDArray[np.uint16]:
+        """Return a copy of a part of the labels, by numpy's index.
+
+        Of a volume no more than a section is derived where one is asked for: a moved threshold
+        costs what is on screen.
+        """
+        section = section_of(key, self._shape)
+        if section is None or (self._labels is not None and settings == self._settings):
+            part: NDArray[np.uint16] = self.labels(settings)[key]
+            return part.copy()
+        box, labels = (section,), self._of_machine(settings, (section,))
+        if self._mask is not None:
+            edited = self._mask.edited(box)
+            labels[edited] = self._mask.ids[box][edited]
+        part = labels[(0, *key[1:])]
+        return part.copy()
+
     def machine_labels(self, settings: LabelSettings) -> NDArray[np.uint16]:
-        """Return the machine's labels (Y, X)."""
+        """Return the machine's labels."""
+        return self._of_machine(settings, (slice(None),))
+
+    def _of_machine(self, settings: LabelSettings, box: Box) -> NDArray[np.uint16]:
         if self.machine is None:
-            return np.zeros(self._shape, dtype=np.uint16)
-        return self.machine.paint(settings)
+            return np.zeros(np.broadcast_to(np.uint16(0), self._shape)[box].shape, np.uint16)
+        return self.machine.paint(settings, box)
 
     def ground(self, label: int, settings: LabelSettings) -> Ground | None:
         """Return the ground, basins and all, of the machine's object of which an id is a piece."""
@@ -118,7 +140,7 @@ class FrameLabels:
             self._labels = None
             return True
         part, was = self._labels[box], self._labels[box].copy()
-        part[...] = 0 if self.machine is None else self.machine.paint(self._settings, box)
+        part[...] = self._of_machine(self._settings, box)
         if mask is not None:
             edited = mask.edited(box)
             part[edited] = mask.ids[box][edited]
@@ -158,9 +180,9 @@ def seen(probabilities: Predictions | None, frame: int) -> bool:
 class FrameCache:
     """FrameLabels of the frames used last. Its owner locks."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self._highest = 0
-        self._keep = max(2, BUDGET // (_BYTES_A_PIXEL * shape[0] * shape[1]))
+        self.keeps = max(2, BUDGET // (_BYTES_A_PIXEL * prod(shape)))
         self._frames: OrderedDict[int, FrameLabels] = OrderedDict()
         self._basins: OrderedDict[int, _Basins | None] = OrderedDict()
         self._age = 0
@@ -210,7 +232,7 @@ class FrameCache:
         self._forget(frame)
         if basins is not None:
             self._highest = max(self._highest, basins.n)
-        while len(self._basins) > self._keep:
+        while len(self._basins) > self.keeps:
             old, _ = self._basins.popitem(last=False)
             self._forget(old)
 
@@ -240,56 +262,71 @@ class FrameCache:
 
     @staticmethod
     def basins(
-        probabilities: Predictions | None, frame: int, settings: LabelSettings
+        probabilities: Predictions | None,
+        frame: int,
+        settings: LabelSettings,
+        spacing: tuple[float, ...] | None = None,
     ) -> _Basins | None:
-        """Compute the basins of a frame; None where the model has predicted nothing of it."""
+        """Compute the basins of a frame; None where the model has predicted nothing of it.
+
+        Voxels of a volume are ``spacing`` apart.
+        """
         if probabilities is None or not seen(probabilities, frame):
             return None
         outputs = probabilities.outputs
         if classes_of(outputs):
             return ClassCodes(probabilities[frame], outputs)
-        basins = frame_basins(object_codes(probabilities[frame], outputs), settings)
+        basins = frame_basins(object_codes(probabilities[frame], outputs), settings, spacing)
         if basins.n:
             # here, not on the GUI thread
             _ = basins.sizes, basins.edge, basins.boxes, basins.within(settings.edge)
         return basins
 
 
-def machine_of(
-    basins: _Basins | None, corrections: Corrections, frame: int
-) -> tuple[PredictedObjects | None, NDArray[np.bool_]]:
-    """Return the machine's objects of a frame, none of classes, and the user's pixels."""
-    mask = corrections.edits(frame)
-    hidden = mask.edited() if mask else np.zeros(corrections.shape[1:], bool)
-    if not isinstance(basins, Basins):
-        return None, hidden
-    return PredictedObjects(basins, mask, corrections.is_complete(frame)), hidden
-
-
 def draft_labels(
-    object_codes: NDArray[np.uint8], settings: LabelSettings, corrections: Corrections, frame: int
+    object_codes: NDArray[np.uint8],
+    settings: LabelSettings,
+    corrections: Corrections,
+    frame: int,
+    key: Any = ...,
 ) -> NDArray[np.uint16]:
-    """Label a frame (Y, X) in a moment: pieces above the threshold, the user's over them.
+    """Label a frame, or a part by numpy's index, in a moment: pieces above the threshold.
 
-    Touching cells are one piece and no size is looked at: for the eye, until the basins are there.
+    The user's pixels lie over them. Touching cells are one piece and no size is looked at: for the
+    eye, until the basins are there. Of a volume a section is labelled by itself, and all of it
+    is one piece.
     """
-    mask = corrections.edits(frame)
+    section, mask = section_of(key, object_codes.shape), corrections.edits(frame)
+    if section is not None:
+        object_codes, key = object_codes[section], (0, *key[1:])
+    inside = object_codes >= threshold_code(settings.threshold)
     if corrections.is_complete(frame):
-        pieces = np.zeros(object_codes.shape, np.int32)
+        pieces = np.zeros_like(inside)
+    elif object_codes.ndim == 3 and section is None:
+        pieces = inside
     else:
-        pieces, _ = ndi.label(object_codes >= threshold_code(settings.threshold))
+        pieces = np.asarray(ndi.label(inside)[0])
     labels = np.minimum(pieces, LAST_ID).astype(np.uint16)
     if mask is not None:
-        blocked = mask.blocked()
-        labels[blocked] = mask.ids[blocked]
-    return labels
+        box = (slice(None) if section is None else section,)
+        blocked = mask.blocked(box)
+        labels[blocked] = mask.ids[box][blocked]
+    drafted: NDArray[np.uint16] = labels[key]
+    return drafted
 
 
-def checked(probabilities: Predictions | None, shape: tuple[int, int, int]) -> Predictions | None:
-    """Return predictions of a movie of ``shape`` (T, Y, X); `BadInput` where of another."""
+def section_of(key: Any, shape: tuple[int, ...]) -> slice | None:
+    """Return the one section of a volume that an index asks for; None for all else."""
+    if len(shape) != 3 or not isinstance(key, tuple) or not key or not isinstance(key[0], int):
+        return None
+    return slice(key[0], key[0] + 1)
+
+
+def checked(probabilities: Predictions | None, shape: tuple[int, ...]) -> Predictions | None:
+    """Return predictions of a movie of ``shape`` (T, …); `BadInput` where of another."""
     if probabilities is not None:
-        t, _, y, x = probabilities.shape
-        check_shape("the probabilities are", (t, y, x), shape)
+        t, _, *space = probabilities.shape
+        check_shape("the probabilities are", (t, *space), shape)
     return probabilities
 
 
@@ -297,7 +334,7 @@ def check_shape(what: str, found: tuple[int, ...], shape: tuple[int, ...]) -> No
     """Refuse what was made on a movie of another shape."""
     if tuple(found) != tuple(shape):
         raise BadInput(
-            f"{what} of a movie of {tuple(found)} (frames, height, width)",
+            f"{what} of a movie of {tuple(found)} ({axes_said(tuple(found))})",
             str(tuple(shape)),
             "use those made on this movie",
         )
@@ -308,6 +345,5 @@ def _differ_outside(
 ) -> bool:
     """Tell whether two versions of a box differ outside of an inner one."""
     differ = one != other
-    y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, box, strict=True))
-    differ[y, x] = False
+    differ[within(inner, box)] = False
     return bool(differ.any())

@@ -1,6 +1,7 @@
 """What is left of cells that others were painted over, or that were erased through.
 
-Pieces are 4-connected, as the machine's objects are: a line drawn by a brush of one pixel cuts.
+Pieces are connected by sides, as the machine's objects are: a line drawn by a brush of one pixel
+cuts. All of it holds for frames (Y, X) and volumes (Z, Y, X) alike.
 """
 
 from __future__ import annotations

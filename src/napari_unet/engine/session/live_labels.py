@@ -23,13 +23,13 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import classes_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import basins_key
+from napari_unet.engine.labels.space.neighbours import around, steps_of
 from napari_unet.engine.session.frame_labels import (
     FrameCache,
     FrameLabels,
     check_shape,
     checked,
     draft_labels,
-    machine_of,
     seen,
 )
 from napari_unet.engine.session.news import News, emit
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 
 class LiveLabels(LazyArray):
-    """Array-like of labels, ``(T, Y, X)`` uint16, that napari's Labels layer reads and paints.
+    """Array-like ``(T, Y, X)`` or ``(T, Z, Y, X)`` uint16 that napari's Labels layer paints.
 
     Reading gives copies. Writing is a correction: the block is compared with the labels as they
     are, and each object gained or lost is frozen. 65535 is the background brush. Basins of the
@@ -63,18 +63,19 @@ class LiveLabels(LazyArray):
     Parameters
     ----------
     shape
-        Frames, height, width.
+        Frames, height, width; of volumes sections after the frames.
     probabilities
         The model's; None for labels that are all by hand. Assign another to change the model.
     settings
         From probability to labels. Assign to move the threshold.
     corrections
         What the user changed so far.
+    spacing
+        How far the voxels of a volume are apart, (z, y, x) in any unit.
 
     """
 
     dtype = np.dtype(np.uint16)
-    shape: tuple[int, int, int]
 
     changed = Signal(object)  # frames to draw again; None for all of them
     edited = Signal(object)  # frames of a step of the user's, or of one taken back
@@ -82,20 +83,22 @@ class LiveLabels(LazyArray):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         probabilities: Predictions | None = None,
         settings: LabelSettings | None = None,
         corrections: Corrections | None = None,
+        spacing: tuple[float, ...] | None = None,
     ) -> None:
-        self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        self.shape = tuple(int(n) for n in shape)
         self.corrections = corrections or Corrections(self.shape)
         check_shape("the corrections are", self.corrections.shape, self.shape)
         self.corrections.not_kept.connect(self.notify)
         self._news = News()
         self._lock, self._changing = self._news.lock, self._news.changing
         self._cache = FrameCache(self.shape[1:])
+        self.keeps = self._cache.keeps  # frames whose cells are at hand
         self._strokes = Strokes(self.corrections, self._cache)
-        self._settings = settings or LabelSettings()
+        self._settings, self._spacing = settings or LabelSettings(), spacing
         self._probabilities = checked(probabilities, self.shape)
         self._drawing, self._turn = threading.local(), 0
 
@@ -115,6 +118,24 @@ class LiveLabels(LazyArray):
                 self._cache.clear()
             self._settings = settings
             self._news.tell(self.changed, None)
+
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """How far voxels are apart; assigning another finds the cells of volumes anew."""
+        return self._spacing
+
+    @spacing.setter
+    def spacing(self, spacing: tuple[float, ...] | None) -> None:
+        with self._changing():
+            anew, self._spacing = self.ndim > 3 and spacing != self._spacing, spacing
+            if anew:
+                self._cache.clear()
+                self._news.tell(self.changed, None)
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """How far voxels are apart along each axis, in the width of one; 1 in an image."""
+        return steps_of(self._spacing if self.ndim > 3 else None, self.ndim - 1)
 
     @property
     def probabilities(self) -> Predictions | None:
@@ -158,26 +179,6 @@ class LiveLabels(LazyArray):
         """Numbers of the classes that the model tells apart; () where labels are objects."""
         return classes_of(self._probabilities.outputs if self._probabilities is not None else ())
 
-    def machine(self, frame: int) -> NDArray[np.uint16]:
-        """Return the machine's objects of a frame (Y, X), without those a user took."""
-        view = self._frame(frame)
-        with self._lock:
-            return view.machine_labels(self._settings)
-
-    def count_curve(self, frame: int) -> NDArray[np.int64]:
-        """Count the cells of a frame, by the machine and by hand, at each of 256 thresholds.
-
-        Place ``c`` is the threshold that lets codes above ``c`` through. Takes a watershed, and
-        keeps nothing of it.
-        """
-        basins = FrameCache.basins(self._probabilities, frame, self._settings)
-        with self._lock:
-            by_hand = len(self.corrections.ids(frame))
-            machine, hidden = machine_of(basins, self.corrections, frame)
-        if machine is None:
-            return np.full(256, by_hand, np.int64)
-        return machine.count_curve(self._settings, hidden) + by_hand
-
     # Reading
 
     @contextmanager
@@ -196,7 +197,7 @@ class LiveLabels(LazyArray):
     def state(self, frame: int) -> EditMask:
         """Return a copy of what the user said about a frame."""
         with self._lock:
-            return self._strokes.part(frame, (slice(0, self.shape[1]), slice(0, self.shape[2])))
+            return self._strokes.part(frame, tuple(slice(0, n) for n in self.shape[1:]))
 
     def annotation(self, frame: int, *, classes: bool = False) -> FrameAnnotation:
         """Return what a frame teaches; where the user painted ``classes``, without a ring."""
@@ -206,9 +207,8 @@ class LiveLabels(LazyArray):
     def __deepcopy__(self, memo: dict[int, Any]) -> LiveLabels:
         """Return an independent copy: same probabilities, corrections of its own, no journal."""
         with self._lock:
-            return LiveLabels(
-                self.shape, self._probabilities, self._settings, self.corrections.copy()
-            )
+            own = self.corrections.copy()
+            return LiveLabels(self.shape, self._probabilities, self._settings, own, self._spacing)
 
     # Writing
 
@@ -223,18 +223,18 @@ class LiveLabels(LazyArray):
                 step += self._strokes.paint(frame, view, box, new, self._settings)
             self._keep(step)
 
-    def touch(self, frame: int, ys: NDArray[np.intp], xs: NDArray[np.intp], value: int) -> None:
-        """Vouch for pixels that already hold ``value``: a correct cell, or ground that is empty."""
+    def touch(self, frame: int, where: Sequence[NDArray[np.intp]], value: int) -> None:
+        """Vouch for pixels that hold ``value`` already; ``where`` has indices for each axis."""
         with self._changing():
             view = self._frame(frame)
-            same = view.labels(self._settings)[ys, xs] == value
-            ys, xs = ys[same], xs[same]
-            if not ys.size or value == BACKGROUND_ID:
+            same = view.labels(self._settings)[tuple(where)] == value
+            if not same.any() or value == BACKGROUND_ID:
                 return
             if value and not self.classes:
                 self._keep(self._strokes.freeze(frame, view, [value], self._settings))
             else:
-                self._keep([self._strokes.vouch(frame, ys, xs, value)])
+                here = tuple(indices[same] for indices in where)
+                self._keep([self._strokes.vouch(frame, here, value)])
 
     def begin_stroke(self) -> None:
         """Make the writes up to ``end_stroke`` one step of undo."""
@@ -263,18 +263,17 @@ class LiveLabels(LazyArray):
                 return self.classes[(self._turn - 1) % len(self.classes)]
             return self.corrections.new_id(self._cache.highest_id())
 
-    def confirm_cell(self, frame: int, y: int, x: int) -> int:
-        """Vouch for the object at a pixel as it is; gives its id, 0 where there is none."""
+    def confirm_cell(self, frame: int, *place: int) -> int:
+        """Vouch for the object at a pixel (y, x) as it is; gives its id, 0 where there is none."""
         with self._changing():
             view = self._frame(frame)
             labels = view.labels(self._settings)
-            label = int(labels[y, x])
+            label = int(labels[place])
             if label in (0, BACKGROUND_ID):
                 return 0
             if self.classes:  # an object is a connected piece of a class
-                pieces, _ = ndimage.label(labels == label, np.ones((3, 3)))
-                ys, xs = np.nonzero(pieces == pieces[y, x])
-                self.touch(frame, ys, xs, label)
+                pieces, _ = ndimage.label(labels == label, around(labels.ndim))
+                self.touch(frame, np.nonzero(pieces == pieces[place]), label)
             else:
                 changes = self._strokes.freeze(frame, view, [label], self._settings)
                 self._keep(changes, "confirm", (label,))
@@ -297,7 +296,7 @@ class LiveLabels(LazyArray):
         with self._lock:
             view = self._frame(frame)
             mask = self.corrections.edits(frame) or EditMask.empty(self.shape[1:])
-            yield FrameState(frame, view, mask, self._settings)
+            yield FrameState(frame, view, mask, self._settings, self.steps)
 
     def carry_out(
         self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = (), states: Said = ()
@@ -344,19 +343,20 @@ class LiveLabels(LazyArray):
             with self._lock:
                 view = self._cache.get(frame, self.corrections)
                 probabilities, settings = self._probabilities, self._settings
+                spacing = self._spacing
                 if view is not None and (
                     view.machine is not None or not seen(probabilities, frame)
                 ):
                     return view
                 version = self._cache.version(frame)
-            basins = FrameCache.basins(probabilities, frame, settings)
+            basins = FrameCache.basins(probabilities, frame, settings, spacing)
             with self._lock:
                 self._cache.put(frame, basins, version)
 
     def _read(self, frame: int, key: Any = ...) -> Any:
         view = self._frame(frame)
         with self._lock:
-            return view.labels(self._settings)[key].copy()
+            return view.part(self._settings, key)
 
     def _look(self, frame: int, key: Any) -> Any:
         asked = getattr(self._drawing, "takes_draft", None)
@@ -365,7 +365,7 @@ class LiveLabels(LazyArray):
             return self._read(frame, key)
         codes = probabilities[frame]
         with self._lock:
-            return draft_labels(codes[0], settings, self.corrections, frame)[key]
+            return draft_labels(codes[0], settings, self.corrections, frame, key)
 
     def _whole(self, frame: int) -> FrameView:
         return FrameView(self.shape[1:], self.dtype, lambda: self._read(frame))

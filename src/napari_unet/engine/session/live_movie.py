@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.annotations.corrections import correctable
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.session.users.hold import open_corrections
@@ -30,8 +29,9 @@ def live_labels(movie: Stack, place: str | Path | None = None) -> LiveLabels:
     """
     folder = SessionFolder.for_movie(movie, place)
     return LiveLabels(
-        correctable((len(movie), *movie.frame_shape), movie.name),
+        (len(movie), *movie.frame_shape),
         folder.probabilities(movie),
         folder.state.labels,
         open_corrections(folder),
+        movie.spacing,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import size_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,12 +34,9 @@ class Loss:
 
     def within(self, box: Box) -> NDArray[np.bool_]:
         """Return the lost pixels in a box that holds all of them."""
-        lost = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), bool)
-        for (y, x), mask in self.parts:
-            lost[
-                y.start - box[0].start : y.stop - box[0].start,
-                x.start - box[1].start : x.stop - box[1].start,
-            ] |= mask
+        lost = np.zeros(size_of(box), bool)
+        for part, mask in self.parts:
+            lost[within(part, box)] |= mask
         return lost
 
 
@@ -69,7 +67,7 @@ class Losses:
     def note(
         self, frame: int, box: Box, before: NDArray[np.uint16], after: NDArray[np.uint16]
     ) -> None:
-        """Take in that a box of the user's ids (Y, X) changes."""
+        """Take in that a box of the user's ids changes."""
         changed = before != after
         self._painted.update((frame, label) for label in np.unique(after[changed]).tolist())
         for label in np.unique(before[changed]).tolist():

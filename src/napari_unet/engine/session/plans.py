@@ -15,8 +15,9 @@ from napari_unet.engine.annotations.edit_masks import ERASED, LOCKED, EditMask
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import hull, within
 from napari_unet.engine.labels.verbs import shapes
-from napari_unet.engine.session.predicted_objects import PredictedObjects, hull
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,10 +52,11 @@ class FrameState:
     view: FrameLabels
     mask: EditMask
     settings: LabelSettings
+    steps: tuple[float, ...] = (1.0, 1.0)  # from voxel to voxel, in the width of one
 
     @property
     def labels(self) -> NDArray[np.uint16]:
-        """Labels (Y, X) as they are shown, not to be written to."""
+        """Labels of the frame as they are shown, not to be written to."""
         return self.view.labels(self.settings)
 
     def box_of(self, label: int) -> Box:
@@ -81,18 +83,18 @@ class FrameState:
         grounds = [ground for ground in found if ground is not None]
         whole = hull([box, *(ground.box for ground in grounds)])
         before = self.mask.cut(whole)
-        after, shown = before.cut((slice(None), slice(None))), self.labels[whole].copy()
+        after, shown = before.cut((slice(None),)), self.labels[whole].copy()
         for ground in grounds:
-            inner = _within(ground.box, whole)
+            inner = within(ground.box, whole)
             part = after.cut(inner)
             ground.claim(part, shown[inner])
             after.paste(inner, part)
-        inner = _within(box, whole)
+        inside = within(box, whole)
         changed = np.zeros(shown.shape, bool)
-        changed[inner] = new != shown[inner]
+        changed[inside] = new != shown[inside]
         if (locked := changed & ((before.flags & LOCKED) > 0)).any():
             raise is_locked(int(before.ids[locked][0]))
-        painted = new[changed[inner]]
+        painted = new[changed[inside]]
         after.ids[changed] = painted
         after.flags[changed] &= ~np.uint8(ERASED)
         after.flags[changed] |= np.where(painted == 0, ERASED, 0).astype(np.uint8)
@@ -112,15 +114,20 @@ class FrameState:
         labels = self.labels[box]
         joined = labels == one
         for other in others:
-            joined = shapes.joined(joined, labels == other, labels == 0)
+            joined = shapes.joined(joined, labels == other, labels == 0, self.steps)
         return self.repaint(box, np.where(joined, np.uint16(one), labels), (one, *others))
 
-    def reshaped(self, cell: int, box: Box, shape: NDArray[np.bool_]) -> Plan:
-        """Plan another shape for a cell, in a box that need not hold all of the present one."""
-        whole = hull([box, self.box_of(cell)])
+    def reshaped(
+        self, cell: int, box: Box, shape: NDArray[np.bool_], *, inside: bool = False
+    ) -> Plan:
+        """Plan another shape for a cell, in a box that need not hold all of the present one.
+
+        What lies outside of the box is not the cell's then, or stays as it is (``inside``).
+        """
+        whole = box if inside else hull([box, self.box_of(cell)])
         new = self.labels[whole].copy()
         new[new == cell] = 0
-        new[_within(box, whole)][shape] = cell
+        new[within(box, whole)][shape] = cell
         return self.repaint(whole, new, (cell,))
 
     def laid_over(self, cell: int, box: Box, shape: NDArray[np.bool_]) -> Plan:
@@ -152,7 +159,7 @@ class FrameState:
             return False
         return bool((self.mask.locked(box) & (self.mask.ids[box] == label)).any())
 
-    def reopen(self, label: int, place: tuple[int, int] | None = None) -> Plan:
+    def reopen(self, label: int, place: tuple[int, ...] | None = None) -> Plan:
         """Plan a cell to be the model's again; without a label, what was deleted at a place.
 
         Its pixels and the ground that is mostly its are as if nobody had touched them.
@@ -173,7 +180,7 @@ class FrameState:
             )
         whole = hull(boxes)
         before = self.mask.cut(whole)
-        after = before.cut((slice(None), slice(None)))
+        after = before.cut((slice(None),))
         if (mine[whole] & (after.ids == label) & ((after.flags & LOCKED) > 0)).any():
             raise is_locked(label)
         back = mine[whole] & np.isin(after.ids, (0, label))
@@ -185,7 +192,7 @@ class FrameState:
         machine: PredictedObjects,
         mine: NDArray[np.bool_],
         boxes: list[Box],
-        place: tuple[int, int] | None,
+        place: tuple[int, ...] | None,
     ) -> list[int]:
         """Return the basins that a cell holds more of than any other, or the one at a place."""
         ids = machine.basins.ids
@@ -207,9 +214,3 @@ class FrameState:
 def is_locked(label: int) -> BadInput:
     """Return what is said where a locked cell would change."""
     return BadInput(f"cell {label} is locked", "a cell that is not", f"unlock cell {label} first")
-
-
-def _within(inner: Box, outer: Box) -> Box:
-    """Return a box as it lies in an outer one."""
-    y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
-    return y, x

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.lazy_array import Box
 
-_ALL = (slice(None), slice(None))
+_ALL = (slice(None),)
 _NONE = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True)
 class ClassCodes:
-    """What takes the place of basins: codes ``(C, Y, X)`` of named outputs."""
+    """What takes the place of basins: codes ``(C, Y, X)`` of named outputs, or of a volume."""
 
     codes: NDArray[np.uint8]
     outputs: tuple[str, ...]

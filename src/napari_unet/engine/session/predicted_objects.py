@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +12,17 @@ from numpy.typing import NDArray
 from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.labels import Basins, object_ids
+from napari_unet.engine.labels.space.boxes import hull, size_of
 from napari_unet.engine.session.leftovers import Leftover, leftover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from napari_unet.engine.annotations.edit_masks import EditMask
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.lazy_array import Box
 
-_ALL = (slice(None), slice(None))
+_ALL = (slice(None),)
 _MOST = 0.5  # a basin with more of its weight under the user's ground is the user's
 _AT_ONCE = 1 << 18  # pixels painted at a time: what numpy makes of them stays in the cache
 
@@ -39,7 +41,7 @@ class PredictedObjects:
     def __init__(self, basins: Basins, mask: EditMask | None, complete: bool) -> None:
         self.basins = basins
         self._complete = complete
-        self._total = basins.weights(_ALL, np.ones(basins.ids.shape, bool)) if mask else None
+        self._total = basins.weight if mask else None
         self._covered = np.zeros(basins.n + 1)
         self._robbed = np.zeros(basins.n + 1, np.intp)  # pixels of each that are the user's
         self._edited = np.zeros(basins.ids.shape, bool) if mask is None else mask.edited()
@@ -74,7 +76,7 @@ class PredictedObjects:
     def cover(self, box: Box, before: EditMask, after: EditMask) -> NDArray[np.intp]:
         """Note what a user changed in a box; gives the basins that look otherwise by it."""
         if self._total is None:
-            self._total = self.basins.weights(_ALL, np.ones(self.basins.ids.shape, bool))
+            self._total = self.basins.weight
         gained, lost = after.blocked(), before.blocked()
         self._covered += self.basins.weights(box, gained & ~lost)
         self._covered -= self.basins.weights(box, lost & ~gained)
@@ -108,24 +110,28 @@ class PredictedObjects:
         code, shown = threshold_code(settings.threshold), self.shown(settings)
         basins, levels = self.basins.ids[box], self.basins.levels[box]
         labels = np.empty(basins.shape, shown.dtype)
-        rows_at_once = max(1, _AT_ONCE // max(1, basins.shape[1]))
+        rows_at_once = max(1, _AT_ONCE // max(1, prod(basins.shape[1:])))
         for first in range(0, len(basins), rows_at_once):
             part = slice(first, first + rows_at_once)
             np.take(shown, basins[part], mode="clip", out=labels[part])
             np.multiply(labels[part], levels[part] >= code, out=labels[part])
         places, ids = self._pieces_at(settings)
         if places.size:
-            ys, xs = np.divmod(places, self.basins.ids.shape[1])
-            rows, columns = (s.indices(n) for s, n in zip(box, self.basins.ids.shape, strict=True))
-            here = (ys >= rows[0]) & (ys < rows[1]) & (xs >= columns[0]) & (xs < columns[1])
-            labels[ys[here] - rows[0], xs[here] - columns[0]] = ids[here]
+            at = np.unravel_index(places, self.basins.ids.shape)
+            ends = [s.indices(n) for s, n in zip(box, self.basins.ids.shape, strict=False)]
+            ends += [(0, n, 1) for n in self.basins.ids.shape[len(ends) :]]
+            here = np.ones(len(places), bool)
+            for on, (start, stop, _) in zip(at, ends, strict=True):
+                here &= (on >= start) & (on < stop)
+            inner = tuple(on[here] - start for on, (start, _, _) in zip(at, ends, strict=True))
+            labels[inner] = ids[here]
         return labels
 
     def count_curve(self, settings: LabelSettings, hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count the objects at each threshold a code can tell apart, (256,).
 
-        Those of which too little is left to see beside the ``hidden`` pixels (Y, X) do not count;
-        one that is seen in pieces counts once.
+        Those of which too little is left to see beside the ``hidden`` pixels do not count; one
+        that is seen in pieces counts once.
         """
         seen = np.zeros_like(self.basins.sizes)
         part = replace(self.basins, ids=np.where(hidden, np.int32(0), self.basins.ids)).sizes
@@ -244,22 +250,14 @@ class PredictedObjects:
             left = ground & (levels >= threshold_code(settings.threshold)) & ~self._edited[box]
             self._leftovers[basin] = box, leftover(left, levels, settings.min_size)
         box, found = self._leftovers[basin]
-        width = self.basins.ids.shape[1]
+        size, shape = size_of(box), self.basins.ids.shape
 
         def on_frame(flat: NDArray[np.intp]) -> NDArray[np.intp]:
-            ys, xs = np.divmod(flat, box[1].stop - box[1].start)
-            return np.asarray((ys + box[0].start) * width + xs + box[1].start, np.intp)
+            at = np.unravel_index(flat, size)
+            places = tuple(on + side.start for on, side in zip(at, box, strict=True))
+            return np.asarray(np.ravel_multi_index(places, shape), np.intp)
 
         return on_frame(found.crumbs), [on_frame(piece) for piece in found.others]
-
-
-def hull(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box around some, of which there must be one."""
-    rows, columns = zip(*boxes, strict=True)
-    return (
-        slice(min(s.start for s in rows), max(s.stop for s in rows)),
-        slice(min(s.start for s in columns), max(s.stop for s in columns)),
-    )
 
 
 def _free(above: int, n: int, taken: frozenset[int]) -> NDArray[np.intp]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, model_validator
 
-from napari_unet.engine.annotations.corrections import Corrections, correctable
+from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.atomic import atomic_path, make_folder
 from napari_unet.engine.files.journal import Journal
@@ -85,7 +85,7 @@ class SessionFolder:
 
     def __init__(self, path: Path, stack: Stack) -> None:
         self.path = path
-        self._shape, self._name = (len(stack), *stack.frame_shape), stack.name
+        self._shape = (len(stack), *stack.frame_shape)
         self._movie = _movie_of(stack)
         self._view = _view_of(stack.selection)
         self.state = self._read().get(self._view) or SessionState(
@@ -172,24 +172,20 @@ class SessionFolder:
         """The corrections of this position and z."""
         return self.path / f"corrections{self._view}.journal"
 
-    @property
-    def _correctable(self) -> tuple[int, int, int]:
-        return correctable(self._shape, self._name)
-
     def corrections(self) -> Corrections:
         """Return the corrections kept here; every later step is written as it happens."""
         journal = Journal(self.journal_path)
-        found = Corrections(self._correctable, journal)
+        found = Corrections(self._shape, journal)
         self.notices += tuple(Notice("check", line) for line in journal.lost)
         return found
 
     def read_corrections(self) -> tuple[Corrections, tuple[Notice, ...]]:
         """Return the corrections, and what is lost of them, from a copy: napari may write them."""
         if not self.journal_path.exists():
-            return Corrections(self._correctable), ()
+            return Corrections(self._shape), ()
         with tempfile.TemporaryDirectory() as place:
             journal = Journal(self.journal_path).copy_to(Path(place))
-            found = Corrections(self._correctable, journal).copy()
+            found = Corrections(self._shape, journal).copy()
             journal.flush()  # of the copy, which goes
             return found, tuple(Notice("check", line) for line in journal.lost)
 

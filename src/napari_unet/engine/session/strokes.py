@@ -11,9 +11,9 @@ from napari_unet.engine.annotations.edit_masks import ERASED, EditMask
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import hull, size_of
 from napari_unet.engine.session.leftovers import Fallen, fallen
 from napari_unet.engine.session.losses import Loss, Losses
-from napari_unet.engine.session.predicted_objects import hull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -150,10 +150,11 @@ class Strokes:
                 self._losses.frozen(frame, ground.ids.tolist())
         return changes
 
-    def vouch(self, frame: int, ys: NDArray[np.intp], xs: NDArray[np.intp], value: int) -> Change:
+    def vouch(self, frame: int, where: tuple[NDArray[np.intp], ...], value: int) -> Change:
         """Take pixels as right that show ``value``, 0 for ground that is empty."""
-        box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
-        part, here = self.part(frame, box), (ys - box[0].start, xs - box[1].start)
+        box = tuple(slice(int(on.min()), int(on.max()) + 1) for on in where)
+        part = self.part(frame, box)
+        here = tuple(on - side.start for on, side in zip(where, box, strict=True))
         if value:
             part.ids[here] = value
             part.flags[here] &= ~np.uint8(ERASED)
@@ -162,9 +163,9 @@ class Strokes:
         return self.write(frame, box, part)
 
     def complete(self, frame: int, labels: NDArray[np.uint16], complete: bool) -> Change:
-        """Make all the labels (Y, X) of a frame the user's and it complete; or open it again."""
+        """Make all the labels of a frame the user's and it complete; or open it again."""
         box = bounds(labels > 0) if complete else None
-        box = box or (slice(0, 1), slice(0, 1))
+        box = box or (slice(0, 1),) * labels.ndim
         part = self.part(frame, box)
         if complete:
             shown = labels[box]
@@ -182,7 +183,7 @@ class Strokes:
         mask = self._corrections.edits(frame)
         if mask is not None:
             return mask.cut(box)
-        return EditMask.empty((box[0].stop - box[0].start, box[1].stop - box[1].start))
+        return EditMask.empty(size_of(box))
 
     def _settle(self, loss: Loss, at: LabelSettings, painted: int) -> tuple[list[Change], str]:
         """Make cells of the pieces of one that lost pixels, and say where too little is left."""

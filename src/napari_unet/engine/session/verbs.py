@@ -1,8 +1,9 @@
 """Verbs: what a user does to a cell in one go. Each is one step of undo, kept in the journal.
 
 The dock, the mouse and the keys call these, and so may a script: ``Verbs(live).merge(18, 10, 11)``.
-Cells are named by frame and id, places are (y, x) in pixels. What a verb touches is the user's
-from then on (the laws of `LiveLabels`); a locked cell is touched by none.
+Cells are named by frame and id, places are (y, x) in pixels, of volumes (z, y, x), where what is
+drawn lies on one section. What a verb touches is the user's from then on (the laws of
+`LiveLabels`); a locked cell is touched by none.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
-from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.objects import areas_of, median_diameter
+from napari_unet.engine.labels.objects import areas_of, diameter_in_plane
+from napari_unet.engine.labels.space.boxes import hull, within
 from napari_unet.engine.labels.verbs import between, cuts, outlines, places, shapes
 from napari_unet.engine.session.drawn import drawn_around
+from napari_unet.engine.session.lines import enclosed, ground_of, most_of, most_under
 from napari_unet.engine.session.plans import FrameState, Plan, is_locked
-from napari_unet.engine.session.predicted_objects import hull
 from napari_unet.engine.tracks.follow import follow
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
     Points = Sequence[Sequence[float]] | NDArray[np.floating]
+    Steps = tuple[float, ...]
 
 _REACH = 96  # px around a click in which a missing cell is looked for, where no cell says its size
 _LEAST = 4  # px: less is no cell
@@ -73,11 +75,11 @@ class Verbs:
 
         The largest part keeps the id, the others get the next free ones.
         """
-        path = places.path_of(points)
+        path, section = places.on_section(points, self._live.ndim - 1)
         with self._state(frame) as state:
-            cell = cell or _most_under(state.labels, path)
+            cell = cell or most_under(state.labels[section], path)
             box = state.box_of(cell)
-            inner = path - (box[0].start, box[1].start)
+            inner = path - tuple(side.start for side in box[-2:])
             parts = cuts.cut_along(state.labels[box] == cell, inner)
             plan, ids = self._parted(state, box, parts, "draw the line across the whole cell")
         self._live.carry_out([plan], "split", (cell,))
@@ -88,9 +90,8 @@ class Verbs:
         levels = self._levels(frame)
         with self._state(frame) as state:
             box = state.box_of(cell)
-            parts = cuts.cut_apart(
-                state.labels[box] == cell, levels[box] if levels is not None else None
-            )
+            seen = levels[box] if levels is not None else None
+            parts = cuts.cut_apart(state.labels[box] == cell, seen, state.steps)
             plan, ids = self._parted(state, box, parts, "draw the line along which to split it")
         self._live.carry_out([plan], "split", (cell,))
         return ids
@@ -98,7 +99,7 @@ class Verbs:
     def draw(self, frame: int, points: Points) -> tuple[int, ...]:
         """Draw round a new cell; cells that are there already keep their pixels."""
         with self._state(frame) as state:
-            box, cell = _inside([places.path_of(points)], self._live.shape[1:])
+            box, cell = enclosed([points], self._live.shape[1:])
             plan, new = self._added(state, box, cell)
         self._live.carry_out([plan], "draw", (new,))
         return (new,)
@@ -113,35 +114,36 @@ class Verbs:
         if levels is None:
             raise _not_segmented(frame)
         with self._state(frame) as state:
-            paths = [places.path_of(path) for path in (points, *more)]
-            box, rough = _inside(paths, self._live.shape[1:])
+            box, rough = enclosed([points, *more], self._live.shape[1:])
             labels = state.labels[box]
-            former = _most_of(labels[rough], at_least=rough.sum() / 2)
+            former = most_of(labels[rough], at_least=rough.sum() / 2)
             mine = labels == former if former else np.zeros(labels.shape, bool)
-            cell = outlines.along_scribble(levels[box], rough, _ground(labels) | mine)
+            flat = (m.reshape(m.shape[-2:]) for m in (levels[box], rough, ground_of(labels) | mine))
+            cell = outlines.along_scribble(*flat).reshape(labels.shape)
             if former:
-                plan, new = state.reshaped(former, box, cell), former
+                part = state.reshaped(former, box, cell, inside=labels.ndim > 2)
+                plan, new = part, former
             else:
                 plan, new = self._added(state, box, cell)
         self._live.carry_out([plan], "redraw", (new,))
         return (new,)
 
-    def fill(self, frame: int, y: int, x: int) -> tuple[int, ...]:
+    def fill(self, frame: int, *place: int) -> tuple[int, ...]:
         """Fill in the cell that the model nearly saw at a place, at a lower threshold there."""
         levels = self._levels(frame)
         if levels is None:
             raise _not_segmented(frame)
         with self._state(frame) as state:
             labels = state.labels
-            if _ground(labels[y : y + 1, x : x + 1]).sum() == 0:
+            click, size = tuple(slice(i, i + 1) for i in place), self._live.shape[1:]
+            if not ground_of(labels[click]).any():
                 raise BadInput("there is a cell already", "a place without one", "click beside it")
-            click, size = (slice(y, y + 1), slice(x, x + 1)), self._live.shape[1:]
             areas = areas_of(labels[places.around(click, 2 * _REACH, size)])
-            reach = 2 * round(median_diameter(areas[areas > 0])) if areas.any() else _REACH
-            box = places.around(click, max(reach, 16), size)
-            free, place = _ground(labels[box]), (y - box[0].start, x - box[1].start)
+            usual = diameter_in_plane(float(np.median(areas)), state.steps) if areas.size else 0
+            box = places.around(click, max(2 * round(usual) or _REACH, 16), size)
+            free, inner = ground_of(labels[box]), tuple(s.start for s in within(click, box))
             at = state.settings.threshold
-            cell = outlines.missing_cell(levels[box], free, ~free, place, at)
+            cell = outlines.missing_cell(levels[box], free, ~free, inner, at, state.steps)
             if cell is None or cell.sum() < _LEAST or places.is_cut_off(cell, box, labels.shape):
                 raise BadInput(
                     "the model sees no cell there",
@@ -156,19 +158,23 @@ class Verbs:
 
     def grow(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
         """Widen a cell all round, where no other cell is."""
-        return self._reshape("grow", frame, cell, lambda m, free, _: shapes.grown(m, free, pixels))
+        return self._reshape(
+            "grow", frame, cell, lambda m, f, _, by: shapes.grown(m, f, pixels, by)
+        )
 
     def shrink(self, frame: int, cell: int, pixels: float = 1.0) -> tuple[int, ...]:
         """Narrow a cell all round; refused where nothing would be left."""
-        return self._reshape("shrink", frame, cell, lambda m, *_: shapes.shrunk(m, pixels))
+        return self._reshape(
+            "shrink", frame, cell, lambda m, _, __, by: shapes.shrunk(m, pixels, by)
+        )
 
     def smooth(self, frame: int, cell: int) -> tuple[int, ...]:
         """Take dents and spurs off a cell, which keeps its area."""
-        return self._reshape("smooth", frame, cell, lambda m, free, _: shapes.smoothed(m, free))
+        return self._reshape("smooth", frame, cell, lambda m, f, _, by: shapes.smoothed(m, f, by))
 
     def fill_holes(self, frame: int, cell: int) -> tuple[int, ...]:
         """Fill the holes of a cell."""
-        return self._reshape("holes", frame, cell, lambda m, free, _: shapes.holes_filled(m, free))
+        return self._reshape("holes", frame, cell, lambda m, free, *_: shapes.holes_filled(m, free))
 
     def lower(self, frame: int, cell: int) -> tuple[int, ...]:
         """Outline a cell at a lower threshold of its own: larger, where the model sees more."""
@@ -201,7 +207,7 @@ class Verbs:
 
         One of those may be the frame itself. Drawn with two numbers, it has the earlier one then.
         """
-        first, last = drawn_around(self._live.corrections, frame, cell)
+        first, last = drawn_around(self._live.corrections, frame, cell, self._live.steps)
         masks = []
         for drawn in (first, last):
             with self._state(drawn.frame) as state:
@@ -220,9 +226,24 @@ class Verbs:
         self._live.carry_out(plans, "interpolate", (first.cell,))
         return (first.cell,)
 
+    def fill_between(self, frame: int, cell: int) -> tuple[int, ...]:
+        """Draw a cell of a volume on the sections between those on which a user drew it."""
+        with self._state(frame) as state:
+            box = bounds(state.mask.ids == cell) if cell and len(state.steps) == 3 else None
+            shape = None if box is None else between.between_sections(state.mask.ids[box], cell)
+            if box is None or shape is None or not (shape & (state.mask.ids[box] != cell)).any():
+                raise BadInput(
+                    f"cell {cell} is not drawn on two sections with others between them",
+                    "a cell of a volume that you drew on two sections, with one number",
+                    "draw it on another section with the same number",
+                )
+            plan = state.laid_over(cell, box, shape)
+        self._live.carry_out([plan], "between", (cell,))
+        return (cell,)
+
     # ---- whose it is ------------------------------------------------------------------------
 
-    def back_to_model(self, frame: int, cell: int, y: int = -1, x: int = -1) -> tuple[int, ...]:
+    def back_to_model(self, frame: int, cell: int, *place: int) -> tuple[int, ...]:
         """Give a cell back to the model; for cell 0, what was deleted at a place."""
         if self._live.corrections.is_complete(frame):
             raise BadInput(
@@ -231,7 +252,7 @@ class Verbs:
                 "mark it as not done first",
             )
         with self._state(frame) as state:
-            plan = state.reopen(cell, (y, x) if y >= 0 <= x else None)
+            plan = state.reopen(cell, place if place and min(place) >= 0 else None)
         self._live.carry_out([plan], "reopen", (cell,) if cell else ())
         return ()
 
@@ -251,8 +272,8 @@ class Verbs:
         """Vouch for a cell as it is."""
         with self._state(frame) as state:
             box = state.box_of(cell)
-            y, x = np.argwhere(state.labels[box] == cell)[0]
-        self._live.confirm_cell(frame, box[0].start + int(y), box[1].start + int(x))
+            inner = np.argwhere(state.labels[box] == cell)[0].tolist()
+        self._live.confirm_cell(frame, *(s.start + i for s, i in zip(box, inner, strict=True)))
         return (cell,)
 
     # ---- through a track --------------------------------------------------------------------
@@ -262,7 +283,7 @@ class Verbs:
 
         Yields each frame that was looked at.
         """
-        track = yield from follow(self._live, frame, cell)
+        track = yield from follow(self._live, frame, cell, spacing=self._live.spacing)
         plans = []
         for t, label in track.items():
             with self._state(t) as state:
@@ -276,8 +297,8 @@ class Verbs:
 
         Yields each frame that was looked at.
         """
-        track = yield from follow(self._live, frame, one)
-        beside = yield from follow(self._live, frame, other)
+        track = yield from follow(self._live, frame, one, spacing=self._live.spacing)
+        beside = yield from follow(self._live, frame, other, spacing=self._live.spacing)
         plans = []
         for t in sorted(track.keys() & beside.keys()):
             with self._state(t) as state:
@@ -302,7 +323,7 @@ class Verbs:
             yield state
 
     def _levels(self, frame: int) -> NDArray[np.uint8] | None:
-        """Return the codes (Y, X) of a frame's cells; None where nothing is predicted."""
+        """Return the codes of a frame's cells; None where nothing is predicted."""
         probabilities = self._live.probabilities
         if probabilities is None or not self._live.computed(frame):
             return None
@@ -311,7 +332,7 @@ class Verbs:
     def _parted(
         self, state: FrameState, box: Box, parts: NDArray[np.int32], remedy: str
     ) -> tuple[Plan, tuple[int, ...]]:
-        """Plan the cell in a box to be in parts (Y, X): the first keeps the id."""
+        """Plan the cell in a box to be in parts, from 1: the first keeps the id."""
         new = state.labels[box].copy()
         cell = int(new[parts == 1][0])
         if parts.max() < 2:
@@ -326,7 +347,7 @@ class Verbs:
     def _added(self, state: FrameState, box: Box, cell: Mask, label: int = 0) -> tuple[Plan, int]:
         """Plan a new cell on the ground in a box, with an id or the next free one."""
         labels = state.labels[box]
-        cell = shapes.largest(cell & _ground(labels))
+        cell = shapes.largest(cell & ground_of(labels))
         if np.count_nonzero(cell) < _LEAST:
             raise BadInput(
                 "there is no room for a new cell", "ground without one", "delete the other first"
@@ -347,7 +368,7 @@ class Verbs:
             box = places.around(own, 4 + reach, size)
             labels = state.labels[box]
             seen = None if levels is None else levels[box]
-            shape = change(labels == cell, labels == 0, seen)
+            shape = change(labels == cell, labels == 0, seen, state.steps)
             if np.count_nonzero(shape) < _LEAST:
                 raise BadInput(
                     f"nothing would be left of cell {cell}", "a larger cell", "delete it"
@@ -355,42 +376,6 @@ class Verbs:
             plan = state.reshaped(cell, box, shape)
         self._live.carry_out([plan], verb, (cell,))
         return (cell,)
-
-
-def _inside(paths: list[NDArray[np.float64]], shape: tuple[int, int]) -> tuple[Box, Mask]:
-    """Return what outlines enclose, and its box with some ground around it."""
-    boxes = [box for path in paths if (box := places.box_of(path, 12, shape)) is not None]
-    if len(boxes) < len(paths) or min(map(len, paths)) < 3:
-        raise BadInput("the outline encloses nothing", "a line round a cell", "draw it again")
-    box = hull(boxes)
-    size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-    corner = (box[0].start, box[1].start)
-    masks = [places.outline_mask(path - corner, size) for path in paths]
-    return box, np.logical_or.reduce(masks)
-
-
-def _most_under(labels: NDArray[np.uint16], path: NDArray[np.float64]) -> int:
-    """Return the cell that most of a line is on; `BadInput` where it is on none."""
-    box = places.box_of(path, 1, (labels.shape[0], labels.shape[1]))
-    if box is not None:
-        part = labels[box]
-        under = part[places.line_mask(path - (box[0].start, box[1].start), part.shape)]
-        if cell := _most_of(under):
-            return cell
-    raise BadInput("the line crosses no cell", "a line across a cell", "draw it again")
-
-
-def _most_of(ids: NDArray[np.uint16], at_least: float = 1) -> int:
-    """Return the cell that most pixels are of; 0 where none has enough."""
-    ids = ids[(ids > 0) & (ids < BACKGROUND_ID)]
-    counts = np.bincount(ids, minlength=1)
-    cell = int(np.argmax(counts))
-    return cell if counts[cell] >= at_least else 0
-
-
-def _ground(labels: NDArray[np.uint16]) -> Mask:
-    """Return the pixels that are of no cell."""
-    return np.asarray((labels == 0) | (labels == BACKGROUND_ID))
 
 
 def _not_segmented(frame: int) -> BadInput:

@@ -18,8 +18,8 @@ from numpy.typing import DTypeLike, NDArray
 READ_LIMIT = 256 << 20  # bytes of frames that one read may make
 _SECONDS_BETWEEN_NOTICES = 5.0
 
-Box = tuple[slice, slice]
-"""Rows and columns of a part of a frame."""
+Box = tuple[slice, ...]
+"""Rows and columns of a part of a frame; of a volume sections, rows and columns."""
 
 First = int | slice | NDArray[np.intp]
 
@@ -174,35 +174,34 @@ def whole_key(key: Any, shape: tuple[int, ...]) -> tuple[First, tuple[Any, ...]]
 def frames_of(
     first: First, rest: tuple[Any, ...], value: NDArray[np.uint16], n: int
 ) -> Iterator[tuple[int, tuple[Any, ...], NDArray[np.uint16]]]:
-    """Take an assignment to a (T, Y, X) array apart: each frame, its indices, its part."""
+    """Take an assignment to a (T, ..., Y, X) array apart: each frame, its indices, its part."""
     if isinstance(first, int):
         yield first, rest, value
         return
     if isinstance(first, np.ndarray) and _are_points(rest):
-        t, y, x = np.broadcast_arrays(first, *rest)
+        t, *others = np.broadcast_arrays(first, *rest)
         points = np.broadcast_to(value, t.shape)
         for frame in np.unique(t).tolist():
             here = t == frame
-            yield frame, (y[here], x[here]), points[here]
+            yield frame, tuple(index[here] for index in others), points[here]
         return
     frames = range(*first.indices(n)) if isinstance(first, slice) else first.reshape(-1).tolist()
-    if value.ndim == 3 and len(value) not in (1, len(frames)):
+    many = value.ndim > sum(not isinstance(index, int) for index in rest)  # a part for each frame
+    if many and len(value) not in (1, len(frames)):
         raise ValueError(f"{len(value)} frames cannot be written to {len(frames)}")
     for i, frame in enumerate(frames):
-        part = value[i if len(value) > 1 else 0] if value.ndim == 3 else value
-        yield frame, rest, part
+        yield frame, rest, value[i if len(value) > 1 else 0] if many else value
 
 
 def block_of(
     labels: NDArray[np.uint16], indices: tuple[Any, ...], value: NDArray[np.uint16]
 ) -> tuple[Box, NDArray[np.uint16]]:
-    """Return the box that an assignment to ``labels`` (Y, X) writes to, as it is afterwards."""
-    rows, columns = (_span(index, n) for index, n in zip(indices, labels.shape, strict=True))
-    block = labels[rows, columns].copy()
+    """Return the box that an assignment to a frame's ``labels`` writes to, as it is afterwards."""
+    box = tuple(_span(index, n) for index, n in zip(indices, labels.shape, strict=True))
+    block = labels[box].copy()
     if block.size:
-        y, x = (_shifted(i, s.start) for i, s in zip(indices, (rows, columns), strict=True))
-        block[y, x] = value
-    return (rows, columns), block
+        block[tuple(_shifted(i, s.start) for i, s in zip(indices, box, strict=True))] = value
+    return box, block
 
 
 def _are_points(rest: tuple[Any, ...]) -> bool:

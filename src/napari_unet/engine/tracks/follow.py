@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
 
 def follow(
-    labels: Frames, frame: int, label: int, *, back: bool = True
+    labels: Frames,
+    frame: int,
+    label: int,
+    *,
+    back: bool = True,
+    spacing: tuple[float, ...] | None = None,
 ) -> Generator[int, None, dict[int, int]]:
     """Return the ids of a cell by frame: of the frame it is given on, and those around it.
 
     Linked by overlap, as exports are. Its track ends where it divides, came from a division, or
-    is not found. Without ``back`` only later frames count. Yields each frame that was looked at.
+    is not found. Without ``back`` only later frames count. Voxels of volumes are ``spacing`` apart.
+    Yields each frame that was looked at.
 
     Raises
     ------
@@ -43,7 +49,8 @@ def follow(
     for step in (1, -1) if back else (1,):
         now, at = label, frame
         while 0 <= at + step < len(labels):
-            now = _next(labels[at], labels[at + step], now, forward=step > 0)
+            linker = Linker(spacing=spacing)
+            now = _next(linker, labels[at], labels[at + step], now, forward=step > 0)
             yield at + step
             if not now:
                 break
@@ -52,9 +59,10 @@ def follow(
     return dict(sorted(found.items()))
 
 
-def _next(here: NDArray[Any], there: NDArray[Any], label: int, *, forward: bool) -> int:
+def _next(
+    linker: Linker, here: NDArray[Any], there: NDArray[Any], label: int, *, forward: bool
+) -> int:
     """Return the id on a neighbouring frame of the cell that has ``label`` here; 0 for none."""
-    linker = Linker()
     mine, others = measure_objects(np.asarray(here)), measure_objects(np.asarray(there))
     for position, objects in enumerate((mine, others) if forward else (others, mine)):
         linker.link(objects, position)

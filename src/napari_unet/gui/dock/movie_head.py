@@ -58,9 +58,9 @@ class MovieHead(QWidget):
             elif len(view.channels) > 1 and view.channels[view.channel] not in name:
                 parts.append(view.channels[view.channel])
                 spare = parts[:]
-            parts.append(counted(len(stack), "frame"))
+            parts.append(counted(len(stack), "volume" if stack.dims == 3 else "frame"))
             if view.n_z > 1:
-                parts.append(f"max of {view.n_z} z" if view.z == "max" else f"z {view.z}")
+                parts.append(_said_of(view.z, view.n_z))
             if stack.pixel_size:
                 parts.append(f"{stack.pixel_size:.4g} µm")
                 spare = [parts[-1], *spare]
@@ -71,3 +71,9 @@ class MovieHead(QWidget):
         self.saved.setText("saved ✓" if kept else lost)
         self.saved.setVisible(kept or bool(lost))
         self.saved.setToolTip(place.needed or place.line)
+
+
+def _said_of(z: int | str, n: int) -> str:
+    """Return what of so many sections is taken."""
+    words = {"max": f"max of {n} z", "volume": f"{n} z each", "frames": f"{n} z as frames"}
+    return words.get(str(z), f"z {z}")

@@ -19,6 +19,7 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.stack.kinds import KINDS, MOVIE_SUFFIXES
 from napari_unet.gui.dock.channel_ticks import ChannelTicks
 from napari_unet.gui.dock.layer_menu import ImageMenu
+from napari_unet.gui.dock.volume_lengths import VolumeLengths
 from napari_unet.gui.session.job import Task, describe_error
 from napari_unet.gui.session.recent import recent_movies, remember_movie
 from napari_unet.gui.viewer import layers
@@ -59,16 +60,32 @@ class MoviePicker(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._make_choices(session)
+        self._make_opening()
+        self.summary = Hint(name="movie.summary")
+        self._unfolded = self._telling = False
+        self._rows = self._build()
+        self._connect(session)
+        self.show_view(session.movie.view)
+
+    def _make_choices(self, session: Session) -> None:
         self.image = ImageMenu(session, "movie.image", "The layer that is the movie")
         self.channel = _combo("movie.channel", "Channel in which the cells are seen")
         self.together = ChannelTicks("movie.channels")
-        self.z = _combo("movie.z", "Section, or the maximum over all sections")
+        self.z = _combo(
+            "movie.z",
+            "The maximum over all sections; all of them as a volume, for models that learned from "
+            "volumes; each section as a frame; or one section",
+        )
+        self.lengths = VolumeLengths(session)
         self.position = _combo("movie.position", "Image series of a multi-position file")
         self.axes = QLineEdit(objectName="movie.axes")
         self.axes.setToolTip(
             "Order of the axes as they lie in the file: T time, C channel, Z section, Y, X"
         )
         self.axes.setPlaceholderText("read from the file")
+
+    def _make_opening(self) -> None:
         self.path = QLineEdit(objectName="movie.path")
         self.path.setPlaceholderText("file or folder")
         self.path.setToolTip(
@@ -86,9 +103,8 @@ class MoviePicker(QWidget):
         )
         self.recent = _combo("movie.recent", "Movies that were opened before")
         self.all = button("All positions…", "movie.positions", "Open and segment them in a table")
-        self.summary = Hint(name="movie.summary")
-        self._unfolded = self._telling = False
-        self._rows = self._build()
+
+    def _connect(self, session: Session) -> None:
         self.axes.editingFinished.connect(self._on_axes)
         self.open.clicked.connect(self._on_open)
         self.open_folder.clicked.connect(self._on_open_folder)
@@ -97,14 +113,13 @@ class MoviePicker(QWidget):
         self.path.returnPressed.connect(self._on_open)
         for combo, act in (
             (self.channel, lambda i: session.movie.select(channel=i)),
-            (self.z, lambda i: session.movie.select(z="max" if i == 0 else i - 1)),
+            (self.z, lambda i: session.movie.select(z=self.z.itemData(i))),
             (self.position, lambda i: session.movie.select(position=i)),
         ):
             combo.currentIndexChanged.connect(act)  # a script sets the index; blocked while showing
         self.together.changed.connect(self._on_together)
         session.lifetime.connect(session.movie.view_changed, self.show_view, self)
         session.lifetime.connect(session.job.changed, self._on_job, self)
-        self.show_view(session.movie.view)
 
     def _build(self) -> QFormLayout:
         rows = form_rows()
@@ -112,6 +127,7 @@ class MoviePicker(QWidget):
         add_field(rows, "Channel", self.channel)
         add_field(rows, "Together", self.together)
         add_field(rows, "Z", self.z)
+        add_field(rows, "Lengths", self.lengths)
         add_field(rows, "Position", self.position)
         add_field(rows, "Axes", self.axes)
         self._choice, self._opening = QWidget(), QWidget()
@@ -147,8 +163,13 @@ class MoviePicker(QWidget):
         """Show what the session resolved; touches nothing else."""
         self.image.reset_choices()
         _fill(self.channel, view.channels or ("channel 0",), view.channel)
-        sections = tuple(str(z) for z in range(view.n_z))
-        _fill(self.z, ("maximum of all", *sections), view.z + 1 if isinstance(view.z, int) else 0)
+        sections = {z: str(z) for z in range(view.n_z)} if view.n_z > 1 else {}
+        ways = {"max": "maximum of all", "volume": "volume", "frames": "each section as a frame"}
+        known = {**ways, **sections}
+        _fill(self.z, tuple(known.values()), list(known).index(view.z) if view.z in known else 0)
+        for i, z in enumerate(known):
+            self.z.setItemData(i, z)
+        self.lengths.show_view(view)
         _fill(self.position, view.positions or ("position 0",), view.position)
         with signals_blocked(self.axes):
             self.axes.setText(view.axes)
@@ -156,6 +177,7 @@ class MoviePicker(QWidget):
         self._rows.setRowVisible(self.channel, len(view.channels) > 1)
         self._rows.setRowVisible(self.together, len(view.channels) > 1)
         self._rows.setRowVisible(self.z, view.n_z > 1)
+        self._rows.setRowVisible(self.lengths, view.n_z > 1 and view.z == "volume")
         self._rows.setRowVisible(self.position, len(view.positions) > 1)
         self._rows.setRowVisible(self.axes, view.index >= 0)
         several = len(view.positions) > 1
@@ -213,6 +235,7 @@ class MoviePicker(QWidget):
             self.channel,
             self.together,
             self.z,
+            self.lengths,
             self.position,
             self.axes,
             self.open,

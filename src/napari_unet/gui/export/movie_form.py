@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QWidget
+from superqt.utils import signals_blocked
 
 from napari_unet.engine.export.target.formats import MOVIE_FORMATS
 from napari_unet.engine.settings import OverlaySettings
@@ -38,7 +39,7 @@ _STYLES = {
     "probability": "Raw | prob. | overlay",
     "before_after": "Before | after",
 }
-_NOT_IN_LOOK = ("style", "fps", "section")  # always in sight, or of volumes, which no dock shows
+_NOT_IN_LOOK = ("style", "fps", "section")  # always in sight, or of volumes only
 _BY_PERCENTILE = ("low", "high")
 
 
@@ -76,18 +77,23 @@ class MovieForm(QWidget):
             self.format.addItem(words, kind)
         self.format.setToolTip("mp4 plays anywhere; AVI opens in Fiji")
         narrow(self.format)
+        self.section = QComboBox(objectName=f"{owner}.section")
+        self.section.setToolTip("What of a volume the movie shows")
+        narrow(self.section)
         self._build_look(owner)
         self.preview = Preview(self.scene)
         connect = partial(session.lifetime.connect, owner=self)
         self._kept_links = KeptLinks(self.preview.update_scene, connect)
         self._rows = form_rows()
         add_field(self._rows, "Before", self.before.native)
+        add_field(self._rows, "Sections", self.section)
         fps = self.speed.editor("fps")
         fps.setSuffix(" fps")
         column = Column(self)
         column.add(self._rows, Flow(self.format, fps, shares=(1, 0)))
         column.add(self.preview, self.preview.note, self.more)
         self._watch(session)
+        self._show_sections()
         self._resolve()
 
     def _build_look(self, owner: str) -> None:
@@ -112,13 +118,16 @@ class MovieForm(QWidget):
         self.look.valueChanged.connect(self._announce)
         session.lifetime.connect(self.before.chosen, self._announce, self)
         self.crop_view.clicked.connect(self._on_crop)
+        self.section.currentIndexChanged.connect(self._announce)
+        session.lifetime.connect(session.movie.changed, self._show_sections, self)
 
     # ---- what is chosen ---------------------------------------------------------------------
 
     def overlay(self) -> OverlaySettings:
         """Return the settings; `BadInput` names a field that cannot be."""
         fps, style = self.speed.value().fps, self.style_of_movie.value()
-        return self.look.value().replace(fps=fps, style=style)
+        look = self.look.value().replace(fps=fps, style=style)
+        return look.replace(section=self.section.currentData())
 
     def kind(self) -> str:
         """Return the movie's suffix; empty for one picture for each frame."""
@@ -175,10 +184,11 @@ class MovieForm(QWidget):
         if not wanted or self._session.movie.frame not in chosen.positions:
             return None
         frames = LayerFrames(layer.data, stack, layer.name)
-        height, width = stack.frame_shape
+        shape, spacing = stack.frame_shape, stack.spacing if stack.dims == 3 else None
 
         def begin() -> Links:
-            return Links(frames, (height, width), chosen.positions, chosen.meaning, chosen.frozen)
+            chosen_frames, meaning = chosen.positions, chosen.meaning
+            return Links(frames, shape, chosen_frames, meaning, chosen.frozen, spacing)
 
         key = (id(layer.data), stack, chosen.meaning, chosen.positions)
         return self._kept_links.find(layer, key, begin)
@@ -198,6 +208,18 @@ class MovieForm(QWidget):
         allow(self.look.editors["opacity"], "" if self._filled() else "Only in style Filled")
         self.changed.emit()
 
+    def _show_sections(self) -> None:
+        """Offer the sections of volumes, of which a movie shows one or their maximum."""
+        stack = self._session.movie.stack
+        n = stack.n_z if stack is not None and stack.dims == 3 else 0
+        if self.section.count() != n + 1:
+            with signals_blocked(self.section):
+                self.section.clear()
+                self.section.addItem("maximum of all", None)
+                for z in range(n):
+                    self.section.addItem(str(z), z)
+        self._rows.setRowVisible(self.section, n > 0)
+
     def _filled(self) -> bool:
         return self.style_of_movie.value() == "filled"
 
@@ -207,7 +229,7 @@ class MovieForm(QWidget):
         if image is None or stack is None:
             return
         (y0, x0), (y1, x1) = np.asarray(image.corner_pixels)[:, -2:].tolist()
-        height, width = stack.frame_shape
+        height, width = stack.frame_shape[-2:]
         crop = max(0, y0), max(0, x0), min(height, y1 + 1), min(width, x1 + 1)
         settings = self.look.value()
         whole = crop == (0, 0, height, width) or crop == settings.crop

@@ -54,18 +54,21 @@ class Scene:
 
     def compose(self) -> NDArray[np.uint8]:
         """Return the picture (Y, X, 3), as small as a dock needs it; links must have been found."""
+        from napari_unet.engine.export.overlay.flat import Flat
         from napari_unet.engine.export.overlay.write_movie import compose_overlay
         from napari_unet.engine.export.target.outputs import time_of
 
-        stack, t = self.look.of(self.stack), self.position
-        codes = None if self.probabilities is None else np.asarray(self.probabilities[t])
+        flat = Flat(self.stack, self.settings.section)
+        stack, t = self.look.of(flat.stack), self.position
+        codes = flat.codes_of(self.probabilities)
+        codes = None if codes is None else np.asarray(codes[t])
         picture = compose_overlay(
             np.asarray(stack[t]),
-            self.labels[t] if self.links is None else self.links.labels(t),
+            flat.labels(t, self.labels[t] if self.links is None else self.links.labels(t)),
             self.settings,
             self.look.measured(stack, self.settings),
             probability=codes[0] if codes is not None and codes.ndim == 3 else codes,
-            before=None if self.before is None else self.before[t],
+            before=None if self.before is None else flat.labels(t, self.before[t]),
             time=time_of(stack, t),
             tails=None if self.links is None else self.links.tails(t, self.settings.tail),
         )
@@ -121,9 +124,12 @@ class Preview(QLabel):
 
     def _compose(self, scene: Scene, again: bool = False) -> _Answer:
         """Compose in the worker; a contrast measured on the movie is measured once."""
+        from napari_unet.engine.export.overlay.flat import Flat
+
         known, whole = self._contrast, scene
         if scene.look.windows is None:
-            stack, settings = scene.look.of(scene.stack), scene.settings
+            settings, flat = scene.settings, Flat(scene.stack, scene.settings.section)
+            stack = scene.look.of(flat.stack)
             key = (stack.fingerprint, settings.low, settings.high)
             if known is None or known[0] != key:
                 windows = scene.look.measured(stack, settings).windows

@@ -16,6 +16,7 @@ from napari_unet.gui.review.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.label_frames import LayerFrames
+from napari_unet.gui.viewer.look_at import bring_to_middle
 from napari_unet.gui.viewer.tracks import make_tracks, show_tracks
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
 
@@ -162,11 +163,7 @@ class CellsPanel(QWidget):
         if layer is None or centre is None:
             return
         layer.selected_label = label
-        point = (self._session.movie.frame, *centre)[-layer.ndim :]
-        y, x = layer.data_to_world(point)[-2:]
-        viewer: Any = self._session.viewer
-        camera = getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9
-        camera.center = (camera.center[0], y, x)
+        bring_to_middle(self._session.viewer, layer, (self._session.movie.frame, *centre))
 
     def _on_label(self, _: Any) -> None:
         layer = self._chosen()

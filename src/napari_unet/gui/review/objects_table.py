@@ -60,7 +60,7 @@ def measure(
         labels[position],
         np.asarray(stack[position]),
         (_CHANNEL,),
-        pixel_size=stack.pixel_sizes,
+        pixel_size=stack.spacing,
     )
     touched = list(corrected(position)) if corrected else []
     columns["hand_corrected"] = np.isin(columns["label"], touched).astype(np.int64)
@@ -72,21 +72,35 @@ def measure(
 
 def shown_columns(columns: Columns) -> dict[str, tuple[str, str]]:
     """Return title and explanation of the columns shown, in µm where the pixel size is known."""
-    area = columns["area_um2"]
+    solid = "volume_voxels" in columns
+    area = columns["volume_um3" if solid else "area_um2"]
     micrometres = len(area) and np.isfinite(area).all()
-    unit, length = ("µm²", "um") if micrometres else ("px", "px")
+    length = "um" if micrometres else "px"
+    if solid:
+        size = ("volume_um3", "Vol. µm³") if micrometres else ("volume_voxels", "Voxels")
+        places = {f"centroid_z_{length}": (f"z {_spelt(length)}", "Centre, from the first section")}
+        shape = {"sphericity": ("Sphericity", "1 for a ball, less for anything else")}
+    else:
+        size = ("area_um2", "Area µm²") if micrometres else ("area_px", "Area px")
+        places, shape = (
+            {},
+            {
+                "eccentricity": ("Ecc.", "Eccentricity: 0 for a disc, 1 for a line"),
+                "solidity": ("Solidity", "Share of the convex hull that is filled"),
+            },
+        )
     return {
         "label": ("Cell", "Id of the cell in this frame"),
-        "area_um2" if micrometres else "area_px": (f"Area {unit}", "Size of the cell"),
+        size[0]: (size[1], "Size of the cell"),
         f"{_CHANNEL}_mean": ("Mean", "Mean raw intensity"),
         f"{_CHANNEL}_mean_minus_background": (
             "− bg",  # noqa: RUF001
             "Mean raw intensity less that of the free pixels around the cell",
         ),
+        **places,
         f"centroid_y_{length}": (f"y {_spelt(length)}", "Centre, from the top"),
         f"centroid_x_{length}": (f"x {_spelt(length)}", "Centre, from the left"),
-        "eccentricity": ("Ecc.", "Eccentricity: 0 for a disc, 1 for a line"),
-        "solidity": ("Solidity", "Share of the convex hull that is filled"),
+        **shape,
         "touches_border": ("Edge", "1 where the cell touches the image edge"),
         "hand_corrected": ("By hand", "1 where a user corrected or confirmed the cell"),
         **({"state": ("State", "What a user called the cell")} if "state" in columns else {}),
@@ -144,13 +158,14 @@ class ObjectsModel(QAbstractTableModel):
         """Return the row of a cell; None where it is not in this frame."""
         return self._rows.get(label)
 
-    def centre(self, label: int) -> tuple[float, float] | None:
-        """Return the centre (y, x) of a cell in px."""
+    def centre(self, label: int) -> tuple[float, ...] | None:
+        """Return the centre (y, x) of a cell in px, of a volume with the section before them."""
         row = self._rows.get(label)
         if row is None or self.measured is None:
             return None
-        y, x = (self.measured.columns[f"centroid_{axis}_px"] for axis in "yx")
-        return float(y[self._order[row]]), float(x[self._order[row]])
+        known = self.measured.columns
+        names = [name for axis in "zyx" if (name := f"centroid_{axis}_px") in known]
+        return tuple(float(known[name][self._order[row]]) for name in names)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Count cells."""

@@ -76,7 +76,7 @@ class ReviewDock(Dock):
 
     def _build_doubts(self) -> None:
         self.doubts = DoubtPanel(self.session, self.actions)
-        self.group("Doubts", self.doubts, beside=(self.doubts.all,))
+        self._doubts = self.group("Doubts", self.doubts, beside=(self.doubts.all,))
         self.doubts.marked.connect(lambda: self.timeline.show_doubts(self.doubts.frames))
         self.doubts.turned.connect(self._show_next)
 
@@ -258,8 +258,12 @@ class ReviewDock(Dock):
         self._show_frames()
         self._show_verbs()
         self._show_steps()
-        self.doubts.update_state(self._why_not())
-        self.sample.update_state(self._why_not())
+        stack = self.session.movie.stack
+        of_volumes = stack is not None and stack.dims == 3
+        self._doubts.setVisible(not of_volumes)
+        why_not = "Volumes are not looked at for that" if of_volumes else self._why_not()
+        self.doubts.update_state(why_not)
+        self.sample.update_state(why_not)
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()

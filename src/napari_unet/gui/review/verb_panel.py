@@ -50,8 +50,9 @@ class VerbPanel(QWidget):
         assert inner is not None
         inner.setAlignment(Qt.AlignmentFlag(0))  # else it is as high as rows that do not wrap
         tools = [self._button(name, checkable=True) for name in TOOLS]
-        Column(self).add(Flow(self.correct, *tools), self.more)
-        self._why_not = ""
+        self._between = self._button("fill_between")
+        Column(self).add(Flow(self.correct, *tools), self._between, self.more)
+        self._why_not, self._session = "", session
         session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
 
     def _build_more(self) -> QWidget:
@@ -104,6 +105,8 @@ class VerbPanel(QWidget):
         actions = self._actions()
         corrector = actions.corrector if actions is not None else None
         on = corrector is not None and corrector.on
+        stack = self._session.movie.stack
+        self._between.setVisible(stack is not None and stack.dims == 3)
         for name, made in self.buttons.items():
             allow(made, why_not)
             if name == "correct":

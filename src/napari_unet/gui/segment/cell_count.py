@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.text import counted
 from napari_unet.gui.segment.size_hint import SizeHint
+from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.widgets.parts import Column, Hint
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class CellCount(QWidget):
         Column(self).add(self.words, self.size_hint)
         self._timer = QTimer(self, interval=80, singleShot=True)
         self._timer.timeout.connect(self._count)
+        self._latest = Latest(self, wait_ms=0)  # cells of volumes, too many pixels to count here
+        self._latest.answered.connect(lambda found: self._show(*found))
         labels, movie = session.labels, session.movie
         news = (labels.settings_changed, movie.frame_changed, labels.changed)
         session.lifetime.connect_all(news, self.soon, self)
@@ -41,7 +44,14 @@ class CellCount(QWidget):
         self._timer.start()
 
     def _count(self) -> None:
-        words, areas = self._found()
+        live, frame = self._session.labels.live, self._session.movie.frame
+        self._latest.forget()
+        if live is not None and live.ndim > 3 and live.is_prepared(frame):
+            self._latest.ask(self._found)
+        else:
+            self._show(*self._found())
+
+    def _show(self, words: str, areas: NDArray[np.integer]) -> None:
         self.words.say(words)
         self.size_hint.look(areas)
 

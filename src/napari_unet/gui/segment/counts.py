@@ -59,10 +59,12 @@ class Counts:
 
     def count(self, frames: list[int]) -> None:
         """Count frames, in a worker, until the next drawing is due."""
+        from napari_unet.engine.session.reviewing.aside import count_curve as curve
+
         end = time.monotonic() + _AT_ONCE
         for t in frames:
             change = self._changes[t]
-            found = self._live.count_curve(t)
+            found = curve(self._live, t)
             if change == self._changes[t]:
                 self._of[t] = found
             if time.monotonic() > end:

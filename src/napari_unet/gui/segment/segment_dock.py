@@ -243,8 +243,11 @@ class SegmentDock(Dock):
             else "Load a model first, or train one in the Train dock"
         )
         why_not = busy or self.no_movie() or no_model
-        for part in (self.run_frame, self.run_region, self.run_movie):
+        stack = self.session.movie.stack
+        whole = "Volumes are segmented whole" if stack is not None and stack.dims == 3 else ""
+        for part in (self.run_frame, self.run_movie):
             allow(part, why_not)
+        allow(self.run_region, why_not or whole)
         typed = self.frames.text().strip()
         allow(self.run_frames, why_not or ("" if typed else "Type which frames, such as 0,3-5"))
         allow(self.load, busy)

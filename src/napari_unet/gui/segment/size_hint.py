@@ -42,7 +42,7 @@ class SizeHint(QWidget):
         doubt = None
         if model is not None and live is not None and live.probabilities is not None:
             scale = float(live.probabilities.key.get("scale", 1))
-            doubt = found_doubt(model, scale, areas, live.settings.min_size)
+            doubt = found_doubt(model, scale, areas, live.settings.min_size, live.spacing)
         self.setVisible(doubt is not None)
         if doubt is None:
             return

@@ -184,7 +184,11 @@ class SessionAutosave:
         state = folder.state
         self._went_on[folder.journal_path] = weakref.ref(image)
         if state.selection != found.stack.selection:
-            movie.select(channel=state.selection.channel)
+            known, lengths = found.stack.selection, ("z_step", "pixel_size")
+            said = {n: v for n in lengths if (v := getattr(state.selection, n)) is not None}
+            if any(getattr(known, name) is not None for name in lengths):
+                said = {}  # a user has just said other ones
+            movie.select(channel=state.selection.channel, **said)
         labels.restore(state.labels, state.class_names)
         labels.pass_frames(*state.passed)
         models.settings = models.settings.replace(diameter=state.diameter)

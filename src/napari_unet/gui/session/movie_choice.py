@@ -40,6 +40,8 @@ class MovieView:
     together: tuple[int, ...] = ()  # channels that are one model's input, where they are several
     n_z: int = 1
     z: int | str = "max"
+    z_step: float | None = None  # µm, of a volume
+    pixel_size: float | None = None  # µm
     positions: tuple[str, ...] = ()
     position: int = 0
     axes: str = ""
@@ -89,7 +91,7 @@ class MovieChoice:
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
         self._announced: Stack | None = None
         self._shown: tuple[int, Any] = (0, None)
-        self._lifetime = lifetime
+        self._lifetime, self._switching = lifetime, False
         self._reopening = Latest(wait_ms=0, lifetime=lifetime)
         self._reopening.answered.connect(self._on_reopened)
         self._reopening.failed.connect(self._on_failed)
@@ -133,7 +135,7 @@ class MovieChoice:
         layer.events.data.connect(self._on_layers)
 
     def _on_dims(self, event: Any = None) -> None:
-        if not self.is_open:
+        if not self.is_open or self._switching:
             return
         shown = (self.frame, self._chosen)
         if shown != self._shown:
@@ -177,10 +179,14 @@ class MovieChoice:
         return self.stack
 
     def require_layer(self) -> Image:
-        """Return the layer of the movie with axes T, Y, X; one with more axes is unfolded first."""
+        """Return the layer of the movie with axes T, Y, X; one with more axes is unfolded first.
+
+        Of volumes T, Z, Y, X: of an array, too, so that another z is shown in the same layer.
+        """
         stack, image = self.require_stack(), self.image
         assert image is not None
-        if layers.is_movie_shaped(image, stack):
+        of_ours = stack.dims == 2 or layers.stack_behind(image) is not None
+        if of_ours and layers.is_movie_shaped(image, stack):
             return image
         unfolded = layers.unfold(self.viewer, image, _first_channel(stack))
         self.choose_image(unfolded)
@@ -215,8 +221,8 @@ class MovieChoice:
             self.refresh()
             return
         opened = self._opened[image] = _open(image, selection)
-        self.refresh()
         if shown is None or opened.stack is None:
+            self.refresh()
             return
         seen, channel = opened.stack, shown.selection.channel
         if isinstance(selection.channel, tuple):  # the layer goes on showing one of them
@@ -225,13 +231,38 @@ class MovieChoice:
             )
         if seen.selection != shown.selection:
             self._show(image, opened, seen.levels())
+        else:
+            self.refresh()
 
     def _show(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
         """Show in the layer what was selected, where its former selection was shown."""
-        with image.events.data.blocker(self._on_layers):
-            show_frames(image, levels)
-        opened.data = image.data
+        self._show_in(image, opened, levels)
+        self._show_others(image, opened.selection)
         self.refresh()
+        self._on_dims()
+
+    def _show_in(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
+        was, self._switching = image.ndim, True
+        try:
+            with image.events.data.blocker(self._on_layers):
+                show_frames(image, levels)
+            if image.ndim > 3 or image.ndim != was:  # sections got a place, or another one
+                layers.put_in_place(image)
+        finally:
+            self._switching = False
+        opened.data = image.data
+
+    def _show_others(self, image: Image, selection: Selection) -> None:
+        """Let the file's other channels lie on the same axes: else napari mixes time and z."""
+        source = layers.source_of(image)
+        for other in layers.images(self.viewer):
+            of_it, stack = layers.source_of(other), layers.stack_behind(other)
+            alike = source is not None and of_it is not None and of_it[0] == source[0]
+            if other is image or stack is None or not alike or other.ndim == image.ndim:
+                continue
+            follows = stack.select(z=selection.z, z_step=selection.z_step)
+            opened = self._opened[other] = _Opened(follows.selection, follows)
+            self._show_in(other, opened, _first_channel(follows).levels())
 
     def _on_reopened(self, found: _Reopened) -> None:
         image = found.image()
@@ -240,9 +271,10 @@ class MovieChoice:
             return  # gone, or something else is selected by now
         opened = _Opened(found.selection, found.stack, found.problem, image.data)
         self._opened[image] = opened
-        self.refresh()
         if found.levels:
             self._show(image, opened, found.levels)
+        else:
+            self.refresh()
 
     def _on_failed(self, line: str) -> None:
         opened = self._opened.get(self.image) if self.image is not None else None
@@ -354,6 +386,8 @@ def _resolve(
         together=together,
         n_z=stack.n_z,
         z=selection.z,
+        z_step=stack.z_step,
+        pixel_size=stack.pixel_size,
         positions=stack.position_names,
         position=selection.position,
         axes=selection.axes or stack.source_axes,
@@ -362,11 +396,15 @@ def _resolve(
 
 
 def describe_stack(stack: Stack) -> str:
-    """Return ``48 frames · 320 × 256 px · 0.65 µm/px · every 10 min``."""
-    height, width = stack.frame_shape
-    parts = [counted(len(stack), "frame"), f"{width} × {height} px"]  # noqa: RUF001
+    """Return ``48 frames · 320 × 256 px · 0.65 µm/px · every 10 min``; of volumes sections, too."""
+    *sections, height, width = stack.frame_shape
+    what = "volume" if sections else "frame"
+    parts = [counted(len(stack), what), f"{width} × {height} px"]  # noqa: RUF001
+    parts += [counted(n, "section") for n in sections]
     if stack.pixel_size:
         parts.append(f"{stack.pixel_size:.4g} µm/px")
+    if sections and stack.z_step:
+        parts.append(f"sections {stack.z_step:.4g} µm apart")
     if stack.frame_interval:
         parts.append(f"every {say_duration(stack.frame_interval, exact=True)}")
     return " · ".join(parts)

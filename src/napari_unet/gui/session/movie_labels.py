@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 class _Shown:
     live: LiveLabels
     layer: weakref.ref[Labels]
+    selection: Selection
     model: Model | None = None
     hidden: bool = False  # by us, while another selection of the movie is looked at
+    away: bool = False  # taken out of the viewer by us, while its axes are others
 
 
 class MovieLabels:
@@ -86,8 +88,8 @@ class MovieLabels:
     def everywhere(self) -> Iterator[tuple[Image, Selection, LiveLabels]]:
         """Yield the labels of each movie, with its layer and what is selected of it."""
         for image, of_it in list(self._all.items()):
-            for selection, shown in of_it.items():
-                yield image, selection, shown.live
+            for shown in of_it.values():
+                yield image, shown.selection, shown.live
 
     def show(self) -> tuple[LiveLabels, Labels]:
         """Return the movie's labels and their layer; made, or shown again, where there are none."""
@@ -100,6 +102,7 @@ class MovieLabels:
                 (len(stack), *stack.frame_shape),
                 settings=self.settings,
                 corrections=self._place.corrections(stack),
+                spacing=stack.spacing,
             )
         if layer is None:
             name = f"{stack.name} · labels"
@@ -110,13 +113,14 @@ class MovieLabels:
 
     def take(self, live: LiveLabels, layer: Labels) -> None:
         """Take ``live`` as the labels of the movie, shown in ``layer``."""
-        key, before = self._key(), self._now()
+        key, before, stack = self._key(), self._now(), self._movie.require_stack()
         assert key is not None
         live.edited.connect(self._on_edited, unique=True)
         if actions := actions_of(layer):
             actions.draft = partial(self._draft, live)
         model = before.model if before else None
-        self._all.setdefault(key[0], {})[key[1]] = _Shown(live, weakref.ref(layer), model)
+        shown = _Shown(live, weakref.ref(layer), stack.selection, model)
+        self._all.setdefault(key[0], {})[key[1]] = shown
         self.changed.emit()
 
     def _now(self) -> _Shown | None:
@@ -128,8 +132,11 @@ class MovieLabels:
         return shown if fits else None  # a script may have given the layer other pixels
 
     def _key(self) -> tuple[Image, Selection] | None:
+        """Return what labels are known by: the layer and what is selected of it, lengths apart."""
         image, stack = self._movie.image, self._movie.stack
-        return (image, stack.selection) if image is not None and stack is not None else None
+        if image is None or stack is None:
+            return None
+        return image, stack.selection.without_lengths()
 
     def _on_edited(self, frames: tuple[int, ...]) -> None:
         self._edits += 1
@@ -274,15 +281,29 @@ class MovieLabels:
     def _go_along(self) -> None:
         """Follow to another frame or movie: prepare what comes next, hide what is not of it."""
         self._threshold_preview.end()
-        now = self._now()
+        now, stack = self._now(), self._movie.stack
         for shown in self._of_this_file():
             layer = shown.layer()
             if layer is not None and (shown is now) == shown.hidden:
                 shown.hidden = layer.visible and shown is not now
                 layer.visible = shown is now
-        if now is not None:
+            if stack is not None and shown.live.ndim != 1 + stack.dims:
+                self._take_away(shown)
+        if now is not None and now.away:
+            self.show()
+        if now is not None and stack is not None:
+            if now.live.spacing != stack.spacing:
+                now.selection = stack.selection
+                self._change(now.live, lambda: setattr(now.live, "spacing", stack.spacing))
             self._catch_up(now.live)
             self._ahead.around(now.live, self._movie.frame)
+
+    def _take_away(self, shown: _Shown) -> None:
+        """Take a layer out of the viewer: its frames would lie on the sections of volumes."""
+        layer, viewer = shown.layer(), self._movie.viewer
+        if layer is not None and layer in viewer.layers:
+            shown.away = True
+            layers.remove(viewer, layer)
 
     def layers_of_file(self) -> list[Labels]:
         """Return the layers of all labels of the file that is the movie."""

@@ -54,7 +54,7 @@ class ThresholdPreview(QObject):
         only_moved = live.settings.replace(threshold=settings.threshold) == settings
         if layer is None or not only_moved or live.classes:
             return False
-        if live.shape[1] * live.shape[2] < LARGE or not live.computed(frame):
+        if live.shape[-2] * live.shape[-1] < LARGE or not live.computed(frame):
             return False
         shown = self._shown
         if shown is None or shown.live is not live or shown.frame != frame:
@@ -92,7 +92,7 @@ class ThresholdPreview(QObject):
                     blending="additive",
                     opacity=0.5,
                     contrast_limits=(0, 255),
-                    **layers.place(self._movie.require_layer()),
+                    **layers.place(self._movie.require_layer(), dims=live.ndim - 1),
                 )
             )
         layer.visible = False

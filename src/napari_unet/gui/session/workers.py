@@ -122,6 +122,7 @@ class Ahead:
 
     def around(self, live: LiveLabels, frame: int) -> None:
         """Prepare the frames that a user is likely to look at next."""
-        frames = [frame + step for step in _AROUND if 0 <= frame + step < len(live)]
+        near = _AROUND[: live.keeps - 1]  # more would push the frame on screen out
+        frames = [frame + step for step in near if 0 <= frame + step < len(live)]
         if any(not live.is_prepared(t) for t in frames):
             self._around.ask(lambda: [live.prepare(t) for t in frames])

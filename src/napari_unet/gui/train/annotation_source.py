@@ -93,7 +93,7 @@ class AnnotationSource:
         if live is None:
             return Annotations.from_labels(
                 stack,
-                LabelStack.of_array(self.labels, self.name),
+                LabelStack.of_array(self.labels, self.name, stack.dims),
                 chosen,
                 partial=not scope.whole,
                 kind=scope.kind,
@@ -104,7 +104,7 @@ class AnnotationSource:
         classes = self._painted_classes(live, painted)
         read = ((t, self._annotation(live, t, classes)) for t in painted)
         frames = {t: known for t, known in read if known.supervised.any()}  # else all taken back
-        return Annotations(live.shape, frames, classes)
+        return Annotations(live.shape, frames, classes, spacing=stack.spacing)
 
     def reread(self, known: Annotations, touched: frozenset[int]) -> Annotations:
         """Return ``known`` with the frames that were painted on read again.
@@ -151,4 +151,5 @@ class AnnotationSource:
         shown = self.shown
         if shown is None or not shown.computed(t):
             return None
-        return labels_of(shown.probabilities[t], shown.probabilities.outputs, shown.settings)
+        outputs = shown.probabilities.outputs
+        return labels_of(shown.probabilities[t], outputs, shown.settings, shown.spacing)

@@ -61,7 +61,8 @@ class LabelsFile(QWidget):
         labels, name, frames = found
         image = self._session.movie.require_layer()
         with layers.held(self._session.viewer):
-            layer = self._session.viewer.add_labels(labels, name=name, **layers.place(image))
+            lies = layers.place(image, dims=labels.ndim - 1)
+            layer = self._session.viewer.add_labels(labels, name=name, **lies)
         some = say_ranges(frames).replace(" ", "") if len(frames) < len(labels) else ""
         with suppress(RuntimeError):  # the dock was closed meanwhile
             self.opened.emit(layers.raw(layer), some)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.train.annotation_source import AnnotationSource, Scope
 
-_JOURNAL = re.compile(r"corrections(?:-position(\d+))?(?:-z(\d+))?\.journal")
+_JOURNAL = re.compile(r"corrections(?:-position(\d+))?(?:-z(\w+))?\.journal")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class OtherMovie:
     @property
     def key(self) -> tuple[Any, Selection]:
         """What tells it from all others."""
-        return self.image, self.selection
+        return self.image, self.selection.without_lengths()
 
     @property
     def mark(self) -> Mark:
@@ -136,7 +136,9 @@ def as_begun(
 def screen_key(session: Session) -> tuple[Any, Selection] | None:
     """Return the key of the movie on screen; None where there is none."""
     image, stack = session.movie.image, session.movie.stack
-    return (weakref.ref(image), stack.selection) if image is not None and stack else None
+    if image is None or stack is None:
+        return None
+    return weakref.ref(image), stack.selection.without_lengths()
 
 
 def _painted(session: Session) -> Iterator[OtherMovie]:
@@ -162,7 +164,7 @@ def _kept(session: Session) -> Iterator[OtherMovie]:
             position = int(match[1] or 0) if match is not None else len(stack.position_names)
             if match is None or position >= len(stack.position_names):
                 continue
-            z = int(match[2]) if match[2] else "max"
+            z = int(match[2]) if (match[2] or "").isdecimal() else match[2] or "max"
             selection = _as_on_screen(session, stack).replace(position=position, z=z)
             name = _name(image, stack, selection)
             yield OtherMovie(

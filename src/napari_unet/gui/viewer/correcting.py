@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.session.verbs import Verbs
 
-    Place = tuple[float, float]
+    Place = tuple[float, ...]  # in a frame: y and x, of a volume z before them
+    OnCanvas = tuple[float, float]
 
 _MAC = sys.platform == "darwin"
 CTRL, ALT = ("Cmd", "Option") if _MAC else ("Ctrl", "Alt")
@@ -80,7 +81,7 @@ class Corrector(QObject):
         self._verbs: Verbs | None = None
         self._wanted = False
         self._marks: CanvasMarks | None = None
-        self._outline: list[tuple[Place, Place]] | None = None  # begun by a right click
+        self._outline: list[tuple[Place, OnCanvas]] | None = None  # begun by a right click
         self.tool = ""
         self.own_state = ""  # the word that its key says of a cell
         self._waiting: list[tuple[int, list[Place]]] = []  # rough outlines, with their frame
@@ -247,9 +248,8 @@ class Corrector(QObject):
                 self._marks.show_way([way for _, way in self._outline], closed=True)
 
     def _fill(self, frame: int, place: Place) -> None:
-        y, x = (round(v) for v in place)
-        if 0 <= y < self._owner.live.shape[1] and 0 <= x < self._owner.live.shape[2]:
-            self.run(lambda: self.verbs.fill(frame, y, x), frame)
+        if (at := self._pixel(place)) is not None:
+            self.run(lambda: self.verbs.fill(frame, *at), frame)
 
     # ---- keys and buttons -------------------------------------------------------------------
 
@@ -267,14 +267,13 @@ class Corrector(QObject):
         chosen, frame, verbs = int(self._owner.layer.selected_label), self._owner.frame, self.verbs
         place = self._place(self._owner.viewer.cursor.position)[1]
         cell = self.label_at(frame, place) if at_cursor else chosen
-        y, x = (round(v) for v in place)
+        at = tuple(round(v) for v in place)
         acts: dict[str, Callable[[], Any]] = {
             "merge": lambda: verbs.merge(frame, chosen, cell),
-            "fill": lambda: verbs.fill(frame, y, x),
+            "fill": lambda: verbs.fill(frame, *at),
             "interpolate": lambda: verbs.interpolate(frame, chosen),
-            "back_to_model": lambda: verbs.back_to_model(
-                frame, cell, *((y, x) if at_cursor else (-1, -1))
-            ),
+            "fill_between": lambda: verbs.fill_between(frame, chosen),
+            "back_to_model": lambda: verbs.back_to_model(frame, cell, *(at if at_cursor else ())),
             "lock": lambda: verbs.lock(frame, cell, not verbs.is_locked(frame, cell)),
             "confirm_cell": lambda: verbs.confirm(frame, cell),
             "copy_previous": lambda: self._copy(frame, frame - 1, place, chosen, at_cursor),
@@ -283,7 +282,7 @@ class Corrector(QObject):
         if name in DOCK_VERBS:
             self.asked.emit(name)
         elif name in STATE_VERBS:
-            self._say_state(name, frame, cell, (y, x) if at_cursor else None)
+            self._say_state(name, frame, cell, at if at_cursor else None)
         elif name == "correct":
             self.switch(not self.on)
         elif name in _CLOSED or (name in _TOOLS and not at_cursor):
@@ -306,7 +305,7 @@ class Corrector(QObject):
         cell = self.label_at(source, place) if at_cursor else chosen
         return self.verbs.copy(frame, source, cell or chosen)
 
-    def _say_state(self, name: str, frame: int, cell: int, place: tuple[int, int] | None) -> None:
+    def _say_state(self, name: str, frame: int, cell: int, place: tuple[int, ...] | None) -> None:
         """Say a state of a cell along its track, or take it back; of debris, at a place."""
         from napari_unet.engine.session.reviewing.cell_states import CellStates
 
@@ -358,18 +357,22 @@ class Corrector(QObject):
     def label_at(self, frame: int, place: Place) -> int:
         """Return the cell at a place, 0 where there is none."""
         live = self._owner.live
-        y, x = (round(v) for v in place)
-        if not (0 <= y < live.shape[1] and 0 <= x < live.shape[2]):
-            return 0
-        label = int(live[frame, y, x])
+        at = self._pixel(place)
+        label = int(live[(frame, *at)]) if at is not None else 0
         return 0 if label == BACKGROUND_ID else label
 
     def _is_on(self, frame: int, cell: int) -> bool:
-        return bool((np.asarray(self._owner.live[frame, :, :]) == cell).any())
+        return bool((np.asarray(self._owner.live[frame]) == cell).any())
+
+    def _pixel(self, place: Place) -> tuple[int, ...] | None:
+        """Return the pixel at a place of a frame; None beside it."""
+        at = tuple(round(v) for v in place)
+        shape = self._owner.live.shape[1:]
+        return at if all(0 <= v < n for v, n in zip(at, shape, strict=True)) else None
 
     def _place(self, position: Any) -> tuple[int, Place]:
-        t, y, x = (float(v) for v in self._owner.layer.world_to_data(position))
-        return int(np.clip(round(t), 0, len(self._owner.live) - 1)), (y, x)
+        t, *place = (float(v) for v in self._owner.layer.world_to_data(position))
+        return int(np.clip(round(t), 0, len(self._owner.live) - 1)), tuple(place)
 
     def _is_flat(self, event: Any) -> bool:
         """Whether a frame is seen from above, not the movie through time."""
@@ -377,11 +380,11 @@ class Corrector(QObject):
         return sorted(event.dims_displayed) == [ndim - 2, ndim - 1]
 
 
-def _on_canvas(event: Any) -> Place:
+def _on_canvas(event: Any) -> OnCanvas:
     return float(event.pos[0]), float(event.pos[1])
 
 
-def _is_inside(place: tuple[int, int] | None, size: tuple[int, int]) -> bool:
+def _is_inside(place: tuple[int, ...] | None, size: tuple[int, ...]) -> bool:
     """Whether a pixel is one of a frame."""
     return place is not None and all(0 <= at < n for at, n in zip(place, size, strict=True))
 

@@ -21,10 +21,10 @@ NOT_ALL = "choose labels of all frames of this movie"
 
 
 class LayerFrames(LabelFrames):
-    """Labels ``(Y, X)`` of all frames of a movie, from a layer, without the background brush."""
+    """Labels of all frames of a movie, from a layer, without the background brush."""
 
     def __init__(self, data: Any, stack: Stack, name: str) -> None:
-        super().__init__(LabelStack.of_array(data, name), stack, remedy=NOT_ALL)
+        super().__init__(LabelStack.of_array(data, name, stack.dims), stack, remedy=NOT_ALL)
         self._data = data
 
     def odd(self) -> tuple[Notice, ...]:

@@ -31,29 +31,19 @@ def stack_of(image: Image, selection: Selection) -> Stack:
         Where the file or the array is no movie of images, or lacks what the selection asks for.
 
     """
-    stack = _stack_of(image, selection)
-    if stack.dims == 3:
-        raise BadInput(
-            f"{stack.name} is shown as volumes, which the docks do not take yet",
-            "a section, their maximum, or each section as a frame",
-            "open it with another z; the command line takes volumes (--z volume)",
-        )
-    return stack
-
-
-def _stack_of(image: Image, selection: Selection) -> Stack:
     from napari_unet.engine.stack.stack import Stack
 
     shown = layers.stack_behind(image)
     if shown is not None:
         return shown if shown.selection == selection else shown.select(**dict(selection))
-    pixel_size, frame_interval = layers.scale_of(image)
+    pixel_size, frame_interval, z_step = layers.scale_of(image)
     opened = _behind(image, selection)
     if opened is not None:
         return opened.select(
             # its own stays its own: pixels may be oblong
             pixel_size=selection.pixel_size or (None if opened.pixel_size else pixel_size),
             frame_interval=selection.frame_interval or opened.frame_interval or frame_interval,
+            z_step=selection.z_step or (None if opened.z_step else z_step),
         )
     return Stack.from_array(
         finest(image),
@@ -61,6 +51,7 @@ def _stack_of(image: Image, selection: Selection) -> Stack:
         axes=selection.axes or layers.axes_of(image),
         name=image.name,
         pixel_size=pixel_size,
+        z_step=z_step,
         frame_interval=frame_interval,
     )
 

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 OURS = "napari_unet"  # key in a layer's metadata
 PREVIEW = "preview"
 _MOST_LABELS = 1 << 30  # bytes that are read into memory
-MOVIE_AXES = ("t", "y", "x")
+MOVIE_AXES = {2: ("t", "y", "x"), 3: ("t", "z", "y", "x")}  # by dimensions of a frame
 
 
 def raw(proxied: Any) -> Any:
@@ -111,8 +111,8 @@ def axes_of(layer: Image) -> str | None:
     return "".join(names) if known and names[-2 - layer.rgb :][:2] == ["Y", "X"] else None
 
 
-def scale_of(layer: Image) -> tuple[float | None, float | None]:
-    """(pixel size in µm, frame interval in s) where the layer's metadata or units say so."""
+def scale_of(layer: Image) -> tuple[float | None, float | None, float | None]:
+    """(pixel size in µm, frame interval in s, section distance in µm) where the layer says so."""
     names = [str(label).strip().lower()[:1] for label in layer.axis_labels]
     by_name = dict(zip(names, zip(layer.scale, layer.units, strict=True), strict=True))
 
@@ -129,6 +129,7 @@ def scale_of(layer: Image) -> tuple[float | None, float | None]:
     return (
         said.get("pixel_size") or in_unit("x", "micrometer"),
         said.get("frame_interval") or in_unit("t", "second"),
+        in_unit("z", "micrometer"),
     )
 
 
@@ -150,17 +151,19 @@ def go_to_frame(viewer: Viewer, layer: Layer, position: int) -> None:
         viewer.dims.set_point(axis, layer.data_to_world((position,) + (0,) * (layer.ndim - 1))[0])
 
 
-def place(layer: Layer, axes: str | None = None) -> dict[str, Any]:
+def place(layer: Layer, axes: str | None = None, dims: int = 2) -> dict[str, Any]:
     """Where a ``(T, Y, X)`` layer lies over ``layer``: scale, rotation, units and all.
 
-    ``axes`` name those of a layer with more than three; without, the first are the frames.
+    ``axes`` name those of a layer with more; without, the first are the frames. Of volumes, of 3
+    ``dims``, a ``(T, Z, Y, X)`` layer.
     """
     n = layer.ndim
+    space = range(max(0, n - dims), n)
     # of an image alone, the frame axis has length 1 and no unit
-    keep: tuple[int | None, ...] = (None, 0, 1) if n == 2 else (0, n - 2, n - 1)
+    keep: tuple[int | None, ...] = (None if n <= dims else 0, *(None,) * (dims - n), *space)
     if axes is not None and len(axes) == n:
-        keep = tuple(axes.find(a) if a in axes else None for a in "TYX")
-    named = tuple(layer.axis_labels) if n == 3 else MOVIE_AXES
+        keep = tuple(axes.find(a) if a in axes else None for a in f"T{'ZYX'[-dims:]}")
+    named = tuple(layer.axis_labels) if n == dims + 1 else MOVIE_AXES[dims]
     return {
         "scale": tuple(1.0 if i is None else float(layer.scale[i]) for i in keep),
         "translate": tuple(0.0 if i is None else float(layer.translate[i]) for i in keep),
@@ -201,10 +204,13 @@ def movie_place(stack: Stack) -> dict[str, Any]:
     """Scale, units and axis labels of a movie from what its file says."""
     time = (stack.frame_interval, "second") if stack.frame_interval else (1.0, "pixel")
     space = "micrometer" if stack.pixel_sizes else "pixel"
+    lengths = stack.pixel_sizes or (1.0, 1.0)
+    if stack.dims == 3:  # where the distance of sections is not known, it is a pixel's
+        lengths = stack.spacing or (lengths[0], *lengths)
     return {
-        "scale": (time[0], *(stack.pixel_sizes or (1.0, 1.0))),
-        "units": (time[1], space, space),
-        "axis_labels": MOVIE_AXES,
+        "scale": (time[0], *lengths),
+        "units": (time[1], *(space,) * stack.dims),
+        "axis_labels": MOVIE_AXES[stack.dims],
     }
 
 
@@ -256,18 +262,27 @@ def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> li
     return added
 
 
+def put_in_place(layer: Image) -> None:
+    """Put a layer where its movie lies, whose axes are others now."""
+    stack = stack_behind(layer)
+    layer.translate = (0.0,) * layer.ndim
+    for name, value in movie_place(stack).items() if stack is not None else ():
+        setattr(layer, name, value)
+
+
 def is_movie_shaped(layer: Image, stack: Stack) -> bool:
-    """Whether a ``(T, Y, X)`` layer put on top of this one falls on the same frames."""
-    return (layer.ndim == 3 and tuple(layer.data.shape) == (len(stack), *stack.frame_shape)) or (
-        layer.ndim == 2 and len(stack) == 1
-    )
+    """Whether a layer with all frames put on top of this one falls on the same frames."""
+    if layer.ndim == 2:
+        return len(stack) == 1
+    same = layer.ndim == 1 + stack.dims
+    return same and tuple(layer.data.shape) == (len(stack), *stack.frame_shape)
 
 
 def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
     """Show the chosen channel and z of an array with more axes as a ``(T, Y, X)`` layer.
 
-    The array is not copied; the layer with more axes is replaced, because napari would put
-    labels of three axes over its last three.
+    Of volumes ``(T, Z, Y, X)``. The array is not copied; the layer with more axes is replaced,
+    because napari would put labels over its last axes.
     """
     low, high = _contrast(stack)
     name, channel = layer.name, stack.selection.channel
@@ -276,7 +291,7 @@ def unfold(viewer: Viewer, layer: Image, stack: Stack) -> Image:
         if isinstance(channel, int) and len(stack.channel_names) > 1
         else ""
     )
-    lies = place(layer, stack.selection.axes or stack.source_axes)
+    lies = place(layer, stack.selection.axes or stack.source_axes, stack.dims)
     if all(unit == "pixel" for unit in lies["units"]):  # what the movie says is all there is
         lies |= {k: v for k, v in movie_place(stack).items() if k in ("scale", "units")}
     chosen = viewer.layers.selection.active is layer
@@ -312,16 +327,18 @@ def paint(viewer: Viewer, layer: Labels, label: int) -> None:
 
 
 def show_preview(viewer: Viewer, over: Image, frames: Any, name: str) -> Labels:
-    """Show ``frames`` (an array-like ``(T, Y, X)`` of labels) in the one preview layer."""
+    """Show ``frames`` (an array-like ``(T, …, Y, X)`` of labels) in the one preview layer."""
     for layer in map(raw, viewer.layers):
-        if isinstance(layer, Labels) and role(layer) == PREVIEW:
+        if isinstance(layer, Labels) and role(layer) == PREVIEW and layer.ndim == len(frames.shape):
             layer.data, layer.name, layer.visible = frames, name, True
             return layer
+    remove_preview(viewer)
     under = [x for x in label_layers(viewer) if x.visible and not x.contour]
     for labels in under:  # what is judged against a preview is outlines, too
         labels.contour = 1
     ours = {"role": PREVIEW, "outlined": [weakref.ref(x) for x in under]}
-    layer = Labels(frames, name=name, metadata={OURS: ours}, opacity=0.9, **place(over))
+    lies = place(over, dims=len(frames.shape) - 1)
+    layer = Labels(frames, name=name, metadata={OURS: ours}, opacity=0.9, **lies)
     tell_in_3d(layer)
     with held(viewer):
         viewer.add_layer(layer)

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer import verb_keys
+from napari_unet.gui.viewer.brush import brushed
 from napari_unet.gui.viewer.correcting import Corrector
 from napari_unet.gui.viewer.layers import (
     OURS,
@@ -59,7 +60,7 @@ def add_live_layer(
         name=name,
         metadata={OURS: {"role": LIVE}},
         colormap=live_colormap(),
-        **place(image_layer),
+        **place(image_layer, dims=live.ndim - 1),
     )
     LiveLayer(viewer, layer)
     active = viewer.layers.selection.active
@@ -207,9 +208,9 @@ class LiveLayer(QObject):
     def confirm_cell(self) -> None:
         """Vouch for the cell under the cursor."""
         position = self.layer.world_to_data(self.viewer.cursor.position)
-        t, y, x = (round(float(v)) for v in position)
-        if all(0 <= v < n for v, n in zip((t, y, x), self.live.shape, strict=True)):
-            label = self.live.confirm_cell(t, y, x)
+        t, *place = (round(float(v)) for v in position)
+        if all(0 <= v < n for v, n in zip((t, *place), self.live.shape, strict=True)):
+            label = self.live.confirm_cell(t, *place)
             self.viewer.status = f"Cell {label} is confirmed" if label else "No cell here"
 
     def confirm_frame(self) -> None:
@@ -256,7 +257,7 @@ class LiveLayer(QObject):
         layer = self.layer
         ndim = self.viewer.dims.ndim
         in_frame = sorted(event.dims_displayed) == [ndim - 2, ndim - 1]  # not through the frames
-        flat = layer.n_edit_dimensions == 2 and in_frame
+        flat = layer.n_edit_dimensions < layer.ndim and in_frame
         if layer.mode == "fill" or not flat or layer.cursor == "circle_frozen":
             return None
         value = 0 if layer.mode == "erase" else int(layer.selected_label)
@@ -264,8 +265,8 @@ class LiveLayer(QObject):
         frame = round(float(here[0]))
         start = here[1:] if last is None else last
         if 0 <= frame < len(self.live) and not (value == 0 and layer.preserve_labels):
-            radius = np.floor(layer.brush_size / 2) + 0.5
-            self.live.touch(frame, *_disc(start, here[1:], radius, self.live.shape[1:]), value)
+            under = brushed(layer, start, here[1:], self.live.shape[1:])
+            self.live.touch(frame, under, value)
         return here[1:]
 
     @contextmanager
@@ -381,19 +382,3 @@ def _act(layer: Labels, verb: str) -> None:
     """Do a verb by its key, where the layer is a live one."""
     if (actions := actions_of(layer)) is not None:
         actions.act(verb, at_cursor=True)
-
-
-def _disc(
-    start: NDArray[np.float64], end: NDArray[np.float64], radius: float, shape: tuple[int, ...]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pixels (ys, xs) within ``radius`` of the way of a brush from start to end."""
-    low = np.maximum(np.floor(np.minimum(start, end) - radius), 0).astype(int)
-    high = np.minimum(np.ceil(np.maximum(start, end) + radius) + 1, shape).astype(int)
-    ys, xs = np.mgrid[low[0] : max(low[0], high[0]), low[1] : max(low[1], high[1])]
-    way = end - start
-    length = float(way @ way)
-    along = ((ys - start[0]) * way[0] + (xs - start[1]) * way[1]) / length if length else 0.0
-    along = np.clip(along, 0.0, 1.0)
-    away = (ys - start[0] - along * way[0]) ** 2 + (xs - start[1] - along * way[1]) ** 2
-    inside = away <= radius**2
-    return ys[inside], xs[inside]

@@ -23,13 +23,22 @@ def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size:
     """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across."""
     frame, y, x = place
     go_to_frame(viewer, layer, frame)
+    bring_to_middle(viewer, layer, place)
     corner, centre = (
         layer.data_to_world((frame, *point)[-layer.ndim :])[-2:]
         for point in ((y + size, x + size), (y, x))
     )
     camera = camera_of(viewer)
-    camera.center = (camera.center[0], *centre)
     across = max(corner[0] - centre[0], corner[1] - centre[1])
     canvas = getattr(viewer, "_canvas_size", None) or (400, 400)
     if across > 0:
         camera.zoom = min(canvas) / (_ACROSS * across)
+
+
+def bring_to_middle(viewer: Viewer, layer: Layer, place: tuple[float, ...]) -> None:
+    """Show a place (frame, y, x) in the middle, of volumes (frame, z, y, x) and its section."""
+    *before, y, x = layer.data_to_world(place[-layer.ndim :])
+    camera = camera_of(viewer)
+    camera.center = (camera.center[0], y, x)
+    if layer.ndim > 3 and viewer.dims.ndisplay == 2:
+        viewer.dims.set_point(viewer.dims.ndim - 3, before[-1])

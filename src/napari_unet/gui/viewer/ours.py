@@ -30,7 +30,9 @@ def suit_brush(layer: Labels, frame: int) -> None:
     ours = layer.metadata.setdefault(OURS, {})
     if not isinstance(ours, dict) or "brush" in ours:
         return
-    shown = np.asarray(layer.data[frame] if layer.ndim == 3 else layer.data)
+    shown = np.asarray(layer.data[frame] if layer.ndim > 2 else layer.data)
+    if shown.ndim > 2:  # of a volume a section in the middle: the brush is flat
+        shown = shown[len(shown) // 2]
     sizes = np.bincount(shown.ravel())[1:BACKGROUND_ID]
     if sizes.any():
         diameter = 2 * np.sqrt(np.median(sizes[sizes > 0]) / np.pi)

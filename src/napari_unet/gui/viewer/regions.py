@@ -85,7 +85,7 @@ def limit(annotations: Annotations, areas: Iterable[Rectangle]) -> Annotations:
         if mine:
             inside = np.zeros(annotation.labels.shape, bool)
             for area in mine:
-                inside[max(0, area.top) : area.bottom, max(0, area.left) : area.right] = True
+                inside[..., max(0, area.top) : area.bottom, max(0, area.left) : area.right] = True
             frames[t] = annotation.within(inside)
     return annotations.with_frames(frames)
 

@@ -13,11 +13,12 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.gui.viewer.correcting import canvas_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent
 
     from napari_unet.gui.viewer.correcting import Owner
 
-    Spot = tuple[tuple[float, float], str]  # (y, x) in the layer, and the state there
+    Spot = tuple[tuple[int, ...], str]  # (y, x) in the frame, and the state there
 
 _BEHIND = QColor(0, 0, 0, 170)
 _COLOURS = {"mitotic": "#4dd0e1", "dead": "#ff8a80", "debris": "#bdbdbd"}
@@ -84,12 +85,13 @@ class StateMarks(QObject):
             frame = self._owner.frame
             said = states.at(frame)
             if said and live.is_prepared(frame):  # else a watershed would run here
-                labels = np.asarray(live[frame, :, :])
+                labels = np.asarray(live[frame])
                 cells, debris = states.of(frame, labels), states.debris(frame, labels)
                 self._spots = [
                     (place, state)
                     for place, state in said.items()
-                    if place in debris or cells.get(int(labels[place])) == state
+                    if (place in debris or cells.get(int(labels[place])) == state)
+                    and self._is_in_sight(labels, place)
                 ]
         if self._spots or before:
             self._place()
@@ -105,11 +107,19 @@ class StateMarks(QObject):
         camera, size = self._camera, self._written.size()
         middle, layer, frame = camera.center[-2:], self._owner.layer, self._owner.frame
         words = []
-        for (y, x), state in self._spots:
-            there = layer.data_to_world((frame, y, x))[-2:]
+        for place, state in self._spots:
+            there = layer.data_to_world((frame, *place))[-2:]
             down, right = (camera.zoom * (a - b) for a, b in zip(there, middle, strict=True))
             words.append((size.width() / 2 + right, size.height() / 2 + down, state))
         self._written.show_words(words)
+
+    def _is_in_sight(self, labels: NDArray[Any], place: tuple[int, ...]) -> bool:
+        """Whether a cell is on the section on screen; in an image it always is."""
+        if labels.ndim == 2:
+            return True
+        viewer, layer = self._owner.viewer, self._owner.layer
+        section = round(float(layer.world_to_data(viewer.dims.point)[-3]))
+        return bool((labels[min(max(section, 0), len(labels) - 1)] == labels[place]).any())
 
     def _is_flat(self) -> bool:
         """Whether a frame is seen from above, as the movie lies."""

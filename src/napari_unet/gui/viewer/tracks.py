@@ -18,7 +18,7 @@ _TAIL = 10  # frames of the past that are drawn
 def make_tracks(
     points: Any, graph: dict[int, list[int]], labels: Labels, name: str
 ) -> Tracks | None:
-    """Make a layer over ``labels`` from rows (id, t, y, x); None where nothing was linked."""
+    """Make a layer over ``labels`` from rows (id, t, …, y, x); None where nothing was linked."""
     if not len(points):
         return None
     return Tracks(
@@ -27,7 +27,7 @@ def make_tracks(
         name=name,
         tail_length=_TAIL,
         metadata={layers.OURS: {"role": TRACKS}},
-        **layers.place(labels),
+        **layers.place(labels, dims=points.shape[1] - 2),
     )
 
 

@@ -72,6 +72,11 @@ VERBS = {
         "Draw the chosen cell on the frames between two on which you drew it",
         KeyCode.KeyI,
     ),
+    "fill_between": Verb(
+        "Fill between",
+        "Draw the chosen cell on the sections between those on which you drew it",
+        KeyMod.Shift | KeyCode.KeyI,
+    ),
     "confirm_cell": Verb("Confirm", "Vouch for the cell as it is", KeyCode.KeyC),
     "back_to_model": Verb(
         "Back to model", "Take back all that you did to the cell", KeyCode.Backspace

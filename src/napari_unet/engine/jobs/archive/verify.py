@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.annotations.corrections import Corrections, correctable
+from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.files.versions import versions
@@ -94,12 +94,14 @@ def _verify(
         )
         with closing(steps):
             segmented = yield from told(steps, lambda step: step.frame)
-        shape = correctable((len(stack), *stack.frame_shape), stack.name)
+        shape = (len(stack), *stack.frame_shape)
         corrections = None
         if archive.corrected:
             corrections = Corrections(shape, Journal(folder / CORRECTIONS))
         with segmented, Stack.open(folder / LABELS) as before:
-            live = LiveLabels(shape, segmented.probabilities, recipe.labels, corrections)
+            live = LiveLabels(
+                shape, segmented.probabilities, recipe.labels, corrections, stack.spacing
+            )
             _check_labels(archive, before, stack)
             for i, t in enumerate(manifest.frames):
                 if (difference := compare(t, before[i], live[t])) is not None:

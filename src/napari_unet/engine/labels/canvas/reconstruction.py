@@ -148,12 +148,17 @@ def _erode(filled: NDArray[np.uint8], floor: NDArray[np.uint8]) -> None:
     np.maximum(erosion(filled), floor, out=filled)
 
 
-def bounds(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Return the box around the pixels of a mask (Y, X), None where there is none."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if rows.size == 0:
+def bounds(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+    """Return the box around the pixels of a mask (Y, X) or (Z, Y, X), None where there is none."""
+    if mask.ndim == 2:
+        lines = [mask.any(1), mask.any(0)]
+    else:
+        flat = np.any(mask, axis=0)
+        lines = [mask.reshape(len(mask), -1).any(1), flat.any(1), flat.any(0)]
+    inside = [np.flatnonzero(line) for line in lines]
+    if inside[0].size == 0:
         return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return tuple(slice(int(on[0]), int(on[-1]) + 1) for on in inside)
 
 
 def _settle(

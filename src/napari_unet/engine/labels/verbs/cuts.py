@@ -11,8 +11,11 @@ from napari_unet.engine.labels.canvas.splitting import adjacent, flood, summits_
 from napari_unet.engine.labels.verbs.places import line_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    Steps = Sequence[float] | None
     Mask = NDArray[np.bool_]
 
 _CRUMB = 0.02  # of the cell: less on one side of a line is no part of its own
@@ -21,11 +24,13 @@ _PAD = 3  # px: reach of the smoothing of the depth
 
 
 def cut_along(cell: Mask, path: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return the parts (Y, X) of a cell on both sides of a line, from 1, the largest first.
+    """Return the parts of a cell (Y, X) on both sides of a line, from 1, the largest first.
 
     A line that ends inside the cell goes straight on to its rim. One part means: it cuts nothing.
+    A cell (Z, Y, X) is cut through all its sections.
     """
-    line = line_mask(_to_the_rim(cell, path), cell.shape)
+    seen = cell if cell.ndim == 2 else np.asarray(cell.any(axis=0))
+    line = line_mask(_to_the_rim(seen, path), seen.shape)
     pieces, n = ndi.label(cell & ~line)
     sizes = np.bincount(pieces.reshape(-1), minlength=n + 1)
     sizes[0] = 0
@@ -38,16 +43,21 @@ def cut_along(cell: Mask, path: NDArray[np.float64]) -> NDArray[np.int32]:
     return _nearest(number[pieces], cell)
 
 
-def cut_apart(cell: Mask, levels: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
-    """Return two parts (Y, X) of a cell, 1 the larger, parted at its narrowest neck.
+def cut_apart(
+    cell: Mask, levels: NDArray[np.uint8] | None = None, steps: Steps = None
+) -> NDArray[np.int32]:
+    """Return two parts of a cell, 1 the larger, parted at its narrowest neck.
 
     Without a neck, where its probability ``levels`` dip. One part where neither shows two cells.
+    Voxels of a cell (Z, Y, X) are ``steps`` apart.
     """
-    depth = ndi.distance_transform_edt(np.pad(cell, _PAD)).astype(np.float32)
-    depth = ndi.gaussian_filter(depth, 1.0, truncate=3.0)[_PAD:-_PAD, _PAD:-_PAD]
-    parts = _two_of(cell, depth)
+    apart = np.asarray(steps or (1.0,) * cell.ndim)
+    depth = ndi.distance_transform_edt(np.pad(cell, _PAD), sampling=steps).astype(np.float32)
+    depth = ndi.gaussian_filter(depth, 1.0 / apart, truncate=3.0)
+    parts = _two_of(cell, depth[(slice(_PAD, -_PAD),) * cell.ndim])
     if parts is None and levels is not None:
-        smooth = ndi.gaussian_filter(levels.astype(np.float32), 1.5, mode="nearest", truncate=2.0)
+        given = levels.astype(np.float32)
+        smooth = ndi.gaussian_filter(given, 1.5 / apart, mode="nearest", truncate=2.0)
         parts = _two_of(cell, smooth)
     return cell.astype(np.int32) if parts is None else parts
 

@@ -9,10 +9,12 @@ from scipy import ndimage as ndi
 
 from napari_unet.engine.labels.canvas.splitting import flood
 from napari_unet.engine.labels.codes import decode, threshold_code
-from napari_unet.engine.labels.objects import disc_diameter
+from napari_unet.engine.labels.objects import diameter_in_plane, disc_diameter
 from napari_unet.engine.labels.verbs.shapes import holes_filled, largest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -25,16 +27,23 @@ _BAND = 0.25  # of the diameter: how far beside a rough outline the true one is 
 
 
 def missing_cell(
-    levels: NDArray[np.uint8], free: Mask, others: Mask, place: tuple[int, int], threshold: float
+    levels: NDArray[np.uint8],
+    free: Mask,
+    others: Mask,
+    place: tuple[int, ...],
+    threshold: float,
+    steps: Sequence[float] | None = None,
 ) -> Mask | None:
     """Return the cell that the model nearly saw at a place, None where it saw nothing.
 
-    ``levels`` (Y, X) are codes of probability, ``others`` the cells that are there. The ground
-    is parted between those and the place; there the threshold is as far below the best
-    probability as ``threshold`` is below certainty.
+    ``levels`` are codes of probability (Y, X), or of a volume whose voxels are ``steps`` apart,
+    ``others`` the cells that are there. The ground is parted between those and the place; there
+    the threshold is as far below the best probability as ``threshold`` is below certainty.
     """
-    y, x = np.ogrid[: levels.shape[0], : levels.shape[1]]
-    near = (np.hypot(y - place[0], x - place[1]) <= _SEED) & free
+    apart = np.asarray(steps or (1.0,) * levels.ndim)
+    ways = np.ogrid[tuple(slice(n) for n in levels.shape)]
+    squares = [((on - at) * by) ** 2 for on, at, by in zip(ways, place, apart, strict=True)]
+    near = (np.sqrt(sum(squares)) <= _SEED) & free
     if not near.any():
         return None
     start = np.flatnonzero(near)[int(np.argmax(levels[near]))]
@@ -48,39 +57,47 @@ def missing_cell(
     cell = ground & (levels >= threshold_code(min(threshold, threshold * peak)))
     pieces, _ = ndi.label(cell)
     if not pieces.reshape(-1)[start]:  # clicked on the slope: the piece that is nearest
-        apart = ndi.distance_transform_edt(~cell) if cell.any() else None
-        if apart is None or apart.reshape(-1)[start] > 2 * _SEED:
+        if not cell.any():
             return None
-        where = ndi.distance_transform_edt(~cell, return_distances=False, return_indices=True)
-        start = int(np.ravel_multi_index(where.reshape(2, -1)[:, start], cell.shape))
+        way, where = ndi.distance_transform_edt(~cell, sampling=steps, return_indices=True)
+        if way.reshape(-1)[start] > 2 * _SEED:
+            return None
+        start = int(np.ravel_multi_index(where.reshape(cell.ndim, -1)[:, start], cell.shape))
     return holes_filled(np.asarray(pieces == pieces.reshape(-1)[start]), free)
 
 
 def _summit(levels: NDArray[np.uint8], ground: Mask, start: int) -> int:
     """Return the highest level that is reached uphill from a pixel, on its ground."""
     heights = np.where(ground, levels, np.uint8(0))
-    at, width = start, levels.shape[1]
+    at = tuple(int(i) for i in np.unravel_index(start, levels.shape))
     while True:
-        y, x = divmod(at, width)
-        rows, columns = slice(max(0, y - 2), y + 3), slice(max(0, x - 2), x + 3)
-        part = heights[rows, columns]
-        dy, dx = np.unravel_index(int(np.argmax(part)), part.shape)
-        if part[dy, dx] <= heights[y, x]:
-            return int(heights[y, x])
-        at = (rows.start + int(dy)) * width + columns.start + int(dx)
+        box = tuple(slice(max(0, i - 2), i + 3) for i in at)
+        part = heights[box]
+        best = np.unravel_index(int(np.argmax(part)), part.shape)
+        if part[best] <= heights[at]:
+            return int(heights[at])
+        at = tuple(side.start + int(i) for side, i in zip(box, best, strict=True))
 
 
-def at_next_threshold(cell: Mask, free: Mask, levels: NDArray[np.uint8], *, lower: bool) -> Mask:
+def at_next_threshold(
+    cell: Mask,
+    free: Mask,
+    levels: NDArray[np.uint8],
+    steps: Sequence[float] | None = None,
+    *,
+    lower: bool,
+) -> Mask:
     """Return a cell at the next threshold at which it is seen to be larger, or smaller.
 
-    ``levels`` (Y, X) are codes of probability; the first threshold is the one that the rim of the
-    cell is at. At a lower one it grows on ``free`` ground, and keeps what it has. As it is where
-    there is no such threshold.
+    ``levels`` are codes of probability, of a volume ``steps`` apart; the first threshold is the
+    one that the rim of the cell is at. At a lower one it grows on ``free`` ground, and keeps what
+    it has. As it is where there is no such threshold.
     """
     area = int(np.count_nonzero(cell))
     rim = cell & ~ndi.binary_erosion(cell)
     start = int(np.median(levels[rim])) if rim.any() else 0
-    near = ndi.distance_transform_edt(~cell) <= max(2.0, _REACH * disc_diameter(area))
+    reach = max(2.0, _REACH * diameter_in_plane(area, steps))
+    near = ndi.distance_transform_edt(~cell, sampling=steps) <= reach
     ground = cell | (free & near) if lower else cell
     codes = range(start, threshold_code(_FAINT), -1) if lower else range(start, 256)
     for code in codes:

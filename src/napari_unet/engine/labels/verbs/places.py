@@ -24,7 +24,22 @@ def path_of(points: Sequence[Sequence[float]] | NDArray[np.floating]) -> NDArray
     return path
 
 
-def line_mask(path: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+def on_section(
+    points: Sequence[Sequence[float]] | NDArray[np.floating], ndim: int
+) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Return points of a frame as a path (n, 2), and the section they lie in; () for an image.
+
+    Points of volumes, of 3 ``ndim``, are (n, 3) on one section; ValueError for any others.
+    """
+    if ndim == 2:
+        return path_of(points), ()
+    path = np.asarray(points, dtype=np.float64)
+    if path.ndim != 2 or path.shape[1] != 3 or not len(path) or np.ptp(np.rint(path[:, 0])) > 0:
+        raise ValueError(f"points of shape {path.shape}, not (n, 3) on one section")
+    return path_of(path[:, 1:]), (round(float(path[0, 0])),)
+
+
+def line_mask(path: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the pixels (Y, X) that a line passes: 8-connected, so it cuts 4-connected ones."""
     mask = np.zeros(shape, bool)
     dots = np.rint(path).astype(int)
@@ -36,7 +51,7 @@ def line_mask(path: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.b
     return mask
 
 
-def outline_mask(path: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+def outline_mask(path: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the pixels (Y, X) inside an outline that is closed from its end to its start."""
     mask = line_mask(np.vstack([path, path[:1]]), shape)
     ys, xs = polygon(path[:, 0], path[:, 1], shape)  # type: ignore[no-untyped-call]
@@ -44,16 +59,15 @@ def outline_mask(path: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[n
     return mask
 
 
-def around(box: Box, margin: int, shape: tuple[int, int]) -> Box:
+def around(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
     """Return a box with a margin of some pixels, as far as the frame goes."""
-    rows, columns = (
+    return tuple(
         slice(max(0, side.start - margin), min(n, side.stop + margin))
         for side, n in zip(box, shape, strict=True)
     )
-    return rows, columns
 
 
-def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, int]) -> Box | None:
+def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, ...]) -> Box | None:
     """Return the box around a path with a margin; None where it is beside the frame."""
     low, high = np.floor(path.min(0)).astype(int), np.ceil(path.max(0)).astype(int) + 1
     rows, columns = around((slice(low[0], high[0]), slice(low[1], high[1])), margin, shape)
@@ -64,6 +78,8 @@ def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, int]) -> Bo
 
 def is_cut_off(cell: NDArray[np.bool_], box: Box, shape: tuple[int, ...]) -> bool:
     """Whether a cell goes on outside of a box: then it is no cell, but haze."""
-    sides = ((cell[0], box[0].start > 0), (cell[-1], box[0].stop < shape[0]))
-    ends = ((cell[:, 0], box[1].start > 0), (cell[:, -1], box[1].stop < shape[1]))
-    return any(bool(side.any()) and inner for side, inner in (*sides, *ends))
+    for axis, (side, n) in enumerate(zip(box, shape, strict=True)):
+        first, last = np.take(cell, 0, axis), np.take(cell, -1, axis)
+        if (side.start > 0 and first.any()) or (side.stop < n and last.any()):
+            return True
+    return False

@@ -28,13 +28,29 @@ def labels_aside(live: LiveLabels, frame: int) -> NDArray[np.uint16] | None:
     if live.is_prepared(frame):
         return np.asarray(live[frame, :, :], np.uint16)
     settings, corrections = live.settings, live.corrections
-    basins = FrameCache.basins(live.probabilities, frame, settings)
+    basins = FrameCache.basins(live.probabilities, frame, settings, live.spacing)
     mask = live.state(frame)
     machine = None
     if isinstance(basins, Basins):
         machine = PredictedObjects(basins, mask, corrections.is_complete(frame))
         machine.name(corrections.ids(frame), corrections.reserved)
     return FrameLabels(live.shape[1:], machine, mask).labels(settings)
+
+
+def count_curve(live: LiveLabels, frame: int) -> NDArray[np.int64]:
+    """Count the cells of a frame, by the machine and by hand, at each of 256 thresholds.
+
+    Place ``c`` is the threshold that lets codes above ``c`` through. Takes a watershed, and keeps
+    nothing of it.
+    """
+    settings, corrections = live.settings, live.corrections
+    basins = FrameCache.basins(live.probabilities, frame, settings, live.spacing)
+    mask = live.state(frame)
+    by_hand = len(mask.cells())
+    if not isinstance(basins, Basins):
+        return np.full(256, by_hand, np.int64)
+    machine = PredictedObjects(basins, mask, corrections.is_complete(frame))
+    return machine.count_curve(settings, mask.edited()) + by_hand
 
 
 def levels_of(live: LiveLabels, frame: int) -> NDArray[np.uint8] | None:

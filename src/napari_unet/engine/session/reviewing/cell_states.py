@@ -13,9 +13,11 @@ from scipy import ndimage
 
 from napari_unet.engine.annotations.states import DEBRIS, StateChange, checked_state
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import hull
 from napari_unet.engine.session.plans import FrameState, Plan
-from napari_unet.engine.session.predicted_objects import PredictedObjects, hull
+from napari_unet.engine.session.predicted_objects import PredictedObjects
 from napari_unet.engine.tracks.follow import follow
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class CellStates:
-    """The states of one movie's cells. Places are (y, x) in pixels.
+    """The states of one movie's cells. Places are (y, x) in pixels, of volumes (z, y, x).
 
     Raises
     ------
@@ -45,7 +47,7 @@ class CellStates:
 
     def at(self, frame: int, place: Place) -> str:
         """Return the state of whatever lies at a place; empty where nothing is said of it."""
-        labels = np.asarray(self._live[frame, :, :])
+        labels = np.asarray(self._live[frame])
         states, label = self._live.corrections.states, int(labels[place])
         if label == BACKGROUND_ID:
             pieces = _pieces(labels)
@@ -63,7 +65,8 @@ class CellStates:
         self._check(frame)
         with self._live.frame_state(frame) as here:
             here.box_of(cell)
-        track = yield from follow(self._live, frame, cell, back=state == DEBRIS)
+        live = self._live
+        track = yield from follow(live, frame, cell, back=state == DEBRIS, spacing=live.spacing)
         plans, said = [], []
         for t, label in track.items():
             with self._live.frame_state(t) as there:
@@ -124,7 +127,7 @@ class CellStates:
 
     def _debris_under(self, frame: int, mask: Mask) -> Place | None:
         """Return a place of the debris of a frame that lies most under a mask (Y, X)."""
-        labels = np.asarray(self._live[frame, :, :])
+        labels = np.asarray(self._live[frame])
         spots = self._live.corrections.states.debris(frame, labels)
         pieces = _pieces(labels)
         shared = [int(np.count_nonzero(mask & (pieces == pieces[spot]))) for spot in spots]
@@ -165,13 +168,7 @@ def _as_ground(state: FrameState, label: int) -> Plan:
 def _as_models(state: FrameState, mask: Mask) -> Plan:
     """Plan ground that was painted in a mask (Y, X) to be as if nobody had touched it."""
     mine, machine = mask.copy(), state.view.machine
-    rows, columns = np.nonzero(mask)
-    boxes = [
-        (
-            slice(int(rows.min()), int(rows.max()) + 1),
-            slice(int(columns.min()), int(columns.max()) + 1),
-        )
-    ]
+    boxes = [box] if (box := bounds(mask)) is not None else []
     if isinstance(machine, PredictedObjects):
         for basin in np.unique(machine.basins.ids[mask]).tolist():
             if basin:

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.space.boxes import hull
 from napari_unet.engine.labels.verbs import alike, cuts, outlines, places, shapes
-from napari_unet.engine.session.predicted_objects import hull
 from napari_unet.engine.session.reviewing.aside import levels_of
 from napari_unet.engine.session.users.disputed import take_theirs
 
@@ -213,7 +213,7 @@ class _Shape:
             )
         return cls(pixels)
 
-    def box(self, way: tuple[float, float] | NDArray[np.float64], size: tuple[int, int]) -> Box:
+    def box(self, way: tuple[float, float] | NDArray[np.float64], size: tuple[int, ...]) -> Box:
         """Return the box around the shape moved by ``way``, with a margin, within a frame."""
         moved = self.pixels + np.rint(way).astype(int)
         found = places.box_of(moved.astype(np.float64), _MARGIN, size)

@@ -88,7 +88,7 @@ def _vouch(live: LiveLabels, doubt: Doubt) -> None:
         max(0, y - reach) : min(live.shape[1], y + reach + 1),
         max(0, x - reach) : min(live.shape[2], x + reach + 1),
     ]
-    live.touch(doubt.frame, rows.reshape(-1), columns.reshape(-1), 0)
+    live.touch(doubt.frame, (rows.reshape(-1), columns.reshape(-1)), 0)
 
 
 def _pixel(doubt: Doubt, shape: tuple[int, ...]) -> tuple[int, int]:

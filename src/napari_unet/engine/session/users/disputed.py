@@ -43,7 +43,7 @@ def leave_ours(live: LiveLabels, doubt: Doubt) -> None:
 
 
 def _doubt(dispute: Dispute) -> Doubt:
-    rows, columns = dispute.box
+    rows, columns = dispute.box[-2:]
     return Doubt(
         dispute.frame,
         (rows.start + rows.stop - 1) / 2,

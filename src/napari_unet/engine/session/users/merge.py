@@ -116,7 +116,7 @@ def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, N
         before = views[0].mask
         box = bounds((merged.mask.ids != before.ids) | (merged.mask.flags != before.flags))
         if box is not None or merged.complete != views[0].complete:
-            box = box or (slice(0, 1), slice(0, 1))
+            box = box or (slice(0, 1),) * before.ids.ndim
             changes.append(into.write(t, box, merged.mask.cut(box), merged.complete))
         yield t
     author, into.author = into.author, names[1] if other.authors else into.author
@@ -167,7 +167,7 @@ class _Ids:
 def _view(corrections: Corrections, frame: int, name: str) -> View:
     mask = corrections.edits(frame)
     part = EditMask.empty(corrections.shape[1:]) if mask is None else mask
-    whole = part.cut((slice(None), slice(None)))
+    whole = part.cut((slice(None),))
     return View(whole, corrections.is_complete(frame), name)
 
 

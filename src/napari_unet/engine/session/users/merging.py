@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.labels.scores import FrameScores
+    from napari_unet.engine.stack.lazy_array import Box
 
     Mask = NDArray[np.bool_]
     Ints = NDArray[np.int64]
@@ -72,7 +73,7 @@ class FrameMerge:
         self._ids, self._areas, self._dense = numbered(mine.cells)
         self._other_ids, self._other_areas, self._other_dense = numbered(theirs.cells)
         self._share: dict[tuple[int, int], int] = {}
-        self.mask = mine.mask.cut((slice(None), slice(None)))
+        self.mask = mine.mask.cut((slice(None),))
         self.taken = 0
         self._spoken: tuple[set[int], set[int]] = (set(), set())  # of cells of either
         self._open: list[Group] = []
@@ -103,14 +104,15 @@ class FrameMerge:
             where |= np.isin(self._other_dense, group.theirs) & (self._other_dense > 0)
             box = bounds(where)
             assert box is not None
-            ys, xs = np.nonzero(where)
-            middle = np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2)
-            spot = int(ys[middle]), int(xs[middle])
+            pixels = np.argwhere(where)
+            middle = np.argmin(((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1))
+            spot = tuple(pixels[middle].tolist())
             self.mask.flags[spot] |= DISPUTED
             mine = self.mask.cut(box)
             ids = tuple(self._ids[np.array(group.mine, int) - 1].tolist())
             theirs = self._as_theirs(group, box)
-            theirs.flags[spot[0] - box[0].start, spot[1] - box[1].start] &= ~np.uint8(DISPUTED)
+            inner = tuple(at - side.start for at, side in zip(spot, box, strict=True))
+            theirs.flags[inner] &= ~np.uint8(DISPUTED)
             found.append(Dispute.between(frame, box, ids, self._words(group), (mine, theirs)))
         return found
 
@@ -179,7 +181,7 @@ class FrameMerge:
         brushed = silent & (theirs.ids == BACKGROUND_ID)
         self.mask.ids[brushed] = BACKGROUND_ID
 
-    def _as_theirs(self, group: Group, box: tuple[slice, slice]) -> EditMask:
+    def _as_theirs(self, group: Group, box: Box) -> EditMask:
         """Return a box as the other user has the cells of a group."""
         part = self.mask.cut(box)
         gone = np.isin(self._dense[box], group.mine) & (self._dense[box] > 0)

@@ -1,0 +1,192 @@
+"""A movie of volumes through the docks: chosen, segmented, corrected, exported, opened again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from typer.testing import CliRunner
+
+from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.stack import Stack
+from napari_unet.sample.volumes import sample_volumes
+from tests.gui.viewer.hand import CanvasHand
+
+SPACING = (1.5, 0.4, 0.4)
+KNOWN = {"PhysicalSizeX": 0.4, "PhysicalSizeY": 0.4, "PhysicalSizeZ": 1.5}
+VOLUME = Selection(z="volume")
+
+
+@pytest.fixture(scope="session")
+def volumes():
+    """Nuclei in 3D and their labels, both (T, Z, Y, X)."""
+    return sample_volumes(frames=3, shape=(8, 64, 80))
+
+
+@pytest.fixture
+def file(tmp_path, volumes):
+    path = tmp_path / "volumes.ome.tif"
+    tifffile.imwrite(path, volumes[0], metadata={"axes": "TZYX", **KNOWN})
+    return path
+
+
+@pytest.fixture(scope="session")
+def solid_model(tmp_path_factory, volumes):
+    """A small model of volumes, trained for a few steps."""
+    from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.progress import run
+    from napari_unet.engine.settings import TrainSettings
+    from napari_unet.engine.training.training import train
+
+    movie, truth = (
+        Stack.from_array(part, VOLUME, axes="TZYX", pixel_size=0.4, z_step=1.5) for part in volumes
+    )
+    settings = TrainSettings(minutes=None, steps=25, filters=(4, 8), crop=32, batch=2, threads=1)
+    model = run(train(movie, Annotations.from_labels(movie, truth, (0,)), settings, name="solid"))
+    return model.save(tmp_path_factory.mktemp("model") / "solid.safetensors")
+
+
+def choose(dock, hand, words):
+    hand.find(dock, "movie.z").setCurrentText(words)
+
+
+def test_volumes_are_chosen_in_the_movie_line(hand, file):
+    segment, review = hand.open("Segment"), hand.open("Review")
+    hand.open_movie(segment, file)
+    z, image = hand.find(segment, "movie.z"), hand.session.movie.image
+    assert [z.itemText(i) for i in range(4)] == [
+        "maximum of all", "volume", "each section as a frame", "0",
+    ]  # fmt: skip
+    assert not hand.find(review, "review.fill_between").isVisibleTo(review)
+    choose(segment, hand, "volume")
+    stack = hand.session.movie.stack
+    assert stack.shape == (3, 8, 64, 80) and stack.spacing == SPACING
+    assert hand.session.movie.image is image and image.data.shape == stack.shape
+    np.testing.assert_allclose(image.scale, (1, *SPACING))
+    assert tuple(map(str, image.axis_labels)) == ("t", "z", "y", "x")
+    assert "3 volumes" in hand.find(segment, "movie.line").text()
+    assert hand.find(segment, "movie.z_step").value() == 1.5
+    assert hand.find(review, "review.fill_between").isVisibleTo(review)
+    assert not hand.find(review, "review.doubts").isVisibleTo(review)
+
+    choose(segment, hand, "each section as a frame")
+    assert image.data.shape == (24, 64, 80) and hand.session.movie.stack.dims == 2
+    choose(segment, hand, "3")
+    assert image.data.shape == (3, 64, 80)
+    np.testing.assert_allclose(image.scale, (1, 0.4, 0.4))
+    choose(segment, hand, "volume")
+    hand.viewer.dims.set_current_step(0, 2)
+    assert hand.session.movie.frame == 2
+    hand.viewer.dims.set_current_step(1, 5)
+    assert hand.session.movie.frame == 2
+    np.testing.assert_array_equal(image._slice.image.raw, stack[2][5])
+
+
+def test_where_no_file_says_it_the_distance_of_sections_is_asked_for(hand, volumes):
+    dock = hand.open("Segment")
+    hand.viewer.add_image(volumes[0], name="nuclei", axis_labels=("t", "z", "y", "x"))
+    choose(dock, hand, "volume")
+    assert hand.session.movie.stack.spacing is None
+    assert "how far apart" in hand.find(dock, "movie.check").text()
+    hand.find(dock, "movie.line").setChecked(True)
+    assert "Give both" in hand.find(dock, "movie.lengths_doubt").text()
+    live, layer = hand.session.labels.show()
+    live[0, 2, 3:9, 3:9] = 7
+    hand.find(dock, "movie.z_step").setValue(3)
+    hand.find(dock, "movie.pixel_size").setValue(1.5)
+    assert hand.session.movie.stack.spacing == (3.0, 1.5, 1.5)
+    assert hand.session.labels.live is live and live.steps == (2.0, 1.0, 1.0)
+    assert "Give both" not in hand.find(dock, "movie.lengths_doubt").text()
+    assert layer.data[0, 2, 3, 3] == 7 and layer in hand.viewer.layers
+
+
+def test_segmenting_says_where_model_and_movie_do_not_fit(hand, file, model_file):
+    dock = hand.open("Segment")
+    hand.open_movie(dock, file)
+    hand.load_model(dock, model_file)
+    choose(dock, hand, "volume")
+    assert not hand.find(dock, "segment.run_region").isEnabled()
+    hand.click(dock, "segment.run_frame")
+    assert "section" in hand.failure()
+
+
+@pytest.mark.slow
+def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model, tmp_path, qtbot):
+    segment, review, export = map(hand.open, ("Segment", "Review", "Export"))
+    hand.open_movie(segment, file)
+    choose(segment, hand, "volume")
+    hand.load_model(segment, solid_model)
+    hand.click(segment, "segment.run_movie")
+    assert "3 frames segmented" in hand.done()
+    session = hand.session
+    live, layer = session.labels.live, session.labels.layer
+    assert layer.ndim == 4 and live.shape == (3, 8, 64, 80) and live.spacing == SPACING
+    qtbot.waitUntil(lambda: live.is_prepared(0), timeout=20000)
+    hand.find(segment, "segment.threshold").setValue(0.3)
+    hand.said(segment, "segment.count", "3 of 3 frames segmented")
+
+    canvas = CanvasHand(hand.viewer, qtbot, live, layer)
+    canvas.go(0)
+    canvas.viewer.dims.set_current_step(1, 2)
+    new = live.new_id()
+    canvas.drag((20, 20), (24, 24), label=new, size=5)
+    assert (live[0, 2] == new).any() and not (live[0, [1, 3]] == new).any()  # this section alone
+    layer.n_edit_dimensions = 3
+    canvas.drag((50, 60), label=(ball := live.new_id()), size=9)
+    assert (live[0, 1:4] == ball).any((1, 2)).all()
+    layer.n_edit_dimensions = 2
+    canvas.viewer.dims.set_current_step(1, 6)
+    canvas.drag((20, 20), (24, 24), label=new, size=5)
+    hand.click(review, "review.fill_between")
+    assert all((live[0, z] == new).any() for z in range(2, 7))
+    canvas.undo()
+    assert not (live[0, 4] == new).any()
+    canvas.key(Qt.Key.Key_I, Qt.KeyboardModifier.ShiftModifier)
+    assert (live[0, 4] == new).any()
+    shown = np.asarray(live[0])
+
+    choose(segment, hand, "maximum of all")
+    assert layer not in hand.viewer.layers and session.movie.image.ndim == 3
+    choose(segment, hand, "volume")
+    assert session.labels.live is live and session.labels.layer.ndim == 4
+    hand.viewer.dims.ndisplay = 3
+    back = session.labels.layer
+    qtbot.waitUntil(lambda: np.array_equal(back._slice.image.raw, shown), timeout=20000)
+    hand.viewer.dims.ndisplay = 2
+
+    hand.find(export, "export.folder").setText(str(tmp_path / "out"))
+    hand.find(export, "export.section").setCurrentText("2")
+    hand.click(export, "export.run")
+    hand.done()
+    written = tifffile.imread(tmp_path / "out" / "labels.tif")
+    np.testing.assert_array_equal(written[0], shown)
+    assert (tmp_path / "out" / "overlay.mp4").stat().st_size > 1000
+
+    hand.viewer.layers.clear()
+    hand.open_movie(segment, file)
+    choose(segment, hand, "volume")
+    qtbot.waitUntil(lambda: session.labels.layer is not None, timeout=20000)
+    again = session.labels.live
+    assert again is not live
+    qtbot.waitUntil(lambda: again.is_prepared(0), timeout=20000)
+    np.testing.assert_array_equal(np.asarray(again[0]), shown)
+
+
+@pytest.mark.slow
+def test_the_docks_label_volumes_as_the_command_line_does(hand, file, solid_model, tmp_path):
+    from napari_unet.cli.app import app
+
+    dock = hand.open("Segment")
+    hand.open_movie(dock, file)
+    choose(dock, hand, "volume")
+    hand.load_model(dock, solid_model)
+    hand.click(dock, "segment.run_movie")
+    hand.done()
+    live, out = hand.session.labels.live, tmp_path / "out"
+    made = ["segment", str(file), "--z", "volume", "--model", str(solid_model), "--out", str(out)]
+    assert CliRunner().invoke(app, [*made, "--no-movie"]).exit_code == 0
+    written = tifffile.imread(out / "labels.tif")
+    assert written.max() > 2
+    for t in range(3):
+        np.testing.assert_array_equal(np.asarray(live[t]), written[t])
