@@ -40,7 +40,7 @@ from napari_unet.gui.widgets.wrapping import Flow
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from napari_unet.gui.session.movie_choice import MovieView
+    from napari_unet.gui.session.movie_view import MovieView
     from napari_unet.gui.session.session import Session
 
 OWNER = "movie"

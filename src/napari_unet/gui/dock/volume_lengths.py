@@ -12,7 +12,7 @@ from napari_unet.gui.widgets.parts import Column, Hint, titled
 from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
-    from napari_unet.gui.session.movie_choice import MovieView
+    from napari_unet.gui.session.movie_view import MovieView
     from napari_unet.gui.session.session import Session
 
 _LEAST = 0.001  # µm

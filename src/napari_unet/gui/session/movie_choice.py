@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Selection
-from napari_unet.engine.text import counted, say_duration
+from napari_unet.gui.session.movie_view import MovieView, describe_stack
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
@@ -27,26 +27,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.lazy_frames import LazyFrames
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.lifetime import Lifetime
-
-
-@dataclass(frozen=True)
-class MovieView:
-    """All that the movie picker shows, resolved from the layer list and the selection."""
-
-    layers: tuple[str, ...] = ()
-    index: int = -1
-    channels: tuple[str, ...] = ()
-    channel: int = 0
-    together: tuple[int, ...] = ()  # channels that are one model's input, where they are several
-    n_z: int = 1
-    z: int | str = "max"
-    z_step: float | None = None  # µm, of a volume
-    pixel_size: float | None = None  # µm
-    positions: tuple[str, ...] = ()
-    position: int = 0
-    axes: str = ""
-    summary: str = ""
-    problem: str = ""
 
 
 @dataclass
@@ -393,18 +373,3 @@ def _resolve(
         axes=selection.axes or stack.source_axes,
         summary=describe_stack(stack),
     )
-
-
-def describe_stack(stack: Stack) -> str:
-    """Return ``48 frames · 320 × 256 px · 0.65 µm/px · every 10 min``; of volumes sections, too."""
-    *sections, height, width = stack.frame_shape
-    what = "volume" if sections else "frame"
-    parts = [counted(len(stack), what), f"{width} × {height} px"]  # noqa: RUF001
-    parts += [counted(n, "section") for n in sections]
-    if stack.pixel_size:
-        parts.append(f"{stack.pixel_size:.4g} µm/px")
-    if sections and stack.z_step:
-        parts.append(f"sections {stack.z_step:.4g} µm apart")
-    if stack.frame_interval:
-        parts.append(f"every {say_duration(stack.frame_interval, exact=True)}")
-    return " · ".join(parts)
