@@ -12,6 +12,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.aside import count_curve
 from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.settings import LabelSettings
@@ -130,7 +131,7 @@ def test_debris_is_background_that_teaches_and_is_no_cell():
         assert annotation.supervised[was].all() and not annotation.labels[was].any()
         assert not hand.live.corrections.ids(t).size
         assert not hand.live.corrections.states.of(t, shown)
-    curve = hand.live.count_curve(0)
+    curve = count_curve(hand.live, 0)
     assert curve.max() <= n and hand.live.corrections.states.debris(0, hand.live[0, :, :])
     hand.live.settings = FINE.replace(threshold=0.05)
     assert hand.seen(LOW) == ["debris"] * 4  # and no cell grows around it
