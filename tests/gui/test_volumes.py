@@ -142,7 +142,7 @@ def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model
     assert all((live[0, z] == new).any() for z in range(2, 7))
     canvas.undo()
     assert not (live[0, 4] == new).any()
-    canvas.key(Qt.Key.Key_I, Qt.KeyboardModifier.ShiftModifier)
+    canvas.key(Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)
     assert (live[0, 4] == new).any()
     shown = np.asarray(live[0])
 

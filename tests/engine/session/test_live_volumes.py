@@ -166,6 +166,9 @@ def test_a_missing_cell_is_filled_in_and_a_section_redrawn(live):
     rough = [(6, y, x) for y, x in ((20, 33), (20, 47), (36, 47), (36, 33))]
     before, target = shown(live).copy(), int(live[0, 6, 28, 40])
     assert verbs.redraw(0, rough) == (target,)
+    before_it = (shown(live) == new).sum()
+    verbs.lower(0, new)
+    assert (shown(live) == new).sum() > before_it and live.undo() == (0,)
     others = [z for z in range(12) if z != 6]
     np.testing.assert_array_equal(shown(live)[others], before[others])  # of that section alone
     with pytest.raises(ValueError, match="on one section"):

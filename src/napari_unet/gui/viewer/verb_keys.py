@@ -75,7 +75,7 @@ VERBS = {
     "fill_between": Verb(
         "Fill between",
         "Draw the chosen cell on the sections between those on which you drew it",
-        KeyMod.Shift | KeyCode.KeyI,
+        KeyMod.Shift | KeyCode.KeyF,
     ),
     "confirm_cell": Verb("Confirm", "Vouch for the cell as it is", KeyCode.KeyC),
     "back_to_model": Verb(
