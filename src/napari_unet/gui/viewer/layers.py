@@ -264,9 +264,8 @@ def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> li
 
 def put_in_place(layer: Image) -> None:
     """Put a layer where its movie lies, whose axes are others now."""
-    stack = stack_behind(layer)
     layer.translate = (0.0,) * layer.ndim
-    for name, value in movie_place(stack).items() if stack is not None else ():
+    for name, value in movie_place(finest(layer).movie).items():
         setattr(layer, name, value)
 
 
