@@ -23,7 +23,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.viewer import verb_keys
-from napari_unet.gui.viewer.brush import brushed
 from napari_unet.gui.viewer.correcting import Corrector
 from napari_unet.gui.viewer.layers import (
     OURS,
@@ -35,6 +34,7 @@ from napari_unet.gui.viewer.layers import (
     tell_in_3d,
 )
 from napari_unet.gui.viewer.preferences import colour
+from napari_unet.gui.viewer.regions import brushed
 from napari_unet.gui.viewer.state_marks import StateMarks
 
 if TYPE_CHECKING:  # it takes half a second to import, and docks need only the names here

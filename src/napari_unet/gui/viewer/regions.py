@@ -1,4 +1,4 @@
-"""Regions of a frame: what of it is on screen, and the rectangles inside which it may teach."""
+"""Regions of a frame: on screen, under the brush, in the rectangles inside which it may teach."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from napari_unet.gui.viewer.layers import raw
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari.layers import Image
+    from napari.layers import Image, Labels
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.stack.lazy_array import Box
+
+    Point = NDArray[np.float64]
 
 
 _BEYOND = 32  # px on each side, so that a cell at the edge of the window is whole
@@ -99,3 +101,37 @@ def _on_movie(world: NDArray[np.float64], image: Image, *, of_frame: bool) -> Re
     top, left = (max(0, int(v)) for v in low[-2:])
     bottom, right = (max(0, int(v) + 1) for v in high[-2:])
     return Rectangle(frame, top, bottom, left, right)
+
+
+def brushed(
+    layer: Labels, start: Point, end: Point, shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], ...]:
+    """Return the pixels of a frame of ``shape`` that the brush was on from start to end.
+
+    Indices along each axis. In a volume it is a disc in one section, or a ball where the layer is
+    edited in three dimensions.
+    """
+    n = layer.n_edit_dimensions
+    scale = np.abs(np.asarray(layer.scale[-n:], float))
+    radius = np.floor(layer.brush_size / 2) + 0.5
+    inside = _near(start[-n:], end[-n:], radius, shape[-n:], scale / scale.min())
+    sections = (np.full(inside[0].shape, round(float(v)), np.intp) for v in end[:-n])
+    return (*sections, *inside)
+
+
+def _near(
+    start: Point, end: Point, radius: float, shape: tuple[int, ...], steps: Point
+) -> tuple[NDArray[np.intp], ...]:
+    """Return the pixels within ``radius`` of a straight way; they are ``steps`` apart."""
+    reach = radius / steps
+    low = np.maximum(np.floor(np.minimum(start, end) - reach), 0).astype(int)
+    high = np.minimum(np.ceil(np.maximum(start, end) + reach) + 1, shape).astype(int)
+    grid = np.mgrid[tuple(slice(a, max(a, b)) for a, b in zip(low, high, strict=True))]
+    way = (end - start) * steps
+    length = float(way @ way)
+    off = [(on - at) * by for on, at, by in zip(grid, start, steps, strict=True)]
+    part = sum(o * w for o, w in zip(off, way, strict=True)) / length if length else 0.0
+    along = np.clip(part, 0.0, 1.0)
+    away = sum((o - along * w) ** 2 for o, w in zip(off, way, strict=True))
+    inside = away <= radius**2
+    return tuple(on[inside] for on in grid)
