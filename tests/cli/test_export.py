@@ -372,3 +372,37 @@ def test_figures_that_cannot_be(words, said, world, run, tmp_path):
     words = [world.truth if word == "TRUTH" else word for word in words]
     answer = run("export", world.movie, world.truth, "--out", tmp_path / "f", *words)
     assert answer.code in (1, 2) and said in answer.error
+
+
+def test_only_chosen_cells_and_their_daughters_are_written(kept, run, tmp_path):
+    frame = 1
+    cell = int(np.unique(kept.labels[frame])[1])
+    where = kept.labels[frame] == cell
+    answer = run("export", kept.movie, "--out", tmp_path, "--only", f"{frame}:{cell}", "--no-movie")
+    assert answer.code == 0, answer.stderr
+    assert "of the chosen cells and their daughters" in answer.stderr
+    (path,) = tmp_path.glob("*.tif")
+    written = tifffile.imread(path)
+    np.testing.assert_array_equal(written[frame] > 0, where)
+    kept_pixels = written > 0
+    np.testing.assert_array_equal(written[kept_pixels], kept.labels[kept_pixels])
+    said = json.loads(path.with_name(path.name + ".json").read_text("utf-8"))
+    assert said["only"] == [f"{frame}:{cell}"]
+    with (tmp_path / "objects.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    n = sum(len(np.unique(labels)) - 1 for labels in written)
+    assert len(rows) == n < sum(len(np.unique(labels)) - 1 for labels in kept.labels)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (("--only", "1-7"), 2, "is no FRAME:ID"),
+        (("--only", "1:7", "--format", "probabilities"), 2, "not for probabilities"),
+        (("--only", "1:7", "--archive"), 2, "not for an archive"),
+        (("--only", "1:60000"), 1, "there is no cell 60000 on frame 1"),
+    ],
+)
+def test_cells_that_cannot_be_chosen_are_said(kept, run, tmp_path, words, code, line):
+    answer = run("export", kept.movie, "--out", tmp_path, *words)
+    assert answer.code == code and line in " ".join(answer.stderr.replace("│", " ").split())

@@ -16,6 +16,7 @@ from napari_unet.cli.assignment import assigned
 from napari_unet.cli.check import with_check
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
+from napari_unet.cli.only import Only, only_these
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow
 from napari_unet.engine.errors import BadInput, Notice
@@ -118,6 +119,7 @@ def export(
     done_only: Annotated[
         bool, typer.Option("--done-only", help="Only frames marked done in napari.")
     ] = False,
+    only: Only = None,
     write_labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="Write labels.")
     ] = True,
@@ -218,7 +220,7 @@ def export(
         noticed.of(stack.name, (*given.stack.taken, *given.notices))  # a session has its channel
         earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)
-        job = _job(given, out, options, values)
+        job = only_these(_job(given, out, options, values), only, ARCHIVE if archive else format)
         steps = len(job.frames)
         parts: dict[str, Part] = {}
         if archive:

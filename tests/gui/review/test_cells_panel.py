@@ -107,3 +107,20 @@ def test_tracks_are_added_once(hand, review, viewer, truth, small):
 def test_scripts_find_the_table_where_it_was(hand, review):
     table = hand.open("Export").findChild(QWidget, "export.table")
     assert table is review.cells.table
+
+
+def test_paths_of_the_chosen_cell_and_its_daughters_alone(hand, review, viewer, truth, small):
+    panel = review.cells
+    hand.qtbot.waitUntil(lambda: panel.table.cells.rowCount() > 0)
+    truth.selected_label = 0
+    assert not hand.find(review, "export.family").isEnabled()
+    truth.selected_label = cell = int(panel.table.cells.label(0))
+    hand.click(review, "export.family")
+    line = hand.done()
+    (tracks,) = (layer for layer in viewer.layers if isinstance(layer, Tracks))
+    n = len(np.unique(tracks.data[:, 0]))
+    assert f"{n} track" in line and n < len(np.unique(small[1])) - 1
+    frame = hand.session.movie.frame
+    (row,) = tracks.data[tracks.data[:, 1] == frame]
+    y, x = np.rint(row[-2:]).astype(int)
+    assert small[1][frame, y, x] == cell

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
+from napari_unet.engine.tracks.families import family_of
 from napari_unet.gui.review.objects_table import Measured, ObjectsTable, measure
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
@@ -50,6 +51,7 @@ class CellsPanel(QWidget):
         self._chosen, self._export = layer, export
         self._linked: weakref.ref[Labels] | None = None
         self._ours: weakref.WeakSet[Labels] = weakref.WeakSet()  # whose features we made
+        self._why_not = ""
         self._latest = Latest(self, wait_ms=_WAIT_MS)
         self._latest.answered.connect(self._show)
         self._latest.failed.connect(self._say)
@@ -58,13 +60,22 @@ class CellsPanel(QWidget):
         self.add_tracks = button(
             "Show tracks", f"{_NAMES}.tracks", "Link the cells through time and show their paths"
         )
-        Column(self).add(self.line, self.table, row(self.add_tracks))
+        self.add_family = button(
+            "Only this cell",
+            f"{_NAMES}.family",
+            "Show the paths of the chosen cell and its daughters alone",
+        )
+        Column(self).add(self.line, self.table, row(self.add_tracks, self.add_family))
         self.table.picked.connect(self._on_row)
-        self.add_tracks.clicked.connect(self._show_tracks)
+        self.add_tracks.clicked.connect(lambda: self._show_tracks())
+        self.add_family.clicked.connect(lambda: self._show_tracks(family=True))
 
     def allow(self, why_not: str) -> None:
-        """Switch the button on, or off with the reason in its tooltip."""
+        """Switch the buttons on, or off with the reason in their tooltips."""
         allow(self.add_tracks, why_not)
+        chosen = self.table.chosen() is not None
+        allow(self.add_family, why_not or ("" if chosen else "Choose a cell of the table first"))
+        self._why_not = why_not
 
     def update_cells(self, *_: Any) -> None:
         """Measure again, once nothing more changes; only while the table is in sight."""
@@ -111,6 +122,7 @@ class CellsPanel(QWidget):
             self._ours.add(layer)
             layer.features = measured.features()
         self.table.choose(int(layer.selected_label))
+        self.allow(self._why_not)
 
     def _say(self, line: str) -> None:
         self.table.show_cells(None)
@@ -118,15 +130,19 @@ class CellsPanel(QWidget):
 
     # ---- a user acts ----------------------------------------------------------------------
 
-    def _show_tracks(self) -> None:
+    def _show_tracks(self, *, family: bool = False) -> None:
+        label = self.table.chosen() if family else None
+        centre = self.table.cells.centre(label) if label is not None else None
         with self._session.job.refusing(self._owner):
-            self._find_tracks(self._export())
+            self._find_tracks(self._export(), centre)
 
-    def _find_tracks(self, export: Export) -> None:
-        layer = self._chosen()
+    def _find_tracks(self, export: Export, centre: tuple[float, float] | None) -> None:
+        layer, frame = self._chosen(), self._session.movie.frame
         assert layer is not None
 
         def done(found: tuple[Any, dict[int, list[int]]]) -> str:
+            if centre is not None:
+                found = family_of(*found, frame, centre)
             tracks = make_tracks(*found, layer, f"{layer.name} · tracks")
             if tracks is None:
                 return "There are no cells to link."
@@ -163,12 +179,14 @@ class CellsPanel(QWidget):
         if layer is None or centre is None:
             return
         layer.selected_label = label
+        self.allow(self._why_not)
         bring_to_middle(self._session.viewer, layer, (self._session.movie.frame, *centre))
 
     def _on_label(self, _: Any) -> None:
         layer = self._chosen()
         if layer is not None:
             self.table.choose(int(layer.selected_label))
+            self.allow(self._why_not)
 
     def _on_click(self, layer: Labels, event: Any) -> Iterator[None]:
         """Take a click on a cell as picking it, while nothing is painted; a drag moves the view."""
