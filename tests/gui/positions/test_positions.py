@@ -25,10 +25,11 @@ from napari_unet.gui.positions.rows import (
 BAD = "p05"
 
 
-def make_plate(folder, movie, n, frames, crop=64):
+def make_plate(folder, movie, n, frames):
+    """Write movies of a corner with cells in its middle, where pictures are taken of."""
     folder.mkdir()
     for i in range(n):
-        pixels = np.roll(movie[:frames, :crop, :crop], 5 * i, axis=2)
+        pixels = np.roll(movie[:frames, 32:96, 48:112], 5 * i, axis=2)
         path = folder / f"p{i:02d}.tif"
         tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "TYX"})
     return folder
