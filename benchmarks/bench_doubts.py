@@ -81,7 +81,8 @@ def long_movie(frames: int) -> tuple[str, ...]:
     cells = np.mean([len(np.unique(one)) - 1 for one in labels])
     application = QApplication.instance() or QApplication([])
     live = LiveLabels((frames, *labels.shape[1:]))
-    search = DoubtSearch(QObject())
+    owner = QObject()
+    search = DoubtSearch(owner)
     of = ToAndFro(live, labels, codes)
     search._live, search._of, search._steps = live, of, of.find()  # noqa: SLF001
     search.done = False

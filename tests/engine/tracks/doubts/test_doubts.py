@@ -125,6 +125,12 @@ def test_what_is_said_of(frames, expected):
         assert list(said[t][1:]) == rest
 
 
+def test_a_cell_that_drifts_into_the_margin_is_not_gone():
+    labels = movie(STILL | {3: (7, 40, 7)}, STILL, STILL | {3: (7, 40, 7)})
+    assert [one.reason for one in find(labels)] == ["gone for a frame"]
+    assert find(labels, margin=13) == []
+
+
 def test_what_vanishes_is_taken_in_where_the_model_saw_something():
     with_it, without = STILL | {3: LEFT}, STILL
     labels = movie(with_it, with_it, with_it, without, without)

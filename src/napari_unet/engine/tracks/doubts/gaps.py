@@ -22,6 +22,7 @@ BRIEF = 2  # frames: what comes from nowhere and lasts no longer is no cell
 _REACH, _FURTHER = 0.5, 0.25  # diameters it may have moved: at all, and for each frame
 _AREAS = 2.0  # times
 _FAINT_AREAS = 4.0  # times: less of a cell is seen where it is faint
+_SHOWN = 0.25  # diameters: so near to the margin's rim a cell may be beyond it
 _SISTER = 2.0  # diameters between daughters
 _SHRANK = 0.8  # of the area before: a cell that divided
 _LEAST, _FEW = 0.2, 0.05  # scores: less is no doubt, where cells come and go for good
@@ -219,6 +220,9 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
         place = start + part * (end - start) + seen.way(first, frame)
         there = seen.of(frame)
         assert there is not None
+        hidden = seen.margin - _SHOWN * float(before.diameters[index])
+        if there.at_edge(float(place[0]), float(place[1]), hidden):
+            continue  # it may lie in the margin, where cells have no labels
         at = there.faint.nearest(place, _REACH * float(before.diameters[index]))
         if at >= 0:
             place = there.faint.centres[at]
