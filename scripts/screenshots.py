@@ -92,6 +92,8 @@ def put_back(stage: Stage) -> None:
     while stage.session.labels.live.undo():
         pass
     stage.widget("review.correct").click()
+    stage.viewer.reset_view()
+    stage.viewer.dims.set_current_step(0, 22)
     stage.settle()
 
 
