@@ -98,10 +98,12 @@ def put_back(stage: Stage) -> None:
 
 
 def doubt(stage: Stage) -> None:
-    """Go to the worst doubt, once all are found, and wait for the pictures of its frames."""
+    """Go to the worst doubt that offers a repair, and wait for the pictures of its frames."""
     doubts = stage.docks["Review"].doubts
     stage.wait(lambda: doubts.search.done and bool(doubts.search.looked_at), 120)
-    stage.widget("review.next_doubt").click()
+    for _ in doubts.search.doubts:
+        if not doubts.offered:
+            stage.widget("review.next_doubt").click()
     stage.wait(lambda: len(doubts.strip.tiles) == 3 or doubts.strip.at is None, 30)
     stage.settle()
 
