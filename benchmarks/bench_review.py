@@ -138,8 +138,9 @@ SCORED = (
 TUNED = (
     Generated("generated 1", "generated-1", 0, 29, 0, seed=31, step=5, density=5.0, contrast=0.4),
     Generated("generated 2", "generated-2", 0, 29, 0, seed=32, step=3, bin=2, density=4.5),
-    Generated("generated 3", "generated-3", 0, 29, 0, seed=33, step=4, density=6.0, noise=2.0),
-    Generated("generated 4", "generated-4", 0, 29, 0, False, 34, 6, 2, 4.0, 0.5),
+    Generated(
+        "generated 4", "generated-4", 0, 29, seed=34, step=6, bin=2, density=4.0, contrast=0.5
+    ),
     Movie("DIC 01, frames 0 to 40", "DIC-C2DH-HeLa/01", 0, 40),
 )
 
