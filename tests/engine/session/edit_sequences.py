@@ -142,7 +142,8 @@ def _stroke(live: LiveLabels, act: Act, label: int, length: int = 1, *, keep: bo
         yy, xx = np.mgrid[rows, columns]
         block[np.hypot(yy - y, xx - x) <= reach] = label
         live[act.frame, rows, columns] = block
-        live.touch(act.frame, np.array([y % SHAPE[1]]), np.array([x % SHAPE[2]]), label)
+        spot = np.array([y % SHAPE[1]]), np.array([x % SHAPE[2]])
+        live.touch(act.frame, spot, label)
     live.end_stroke() if keep else live.cancel_stroke()
 
 
