@@ -76,7 +76,8 @@ class DoubtPanel(QWidget):
     @property
     def frames(self) -> frozenset[int]:
         """Frames on which something is likely wrong."""
-        return frozenset(one.frame for one in self.search.doubts if one.score >= LIKELY)
+        likely = [one for one in self.search.doubts if one.score >= LIKELY]
+        return frozenset(frame for one in likely for frame in one.frames)
 
     @property
     def offered(self) -> bool:
