@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from typing import Any
+from functools import partial
 
 import psutil
 
@@ -23,13 +23,7 @@ from napari_unet.sample.world import SMALL
 _MOST_MB = 50
 
 
-def last(steps: Any) -> Any:
-    """Run a generator to its end, without a bar."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+last = partial(nu.run, quiet=True)
 
 
 def cycle(movie: nu.Stack, annotations: nu.Annotations) -> None:

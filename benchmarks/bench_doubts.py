@@ -19,6 +19,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from _page import markdown, write_between_markers
+from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
@@ -26,8 +27,8 @@ from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
 from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
+from tests.engine.tracks.doubts.offered import offered
 
-VERBS = {"merged": "split", "cut": "merge", "missed": "take", "invented": "delete"}
 SEEDS = range(100, 110)  # none of which a limit was chosen on
 BEAT_MS, DISTINCT = 5, 40
 
@@ -36,25 +37,8 @@ def slips(seed: int) -> tuple[int, int, int]:
     """Return how many of the slips of a movie are offered with the right repair, of how many."""
     truth = sample_movie(frames=22, shape=(208, 256), seed=seed)[1]
     damaged, put = labels_with_slips(truth, 20, seed=seed)
-    steps = find_doubts(damaged)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found = end.value
-            break
-    parts = [part for one in found for part in one.parts]
-    right = [
-        any(
-            one.frame == slip.frame
-            and one.repair is not None
-            and one.repair.verb == VERBS[slip.kind]
-            and np.hypot(one.y - slip.y, one.x - slip.x) < 6
-            for one in parts
-        )
-        for slip in put
-    ]
-    return sum(right), len(put), len(found)
+    found = run(find_doubts(damaged), quiet=True)
+    return sum(offered(found, put)), len(put), len(found)
 
 
 class ToAndFro(LiveDoubts):

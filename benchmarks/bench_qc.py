@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from _page import DATA, markdown, write_between_markers
+from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.jobs.quality import Quality, check_quality
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.defects import DEFECTS, damaged_sample
@@ -62,13 +63,7 @@ def look(movie: Any, labels: Any) -> tuple[Quality, float]:
     """Look at a movie; returns also the ms of processor time a frame, reading included."""
     stack = movie if isinstance(movie, Stack) else Stack.from_array(movie, axes="TYX")
     begin = time.process_time()
-    steps = check_quality(stack, labels)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            quality: Quality = end.value
-            break
+    quality = run(check_quality(stack, labels), quiet=True)
     return quality, 1000 * (time.process_time() - begin) / len(stack)
 
 

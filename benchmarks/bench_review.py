@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,13 +146,7 @@ TUNED = (
 )
 
 
-def last(steps: Any) -> Any:
-    """Run a generator to its end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+last = partial(nu.run, quiet=True)
 
 
 def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any, NDArray[Any]]:

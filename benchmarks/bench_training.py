@@ -42,6 +42,7 @@ from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.annotations.frame_annotation import annotate
 from napari_unet.engine.annotations.movie_splits import hold_out_movies
+from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.scores import Scores, frame_scores, pool
@@ -56,12 +57,12 @@ from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.training.learner import Learner
 from napari_unet.engine.training.losses import masked_loss, targets
 from napari_unet.engine.training.sampling.patches import Batch
-from napari_unet.engine.training.training import TrainInput, TrainStep, train
+from napari_unet.engine.training.training import train
 from napari_unet.engine.training.training_data import TrainingData
 from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
 FIVE = "0,8,16,24,32"
 ONE = "16"
@@ -249,7 +250,9 @@ def ring_rows(work: Path, rings: list[float], steps: int, seeds: int) -> Iterato
             found: dict[str, list[Scores]] = {"in the middle": [], "nearer": []}
             for seed in range(seeds):
                 settings = TrainSettings(minutes=None, steps=steps, seed=seed, threads=2, edge=25)
-                model = _last(train(movie, Annotations(shape, frames), settings, base=base))
+                model = run(
+                    train(movie, Annotations(shape, frames), settings, base=base), quiet=True
+                )
                 found["in the middle"].append(_scored(model, movie, MIDDLE))
                 found["nearer"].append(_scored(model, movie, NEARER))
             for words, scores in found.items():
@@ -257,14 +260,6 @@ def ring_rows(work: Path, rings: list[float], steps: int, seeds: int) -> Iterato
                     k: float(np.mean([getattr(s, k) for s in scores])) for k in (*SHARES, *ERRORS)
                 }
                 yield f"ring of {ring:g} px, frames {words}", *score_cells(mean.__getitem__)
-
-
-def _last(steps: Generator[TrainStep, TrainInput | None, Model]) -> Model:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def _scored(model: Model, movie: Stack, frames: tuple[int, ...]) -> Scores:

@@ -184,6 +184,7 @@ def hand(viewer: Any, qtbot: Any) -> Hand:
 def model_file(tmp_path_factory: pytest.TempPathFactory, small: Any) -> Path:
     """A small model trained for a few steps on the small movie."""
     from napari_unet.engine.annotations.annotations import Annotations
+    from napari_unet.engine.jobs.progress import run
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.training.training import train
@@ -191,8 +192,4 @@ def model_file(tmp_path_factory: pytest.TempPathFactory, small: Any) -> Path:
     stack, truth = (Stack.from_array(part, axes="TYX") for part in small)
     settings = TrainSettings(minutes=None, steps=60, filters=(8, 16), crop=64, batch=4, threads=1)
     steps = train(stack, Annotations.from_labels(stack, truth, (0, 3)), settings, name="tiny")
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value.save(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+    return run(steps, quiet=True).save(tmp_path_factory.mktemp("model") / "tiny.safetensors")

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import decode
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.prediction.probabilities import Probabilities
@@ -203,14 +204,10 @@ class Sitting:
         if not taught:
             return False
         steps = train(self.stack, Annotations(SHAPE, taught), settings, name="tiny")
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                model = end.value
-                break
-            except BadInput:
-                return False
+        try:
+            model = run(steps, quiet=True)
+        except BadInput:
+            return False
         with_model = open_predictor(model, PredictSettings(backend="torch", device="cpu"))
         try:
             self.predict(

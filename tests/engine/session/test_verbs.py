@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from hypothesis.stateful import (
 from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.jobs import progress
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.settings import LabelSettings
@@ -35,12 +37,7 @@ def ring(y: float, x: float, radius: float) -> np.ndarray:
     return np.c_[y + radius * np.sin(ROUND), x + radius * np.cos(ROUND)]
 
 
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+finish = partial(progress.run, quiet=True)
 
 
 class Hand:

@@ -1,12 +1,14 @@
 """Training on volumes: the same loop, with one axis more."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from napari_unet.engine.annotations.annotations import Annotations
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.jobs import progress
 from napari_unet.engine.labels.class_labels import labels_of
 from napari_unet.engine.labels.regions import regions_of
 from napari_unet.engine.labels.scores import frame_scores
@@ -62,12 +64,7 @@ def world():
     return stack_of(movie), Stack.from_array(truth, VOLUME, axes="TZYX"), truth
 
 
-def run(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+run = partial(progress.run, quiet=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Volumes in every format: voxels, distances, times and numbers are read back as they were."""
 
 import csv
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tifffile
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.table import write_table
 from napari_unet.engine.export.formats.write_labels import LABEL_FORMATS, write_labels
+from napari_unet.engine.jobs import progress
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.labels.given.open_labels import open_labels
 from napari_unet.engine.labels.label_stack import LabelStack
@@ -169,12 +171,7 @@ def test_an_export_of_volumes_in_one_go(meaning, world, movie, tmp_path):
         assert back.frame_shape == (7, 40, 52)
 
 
-def run(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+run = partial(progress.run, quiet=True)
 
 
 def test_pages_without_an_axis_are_sections_where_the_movie_is_one_volume(world, tmp_path):

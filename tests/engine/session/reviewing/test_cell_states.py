@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from napari_unet.engine.annotations.states import StateChange
 from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.jobs import progress
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.aside import count_curve
@@ -44,12 +47,7 @@ class Hand:
         return [np.array(self.live[t, :, :]) for t in range(SHAPE[0])]
 
 
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+finish = partial(progress.run, quiet=True)
 
 
 # What is said in turn (frame, state), what is seen of it by frame, and the words of the last step.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_unet.engine.annotations.disputes import Dispute
 from napari_unet.engine.annotations.edit_masks import DISPUTED
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
+from napari_unet.engine.jobs import progress
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
@@ -26,12 +28,7 @@ FINE = LabelSettings(min_size=5)
 LEFT, RIGHT, LOW, FAR, FAINT = CENTRES
 
 
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+finish = partial(progress.run, quiet=True)
 
 
 class User:

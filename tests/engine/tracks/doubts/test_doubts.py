@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.stack.quality.findings import Finding
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
@@ -12,18 +13,13 @@ from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
+from tests.engine.tracks.doubts.offered import REPAIRS, offered
 
 SHAPE = (64, 96)
-REPAIRS = {"merged": "split", "cut": "merge", "missed": "take", "invented": "delete"}
 
 
 def find(labels, **how):
-    steps = find_doubts(labels, **how)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return run(find_doubts(labels, **how), quiet=True)
 
 
 def movie(*frames):
@@ -54,18 +50,7 @@ def test_of_20_frames_with_a_slip_each_the_right_repair_is_offered(sample):
     assert len(slips) == 20
     assert {slip.kind for slip in slips} == set(REPAIRS)
     found = find(damaged)
-    parts = [part for one in found for part in one.parts]
-    right = [
-        any(
-            one.frame == slip.frame
-            and one.repair is not None
-            and one.repair.verb == REPAIRS[slip.kind]
-            and np.hypot(one.y - slip.y, one.x - slip.x) < 6
-            for one in parts
-        )
-        for slip in slips
-    ]
-    assert sum(right) >= 18
+    assert sum(offered(found, slips)) >= 18
     assert len(found) <= 24  # and little else
     assert [one.gain for one in found] == sorted((one.gain for one in found), reverse=True)
 
