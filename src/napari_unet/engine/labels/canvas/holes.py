@@ -16,6 +16,7 @@ from scipy import ndimage as ndi
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.measuring.hulls import hull_areas, hull_volume
+from napari_unet.engine.labels.objects import ball_diameter, disc_diameter
 from napari_unet.engine.labels.space.neighbours import around
 
 if TYPE_CHECKING:
@@ -41,6 +42,21 @@ def solidity(parts: NDArray[np.int32], these: Sequence[int], boxes: Sequence[Any
     return len(y) / int(hull_areas(np.zeros_like(y), y, x, x, 1)[0])
 
 
+def ends_of(
+    regions: NDArray[np.int32], numbers: NDArray[np.int32], inside: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the least and the most of ``numbers`` in each region, of pixels by flat indices.
+
+    Of a region without any, the most is 0 and below the least.
+    """
+    of, number = regions.reshape(-1)[inside], numbers.reshape(-1)[inside]
+    n = int(regions.max(initial=0)) + 1
+    least, most = np.full(n, np.iinfo(np.int32).max, np.int32), np.zeros(n, np.int32)
+    np.minimum.at(least, of, number)
+    np.maximum.at(most, of, number)
+    return least, most
+
+
 def join_around_holes(
     parts: NDArray[np.int32],
     regions: NDArray[np.int32],
@@ -53,7 +69,9 @@ def join_around_holes(
     All are of a canvas; each part is of one region and has a seed. A hole is where a region's
     object is unlikely, and the object encloses it: borders around it do not count.
     """
-    cut = _regions_in_parts(parts, regions, seeds)
+    inside = np.flatnonzero(seeds)
+    least, most = ends_of(regions, parts, inside)
+    cut = np.flatnonzero(least < most)
     if not len(cut):
         return parts
     of_regions, boxes = ndi.find_objects(regions), list[Any]()
@@ -85,19 +103,6 @@ def _together(
     return without_holes(np.pad(np.isin(parts[box], these), 1))
 
 
-def _regions_in_parts(
-    parts: NDArray[np.int32], regions: NDArray[np.int32], seeds: NDArray[np.int32]
-) -> NDArray[np.intp]:
-    """Return the regions that are of several parts, which their seeds tell."""
-    inside = np.flatnonzero(seeds)
-    of, part = regions.reshape(-1)[inside], parts.reshape(-1)[inside]
-    n = int(regions.max(initial=0)) + 1
-    least, most = np.full(n, np.iinfo(np.int32).max, np.int32), np.zeros(n, np.int32)
-    np.minimum.at(least, of, part)
-    np.maximum.at(most, of, part)
-    return np.flatnonzero(least < most)
-
-
 def _rings(parts: NDArray[np.int32], inside: NDArray[np.bool_]) -> Iterator[set[int]]:
     """Yield the parts around each hole of a region that is wide enough beside them."""
     gaps, n = ndi.label(~np.pad(inside, 1))
@@ -111,8 +116,8 @@ def _rings(parts: NDArray[np.int32], inside: NDArray[np.bool_]) -> Iterator[set[
         hole = gaps[wider] == gap
         beside = ndi.binary_dilation(hole, around(hole.ndim))
         these = {int(part) for part in np.unique(padded[wider][beside]) if part}
-        area = np.count_nonzero(np.isin(padded, list(these)))
-        radius = (area / np.pi) ** 0.5 if hole.ndim == 2 else (0.75 * area / np.pi) ** (1 / 3)
+        area = int(np.count_nonzero(np.isin(padded, list(these))))
+        radius = (disc_diameter(area) if hole.ndim == 2 else ball_diameter(area)) / 2
         if len(these) > 1 and distance_to_rim(hole).max() >= max(_LEAST, _WIDE * radius):
             yield these
 

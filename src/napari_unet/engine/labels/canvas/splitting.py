@@ -13,7 +13,12 @@ from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from napari_unet.engine.labels.canvas.distance import distance_to_rim
-from napari_unet.engine.labels.canvas.holes import join_around_holes, solidity, without_holes
+from napari_unet.engine.labels.canvas.holes import (
+    ends_of,
+    join_around_holes,
+    solidity,
+    without_holes,
+)
 from napari_unet.engine.labels.canvas.pieces import share
 from napari_unet.engine.labels.codes import threshold_code
 from napari_unet.engine.labels.space.neighbours import around, onward
@@ -191,12 +196,7 @@ def _grown(
     landscape: NDArray[np.float32], seeds: NDArray[np.int32], regions: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """Grow the seeds through their regions; one that is alone there gets all of it."""
-    inside = np.flatnonzero(seeds)
-    of, seed = regions.reshape(-1)[inside], seeds.reshape(-1)[inside]
-    n = int(regions.max()) + 1
-    least, most = np.full(n, np.iinfo(np.int32).max, np.int32), np.zeros(n, np.int32)
-    np.minimum.at(least, of, seed)
-    np.maximum.at(most, of, seed)
+    least, most = ends_of(regions, seeds, np.flatnonzero(seeds))
     several = least < most
     parts = most[regions]
     if several.any():
