@@ -277,6 +277,7 @@ def _elsewhere(
 ) -> Generator[Ready | Joined | Waiting | int, None, tuple[Notice, ...]]:
     """Yield `Ready`, and each frame as a cluster has predicted it; return what to know."""
     from napari_unet.engine.jobs.cluster.lasting import segment_lasting
+    from napari_unet.engine.jobs.steps import told
     from napari_unet.engine.network.cell_size import recommended_for
     from napari_unet.engine.prediction.prediction import missing_frames
     from napari_unet.engine.stack.missing_pixels import FramesWithoutValue
@@ -289,17 +290,16 @@ def _elsewhere(
     yield Ready(model, probabilities, cluster.name, labels, len(missing))
     if not missing:
         return ()
-    told = cluster, stack, model, settings, labels, missing, probabilities
-    with closing(segment_lasting(*told)) as steps:
-        while True:
-            try:
-                item = next(steps)
-            except StopIteration as end:
-                found: tuple[Notice, ...] = end.value
-                return (*empty.notices(), *found, *_notices(model, settings, stack))
-            if isinstance(item, int):
-                empty.look(item)
-            yield item
+
+    def looked_at(item: Joined | Waiting | int) -> Joined | Waiting | int:
+        if isinstance(item, int):
+            empty.look(item)
+        return item
+
+    asked = cluster, stack, model, settings, labels, missing, probabilities
+    with closing(segment_lasting(*asked)) as steps:
+        found = yield from told(steps, looked_at)
+    return (*empty.notices(), *found, *_notices(model, settings, stack))
 
 
 def _notices(

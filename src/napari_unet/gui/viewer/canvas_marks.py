@@ -17,21 +17,36 @@ _BEHIND_WORDS = QColor(0, 0, 0, 170)
 _RIM, _PAD = 3, 4  # px
 
 
-class CanvasMarks(QWidget):
-    """Drawn over the canvas, and nothing for the mouse: it goes through to napari."""
+class OverCanvas(QWidget):
+    """Lies over the canvas, as large as it, and is nothing for the mouse: it goes to napari."""
+
+    def __init__(self, canvas: QWidget | None, name: str) -> None:
+        super().__init__(canvas)
+        self.setObjectName(name)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        if canvas is not None:
+            canvas.installEventFilter(self)
+            self.resize(canvas.size())
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Stay as large as the canvas."""
+        if event is not None and event.type() == QEvent.Type.Resize:
+            canvas: Any = watched
+            self.resize(canvas.size())
+        return False
+
+
+class CanvasMarks(OverCanvas):
+    """A frame, a line of words and the way that is drawn."""
 
     def __init__(self, canvas: QWidget) -> None:
-        super().__init__(canvas)
+        super().__init__(canvas, "review.on_canvas")
         self.words = ""
         self._colour = colour("correct")
         self._way: list[QPointF] = []
         self._closed = False
-        self.setObjectName("review.on_canvas")
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        canvas.installEventFilter(self)
-        self.resize(canvas.size())
 
     def say(self, words: str) -> None:
         """Show the frame and some words; nothing where there are none."""
@@ -44,13 +59,6 @@ class CanvasMarks(QWidget):
         """Show a way (x, y) in pixels of the canvas; none where there are no points."""
         self._way, self._closed = [QPointF(x, y) for x, y in points], closed
         self.update()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stay as large as the canvas."""
-        if event is not None and event.type() == QEvent.Type.Resize:
-            canvas: Any = watched
-            self.resize(canvas.size())
-        return False
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the frame, the words and the way."""

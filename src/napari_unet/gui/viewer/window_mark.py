@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt
+from qtpy.QtCore import QRectF
 from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
-from qtpy.QtWidgets import QWidget
 
+from napari_unet.gui.viewer.canvas_marks import OverCanvas
 from napari_unet.gui.viewer.correcting import canvas_of
 from napari_unet.gui.viewer.layers import frame_on_screen
 from napari_unet.gui.viewer.look_at import camera_of
@@ -23,25 +23,17 @@ if TYPE_CHECKING:
 _AROUND, _RIM = QColor(0, 0, 0, 120), 2  # px
 
 
-class WindowMark(QWidget):
-    """Drawn over the canvas, and nothing for the mouse.
+class WindowMark(OverCanvas):
+    """A window of a frame, and the rest of the canvas dimmed.
 
     Whoever makes it lets it ``follow`` the ``news``: camera and frame.
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(canvas_of(viewer))
+        super().__init__(canvas_of(viewer), "review.window")
         self._viewer = viewer
         self._layer: Labels | None = None
         self._at: tuple[int, Box] | None = None
-        self.setObjectName("review.window")
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        canvas = self.parentWidget()
-        if canvas is not None:
-            canvas.installEventFilter(self)
-            self.resize(canvas.size())
         self.hide()
 
     @property
@@ -86,13 +78,6 @@ class WindowMark(QWidget):
             ]
         top, left, bottom, right = corners
         return QRectF(left, top, right - left, bottom - top)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stay as large as the canvas."""
-        if event is not None and event.type() == QEvent.Type.Resize:
-            canvas: Any = watched
-            self.resize(canvas.size())
-        return False
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Dim what is around the window, and frame it."""
