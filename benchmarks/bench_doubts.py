@@ -26,8 +26,7 @@ from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
 from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.sample.movie import sample_movie
-from napari_unet.sample.slips import labels_with_slips
-from tests.engine.tracks.doubts.offered import offered
+from napari_unet.sample.slips import labels_with_slips, offered
 
 SEEDS = range(100, 110)  # none of which a limit was chosen on
 BEAT_MS, DISTINCT = 5, 40

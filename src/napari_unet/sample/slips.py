@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_unet.engine.tracks.doubts.doubt import Doubt
+
 Kind = Literal["merged", "cut", "missed", "invented"]
 _EDGE = 14  # px: cells nearer to the frame's edge may come and go
 _NEAR = 3  # px between cells that may be merged
+_SAME_PLACE = 6  # px
+REPAIRS: dict[Kind, str] = {
+    "merged": "split",
+    "cut": "merge",
+    "missed": "take",
+    "invented": "delete",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,21 @@ def labels_with_slips(
                 slips.append(slip)
                 break
     return damaged, tuple(sorted(slips, key=lambda one: one.frame))
+
+
+def offered(found: Iterable[Doubt], slips: Sequence[Slip]) -> list[bool]:
+    """Return of each slip whether a doubt, or one of its parts, offers what mends it."""
+    parts = [part for one in found for part in one.parts]
+    return [
+        any(
+            one.frame == slip.frame
+            and one.repair is not None
+            and one.repair.verb == REPAIRS[slip.kind]
+            and np.hypot(one.y - slip.y, one.x - slip.x) < _SAME_PLACE
+            for one in parts
+        )
+        for slip in slips
+    ]
 
 
 def _merged(

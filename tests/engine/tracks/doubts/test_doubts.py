@@ -12,8 +12,7 @@ from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 from napari_unet.sample.movie import sample_movie
-from napari_unet.sample.slips import labels_with_slips
-from tests.engine.tracks.doubts.offered import REPAIRS, offered
+from napari_unet.sample.slips import REPAIRS, labels_with_slips, offered
 
 SHAPE = (64, 96)
 
