@@ -11,11 +11,37 @@ from typer.testing import CliRunner
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.volumes import sample_volumes
+from tests.gui.session.test_autosave import OPENED, kill_when_ready, went_on
 from tests.gui.viewer.hand import CanvasHand
 
 SPACING = (1.5, 0.4, 0.4)
 KNOWN = {"PhysicalSizeX": 0.4, "PhysicalSizeY": 0.4, "PhysicalSizeZ": 1.5}
 VOLUME = Selection(z="volume")
+KILLED = """
+find("movie.z").setCurrentText("volume")
+until(lambda: session.movie.stack is not None)
+find("segment.model_path").setText(sys.argv[2])
+find("segment.load_model").click()
+until(lambda: not session.job.running)
+find("segment.run_movie").click()
+until(lambda: session.labels.live is not None and session.labels.live.probabilities is not None)
+live, layer = session.labels.live, session.labels.layer
+until(lambda: live.probabilities.computed[0] and live.is_prepared(0))
+viewer.dims.set_current_step(1, 3)
+find("segment.threshold").setValue(0.3)
+layer.selected_label = new = live.new_id()
+layer.mode, layer.brush_size = "paint", 9
+layer.paint((0, 3, 20, 20), new)
+layer.n_edit_dimensions = 3
+layer.paint((0, 5, 50, 60), new + 1)
+until(lambda: live[0, 5, 50, 60] == new + 1 and live.settings.threshold == 0.3)
+folder = session.place.folder
+until(lambda: folder.state.labels.threshold == 0.3 and folder.state.selection.z == "volume")
+np.save(sys.argv[3], live[0])
+assert session.job.running, "not in the middle of segmenting"
+print("ready", flush=True)
+until(lambda: False)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +197,41 @@ def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model
     assert again is not live
     qtbot.waitUntil(lambda: again.is_prepared(0), timeout=20000)
     np.testing.assert_array_equal(np.asarray(again[0]), shown)
+
+
+@pytest.mark.slow
+def test_after_a_kill_volumes_are_taken_up_by_themselves(hand, file, solid_model, tmp_path):
+    shown, many = tmp_path / "shown.npy", 30
+    frames = np.resize(tifffile.imread(file), (many, 8, 64, 80))
+    tifffile.imwrite(file, frames, metadata={"axes": "TZYX", **KNOWN})
+    kill_when_ready(OPENED + KILLED, file, solid_model, shown)
+    dock = hand.open("Segment")
+    hand.open_movie(dock, file)
+    assert "corrections on 1 frame" in went_on(hand, dock)
+    live, session = hand.session.labels.live, hand.session
+    assert hand.find(dock, "movie.z").currentText() == "volume"
+    assert live.shape == frames.shape and session.labels.layer.ndim == 4
+    assert live.settings.threshold == 0.3
+    assert 0 < live.probabilities.computed.sum() < many
+    np.testing.assert_array_equal(np.asarray(live[0]), np.load(shown))
+    hand.qtbot.waitUntil(lambda: session.labels.model is not None, timeout=20000)
+    hand.click(dock, "segment.run_movie")
+    hand.done()
+    assert session.labels.live is live and live.probabilities.computed.all()
+    np.testing.assert_array_equal(np.asarray(live[0]), np.load(shown))
+
+    choose(dock, hand, "maximum of all")  # looked at, and nothing done there
+    hand.viewer.layers.clear()
+    hand.open_movie(dock, file)
+    went_on(hand, dock)
+    assert session.movie.stack.dims == 3
+    choose(dock, hand, "maximum of all")
+    session.labels.show()[0][1, 5:9, 5:9] = 7
+    hand.qtbot.waitUntil(lambda: session.place.folder.last_z == "max")
+    hand.viewer.layers.clear()
+    hand.open_movie(dock, file)
+    went_on(hand, dock)
+    assert session.movie.stack.dims == 2
 
 
 @pytest.mark.slow

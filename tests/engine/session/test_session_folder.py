@@ -88,6 +88,26 @@ def test_channels_share_a_session_and_sections_do_not(tmp_path):
         assert SessionFolder.for_movie(stack.select(z=2)).state.frame == 1
 
 
+def test_the_z_of_the_latest_change_is_known(tmp_path):
+    import tifffile
+
+    path = tmp_path / "stack.tif"
+    frames = np.zeros((3, 4, 20, 30), np.uint8)
+    tifffile.imwrite(path, frames, photometric="minisblack", metadata={"axes": "TZYX"})
+    with Stack.open(path) as stack:
+        views = ("max", "volume", 2)
+        flat, solid, section = (SessionFolder.for_movie(stack.select(z=z)) for z in views)
+        assert {f.last_z for f in (flat, solid, section)} == {2}
+        for folder, z in ((solid, "volume"), (flat, "max"), (section, 2), (solid, "volume")):
+            folder.save()
+            assert SessionFolder.find(stack).last_z == z
+        kept = json.loads((flat.path / "session.json").read_text())
+        for state in kept["views"].values():
+            del state["turn"]  # as earlier versions wrote it
+        (flat.path / "session.json").write_text(json.dumps(kept))
+        assert SessionFolder.find(stack).last_z == "max"
+
+
 def test_movies_of_one_name_have_folders_of_their_own(movie, toy):
     import tifffile
 

@@ -67,6 +67,20 @@ until(lambda: False)
 """
 
 
+def kill_when_ready(script, *arguments):
+    """Let a program run until it says that it is ready; then kill it -9."""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as run:
+        try:
+            assert "ready" in run.stdout.readline()
+        finally:
+            run.send_signal(signal.SIGKILL)
+
+
 def went_on(hand, dock):
     line = hand.find(dock, "movie.kept")
     hand.qtbot.waitUntil(lambda: "where you left off" in line.text(), timeout=10000)
@@ -76,18 +90,8 @@ def went_on(hand, dock):
 def test_after_a_kill_labels_threshold_model_and_frame_are_back(
     hand, file, model_file, tmp_path, viewer
 ):
-    script, shown = tmp_path / "killed.py", tmp_path / "shown.npy"
-    script.write_text(OPENED + KILLED)
-    with subprocess.Popen(
-        [sys.executable, script, file, model_file, shown],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as run:
-        try:
-            assert "ready" in run.stdout.readline()
-        finally:
-            run.send_signal(signal.SIGKILL)
+    shown = tmp_path / "shown.npy"
+    kill_when_ready(OPENED + KILLED, file, model_file, shown)
     dock = hand.open("Segment")
     hand.open_movie(dock, file)
     assert "corrections on 1 frame" in went_on(hand, dock)

@@ -67,6 +67,7 @@ class SessionState(Settings):
     taught_with: tuple[Mark, ...] = Field(
         (), exclude_if=lambda value: not value, description="Movies ticked to learn from beside it"
     )
+    turn: int = Field(0, description="The highest is of the z that a user was at last")
 
     @model_validator(mode="before")
     @classmethod
@@ -163,9 +164,17 @@ class SessionFolder:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was kept since it was made: there is nothing to go on with."""
-        seen = self.state.model_dump(include={"movie", "stamp", "content", "frames"})
+        seen = self.state.model_dump(include={"movie", "stamp", "content", "frames", "turn"})
         new = SessionState(selection=self.state.selection, **seen)
         return self.is_new and self.state == new
+
+    @property
+    def last_z(self) -> int | str:
+        """The z that a user was at last in this position: a section, a volume, the maximum."""
+        here, states = self.state.selection, self._read().values()
+        turns = {s.turn: s.selection.z for s in states if s.selection.position == here.position}
+        last = max(turns, default=0)
+        return turns[last] if last else here.z  # 0: before it was kept
 
     @property
     def journal_path(self) -> Path:
@@ -191,8 +200,9 @@ class SessionFolder:
 
     def save(self, **changes: Any) -> SessionState:
         """Change fields of the state and write it; the old file stays whole until the new is."""
-        state = self.state.replace(**changes)
-        states = {**self._read(), self._view: state}
+        states = self._read()
+        turn = 1 + max((s.turn for view, s in states.items() if view != self._view), default=0)
+        state = states[self._view] = self.state.replace(**changes, turn=turn)
         text = {
             "format": FORMAT,
             "views": {k: v.model_dump(mode="json") for k, v in states.items()},

@@ -49,6 +49,7 @@ class _Found:
     folder: SessionFolder | None = None
     corrections: Corrections | None = None
     probabilities: Probabilities | None = None
+    z: int | str | None = None  # that a user was at last
 
 
 class _Unwritten:
@@ -89,6 +90,7 @@ class SessionAutosave:
         self._movie, self._place, self._labels, self._models = movie, place, labels, models
         self._training = training
         self._went_on: dict[Path, weakref.ref[Image]] = {}
+        self._opened: set[str] = set()  # files whose z is the user's choice by now
         self._asked: tuple[tuple[Path, int], int] | None = None
         self._read: weakref.WeakSet[Stack] = weakref.WeakSet()  # of which is known what was kept
         self._reader = Latest(wait_ms=0, lifetime=lifetime)
@@ -140,6 +142,7 @@ class SessionAutosave:
             return image in here or (source is not None and source[0] in sources)
 
         self._went_on = {path: ref for path, ref in self._went_on.items() if is_open(ref())}
+        self._opened &= sources
 
     def _find(self, stack: Stack, name: str) -> _Found:
         """Read what is kept of a movie, once all of it is written; nothing is made."""
@@ -152,7 +155,7 @@ class SessionAutosave:
             return _Found(stack)
         kept = folder.journal_path.exists()
         corrections = open_corrections(folder, name) if kept else None
-        return _Found(stack, folder, corrections, folder.probabilities(stack))
+        return _Found(stack, folder, corrections, folder.probabilities(stack), folder.last_z)
 
     def _go_on(self, found: _Found) -> None:
         try:
@@ -173,7 +176,9 @@ class SessionAutosave:
     def _restore(self, found: _Found) -> None:
         movie, labels, models = self._movie, self._labels, self._models
         image, folder = movie.image, found.folder
-        if image is None or found.stack is not movie.stack or folder is None:
+        if image is None or found.stack is not movie.stack or self._goes_elsewhere(found):
+            return
+        if folder is None:
             return
         self._training.tick(folder.state.taught_with)
         known = folder.journal_path in self._went_on or labels.live is not None
@@ -204,6 +209,17 @@ class SessionAutosave:
             layers.go_to_frame(movie.viewer, movie.image, state.frame)
         self._place.say(self._place.read_only or _went_on(folder, found.corrections))
 
+    def _goes_elsewhere(self, found: _Found) -> bool:
+        """Go to the z that a user was at last, once, in a file that has just been opened."""
+        stack, z = found.stack, found.z
+        new = str(stack.path) not in self._opened
+        self._opened.add(str(stack.path))
+        left = new and stack.selection.z == "max" and z not in (None, "max")
+        there = stack.n_z > (z if isinstance(z, int) else 1)
+        if left and there:
+            self._movie.select(z=z)
+        return left and there
+
     # ---- writing ----------------------------------------------------------------------------
 
     def _save_soon(self, *_: Any) -> None:
@@ -233,7 +249,8 @@ def _save(folder: SessionFolder, changes: dict[str, Any], model: Model | None) -
     if model is not None and (used := model.sha256) not in folder.state.models[-1:]:
         before = (m for m in folder.state.models if m != used)
         changes = {**changes, "models": (*before, used)}
-    if any(getattr(folder.state, name) != value for name, value in changes.items()):
+    changed = any(getattr(folder.state, name) != value for name, value in changes.items())
+    if changed or folder.last_z != folder.state.selection.z:
         folder.save(**changes)
 
 
