@@ -6,17 +6,19 @@
 frames; the right repair is offered where a doubt at the place has the verb that mends it. *A long
 movie*: 10,000 frames of about 100 cells, with labels and probabilities at hand: a generated movie
 that runs to and fro, a slip on every tenth frame. Its doubts are found in a worker by the search
-of the Review dock, while a timer in the GUI thread beats every 5 ms.
+of the Review dock and shown in its list and timeline, while a timer in the GUI thread beats every
+5 ms. Garbage of what was done before is collected first: that holds all threads, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QWidget
 
 from _page import markdown, write_between_markers
 from napari_unet.engine.jobs.progress import run
@@ -24,7 +26,10 @@ from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
+from napari_unet.gui.review.doubt_list import ROWS, DoubtList, likely_frames
 from napari_unet.gui.review.doubt_search import DoubtSearch
+from napari_unet.gui.widgets.parts import Column
+from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips, offered
 
@@ -64,8 +69,13 @@ def long_movie(frames: int) -> tuple[str, ...]:
     cells = np.mean([len(np.unique(one)) - 1 for one in labels])
     application = QApplication.instance() or QApplication([])
     live = LiveLabels((frames, *labels.shape[1:]))
-    owner = QObject()
-    search = DoubtSearch(owner)
+    shown, timeline, listed = QWidget(), Timeline("timeline"), DoubtList()
+    Column(shown).add(timeline, listed)
+    timeline.show_frames([Tick.SEGMENTED] * frames, 0)
+    shown.show()
+    search = DoubtSearch(shown)
+    search.found.connect(lambda: listed.show_doubts(search.doubts[:ROWS], -1))
+    search.found.connect(lambda: timeline.show_doubts(likely_frames(search.doubts)))
     of = ToAndFro(live, labels, codes)
     search._live, search._of, search._steps = live, of, of.find()  # noqa: SLF001
     search.done = False
@@ -80,6 +90,7 @@ def long_movie(frames: int) -> tuple[str, ...]:
         last = now
 
     beat.timeout.connect(on_beat)
+    gc.collect()
     beat.start()
     began = last = time.perf_counter()
     search._go_on()  # noqa: SLF001

@@ -9,12 +9,14 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_unet.engine.tracks.doubts.doubt import Doubt
 
 LIKELY = 0.5
 """Score from which something is likely wrong."""
+ROWS = 200
+"""Doubts that are listed: the worst, as many as anyone goes through at once."""
 _SHOWN = 4  # doubts, before it scrolls
 _BAR = 4  # px wide, beside a row
 _AMBER, _GREY = QColor(255, 170, 0), QColor(128, 128, 128, 120)
@@ -45,6 +47,11 @@ class DoubtList(QListWidget):
             self.addItem(item)
         self.setCurrentRow(row)
         self.blockSignals(False)
+
+
+def likely_frames(doubts: Iterable[Doubt]) -> frozenset[int]:
+    """Return the frames on which something is likely wrong."""
+    return frozenset(frame for one in doubts if one.score >= LIKELY for frame in one.frames)
 
 
 def words_of(doubt: Doubt) -> str:

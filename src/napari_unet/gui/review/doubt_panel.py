@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.text import counted
-from napari_unet.gui.review.doubt_list import LIKELY, DoubtList
+from napari_unet.gui.review.doubt_list import ROWS, DoubtList, likely_frames
 from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.gui.review.doubt_strip import DoubtStrip, Place, Scene
 from napari_unet.gui.session.workers import Latest
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
-_ROWS = 200  # of the list: the worst, as many as anyone goes through at once
 _SHORT = {"previous_doubt": "◂", "next_doubt": "Next ▸"}  # on buttons, which stand in one row
 _WHEN = "They are found once frames with cells are segmented."
 _NONE = "No doubts: every cell goes on as on the frames before and after."
@@ -76,8 +75,7 @@ class DoubtPanel(QWidget):
     @property
     def frames(self) -> frozenset[int]:
         """Frames on which something is likely wrong."""
-        likely = [one for one in self.search.doubts if one.score >= LIKELY]
-        return frozenset(frame for one in likely for frame in one.frames)
+        return likely_frames(self.search.doubts)
 
     @property
     def offered(self) -> bool:
@@ -156,7 +154,7 @@ class DoubtPanel(QWidget):
         self._go_to(min(self._row, len(self.search.doubts) - 1))
 
     def _go_to(self, row: int) -> None:
-        doubts = self.search.doubts[:_ROWS]
+        doubts = self.search.doubts[:ROWS]
         actions = self._actions()
         if actions is None or not 0 <= row < len(doubts):
             self._say()
@@ -189,7 +187,7 @@ class DoubtPanel(QWidget):
 
     def _show(self) -> None:
         """Fill the list; the doubt that is looked at keeps its place."""
-        doubts = self.search.doubts[:_ROWS]
+        doubts = self.search.doubts[:ROWS]
         if self._at is not None:
             same = next((i for i, one in enumerate(doubts) if _is_same(one, self._at)), -1)
             if same >= 0:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
 from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.stack.quality.findings import Finding
+from napari_unet.engine.tracks.doubts.cells import FrameCells, measure, same_cells
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
+from napari_unet.engine.tracks.doubts.seen import Packed
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import REPAIRS, labels_with_slips, offered
@@ -52,6 +56,21 @@ def test_of_20_frames_with_a_slip_each_the_right_repair_is_offered(sample):
     assert sum(offered(found, slips)) >= 18
     assert len(found) <= 24  # and little else
     assert [one.gain for one in found] == sorted((one.gain for one in found), reverse=True)
+
+
+def test_records_of_many_frames_are_no_work_for_the_garbage_collector():
+    kept, frames = Packed(3 * 64), [measure(one)[0] for one in movie(TWO, ONE, {}, STILL)]
+    for t in range(len(kept)):
+        kept[t] = frames[t % 4] if t else None
+    kept[9] = frames[3]
+    assert kept[0] is None
+    assert all(same_cells(kept[t], frames[t % 4]) for t in range(10, len(kept)))
+    assert same_cells(kept[9], frames[3])
+    assert kept[5].seams == frames[1].seams
+    assert kept[5] is kept[5]
+    gc.collect()
+    there = [one for one in gc.get_objects() if isinstance(one, FrameCells)]
+    assert len(there) <= 64 + len(frames)
 
 
 def test_right_labels_leave_no_doubt_where_the_stage_jumps_neither(sample):

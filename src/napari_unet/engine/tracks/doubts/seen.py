@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.cells import FrameCells
     from napari_unet.engine.tracks.doubts.links import FrameLinks
 
+Record = TypeVar("Record")
 _RECENT = 64  # frames that say what is usual; of a long movie evenly spread
+_OPEN = 64  # frames whose records are at hand as such
 
 
 class Seen:
@@ -22,8 +25,8 @@ class Seen:
     """
 
     def __init__(self, n: int, margin: float = 0.0) -> None:
-        self.cells: list[FrameCells | None] = [None] * n
-        self.links: list[FrameLinks | None] = [None] * n  # the last one stays None
+        self.cells: Packed[FrameCells] = Packed(n)
+        self.links: Packed[FrameLinks] = Packed(n)  # the last one stays None
         self.margin = margin
         self.usual_area = 0.0
         self.usual_unsure = 0.0
@@ -44,8 +47,9 @@ class Seen:
 
         Roughly, so that a cell that is corrected changes nothing far from it.
         """
-        known = [cells for cells in self.cells if cells is not None and len(cells)]
-        some = known[:: max(1, len(known) // _RECENT)]
+        known = [t for t in range(len(self)) if (cells := self.cells[t]) is not None and len(cells)]
+        few = known[:: max(1, len(known) // _RECENT)]
+        some = [cells for t in few if (cells := self.cells[t]) is not None]
         if some:
             self.usual_area = _about(np.concatenate([one.areas for one in some]))
             self.usual_unsure = _about(np.concatenate([one.unsure for one in some]))
@@ -75,6 +79,51 @@ class Seen:
             if links is not None:
                 total += links.shift
         return total if last >= first else -total
+
+
+class Packed(Generic[Record]):
+    """Records of frames (frozen dataclasses, which may hold others), or None, kept as plain tuples.
+
+    Python's garbage collector stops looking at a tuple of arrays and numbers. It holds all threads
+    while it looks at the rest, so that ten thousand frames of objects would be felt in the GUI.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._rows: list[tuple[Any, ...] | None] = [None] * n
+        self._open: dict[int, Record] = {}
+        self._like: Record | None = None  # any of them: says of what kind they are
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __setitem__(self, frame: int, record: Record | None) -> None:
+        self._open.pop(frame, None)
+        self._rows[frame] = None if record is None else _values(record)
+        self._like = record if self._like is None else self._like
+
+    def __getitem__(self, frame: int) -> Record | None:
+        row = self._rows[frame]
+        if row is None:
+            return None
+        found = self._open.get(frame)
+        if found is None:
+            if len(self._open) >= _OPEN:
+                del self._open[next(iter(self._open))]
+            found = self._open[frame] = _record(self._like, row)
+        return found
+
+
+def _values(record: Any) -> tuple[Any, ...]:
+    values = (getattr(record, one.name) for one in fields(record))
+    row = [_values(value) if is_dataclass(value) else value for value in values]
+    return tuple(row)  # made after those in it: the collector meets them in that order
+
+
+def _record(like: Any, values: tuple[Any, ...]) -> Any:
+    """Return values as a record of the same kind as another, and so are those in it."""
+    known = (getattr(like, one.name) for one in fields(like))
+    pairs = zip(known, values, strict=True)
+    return type(like)(*(_record(one, row) if is_dataclass(one) else row for one, row in pairs))
 
 
 def _about(values: NDArray[Any]) -> float:
