@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-KEYS = {"iou", "dice", "seg", "f1", "missed", "invented", "merged", "split"}
+KEYS = {"iou", "dice", "seg", "det", "f1", "missed", "invented", "merged", "split"}
 KEYS |= {"n_truth", "n_predicted"}
 
 
@@ -99,6 +99,15 @@ def test_no_frame_left_is_an_error(world, run):
     answer = run("evaluate", world.truth, world.truth, "--frames", "1", "--exclude", "1")
     assert answer.code == 1
     assert answer.error.startswith("Error: none of the chosen frames has a truth")
+
+
+def test_scores_by_frame_as_parquet(world, run, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "scores.parquet"
+    answer = run("evaluate", world.truth, world.truth, "--by-frame", path)
+    assert answer.code == 0, answer.stderr
+    found = parquet.read_table(path).to_pydict()
+    assert found["frame"] == list(range(6)) and found["det"] == [1.0] * 6
 
 
 def test_scores_by_frame_and_cells_are_written(world, run, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +192,19 @@ def test_table_and_sidecar_of_a_session(kept, run, tmp_path):
     assert said["corrected_objects"] == sum(map(len, kept.frozen.values()))
     with tifffile.TiffFile(tmp_path / "labels.tif") as file:
         assert file.is_imagej
+
+
+def test_the_table_as_parquet(kept, run, tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    words = ("export", kept.movie, "--no-labels", "--no-movie", "--table-format", "parquet")
+    assert run(*words, "--out", tmp_path).code == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"objects.parquet", "objects.parquet.json"}
+    n = sum(len(np.unique(frame)) - 1 for frame in kept.labels)
+    assert parquet.read_table(tmp_path / "objects.parquet").num_rows == n
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = run(*words, "--out", tmp_path / "other")
+    assert (answer.code, "napari-unet-live[parquet]" in answer.error) == (1, True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_made_the_labels_is_handed_on(kept, run, tmp_path):

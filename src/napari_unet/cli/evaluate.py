@@ -23,10 +23,23 @@ if TYPE_CHECKING:
     from napari_unet.engine.labels.scores import FrameScores, Scores
 
 Pairs = list[tuple[int, int]]
-SCORES = ("iou", "dice", "seg", "f1", "missed", "invented", "merged", "split")
+ERRORS = ("missed", "invented", "merged", "split")  # of 100 cells
+SCORES = ("iou", "dice", "seg", "det", "f1", *ERRORS)
 COUNTS = ("n_truth", "n_predicted")
 DETAIL = ("f1_75", "f1_90", "area_error", "flicker", "n_followed")  # of all frames together
-TITLES = ("IoU", "Dice", "SEG", "F1", "missed", "invented", "merged", "split", "cells", "found")
+TITLES = (
+    "IoU",
+    "Dice",
+    "SEG",
+    "DET",
+    "F1",
+    "missed",
+    "invented",
+    "merged",
+    "split",
+    "cells",
+    "found",
+)
 
 
 def evaluate(
@@ -60,8 +73,8 @@ def evaluate(
         list[Path] | None,
         o.path_option(
             "--by-frame",
-            metavar="OUT.csv|OUT.png",
-            help="Write the scores of each frame as a table, or as curves; may be given twice.",
+            metavar="OUT.csv|OUT.parquet|OUT.png",
+            help="Write the scores of each frame as a table, or as curves; may be given again.",
         ),
     ] = None,
     cells: Annotated[
@@ -123,9 +136,12 @@ class ScoreFiles:
     @classmethod
     def checked(cls, by_frame: list[Path], cells: Path | None, overwrite: bool) -> ScoreFiles:
         """Refuse names that say no format and files that are there, before anything is scored."""
+        from napari_unet.engine.export.target.table_file import require_format
+
         for path in by_frame:
-            if path.suffix.lower() not in (".csv", ".png"):
-                raise typer.BadParameter(f"--by-frame: {path.name} is neither .csv nor .png")
+            if path.suffix.lower() not in (".csv", ".parquet", ".png"):
+                raise typer.BadParameter(f"--by-frame: {path.name} is no .csv, .parquet or .png")
+            require_format(path.name)
         if cells is not None and cells.suffix.lower() not in (".tif", ".tiff"):
             raise typer.BadParameter(f"--cells: {cells.name} is no .tif")
         for path in (*by_frame, *([cells] if cells else [])):
@@ -142,18 +158,11 @@ class ScoreFiles:
         classes: bool,
     ) -> None:
         """Write them and say where."""
-        from napari_unet.engine.export.plots.score_curves import (
-            frame_rows,
-            plot_scores,
-            scores_csv,
-        )
-        from napari_unet.engine.files.atomic import atomic_path
+        from napari_unet.engine.export.plots.score_curves import frame_rows, write_scores
 
         rows = frame_rows([frame for frame, _ in pairs], scored)
         for path in self.by_frame:
-            made = plot_scores(rows) if path.suffix.lower() == ".png" else scores_csv(rows)
-            with atomic_path(path.absolute()) as temporary:
-                temporary.write_bytes(made)
+            write_scores(path, rows)
             say(str(path))
         if self.cells is not None:
             if classes:
@@ -268,7 +277,7 @@ def table(frames: list[int], scored: list[FrameScores], total: Scores, dims: int
 
 
 def _row(name: str, values: dict[str, Any]) -> str:
-    cells = [f"{values[key]:8.3f}" for key in SCORES[:4]]
-    cells += [f"{values[key]:8.1f}" for key in SCORES[4:]]
+    cells = [f"{values[key]:8.3f}" for key in SCORES[:5]]
+    cells += [f"{values[key]:8.1f}" for key in SCORES[5:]]
     cells += [f"{values[key]:8d}" for key in COUNTS]
     return "  ".join([f"{name:>11s}", *cells])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,6 +14,7 @@ from napari_unet.cli import options as o
 from napari_unet.cli.archive import archive_part, require_archive
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.check import with_check
+from napari_unet.cli.figures import Figures, Part
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.only import Only, only_these
@@ -22,20 +23,16 @@ from napari_unet.cli.progress import follow
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.export.target.formats import (
     ARCHIVE,
-    COMPARISON,
     IN_PLACE,
-    TABLE,
     labels_name,
-    map_name,
     movie_name,
     still_name,
+    table_name,
 )
 from napari_unet.engine.settings import OverlaySettings, TableSettings
 from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from napari_unet.engine.export.target.writing import WriteOptions
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.labels.label_frames import LabelFrames
@@ -55,7 +52,6 @@ Format = Literal[
     "probabilities",
     "probabilities-float",
 ]
-Part = tuple["Callable[[], Generator[int, None, Path]]", int]
 _MOVIES = {"mp4": ".mp4", "avi": ".avi", "pngs": ""}
 
 
@@ -123,7 +119,13 @@ def export(
     write_labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="Write labels.")
     ] = True,
-    table: Annotated[bool, typer.Option("--table/--no-table", help="Write objects.csv.")] = True,
+    table: Annotated[
+        bool, typer.Option("--table/--no-table", help="Write the table of all cells.")
+    ] = True,
+    table_format: Annotated[
+        Literal["csv", "parquet"],
+        typer.Option(help="objects.csv, or objects.parquet, which needs the parquet extra."),
+    ] = "csv",
     ring: Annotated[float | None, o.option(TableSettings, "ring", metavar="UM")] = None,
     overlay: Annotated[bool, typer.Option("--movie/--no-movie", help="Write the movie.")] = True,
     movie_format: Annotated[
@@ -210,6 +212,7 @@ def export(
     )  # fmt: skip
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
+    from napari_unet.engine.export.target.table_file import require_format
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
@@ -230,7 +233,9 @@ def export(
             chosen = _format(format, in_place, given)
             parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps
         if table:
-            parts[TABLE] = partial(job.write_table, columns), steps
+            name = table_name(table_format)
+            require_format(name)
+            parts[name] = partial(job.write_table, columns, out / name), steps
         if overlay and not compared:
             write = partial(job.write_movie, look, _plain_look(), kind, earlier)
             parts[movie_name(kind)] = write, job.movie_steps(look)
@@ -238,7 +243,7 @@ def export(
         if still is not None:
             parts[still_name(still)] = _still(job, look, still, earlier)
         right = open_same(truth, stack, files, offset) if truth else None
-        figures = _Figures(right, class_names, bool(frames), probability_map, colours)
+        figures = Figures(right, class_names, bool(frames), probability_map, colours)
         parts |= figures.parts(job, look)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
@@ -286,46 +291,6 @@ def _earlier(
     noticed.of(stack.name, earlier.notices)
     earlier.require_all()
     return earlier
-
-
-@dataclass(frozen=True)
-class _Figures:
-    """Figures that are asked for: frames beside their truth, one frame's probabilities."""
-
-    truth: LabelFrames | None
-    names: str | None  # of the classes
-    named: bool  # the frames were, and are not to be chosen
-    mapped: int | None
-    colours: Literal["viridis", "jet"]
-
-    def parts(self, job: Export, look: OverlaySettings) -> dict[str, Part]:
-        """Return what writes them, by name."""
-        from napari_unet.engine.export.target.outputs import check_frames
-
-        found: dict[str, Part] = {}
-        if self.truth is not None:
-            found[COMPARISON] = self._comparison(job, look, self.truth)
-        if (frame := self.mapped) is not None:
-            check_frames([frame], len(job.stack))
-            if job.probabilities is None:
-                raise BadInput(
-                    "there are no probabilities", "those of this movie", "segment it first"
-                )
-            write = partial(job.write_map, look, _plain_look(), frame, self.colours)
-            found[map_name(frame)] = write, 1
-        return found
-
-    def _comparison(self, job: Export, look: OverlaySettings, right: LabelFrames) -> Part:
-        """Take the frames that were named, else a few that have a truth."""
-        from napari_unet.engine.export.overlay.write_figure import require_truth, shown_frames
-
-        if self.named:
-            right.require(shown_frames(job.frames, named=True))
-        else:
-            require_truth(job.frames, right)
-        said = tuple(name.strip() for name in self.names.split(",")) if self.names else ()
-        write = partial(job.write_comparison, look, _plain_look(), right, said, named=self.named)
-        return write, job.comparison_steps(named=self.named)
 
 
 def _crop(text: str | None) -> tuple[str, ...] | None:

@@ -46,6 +46,11 @@ def test_table(hand, export, small, tmp_path):
     rows = (tmp_path / "ergebnis ä" / "objects.csv").read_text("utf-8").splitlines()
     n_cells = sum(len(np.unique(frame)) - 1 for frame in small[1])
     assert len(rows) == 1 + n_cells
+    parquet = pytest.importorskip("pyarrow.parquet")
+    hand.find(export, "export.table_format").setValue("parquet")
+    hand.click(export, "export.save_table")
+    hand.done()
+    assert parquet.read_table(tmp_path / "ergebnis ä" / "objects.parquet").num_rows == n_cells
 
 
 def test_movie(hand, export, tmp_path):

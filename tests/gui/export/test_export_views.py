@@ -222,10 +222,15 @@ def test_before_without_other_labels_says_what_to_do(hand, export):
 
 def test_a_missing_extra_is_named(hand, viewer, movie, monkeypatch):
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    menu = hand.find(hand.open("Export"), "export.format")
-    item = menu.model().item(menu.findData("zarr"))
-    assert not item.isEnabled()
-    assert "[zarr]" in item.text()
+    dock = hand.open("Export")
+    for name, choice, extra in (
+        ("export.format", "zarr", "zarr"),
+        ("export.table_format", "parquet", "parquet"),
+    ):
+        menu = hand.find(dock, name)
+        item = menu.model().item(menu.findData(choice))
+        assert not item.isEnabled()
+        assert f"[{extra}]" in item.text()
 
 
 def test_the_movie_looks_as_on_screen(hand, viewer, movie, truth):

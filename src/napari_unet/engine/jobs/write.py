@@ -101,9 +101,9 @@ def write_table(
     frames: Sequence[int] | None = None,
     overwrite: bool = False,
 ) -> Generator[WrittenFrame, None, Path]:
-    """Write a CSV with a row for each cell and frame: place, size, brightness, track.
+    """Write a table with a row for each cell and frame: place, size, brightness, track.
 
-    Arguments as of `write_labels`.
+    As CSV, or as Parquet where the name ends in ``.parquet``. Arguments as of `write_labels`.
     """
     path = user_path(path)
     export = _export(path, labels, movie, values, frames, overwrite)

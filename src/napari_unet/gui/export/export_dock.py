@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QGuiApplication, QStandardItemModel
+from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.engine.errors import BadInput
@@ -18,13 +18,13 @@ from napari_unet.engine.export.target.formats import (
     IN_PLACE_LABELS,
     LABEL_FORMATS,
     PROBABILITIES,
-    TABLE,
+    TABLE_FORMATS,
     TRACKMATE,
     label_format,
     labels_name,
-    missing_extra,
     movie_name,
     still_name,
+    table_name,
 )
 from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.jobs.export import Export
@@ -33,6 +33,7 @@ from napari_unet.gui.dock.dock import Dock
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.export.archive_row import ArchiveRow
 from napari_unet.gui.export.export_target import ExportTarget
+from napari_unet.gui.export.extras import switch_off_missing
 from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.movie_form import Linking, MovieForm
 from napari_unet.gui.export.products import Product, stopped, write_products
@@ -99,8 +100,11 @@ class ExportDock(Dock):
         self.format.setToolTip("ImageJ opens in Fiji with time and µm; OME-TIFF in most software")
         self.meaning = ChoiceEditor(_MEANINGS)
         self.meaning.setObjectName("export.meaning")
-        for menu in (self.format, self.meaning):
-            _switch_off_missing(narrow(menu))
+        self.table_format = ChoiceEditor(TABLE_FORMATS)
+        self.table_format.setObjectName("export.table_format")
+        self.table_format.setToolTip("CSV opens anywhere; Parquet is for pandas, R, DuckDB, …")
+        for menu in (self.format, self.meaning, self.table_format):
+            switch_off_missing(narrow(menu))
         self.meaning.setProperty("tip", "What the pixels of a cell hold; also the table's track_id")
         self.columns = SettingsForm(TableSettings(), None, OWNER, plain=(), more="Columns")
         self.with_labels = WrapCheck("Labels", "export.with_labels")
@@ -117,7 +121,7 @@ class ExportDock(Dock):
             "What",
             Flow(self.with_labels, self.format, shares=(0, 1)),
             self.meaning,
-            self.with_table,
+            Flow(self.with_table, self.table_format, shares=(0, 1)),
             self.columns,
             Flow(self.with_movie, self.movie.style_of_movie, shares=(0, 1)),
             self.movie,
@@ -201,7 +205,8 @@ class ExportDock(Dock):
         return Product("labels", name, lambda x: x.write_labels(chosen), place=place)
 
     def _table_file(self) -> Product:
-        return Product("the table", TABLE, lambda x: x.write_table(self.columns.value()))
+        name, columns = table_name(self.table_format.value()), self.columns.value()
+        return Product("the table", name, lambda x: x.write_table(columns, x.folder / name))
 
     def _movie_file(self) -> Product:
         movie, kind = self.movie, self.movie.kind()
@@ -386,15 +391,3 @@ class ExportDock(Dock):
         """Show the frame on screen in the preview."""
         self.movie.preview.update_scene()
         self.figures.update_frame()
-
-
-def _switch_off_missing(menu: QComboBox) -> None:
-    """Switch off what needs an extra that is not installed, and say which."""
-    items = menu.model()
-    assert isinstance(items, QStandardItemModel)
-    for index in range(menu.count()):
-        extra, item = missing_extra(menu.itemData(index)), items.item(index)
-        if extra and item is not None:
-            item.setEnabled(False)
-            item.setText(f"{item.text()} (needs [{extra}])")
-            item.setToolTip(f'Not installed: pip install "napari-unet-live[{extra}]"')

@@ -75,6 +75,27 @@ def test_states_are_a_column_where_some_cell_has_one(toy, tmp_path):
     assert found == {(2, one): "dead", (3, other): "a, b"}
 
 
+def test_parquet_has_the_numbers_of_the_csv(toy, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    movie = Stack.from_array(toy.movie, axes="TYX", frame_interval=60.0)
+    labels = toy.labels.copy()
+    labels[0] = 0  # a frame without cells tells the kinds of the columns all the same
+    stated = {2: {int(labels[2].max()): "dead"}}
+    for name in ("objects.csv", "objects.parquet"):
+        list(
+            write_table(tmp_path / name, iter(labels), movie, stated=lambda t, _: stated.get(t, {}))
+        )
+    table = parquet.read_table(tmp_path / "objects.parquet")
+    rows = rows_of(tmp_path / "objects.csv")
+    assert table.column_names == list(rows[0]) and table.num_rows == len(rows)
+    for name, values in table.to_pydict().items():
+        said = ["" if v is None else f"{v:.10g}" if isinstance(v, float) else v for v in values]
+        assert [str(value) for value in said] == [row[name] for row in rows]
+    assert str(table.schema.field("area_px").type) == "int64"
+    assert str(table.schema.field("area_um2").type) == "double"  # not known here
+    assert (tmp_path / "objects.parquet.json").is_file()
+
+
 @pytest.mark.parametrize("where", ["in cells", "beside cells", "nowhere"])
 def test_pixels_without_a_value_are_counted_in_the_sidecar(toy, tmp_path, where):
     movie, path = toy.movie.astype(np.float32), tmp_path / "objects.csv"

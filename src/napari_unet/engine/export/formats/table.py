@@ -1,13 +1,13 @@
-"""``objects.csv``: one row for each object and frame, units in the header, UTF-8."""
+"""``objects.csv``: one row for each object and frame, units in the names of the columns."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
@@ -21,6 +21,7 @@ from napari_unet.engine.export.target.outputs import (
     writing,
 )
 from napari_unet.engine.export.target.sidecar import sidecar_beside
+from napari_unet.engine.export.target.table_file import require_format, table_file
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
 from napari_unet.engine.files.names import printable
 from napari_unet.engine.settings import TableSettings
@@ -75,6 +76,7 @@ def table_writer(
     default); ``measured`` gives what was measured of a frame already.
     """
     settings, options = settings or TableSettings(), options or WriteOptions()
+    require_format(str(path))
     info = FrameInfo.of(stack, options.frames)
     if settings.ring is not None and not info.spacing:
         what = "pixel size" if len(info.shape) == 2 else "pixel size or section distance"
@@ -124,8 +126,8 @@ class _Measured:
         )
         return (Notice("check", line),)
 
-    def rows(self, labels: NDArray[Any], frame: int) -> tuple[list[str], Iterable[tuple[Any, ...]]]:
-        """Return header and rows of one frame."""
+    def columns(self, labels: NDArray[Any], frame: int) -> dict[str, NDArray[Any]]:
+        """Return the columns of one frame, an entry for each object; NaN is not known."""
         done = self.measured(frame) if self.measured else None
         found, missing = done or self.measuring(labels, frame)
         if missing:
@@ -134,34 +136,36 @@ class _Measured:
         track_of = self.linker.id_of()
         ids = found.pop("label").tolist()
         touched = frozenset(self.corrected(frame)) if self.corrected else frozenset()
-        tracks = [track_of[label] for label in ids]
-        start = {
-            "file": self.file,
-            "position": self.stack.selection.position,
-            "frame": frame,
-            "time_s": time_of(self.stack, frame),
-        }
+        tracks = np.array([track_of[label] for label in ids], np.int64).reshape(-1, 2)
         cut = list(found).index("touches_border") + 1  # the last of shape, before intensities
         shape, light = list(found.items())[:cut], list(found.items())[cut:]
-        columns: dict[str, list[Any]] = {
-            **{name: [_cell(value)] * len(ids) for name, value in start.items()},
-            "label": ids,
-            "track_id": [track for track, _ in tracks],
-            "parent_id": [parent for _, parent in tracks],
-            **{name: _cells(values) for name, values in shape},
-            "hand_corrected": [int(label in touched) for label in ids],
+        return {
+            "file": np.full(len(ids), self.file, object),
+            "position": np.full(len(ids), self.stack.selection.position, np.int64),
+            "frame": np.full(len(ids), frame, np.int64),
+            "time_s": _all(time_of(self.stack, frame), len(ids)),
+            "label": np.array(ids, np.int64),
+            "track_id": tracks[:, 0],
+            "parent_id": tracks[:, 1],
+            **dict(shape),
+            "hand_corrected": np.array([label in touched for label in ids], np.int64),
             **self._states(labels, frame, ids),
-            "threshold": [_cell(self.threshold)] * len(ids),
-            **{name: _cells(values) for name, values in light},
+            "threshold": _all(self.threshold, len(ids)),
+            **dict(light),
         }
-        return list(columns), zip(*columns.values(), strict=True)
 
-    def _states(self, labels: NDArray[Any], frame: int, ids: list[int]) -> dict[str, list[str]]:
+    def _states(
+        self, labels: NDArray[Any], frame: int, ids: list[int]
+    ) -> dict[str, NDArray[np.object_]]:
         """Return the column of states, where there are any in this movie."""
         if self.stated is None:
             return {}
         states = self.stated(frame, labels)
-        return {"state": [printable(states.get(label, "")) for label in ids]}
+        return {"state": np.array([printable(states.get(label, "")) for label in ids], object)}
+
+
+def _all(value: float | None, n: int) -> NDArray[np.float64]:
+    return np.full(n, math.nan if value is None else value, np.float64)
 
 
 def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOptions) -> Writer:
@@ -175,28 +179,14 @@ def _writer(path: Path, measured: _Measured, info: FrameInfo, options: WriteOpti
         channels=list(measured.channels),
     )
     with sidecar as note, output_file(path, options.overwrite) as temporary:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
+        with table_file(temporary, path.name) as table:
             while (given := (yield)) is not None:
                 frame, labels = given
-                header, rows = measured.rows(check_labels(labels, info.shape), frame)
+                columns = measured.columns(check_labels(labels, info.shape), frame)
                 with writing(path):
-                    if frame == info.frames[0]:
-                        table.writerow(header)
-                    table.writerows(rows)
+                    table.write(columns)
             with writing(path):
-                file.flush()
+                table.finish()
         note(temporary, measured.notices)
     options.found.extend(measured.notices)
     return path
-
-
-def _cells(values: NDArray[Any]) -> list[Any]:
-    return [_cell(value) for value in values.tolist()]
-
-
-def _cell(value: Any) -> Any:
-    """Show unknown as an empty cell, and numbers with ten digits at most."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else value

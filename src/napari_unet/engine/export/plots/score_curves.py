@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.export.plots.curves import Curve, Panel, plot_curves
+from napari_unet.engine.export.target.table_file import columns_of, table_file
+from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.labels.scores import pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_unet.engine.labels.scores import FrameScores
 
     Row = dict[str, float | int | None]
 
 SHARES = {"iou": "IoU", "dice": "Dice", "seg": "SEG", "det": "DET", "f1": "F1"}
+_DIGITS = 6  # in a CSV
 ERRORS = ("missed", "merged", "split", "invented")  # per 100 cells
 
 
@@ -32,14 +34,15 @@ def frame_rows(frames: Sequence[int], scored: Sequence[FrameScores]) -> list[Row
     return rows
 
 
-def scores_csv(rows: Sequence[Row]) -> bytes:
-    """Return the rows as a CSV, with a head."""
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue().encode()
+def write_scores(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows as curves where the name ends in ``.png``, else as a table."""
+    with atomic_path(path.absolute()) as temporary:
+        if path.suffix.lower() == ".png":
+            temporary.write_bytes(plot_scores(rows))
+            return
+        with table_file(temporary, path.name, _DIGITS) as table:
+            table.write(columns_of(rows))
+            table.finish()
 
 
 def plot_scores(rows: Sequence[Row]) -> bytes:

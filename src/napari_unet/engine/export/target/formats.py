@@ -14,6 +14,7 @@ from napari_unet.engine.stack.kinds import without_suffix
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
 TABLE, TRACKS, MOVIE, STILL = "objects.csv", "tracks", "overlay", "frame"
 COMPARISON, ARCHIVE = "comparison.png", "archive.zip"
+TABLE_FORMATS = {"csv": "CSV", "parquet": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ _EXTRAS = {
     "geff": ("zarr", "zarr"),
     "rois": ("roifile", "roi"),
     "laptrack": ("laptrack", "track"),
+    "parquet": ("pyarrow", "parquet"),
 }
 _PLAIN_NAMES = {
     "ome-tiff": "labels.tif",
@@ -91,6 +93,11 @@ def labels_name(movie: str, format: str) -> str:
     if format == "trackmate-xml":
         return TRACKS + kind.suffix
     return (without_suffix(movie) or movie if kind.files else "labels") + kind.suffix
+
+
+def table_name(format: str) -> str:
+    """Name of the file that the table goes to, by one of `TABLE_FORMATS`."""
+    return TABLE.removesuffix("csv") + format
 
 
 def movie_name(kind: str) -> str:
