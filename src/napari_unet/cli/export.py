@@ -212,7 +212,6 @@ def export(
     )  # fmt: skip
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
     kind = _MOVIES[movie_format]
-    from napari_unet.engine.export.target.table_file import require_format
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
@@ -233,9 +232,7 @@ def export(
             chosen = _format(format, in_place, given)
             parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps
         if table:
-            name = table_name(table_format)
-            require_format(name)
-            parts[name] = partial(job.write_table, columns, out / name), steps
+            parts |= _table(job, columns, table_format)
         if overlay and not compared:
             write = partial(job.write_movie, look, _plain_look(), kind, earlier)
             parts[movie_name(kind)] = write, job.movie_steps(look)
@@ -248,6 +245,14 @@ def export(
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():
             typer.echo(follow(begin(), name, n))
+
+
+def _table(job: Export, columns: TableSettings, format: str) -> dict[str, Part]:
+    from napari_unet.engine.export.target.table_file import require_format
+
+    name = table_name(format)
+    require_format(name)
+    return {name: (partial(job.write_table, columns, job.folder / name), len(job.frames))}
 
 
 def _still(job: Export, look: OverlaySettings, frame: int, earlier: LabelFrames | None) -> Part:
