@@ -28,6 +28,7 @@ class ReadByImageJ {
         say("bits", image.getBitDepth());
         say("unit", scale.getUnit());
         say("pixel", scale.pixelWidth + " " + scale.pixelHeight);
+        say("depth", scale.pixelDepth);
         say("interval", scale.frameInterval + " " + scale.getTimeUnit());
         say("shown", image.getDisplayRangeMin() + " " + image.getDisplayRangeMax());
         say("info", image.getInfoProperty());

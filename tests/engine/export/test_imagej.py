@@ -17,6 +17,7 @@ import pytest
 import tifffile
 
 from napari_unet.engine.export.formats.write_labels import write_labels
+from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.world import FRAME_INTERVAL, PIXEL_SIZE
 
@@ -81,6 +82,43 @@ def test_the_hyperstack(scale, toy, tmp_path):
     assert [float(value) for value in said["shown"].split()] == [0, 255]
     if "numbers" in scale:
         assert '"frames":[3,4,7,10,11,20]' in said["info"]
+
+
+def planes_of(said):
+    """Checksums of the planes, as ImageJ counts them: channels first, then sections, then frames."""
+    return [int(value, 16) for name, value in said.items() if name.startswith("crc ")]
+
+
+def checksums(planes):
+    return [zlib.crc32(plane.astype(">u2").tobytes()) for plane in planes]
+
+
+def test_the_hyperstack_for_trackmate(toy, tmp_path):
+    """The channels as they were taken, and labels as the last."""
+    channels = np.stack([toy.movie, toy.movie[::-1]], axis=1).astype(np.uint16)
+    movie = Stack.from_array(channels, Selection(channel=1), axes="TCYX", pixel_size=0.5)
+    path = tmp_path / "for TrackMate.tif"
+    for _ in write_labels(path, iter(toy.labels), movie, format="trackmate"):
+        pass
+    said = dict(said_by_imagej(path))
+    n, height, width = toy.labels.shape
+    assert said["dimensions"] == f"{width} {height} 3 1 {n}"
+    both = np.concatenate([channels, toy.labels[:, None]], axis=1)
+    assert planes_of(said) == checksums(both.reshape(-1, height, width))
+    assert said["unit"] == "micron"
+
+
+def test_volumes_with_their_distances(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 900, (2, 5, 24, 30)).astype(np.uint16)
+    known = {"pixel_size": 0.4, "z_step": 1.5, "frame_interval": 600.0}
+    volumes = Stack.from_array(labels, Selection(z="volume"), axes="TZYX", **known)
+    path = tmp_path / "volumes.tif"
+    for _ in write_labels(path, iter(labels), volumes, format="imagej"):
+        pass
+    said = dict(said_by_imagej(path))
+    assert said["dimensions"] == "30 24 1 5 2"
+    assert planes_of(said) == checksums(labels.reshape(-1, 24, 30))
+    assert (float(said["depth"]), said["unit"]) == (pytest.approx(1.5), "micron")
 
 
 def test_the_rois_cover_exactly_their_objects(toy, tmp_path):
