@@ -85,7 +85,7 @@ def test_the_hyperstack(scale, toy, tmp_path):
 
 
 def planes_of(said):
-    """Checksums of the planes, as ImageJ counts them: channels first, then sections, then frames."""
+    """Checksums of the planes as ImageJ counts them: by channel, then section, then frame."""
     return [int(value, 16) for name, value in said.items() if name.startswith("crc ")]
 
 

@@ -20,6 +20,13 @@ NIFTI_SUFFIXES = (".nii", ".nii.gz")
 LABEL_SUFFIXES = ("_seg.npy", ".zip", ".roi", ".xml")
 """Names of files of other programs that hold labels alone, in small letters."""
 
+COMPANIONS = {
+    ".lifext": "the .lif file beside it",
+    ".companion.ome": "one of the TIFF files that it describes",
+    ".nd": "the .stk or .tif files beside it",
+}
+"""Names of files that belong to a movie and are none by themselves, and what to open in place."""
+
 _ZIPPED = ZARR_SUFFIXES[1:]
 
 

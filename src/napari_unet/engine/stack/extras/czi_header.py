@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from pathlib import Path
@@ -18,6 +19,7 @@ _DIRECTORY = _SEGMENT + 72  # where the file's header has the place of the attac
 _ENTRIES, _ENTRY = _SEGMENT + 256, 128  # of that directory
 _DATA = _SEGMENT + 256  # from an attachment's segment to what is attached
 _MOST = 1_000_000  # frames: beyond this the count is wrong
+_PART = _SEGMENT + 48  # where it has the number of the file, of a movie in several
 _TILES = _SEGMENT + 52  # where the file's header has the place of the directory of tiles
 _TILE, _AXIS = 32, 20  # bytes of an entry of that, and of each of its axes
 
@@ -41,9 +43,9 @@ class CziHeader:
         return {axis: step for axis, step in found.items() if step > 0}
 
     @property
-    def frames(self) -> int:
-        """Return how many frames were planned; 0 where that is not said."""
-        return int(_number(self._root.findtext(f"{_IMAGE}/SizeT")))
+    def planned(self) -> dict[str, int]:
+        """Return how many frames (T) and sections (Z) were planned; 0 where that is not said."""
+        return {axis: int(_number(self._root.findtext(f"{_IMAGE}/Size{axis}"))) for axis in "TZ"}
 
     @property
     def interval(self) -> float | None:
@@ -85,6 +87,28 @@ def read_time_stamps(path: Path) -> tuple[float, ...]:
         except (struct.error, OSError):  # no attachment is needed to read the pixels
             return ()
     return ()
+
+
+def other_parts(path: Path) -> str:
+    """Say which part of a movie in several files one is, by its header or those beside it.
+
+    ZEN calls them ``a.czi``, ``a (1).czi``, ``a (2).czi``; empty where the file is all of it.
+    """
+    if part := _part(path):
+        return f"part {part} of a movie in several files"
+    names = (path.with_name(f"{path.stem} ({i}){path.suffix}") for i in itertools.count(1))
+    beside = list(itertools.takewhile(_part, names))
+    return f"the first of {len(beside) + 1} files of a movie" if beside else ""
+
+
+def _part(path: Path) -> int:
+    """Return the number of a file among those of a movie; 0 for the first, and for no such file."""
+    try:
+        with path.open("rb") as file:
+            magic, part = *_unpack(file, 0, "16s"), *_unpack(file, _PART, "<i")
+    except (struct.error, OSError):
+        return 0
+    return int(part) if magic.startswith(b"ZISRAWFILE") and 0 < part <= _MOST else 0
 
 
 def has_whole_tiles(path: Path) -> bool:

@@ -17,6 +17,7 @@ from napari_unet.engine.errors import BadInput, Notice, not_installed
 from napari_unet.engine.stack.extras.czi_header import (
     CziHeader,
     has_whole_tiles,
+    other_parts,
     read_time_stamps,
 )
 from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
@@ -46,6 +47,12 @@ class CziSource(PlaneSource):
             raise self.damaged("it is empty")
         if not has_whole_tiles(self.path):
             raise self.damaged("a tile is longer than its place")
+        if not self.wanted and (what := other_parts(self.path)):
+            raise BadInput(
+                f"{self.name} is {what}, which are not read together",
+                "a movie in one .czi file",
+                "save it as one in ZEN, or give the axes (for example TCZYX) to read what is here",
+            )
         self._file = czi.CziReader(str(self.path))
 
     def _shut(self) -> None:
@@ -71,7 +78,7 @@ class CziSource(PlaneSource):
         ends = [(min(each), max(each)) for each in zip(*tiles, strict=True)]
         self._first = {axis: first for axis, (first, _) in zip("TCZ", ends, strict=True)}
         sizes = {a: last - first + 1 for a, (first, last) in zip("TCZ", ends, strict=True)}
-        notices = self._missing(sizes, tiles, header.frames)
+        notices = self._missing(sizes, tiles, header.planned)
         colours = self._colours(range(ends[1][0], ends[1][1] + 1))
         inner = {"Y": self._box.h, "X": self._box.w, **({"S": 3} if colours else {})}
         heights = header.steps
@@ -123,13 +130,15 @@ class CziSource(PlaneSource):
         return True in colours
 
     def _missing(
-        self, sizes: Mapping[str, int], tiles: Counter[_PLANE], planned: int
+        self, sizes: Mapping[str, int], tiles: Counter[_PLANE], planned: Mapping[str, int]
     ) -> tuple[Notice, ...]:
         """Say which frames and planes were never taken, and what is a mosaic."""
         notices: tuple[Notice, ...] = ()
-        if sizes["T"] < planned:
-            line = f"{self.name} holds {sizes['T']} of the {planned} frames that its header names"
-            notices = (Notice("check", f"{line}: the acquisition was stopped, or it is a part"),)
+        for axis, word in (("T", "frames"), ("Z", "sections")):
+            if sizes[axis] < planned[axis]:
+                of = f"{sizes[axis]} of the {planned[axis]} {word} that its header names"
+                line = f"{self.name} holds {of}: the acquisition was stopped, or it is a part"
+                notices += (Notice("check", line),)
         n_planes = math.prod(sizes.values())
         if (n_missing := n_planes - len(tiles)) > 0:
             line = f"{n_missing} of {n_planes} planes of {self.name} are missing and read as 0"

@@ -43,6 +43,7 @@ class LifSource(PlaneSource):
     def _describe(self, position: int) -> Planes:
         image, self._tile = self._choose(position)
         self._image = image
+        self._refuse_elsewhere(image)
         self._refuse_short(image)
         sizes = {axis: n for axis, n in image.sizes.items() if axis != _TILES}
         inner = {axis: n for axis, n in image.frames.frame_sizes.items() if axis != _TILES}
@@ -103,6 +104,14 @@ class LifSource(PlaneSource):
             return axes, ()
         line = f"{self.name} is a scan in x and z here: its depth is shown as the height"
         return axes.replace("Z", "Y"), (Notice("noted", line),)
+
+    def _refuse_elsewhere(self, image: liffile.LifImage) -> None:
+        """Refuse an image of which the file has the name alone, as where it ends before that."""
+        try:
+            image.memory_block  # noqa: B018 - looks for it
+        except KeyError as error:
+            what = f"it names {image.path}, and has no pixels of it"
+            raise self.damaged(f"{what}, which another file may hold") from error
 
     def _refuse_short(self, image: liffile.LifImage) -> None:
         """Refuse a file that ends before the pixels of the image do."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import Notice, not_installed
+from napari_unet.engine.errors import BadInput, Notice, not_installed
 from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
 from napari_unet.engine.stack.source import Metadata
 
@@ -25,6 +25,12 @@ class Nd2Source(PlaneSource):
     _file: nd2.ND2File | None = None
 
     def _open(self) -> None:
+        if nd2.is_legacy(self.path):
+            raise BadInput(
+                f"{self.name} is an ND2 file of the old kind, whose planes are JPEG 2000",
+                "an ND2 file of the kind that is written today",
+                "export it as OME-TIFF, for example with Fiji (File > Import > Bio-Formats)",
+            )
         self._file = nd2.ND2File(self.path)
 
     def _shut(self) -> None:

@@ -56,7 +56,7 @@ class PlaneSource(FileSource):
         taken: str = "",
         chosen: bool = False,
     ) -> None:
-        self.path, self.name = path, path.name
+        self.path, self.name, self.wanted = path, path.name, axes
         self._lock = threading.RLock()
         self._check_there()
         try:

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import BadInput, not_installed
+from napari_unet.engine.errors import BadInput, Notice, not_installed
 from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
-from napari_unet.engine.stack.extras.zarr_tree import images_in, read_image
+from napari_unet.engine.stack.extras.zarr_tree import images_in, missing_wells, read_image
 from napari_unet.engine.stack.file_source import CLOSER, stamp_of
 from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
 from napari_unet.engine.stack.kinds import zip_around
 from napari_unet.engine.stack.source import Metadata, Source
+from napari_unet.engine.text import counted
 
 try:
     import zarr
@@ -96,7 +97,16 @@ class ZarrSource(PlaneSource):
                 position_names=tuple(name for _, name in found),
                 numbers=self._numbers(),
             ),
+            notices=self._left_out(),
         )
+
+    def _left_out(self) -> tuple[Notice, ...]:
+        """Say which wells a plate names and has not."""
+        if not (missing := missing_wells(self._root)):
+            return ()
+        named = f"{', '.join(missing[:6])}{', …' if len(missing) > 6 else ''}"
+        line = f"{self.name} names {counted(len(missing), 'well')} that it has not ({named})"
+        return (Notice("check", f"{line}: the acquisition was stopped, or it is a part"),)
 
     def _plane(self, index: Mapping[str, int]) -> NDArray[Any]:
         axes = self._image.axes

@@ -46,8 +46,7 @@ def images_in(group: zarr.Group) -> list[tuple[str, str]]:
     if "multiscales" in said:
         return [("", "")]
     if "plate" in said:
-        wells = [str(well["path"]) for well in said["plate"]["wells"]]
-        return [field for well in wells for field in _fields(group, well)]
+        return [f for well in _wells(said) if well in group for f in _fields(group, well)]
     if "well" in said:
         return [(place, name.lstrip("/")) for place, name in _fields(group, "")]
     if "bioformats2raw.layout" in said:
@@ -55,6 +54,17 @@ def images_in(group: zarr.Group) -> list[tuple[str, str]]:
         names = row or sorted((n for n in group.group_keys() if n.isdecimal()), key=int)
         return [(str(name), str(name)) for name in names]
     return []
+
+
+def missing_wells(group: zarr.Group) -> tuple[str, ...]:
+    """Return the wells that a plate names and has not, as where its acquisition was stopped."""
+    said = described(group)
+    wells = _wells(said) if "plate" in said else []
+    return tuple(well.replace("/", "") for well in wells if well not in group)
+
+
+def _wells(said: Mapping[str, Any]) -> list[str]:
+    return [str(well["path"]) for well in said["plate"]["wells"]]
 
 
 def described(group: Any) -> dict[str, Any]:
@@ -66,6 +76,12 @@ def described(group: Any) -> dict[str, Any]:
 
 def read_image(root: zarr.Group, place: str, name: str, level: int = 0) -> ZarrImage:
     """Describe the image at a place, at its finest level or another; ``name`` is the file's."""
+    if place and place not in root:
+        raise BadInput(
+            f"{name} has no image in {place}, which it names",
+            "the images that are there",
+            "choose another position, or copy it again from where it was made",
+        )
     group: Any = root[place] if place else root
     said = described(group)
     try:

@@ -22,6 +22,7 @@ import tifffile
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.kinds import COMPANIONS
 from napari_unet.engine.stack.tiff.series import PlainPages, Position, positions_of
 from napari_unet.engine.text import say_bytes
 
@@ -35,6 +36,7 @@ _EXPORT = "export it as OME-TIFF first, for example with Fiji (File > Import > B
 _AS_PAGES = ("ome", "imagej", "shaped", "mmstack", "ndtiff", "stk", "lsm", "fluoview")
 _PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in _AS_PAGES}
 _TRAILER = 2048  # bytes that may follow the last page
+_MISSING = re.compile(r"failed to read '([^']+)'.*FileNotFoundError")
 _SUBSET = re.compile(r"Returning subset \(([\d, ]+)\) of \(([\d, ]+)\)")
 
 
@@ -61,6 +63,9 @@ def open_tiff(path: Path, position: int, axes: str | None, *, chosen: bool = Fal
     try:
         return _open_series(path, position, {}, axes, chosen)
     except _WrongMetadata as error:
+        if axes is None and (part := _MISSING.search(str(error))):
+            what = f"is one of several files of a movie, of which {part[1]}"
+            raise _without(path, what, part[1]) from error
         if axes is None:
             raise damaged(path, str(error), remedy=_GIVE_AXES) from error
     except PlainPages:
@@ -181,14 +186,19 @@ def _whole_set(path: Path, tif: tifffile.TiffFile) -> tifffile.TiffFile:
     other = path.parent / name
     tif.close()
     if not other.is_file():
-        raise BadInput(
-            f"{path.name} has its metadata in {name}, which is not in its folder",
-            "all files of the movie in one folder",
-            f"copy {name} beside it, or give the axes (for example TYX)",
-        )
+        raise _without(path, f"has its metadata in {name}, which", name)
     if other.suffix.lower() in (".tif", ".tiff", ".tf8", ".btf"):
         return tifffile.TiffFile(other)
     return tifffile.TiffFile(path, omexml=other.read_text(encoding="utf-8"))
+
+
+def _without(path: Path, what: str, name: str) -> BadInput:
+    """Describe a file that belongs to another one, which is not there."""
+    return BadInput(
+        f"{path.name} {what} is not in its folder",
+        "all files of the movie in one folder",
+        f"copy {name} beside it, or give the axes (for example TYX) to read what is there",
+    )
 
 
 _BINARY_ONLY = re.compile(r"<(?:\w+:)?BinaryOnly\b[^>]*\bMetadataFile=\"([^\"]+)\"")
@@ -205,6 +215,10 @@ def _refused(path: Path, error: Exception, *, is_tiff: bool) -> BadInput:
             "a TIFF file",
             "copy it again from where it was made",
         )
+    for suffix, instead in COMPANIONS.items():
+        if path.name.lower().endswith(suffix):
+            what = f"{path.name} belongs to a movie and is none by itself"
+            return BadInput(what, instead, "open that")
     return BadInput(
         f"{path.name} is not a TIFF file", "TIFF, OME-TIFF or a folder of TIFFs", _EXPORT
     )
