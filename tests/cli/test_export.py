@@ -33,7 +33,7 @@ from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.engine.tracks.tracking import Linker, frozen_ids
 
-NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile"}
+NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile", "nifti": "nibabel"}
 DONE, BY_HAND = (2, 4), 700  # frames marked done, and the id of a cell painted in each of them
 QUIET = ("--no-table", "--no-movie")
 
@@ -86,7 +86,7 @@ def read(folder, movie, name):
         return zarr.open_group(path, mode="r")["labels/cells/0"][:]
     if name == "rois":
         return drawn(path)
-    if name == "trackmate-xml":
+    if name in ("trackmate-xml", "nifti"):
         with open_labels(path) as labels:
             return np.stack([labels[t] for t in range(len(labels))])
     return tifffile.imread(path)

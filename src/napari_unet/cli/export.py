@@ -48,6 +48,7 @@ Format = Literal[
     "tiffs",
     "pngs",
     "rois",
+    "nifti",
     "trackmate",
     "probabilities",
     "probabilities-float",

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from exporters import EXPORTERS, target, world
 
 WORKER = Path(__file__).with_name("exporters.py")
-NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile"}
+NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile", "nifti": "nibabel"}
 EVERY = sorted(EXPORTERS)
 
 

@@ -36,6 +36,7 @@ _BY_SUFFIX = {
     ".zip": "rois",
     ".geff": "geff",
     ".xml": "trackmate-xml",
+    ".gz": "nifti",
     "": "tiffs",
 }
 
@@ -70,8 +71,8 @@ def write_labels(
         What `segment` gave, a Stack or an array ``(T, Y, X)``, and the movie they are of.
     format
         ``ome-tiff``, ``imagej``, ``zarr``, ``ctc``, ``geff``, ``trackmate-xml``, ``tiffs``,
-        ``pngs``, ``rois``, ``probabilities`` or ``probabilities-float``; by the end of the name
-        where it is left out.
+        ``pngs``, ``rois``, ``nifti``, ``probabilities`` or ``probabilities-float``; by the end of
+        the name where it is left out.
     values
         ``ids`` of each frame, ``linked`` or ``laptrack`` ids through time, or a ``mask``.
     frames, overwrite

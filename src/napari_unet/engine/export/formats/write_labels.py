@@ -81,6 +81,10 @@ def _open_file(
         from napari_unet.engine.export.formats.roi_zip import RoiZipWriter
 
         return RoiZipWriter(path, info)
+    if format == "nifti":
+        from napari_unet.engine.export.formats.nifti_labels import NiftiWriter
+
+        return NiftiWriter(path, info, stack)
     return ImageFolderWriter(path, info, suffix=".png" if format == "pngs" else ".tif")
 
 
@@ -127,7 +131,7 @@ def labels_writer(
 
     """
     options = options or WriteOptions()
-    kind = _kind_of(format, semantic)
+    kind = _kind_of(path, format, semantic)
     info = FrameInfo.of(stack, options.frames)
     through_time = None if kind.links else linker
 
@@ -161,12 +165,14 @@ def _space(kind: LabelFormat, info: FrameInfo, stack: Stack) -> int:
     return space
 
 
-def _kind_of(format: str, semantic: bool) -> LabelFormat:
+def _kind_of(path: str | Path, format: str, semantic: bool) -> LabelFormat:
     kind = label_format(format)
     if kind is None:
         raise BadInput(
             f"there is no label format {format!r}", ", ".join(LABEL_FORMATS), "choose one of these"
         )
+    if format == "nifti" and not str(path).lower().endswith(kind.suffix):
+        raise BadInput(f"labels named {path}", f"a name that ends in {kind.suffix}", "rename them")
     if semantic and kind.links:
         raise BadInput(
             f"{kind.title} cannot hold a mask, with 1 for every cell",

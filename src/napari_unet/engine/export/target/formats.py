@@ -45,6 +45,7 @@ _FORMATS = (
     LabelFormat("tiffs", "One TIFF for each frame", "_labels", r"t\d+\.tif"),
     LabelFormat("pngs", "One PNG for each frame", "_labels", r"t\d+\.png"),
     LabelFormat("rois", "ImageJ ROIs", ".zip"),
+    LabelFormat("nifti", "NIfTI", ".nii.gz"),
 )
 LABEL_FORMATS: dict[str, LabelFormat] = {f.name: f for f in _FORMATS}
 IN_PLACE = LabelFormat("zarr-in-place", "OME-Zarr, beside its image", "")
@@ -62,6 +63,7 @@ _EXTRAS = {
     IN_PLACE.name: ("zarr", "zarr"),
     "geff": ("zarr", "zarr"),
     "rois": ("roifile", "roi"),
+    "nifti": ("nibabel", "nifti"),
     "laptrack": ("laptrack", "track"),
     "parquet": ("pyarrow", "parquet"),
 }

@@ -68,14 +68,15 @@ class NiftiSource(PlaneSource):
     def _further_axes(self, lengths: list[int]) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
         """Name the axes behind the third, empty where one is of length 1; and what was guessed.
 
-        The fourth is time where the header says so or where it is long, the fifth are channels.
+        The fourth is time where it is long or of labels, the fifth are channels.
         """
         long = [place for place, n in enumerate(lengths) if n != 1]
         if any(place > 1 for place in long):
             raise self.damaged(f"{len(lengths) + 3} axes, of which five have a meaning")
         names = ["T", "C"]
         notices: tuple[Notice, ...] = ()
-        if long == [0] and lengths[0] <= _FEW:
+        of_labels = self._image.header.get_intent()[0] == "label"  # which have no channels
+        if long == [0] and lengths[0] <= _FEW and not of_labels:
             names[0] = "C"
             line = (
                 f"the fourth axis of {self.name}, of {lengths[0]}, is taken for channels; if these "
