@@ -5,7 +5,7 @@ order of axes and theme, starts and stops jobs, closes docks and at last the win
 then opens the movie again and looks for every stroke. Prints a table; ends with 1 where a process
 died, something was raised or a stroke was lost. Where vispy died as napari drew its layers, that is
 counted apart: napari 0.9.2 alone, without the plugin, dies in the same calls after layers were
-added, removed and turned like that.
+added, removed and turned like that. So is a process that died at its exit, all done and found.
 
     xvfb-run -a python -m benchmarks.fuzz_gui --sequences 500 --seed 0
 """
@@ -70,6 +70,8 @@ class Forks:
         code = server.stdout.readline().strip()
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
         if code != "0":
+            if out.endswith("}\n"):  # all was done, closed and found again: Python's own end died
+                return {**json.loads(out.splitlines()[-1]), "died": code, "at exit": True}
             said = err.partition("Extension modules:")[0].splitlines()
             told = "\n".join(line for line in said if "Cannot open file" not in line)
             return {"hang": code == "None", "died": f"{code}\n{told[-6000:]}"}
@@ -104,7 +106,9 @@ def main() -> int:
             found["hangs"] += bool(told.get("hang"))
             drawing = in_drawing(told.get("died", ""))
             found["napari's drawing"] += drawing
-            found["aborts"] += bool(told.get("died")) and not told.get("hang") and not drawing
+            found["at exit"] += told.get("at exit", False)
+            apart = told.get("hang") or told.get("at exit") or drawing
+            found["aborts"] += bool(told.get("died")) and not apart
             found["exceptions"] += len(told.get("raised", ()))
             found["lost strokes"] += len(told.get("lost", ()))
             for what in ("died", "raised", "lost"):
@@ -112,9 +116,10 @@ def main() -> int:
                     print(f"seed {seed}, {what}:", told[what], told.get("done"), sep="\n")
             print(seed, dict(found), flush=True)
         forks.close()
-    columns = ("seeds", "sequences", "actions", "strokes", "closed in a job", "napari's drawing")
+    columns = ("seeds", "sequences", "actions", "strokes", "closed in a job")
+    elsewhere = ("napari's drawing", "at exit")
     faults = ("hangs", "aborts", "exceptions", "lost strokes")
-    head = (*columns, *faults)
+    head = (*columns, *elsewhere, *faults)
     seeds = f"{chosen.seed}-{chosen.seed + found['sequences'] - 1}"
     row = (seeds, *(str(found[name]) for name in head[1:]))
     print(markdown(head, [row]))

@@ -358,6 +358,7 @@ def serve() -> int | None:
 
     Returns the seed in the fork, whose output goes into the folder, and None at the end.
     """
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # starts a thread when imported
     for name in _IMPORTED:
         importlib.import_module(name)
     threads = list(Path("/proc/self/task").iterdir())
