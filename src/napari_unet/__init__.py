@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.session.live_movie import live_labels
+    from napari_unet.engine.session.reviewing.cell_links import CellLinks
     from napari_unet.engine.session.reviewing.cell_states import CellStates
     from napari_unet.engine.session.verbs import Verbs
     from napari_unet.engine.settings import (
@@ -47,6 +48,7 @@ __all__ = [
     "Annotations",
     "Augmentation",
     "BadInput",
+    "CellLinks",
     "CellStates",
     "CompareSettings",
     "Comparison",
@@ -80,6 +82,7 @@ __all__ = [
 _HOMES = {
     "Annotations": "annotations.annotations",
     "BadInput": "errors",
+    "CellLinks": "session.reviewing.cell_links",
     "CellStates": "session.reviewing.cell_states",
     "Comparison": "jobs.comparison",
     "LiveLabels": "session.live_labels",

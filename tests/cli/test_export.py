@@ -31,7 +31,8 @@ from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.tracks.tracking import Linker, frozen_ids
+from napari_unet.engine.tracks.by_hand import ByHand
+from napari_unet.engine.tracks.tracking import Linker
 
 NEEDS = {"zarr": "zarr", "geff": "zarr", "rois": "roifile", "nifti": "nibabel"}
 DONE, BY_HAND = (2, 4), 700  # frames marked done, and the id of a cell painted in each of them
@@ -70,7 +71,7 @@ def kept(world, tmp_path_factory):
             shown = np.asarray(live)
             codes = np.stack([probabilities[t][0] for t in range(len(truth))])
         session.save(model=str(world.model), models=(model.sha256,), labels=settings)
-    return Kept(movie, shown, frozen_ids(live.corrections), codes, model)
+    return Kept(movie, shown, ByHand.of(live.corrections).ids, codes, model)
 
 
 def read(folder, movie, name):
@@ -114,7 +115,7 @@ def count_nodes(path, labels, frames):
 
 
 def linked(labels, positions, frozen=None):
-    linker = Linker(frozen=frozen)
+    linker = Linker(by_hand=ByHand(frozen or {}))
     return np.stack([linker(labels[t], t) for t in positions])
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "qc": "Find frames with which something is wrong: write qc.csv, worst first.",
     "doubts": "Find where labels may be wrong: cells merged, cut, lost, invented; bad frames.",
     "merge": "Merge the corrections of two users of one movie, and say how far they agree.",
+    "links": "Say which cells are one, which are not, and which are mothers; list what was said.",
     "check": "Draw random windows to look at, or say the error rate of those that were looked at.",
     "models": "List the models that have a name, take in those of others, hand on yours.",
     "info": "Say what is in a movie or a model file.",

@@ -326,7 +326,7 @@ def _options(
 
 def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export:
     from napari_unet.engine.jobs.export import Export
-    from napari_unet.engine.tracks.tracking import frozen_ids
+    from napari_unet.engine.tracks.by_hand import ByHand
 
     corrections = given.corrections
     return Export(
@@ -339,7 +339,7 @@ def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export
         corrected=corrections.ids if corrections is not None else None,
         stated=corrections.states.of if corrections is not None and corrections.states else None,
         probabilities=given.probabilities,
-        frozen=partial(frozen_ids, corrections),
+        by_hand=partial(ByHand.of, corrections),
         classes=given.classes,
     )
 

@@ -39,7 +39,7 @@ def only_these(job: Export, only: str | None, format: str | None) -> Export:
 
     job.check_cells()
     cells = [_cell(text) for text in only.split(",")]
-    linker = Linker(frozen=job.frozen(), spacing=job.stack.spacing)
+    linker = Linker(by_hand=job.by_hand(), spacing=job.stack.spacing)
     steps = find_families(job.labels, job.frames, cells, linker)
     found = follow(steps, "Linking cells", len(job.frames))
     say(f"{counted(found.n_tracks, 'track')} of the chosen cells and their daughters.")

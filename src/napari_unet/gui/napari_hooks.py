@@ -119,13 +119,14 @@ def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> lis
 def _stream(path: str, data: Any, attributes: dict[str, Any], format: str, name: str) -> None:
     from napari_unet.engine.export.formats.write_labels import LABEL_FORMATS, write_labels
     from napari_unet.engine.export.target.writing import WriteOptions
-    from napari_unet.engine.tracks.tracking import Linker, frozen_ids
+    from napari_unet.engine.tracks.by_hand import ByHand
+    from napari_unet.engine.tracks.tracking import Linker
 
     stack, provenance = _movie_of(data, name, attributes)
     frames = LayerFrames(data, stack, name)
     linker = None
     if LABEL_FORMATS[format].links:  # the others write the ids as they are
-        linker = Linker(frozen=frozen_ids(getattr(data, "corrections", None)))
+        linker = Linker(by_hand=ByHand.of(getattr(data, "corrections", None)))
     writing = write_labels(
         path,
         (frames[t] for t in range(len(stack))),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,12 +24,14 @@ from hypothesis.stateful import (
 )
 
 from napari_unet.engine.annotations.annotations import Annotations
+from napari_unet.engine.annotations.hand_links import HandLink
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import decode
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.cell_links import CellLinks
 from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.session.verbs import Verbs
@@ -43,7 +46,7 @@ WORDS = ("mitotic", "dead", "debris", "round", "")
 ACTS = (
     "brush brush brush scribble background erase fill cancel confirm done delete merge split cut "
     "draw redraw take_in grow shrink smooth fill_holes copy interpolate back lock unlock track "
-    "state state debris_back"
+    "state state debris_back link unlink set_mother"
 ).split()
 _RING = np.linspace(0, 2 * np.pi, 20)
 
@@ -68,6 +71,7 @@ class Said:
     masks: tuple[Mask, ...]
     complete: tuple[int, ...]
     states: tuple[dict[Any, str], ...]
+    links: frozenset[HandLink]
 
     @classmethod
     def of(cls, live: LiveLabels) -> Said:
@@ -77,12 +81,14 @@ class Said:
             tuple((s.ids, s.flags) for s in states),
             said.complete_frames,
             tuple(dict(said.states.at(t)) for t in range(SHAPE[0])),
+            frozenset(said.links),
         )
 
     def same(self, other: Said) -> bool:
         pairs = zip(self.masks, other.masks, strict=True)
         masks = all(np.array_equal(a, b) for p, q in pairs for a, b in zip(p, q, strict=True))
-        return masks and (self.complete, self.states) == (other.complete, other.states)
+        mine, others = ((one.complete, one.states, one.links) for one in (self, other))
+        return masks and mine == others
 
 
 def carry_out(live: LiveLabels, act: Act) -> None:
@@ -114,9 +120,17 @@ def carry_out(live: LiveLabels, act: Act) -> None:
         "unlock": lambda: verbs.lock(frame, cell, on=False),
         "track": lambda: _all(verbs.delete_track(frame, cell)),
         "state": lambda: _all(states.say(frame, cell, WORDS[which % len(WORDS)])),
+        **{
+            name: partial(_link, live, name, (frame, cell), (source, there[which % len(there)]))
+            for name in ("link", "unlink", "set_mother")
+        },
         "debris_back": lambda: _all(states.take_debris_back(frame, _debris(live, frame, (y, x)))),
     }
     acts.get(act.name, lambda: getattr(verbs, act.name)(frame, cell))()
+
+
+def _link(live: LiveLabels, verb: str, *cells: tuple[int, int]) -> None:
+    getattr(CellLinks(live), verb)(*sorted(cells))
 
 
 def _debris(live: LiveLabels, frame: int, place: tuple[int, int]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unet.engine.labels.space.neighbours import ends
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.tracking import Linker
 from napari_unet.sample.movie import sample_movie, sample_parents
 from napari_unet.sample.tissue import VolumeWorld
@@ -178,7 +179,7 @@ def test_a_cell_is_found_again(place, frames, same):
 
 def test_frozen_objects_keep_their_ids_and_nobody_takes_them():
     frozen = {1: frozenset({2}), 2: frozenset({2})}
-    linker = Linker(frozen=frozen)
+    linker = Linker(by_hand=ByHand(frozen))
     first = linker(frame(_7=(5, 5), _9=(20, 20), _4=(30, 5)), 0)
     assert sorted(np.unique(first)) == [0, 1, 3, 4]  # 2 is a user's
     second = linker(frame(_2=(5, 5), _8=(20, 20)), 1)

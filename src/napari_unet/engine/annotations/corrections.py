@@ -16,7 +16,8 @@ from psygnal import Signal
 from napari_unet.engine.annotations.disputes import Dispute
 from napari_unet.engine.annotations.edit_masks import Change, EditMask, EditMasks
 from napari_unet.engine.annotations.frame_annotation import annotate, annotate_classes
-from napari_unet.engine.annotations.states import States
+from napari_unet.engine.annotations.hand_links import HandLinks, LinkChange
+from napari_unet.engine.annotations.states import StateChange, States
 from napari_unet.engine.annotations.steps import Step
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID, LAST_ID
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
-    from napari_unet.engine.annotations.states import Said
+    from napari_unet.engine.annotations.steps import Said
     from napari_unet.engine.files.claim import Claim
     from napari_unet.engine.files.journal import Journal
     from napari_unet.engine.stack.lazy_array import Box
@@ -58,7 +59,7 @@ class Corrections:
         self.shape, self.author = shape, author
         self.claim: Claim | None = None  # on the session that they are kept in
         self.read_only = ""  # why nothing may be changed: who has it
-        self.states = States()
+        self.states, self.links = States(), HandLinks()
         self.disputes: list[Dispute] = []
         self._masks = EditMasks(shape[1:])
         self._complete: set[int] = set()
@@ -101,7 +102,8 @@ class Corrections:
     def copy(self) -> Corrections:
         """Return an independent copy that writes to no journal."""
         other = Corrections(self.shape, author=self.author)
-        other.states, other.disputes = self.states.copy(), list(self.disputes)
+        other.states, other.links = self.states.copy(), self.links.copy()
+        other.disputes = list(self.disputes)
         other._masks, other._highest = self._masks.copy(), self._highest
         other._complete, other._reserved = set(self._complete), set(self._reserved)
         other._done, other._undone = list(self._done), list(self._undone)
@@ -186,17 +188,18 @@ class Corrections:
         changes: Iterable[Change],
         verb: str = "",
         cells: tuple[int, ...] = (),
-        states: Said = (),
+        said: Said = (),
     ) -> None:
         """Make changes already written one step of the history, done by a verb to some cells.
 
-        ``states`` that cells get or lose in it are said now.
+        States and links that cells get or lose in it are ``said`` now.
         """
         self._check_mine()
-        step = Step(self._joined(tuple(changes)), verb, cells, states, self.author)
+        states = tuple(one for one in said if isinstance(one, StateChange))
+        links = tuple(one for one in said if isinstance(one, LinkChange))
+        step = Step(self._joined(tuple(changes)), verb, cells, states, self.author, links)
         if step:
-            for change in states:
-                self.states.apply(change, after=True)
+            self._apply_said(step, after=True)
             self._push(step)
             self._log(step.to_record())
 
@@ -295,8 +298,13 @@ class Corrections:
         for change in step.changes:
             self._masks.ensure(change.frame).paste(change.box, change.part(after=after))
             self._mark(change.frame, change.complete[after])
+        self._apply_said(step, after=after)
+
+    def _apply_said(self, step: Step, *, after: bool) -> None:
         for state in step.states if after else reversed(step.states):
             self.states.apply(state, after=after)
+        for link in step.links if after else reversed(step.links):
+            self.links.apply(link, after=after)
 
     def _push(self, step: Step) -> None:
         self._done.append(step)
@@ -336,8 +344,8 @@ class Corrections:
             step = Step.from_record(record)
             for change in step.changes:
                 change.check(self.shape)
-            for state in step.states:
-                state.check(self.shape)
+            for said in step.said:
+                said.check(self.shape)
             self._apply(step, after=True)
             self._push(step)
         elif "undo" in record:

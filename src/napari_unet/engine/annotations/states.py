@@ -45,6 +45,11 @@ class StateChange:
     before: str
     after: str
 
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frame it is on."""
+        return (self.frame,)
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError where it is of no place of a movie of ``shape`` (T, Y, X)."""
         where = (self.frame, *self.place)
@@ -64,9 +69,6 @@ class StateChange:
         if not (isinstance(before, str) and isinstance(after, str)):
             raise ValueError(f"state {before!r}, {after!r}")
         return cls(int(frame), tuple(int(at) for at in place), before, after)
-
-
-Said = tuple[StateChange, ...]  # what of states is done in one step
 
 
 class States:

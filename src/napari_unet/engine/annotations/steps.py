@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations.edit_masks import Change
+from napari_unet.engine.annotations.hand_links import LinkChange
 from napari_unet.engine.annotations.states import StateChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Said = tuple[StateChange | LinkChange, ...]  # what a step says of cells, beside their pixels
 
 # What is said of a step; those without a verb are of the brush, or of a version before verbs.
 _SAID = {
@@ -35,12 +38,17 @@ _SAID = {
     "fine": "left {} as it is",
     "state": "called {}",
     "no state": "took back what {} was called",
+    "link": "linked {} to {}",
+    "unlink": "unlinked {} and {}",
+    "mother": "made {} the mother of {}",
+    "no link": "left the links of {} to the program",
     "lock": "locked {}",
     "unlock": "unlocked {}",
     "confirm": "confirmed {}",
     "complete": "marked as done",
     "open": "marked as not done",
 }
+_OF_TWO = ("link", "unlink", "mother")  # said of an earlier cell and a later one
 _MOST_CELLS = 3  # that are named
 
 
@@ -48,7 +56,8 @@ _MOST_CELLS = 3  # that are named
 class Step:
     """Changes of one or several frames that are one for the user; ``cells`` are their ids.
 
-    ``states`` are those that cells got or lost, ``author`` is who did it; empty where nobody says.
+    ``states`` are those that cells got or lost, ``links`` those made by hand, of an earlier and a
+    later cell; ``author`` is who did it, empty where nobody says.
     """
 
     changes: tuple[Change, ...] = ()
@@ -56,22 +65,31 @@ class Step:
     cells: tuple[int, ...] = ()
     states: tuple[StateChange, ...] = ()
     author: str = ""
+    links: tuple[LinkChange, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.changes or self.states)
+        return bool(self.changes or self.states or self.links)
+
+    @property
+    def said(self) -> Said:
+        """What it says of cells."""
+        return (*self.states, *self.links)
 
     @property
     def frames(self) -> tuple[int, ...]:
         """Frames that it is on, in order."""
-        of_states = {change.frame for change in self.states}
-        return tuple(sorted({change.frame for change in self.changes} | of_states))
+        said = {frame for one in self.said for frame in one.frames}
+        return tuple(sorted({change.frame for change in self.changes} | said))
 
     @property
     def words(self) -> str:
         """Return what was done, as a user would say it: ``merged 10 + 11 on frame 18``."""
         named = [str(cell) for cell in self.cells[:_MOST_CELLS]]
         named += ["…"] if len(self.cells) > _MOST_CELLS else []
-        said = _SAID.get(self.verb, "changed").format(" + ".join(named)).rstrip()
+        of_two = self.verb in _OF_TWO and len(named) == 2
+        named = named if of_two else [" + ".join(named)]
+        said = _SAID.get(self.verb, "changed")
+        said = said.format(*named, *[""] * (said.count("{}") - len(named))).rstrip()
         if state := next((change.after for change in self.states if change.after), ""):
             said += f" {state}"
         frames = self.frames
@@ -90,6 +108,8 @@ class Step:
             record |= {"verb": self.verb, "cells": list(self.cells)}
         if self.states:
             record["states"] = [change.to_record() for change in self.states]
+        if self.links:
+            record["links"] = [change.to_record() for change in self.links]
         if self.author:
             record["by"] = self.author
         return record
@@ -106,4 +126,5 @@ class Step:
             raise ValueError(f"verb {verb!r} by {author!r}")
         cells = tuple(int(cell) for cell in record.get("cells", ()))
         states = tuple(StateChange.from_record(one) for one in record.get("states", ()))
-        return cls(changes, verb, cells, states, author)
+        links = tuple(LinkChange.from_record(one) for one in record.get("links", ()))
+        return cls(changes, verb, cells, states, author, links)

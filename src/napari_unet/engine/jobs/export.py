@@ -28,6 +28,7 @@ from napari_unet.engine.export.target.formats import (
     still_name,
 )
 from napari_unet.engine.export.target.writing import WriteOptions, Writer, write_one
+from napari_unet.engine.tracks.by_hand import ByHand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,26 +47,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.tracking import Linker
 
 
-class _Linked:
-    """Labels by frame with one id per cell through time."""
-
-    def __init__(self, links: Links, n: int) -> None:
-        self._links, self._n = links, n
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __getitem__(self, frame: int) -> NDArray[Any]:
-        return self._links.labels(frame)
-
-
 @dataclass(frozen=True)
 class Export:
     """One thing to write: of which movie and labels, where, and which frames.
 
-    ``stated`` gives the states of a frame's cells, ``frozen`` for each frame the ids that are
-    never renumbered: asked while the export runs, since it takes its time. ``classes``: labels
-    are kinds of pixels. A ``path`` takes the place of the name of a file in the ``folder``.
+    ``stated`` gives the states of a frame's cells, ``by_hand`` the ids that are never renumbered,
+    and links: asked while the export runs, since it takes its time. ``classes``: labels are kinds
+    of pixels. A ``path`` takes the place of the name of a file in the ``folder``.
     """
 
     stack: Stack
@@ -77,7 +65,7 @@ class Export:
     corrected: Callable[[int], Collection[int]] | None = None
     stated: Stated | None = None
     probabilities: Any = None
-    frozen: Callable[[], dict[int, frozenset[int]]] = dict
+    by_hand: Callable[[], ByHand] = ByHand
     classes: bool = False
 
     @property
@@ -317,7 +305,7 @@ class Export:
         from napari_unet.engine.export.tracks.links import Links
 
         spacing = self.stack.spacing
-        return Links(self.labels, self._shape, self.frames, self.meaning, self.frozen, spacing)
+        return Links(self.labels, self._shape, self.frames, self.meaning, self.by_hand, spacing)
 
     def _needs_tracks(self, settings: OverlaySettings, frame: int | None = None) -> bool:
         chosen = frame is None or frame in self.frames
@@ -334,7 +322,7 @@ class Export:
         for _ in range(links.n_needed(frame)):
             links.advance(frame, seconds=0)
             yield links.reached
-        return _Linked(links, len(self.labels)), links.rows()
+        return links.linked(), links.rows()
 
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
         """Return rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
@@ -385,7 +373,7 @@ class Export:
 
         if self.linked:
             self.check_cells()
-        known: dict[str, Any] = {"frozen": self.frozen(), "spacing": self.stack.spacing}
+        known: dict[str, Any] = {"by_hand": self.by_hand(), "spacing": self.stack.spacing}
         if self.meaning != "laptrack":
             return Linker(**known)
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra

@@ -47,8 +47,7 @@ from napari_unet.engine.stack.lazy_array import (
 if TYPE_CHECKING:
     from napari_unet.engine.annotations.edit_masks import Change
     from napari_unet.engine.annotations.frame_annotation import FrameAnnotation
-    from napari_unet.engine.annotations.states import Said
-    from napari_unet.engine.annotations.steps import Step
+    from napari_unet.engine.annotations.steps import Said, Step
     from napari_unet.engine.session.frame_labels import Predictions
 
 
@@ -299,9 +298,9 @@ class LiveLabels(LazyArray):
             yield FrameState(frame, view, mask, self._settings, self.steps)
 
     def carry_out(
-        self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = (), states: Said = ()
+        self, plans: Sequence[Plan], verb: str, cells: tuple[int, ...] = (), said: Said = ()
     ) -> None:
-        """Carry plans out as one step, done by a verb to some cells, which get ``states`` in it.
+        """Carry plans out as one step, done by a verb to some cells, of which it is ``said``.
 
         Raises
         ------
@@ -314,7 +313,7 @@ class LiveLabels(LazyArray):
             if not all(plan.fits(self._strokes.part(plan.frame, plan.box)) for plan in plans):
                 raise BadInput("the labels were changed meanwhile", "the same labels", "try again")
             changes = [self._strokes.write(plan.frame, plan.box, plan.after) for plan in plans]
-            self._tell(self._strokes.keep(changes, self._settings, verb, cells, states))
+            self._tell(self._strokes.keep(changes, self._settings, verb, cells, said))
             self._news.tell(self.changed, tuple(sorted({plan.frame for plan in plans})))
 
     def undo(self) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from napari_unet.engine.labels.verbs import shapes
 from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from numpy.typing import NDArray
 
@@ -209,6 +209,16 @@ class FrameState:
                 most = int(np.argmax(np.bincount(owners)))
                 found += [basin] if mine[box][ground & (self.mask.ids[box] == most)].any() else []
         return found
+
+
+def check_frame(frame: int, n: int, classes: Collection[int]) -> None:
+    """Refuse what is to be done to a cell of a frame of a movie of ``n``, with no cells there."""
+    if classes:
+        raise BadInput(
+            "these labels are classes", "cells, each with a number", "paint with the brush"
+        )
+    if not 0 <= frame < n:
+        raise BadInput(f"there is no frame {frame}", f"0 to {n - 1}", "choose one")
 
 
 def is_locked(label: int) -> BadInput:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.edit_masks import Change
-    from napari_unet.engine.annotations.states import Said, StateChange
-    from napari_unet.engine.annotations.steps import Step
+    from napari_unet.engine.annotations.steps import Said, Step
     from napari_unet.engine.session.frame_labels import FrameCache, FrameLabels
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.lazy_array import Box
@@ -77,11 +76,11 @@ class Strokes:
         at: LabelSettings,
         verb: str = "",
         cells: tuple[int, ...] = (),
-        states: Said = (),
+        said: Said = (),
     ) -> Kept:
         """Make changes a step, done by a verb to some cells; in a stroke they wait for its end.
 
-        Cells that the step cut fall into cells of their own. ``states`` are those that cells get.
+        Cells that it cut fall into cells of their own; ``said`` is what else it says of cells.
         """
         if self._stroke is not None:
             self._stroke += changes
@@ -92,10 +91,11 @@ class Strokes:
             cut, line = self._settle(loss, at, losses.highest)
             changes = [*changes, *cut]
             notices += [line] if line else []
-        if changes or states:
-            self._corrections.commit(changes, verb, cells, states)
+        if changes or said:
+            self._corrections.commit(changes, verb, cells, said)
         redraw, self._redraw = self._redraw, set()
-        return Kept(_frames((*changes, *states)), tuple(sorted(redraw)), tuple(notices))
+        frames = {*_frames(changes), *(frame for one in said for frame in one.frames)}
+        return Kept(tuple(sorted(frames)), tuple(sorted(redraw)), tuple(notices))
 
     def travel(self, way: Callable[[], Step], *, after: bool) -> tuple[int, ...]:
         """Go a step back or forth and give its frames."""
@@ -229,5 +229,5 @@ def _too_small(label: int, found: Fallen, lost: int, min_size: int) -> str:
     return f"{what}, below the smallest cell of {min_size} px: Ctrl+Z takes that back"
 
 
-def _frames(changes: Iterable[Change | StateChange]) -> tuple[int, ...]:
+def _frames(changes: Iterable[Change]) -> tuple[int, ...]:
     return tuple(sorted({change.frame for change in changes}))

@@ -21,7 +21,7 @@ from napari_unet.engine.labels.space.boxes import hull, within
 from napari_unet.engine.labels.verbs import between, cuts, outlines, places, shapes
 from napari_unet.engine.session.drawn import drawn_around
 from napari_unet.engine.session.lines import enclosed, ground_of, most_of, most_under
-from napari_unet.engine.session.plans import FrameState, Plan, is_locked
+from napari_unet.engine.session.plans import FrameState, Plan, check_frame, is_locked
 from napari_unet.engine.tracks.follow import follow
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Verbs:
 
         Yields each frame that was looked at.
         """
-        track = yield from follow(self._live, frame, cell, spacing=self._live.spacing)
+        track = yield from self._track(frame, cell)
         plans = []
         for t, label in track.items():
             with self._state(t) as state:
@@ -297,8 +297,8 @@ class Verbs:
 
         Yields each frame that was looked at.
         """
-        track = yield from follow(self._live, frame, one, spacing=self._live.spacing)
-        beside = yield from follow(self._live, frame, other, spacing=self._live.spacing)
+        track = yield from self._track(frame, one)
+        beside = yield from self._track(frame, other)
         plans = []
         for t in sorted(track.keys() & beside.keys()):
             with self._state(t) as state:
@@ -311,16 +311,13 @@ class Verbs:
 
     @contextmanager
     def _state(self, frame: int) -> Iterator[FrameState]:
-        if self._live.classes:
-            raise BadInput(
-                "these labels are classes", "cells, each with a number", "paint with the brush"
-            )
-        if not 0 <= frame < len(self._live):
-            raise BadInput(
-                f"there is no frame {frame}", f"0 to {len(self._live) - 1}", "choose one"
-            )
+        check_frame(frame, len(self._live), self._live.classes)
         with self._live.frame_state(frame) as state:
             yield state
+
+    def _track(self, frame: int, cell: int) -> Generator[int, None, dict[int, int]]:
+        live = self._live
+        return follow(live, frame, cell, spacing=live.spacing, links=live.corrections.links)
 
     def _levels(self, frame: int) -> NDArray[np.uint8] | None:
         """Return the codes of a frame's cells; None where nothing is predicted."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.track_objects import measure_objects
 from napari_unet.engine.tracks.tracking import Linker
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
-    from numpy.typing import NDArray
-
+    from napari_unet.engine.annotations.hand_links import HandLink
     from napari_unet.engine.stack.source import Frames
 
 
@@ -26,12 +26,13 @@ def follow(
     *,
     back: bool = True,
     spacing: tuple[float, ...] | None = None,
+    links: Iterable[HandLink] = (),
 ) -> Generator[int, None, dict[int, int]]:
     """Return the ids of a cell by frame: of the frame it is given on, and those around it.
 
     Linked by overlap, as exports are. Its track ends where it divides, came from a division, or
-    is not found. Without ``back`` only later frames count. Voxels of volumes are ``spacing`` apart.
-    Yields each frame that was looked at.
+    is not found; ``links`` made by hand stand. Without ``back`` only later frames count. Voxels of
+    volumes are ``spacing`` apart. Yields each frame that was looked at.
 
     Raises
     ------
@@ -45,12 +46,12 @@ def follow(
             "a cell of this frame",
             "point at one, or click it first",
         )
-    found = {frame: label}
+    found, by_hand = {frame: label}, ByHand(links=tuple(links))
     for step in (1, -1) if back else (1,):
         now, at = label, frame
         while 0 <= at + step < len(labels):
-            linker = Linker(spacing=spacing)
-            now = _next(linker, labels[at], labels[at + step], now, forward=step > 0)
+            linker = Linker(by_hand=by_hand, spacing=spacing)
+            now = _next(linker, labels, at, step, now)
             yield at + step
             if not now:
                 break
@@ -59,13 +60,12 @@ def follow(
     return dict(sorted(found.items()))
 
 
-def _next(
-    linker: Linker, here: NDArray[Any], there: NDArray[Any], label: int, *, forward: bool
-) -> int:
+def _next(linker: Linker, labels: Frames, at: int, step: int, label: int) -> int:
     """Return the id on a neighbouring frame of the cell that has ``label`` here; 0 for none."""
-    mine, others = measure_objects(np.asarray(here)), measure_objects(np.asarray(there))
-    for position, objects in enumerate((mine, others) if forward else (others, mine)):
+    frames = {t: measure_objects(np.asarray(labels[t])) for t in (at, at + step)}
+    for position, objects in sorted(frames.items()):
         linker.link(objects, position)
+    mine, others = frames[at], frames[at + step]
     track = int(mine.track[mine.ids == label][0])
     same = others.ids[others.track == track]
     return int(same[0]) if len(same) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from napari_unet.engine.tracks.track_objects import diameters_of, places_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_unet.engine.tracks.given_links import Barred
     from napari_unet.engine.tracks.track_objects import Objects, Spacing
 
     Ints = NDArray[np.int64]
@@ -77,41 +78,66 @@ class Seen:
         return cls(objects, places_of(objects, spacing), usual, sizes)
 
 
-def link_frames(was: Seen, now: Seen, settings: LinkSettings) -> tuple[Ints, Ints]:
-    """Return for each object the index of its predecessor and of its mother; -1 for none."""
+def link_frames(
+    was: Seen, now: Seen, settings: LinkSettings, barred: Barred | None = None
+) -> tuple[Ints, Ints]:
+    """Return for each object the index of its predecessor and of its mother; -1 for none.
+
+    What is ``barred`` is left alone.
+    """
     before, after = was.objects, now.objects
     links = np.full(len(after.ids), -1, np.int64)
     strength = np.zeros(len(after.ids))
     old, new, overlap = overlaps(before.dense, after.dense)
     iou = overlap / (before.areas[old] + after.areas[new] - overlap)
     enough = iou >= settings.min_overlap
+    if barred is not None:
+        enough &= barred.allows(old, new)
     old, new, iou = old[enough], new[enough], iou[enough]
     for pair in assign(old, new, -iou, len(before.ids), len(after.ids)):
         links[new[pair]], strength[new[pair]] = old[pair], iou[pair]
-    mothers = _mothers(was, now, links, strength, settings)
+    mothers = _mothers(was, now, links, strength, settings, barred)
     free_old = np.setdiff1d(np.arange(len(before.ids)), np.append(links, mothers))
     free_new = np.flatnonzero((links < 0) & (mothers < 0))
+    apart: Collection[tuple[int, int]] = ()
+    if barred is not None:
+        free_old, free_new = free_old[~barred.old[free_old]], free_new[~barred.new[free_new]]
+        apart = barred.within(free_old, free_new)
     reach = settings.reach * was.diameters[free_old]
-    for o, n in nearest(was.places[free_old], now.places[free_new], reach):
+    for o, n in nearest(was.places[free_old], now.places[free_new], reach, apart):
         links[free_new[n]] = free_old[o]
     return links, mothers
 
 
-def nearest(old: Floats, new: Floats, reach: Floats) -> Iterator[tuple[int, int]]:
-    """Pair places (n, 2) so that their ways are shortest, each within an old one's reach."""
+def nearest(
+    old: Floats, new: Floats, reach: Floats, but: Collection[tuple[int, int]] = ()
+) -> Iterator[tuple[int, int]]:
+    """Pair places (n, 2) so that their ways are shortest, each within an old one's reach.
+
+    Pairs of indices that are in ``but`` are not paired.
+    """
     if not len(old) or not len(new):
         return
     apart = np.linalg.norm(old[:, None] - new[None], axis=2)
+    for row, column in but:
+        apart[row, column] = np.inf
     o, n = np.nonzero(apart <= reach[:, None])
     for pair in assign(o, n, apart[o, n] - 1e6, len(old), len(new)):
         yield int(o[pair]), int(n[pair])
 
 
-def _mothers(was: Seen, now: Seen, links: Ints, strength: Floats, s: LinkSettings) -> Ints:
+def _mothers(
+    was: Seen,
+    now: Seen,
+    links: Ints,
+    strength: Floats,
+    s: LinkSettings,
+    barred: Barred | None = None,
+) -> Ints:
     """Return for each object the index of the mother whose division it comes from; -1 for none."""
     areas = now.objects.areas
     mothers = np.full(len(areas), -1, np.int64)
-    free = np.flatnonzero(links < 0)
+    free = np.flatnonzero(links < 0 if barred is None else (links < 0) & ~barred.new)
     if not len(free) or not len(was.usual):
         return mothers
     heir = np.full(len(was.usual), -1, np.int64)
@@ -120,6 +146,10 @@ def _mothers(was: Seen, now: Seen, links: Ints, strength: Floats, s: LinkSetting
     near = apart <= s.daughter_reach * was.diameters
     moved = (apart / (s.reach * was.diameters)) ** 2 + np.log(areas[free][:, None] / was.usual) ** 2
     moved[:, heir >= 0] = np.inf  # what speaks against an object being a cell lost near it
+    if barred is not None:
+        near[:, barred.undivided], moved[:, barred.old] = False, np.inf
+        for not_hers, index in barred.apart:
+            near[free == index, not_hers], moved[free == index, not_hers] = False, np.inf
     found: list[tuple[float, int, int, int]] = []
     for i, mother in np.argwhere(near).tolist():
         one, goes_on = int(free[i]), int(heir[mother])

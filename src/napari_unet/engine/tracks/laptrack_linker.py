@@ -6,7 +6,7 @@ Needs the extra ``[track]``. Frames are passed twice: once for the centroids, on
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from napari_unet.engine.labels.objects import median_diameter
 from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.tracks.track_objects import Objects, measure_objects, places_of
 from napari_unet.engine.tracks.tracking import Ints, Linker
+
+if TYPE_CHECKING:
+    from napari_unet.engine.tracks.by_hand import ByHand
+    from napari_unet.engine.tracks.given_links import Given
 
 try:
     import laptrack
@@ -34,7 +38,7 @@ class LaptrackLinker(Linker):
         frames: Iterable[NDArray[Any]],
         positions: Iterable[int],
         *,
-        frozen: dict[int, frozenset[int]] | None = None,
+        by_hand: ByHand | None = None,
         reach: float | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> Self:
@@ -43,7 +47,7 @@ class LaptrackLinker(Linker):
         Without ``reach`` it is the median diameter of the objects; ``spacing`` as of a `Linker`.
         """
         measured = [measure_objects(frame).without_pixels() for frame in frames]
-        return cls.from_objects(measured, positions, frozen=frozen, reach=reach, spacing=spacing)
+        return cls.from_objects(measured, positions, by_hand=by_hand, reach=reach, spacing=spacing)
 
     @classmethod
     def from_objects(
@@ -51,12 +55,12 @@ class LaptrackLinker(Linker):
         frames: Sequence[Objects],
         positions: Iterable[int],
         *,
-        frozen: dict[int, frozenset[int]] | None = None,
+        by_hand: ByHand | None = None,
         reach: float | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> Self:
         """Find all links of objects that were measured before."""
-        linker = cls(frozen=frozen, spacing=spacing)
+        linker = cls(by_hand=by_hand, spacing=spacing)
         linker._positions = tuple(positions)
         if not any(len(objects.areas) for objects in frames):
             return linker
@@ -74,15 +78,15 @@ class LaptrackLinker(Linker):
 
     def __init__(
         self,
-        frozen: dict[int, frozenset[int]] | None = None,
+        by_hand: ByHand | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> None:
-        super().__init__(frozen=frozen, spacing=spacing)
+        super().__init__(by_hand=by_hand, spacing=spacing)
         self._positions: tuple[int, ...] = ()
         self._origin: dict[tuple[int, int], tuple[tuple[int, int], bool]] = {}
         self._tracks_at: list[Ints] = []
 
-    def _origins(self, now: Objects, position: int) -> tuple[Ints, Ints]:
+    def _origins(self, now: Objects, position: int, given: Given | None) -> tuple[Ints, Ints]:
         frame = len(self._tracks_at)
         if frame >= len(self._positions) or self._positions[frame] != position:
             raise ValueError(f"frame {position} was not among those linked")

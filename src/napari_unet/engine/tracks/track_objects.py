@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,14 @@ from napari_unet.engine.labels.objects import numbered
 from napari_unet.engine.labels.space.neighbours import steps_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Spacing = tuple[float, ...] | None
+    Place = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,27 @@ class Objects:
     centroids: Floats
     dense: NDArray[np.int32]
     track: Ints  # filled in by the linker
+    kept: Mapping[Place, int] = field(
+        default_factory=dict
+    )  # objects by place, once pixels are gone
 
-    def without_pixels(self) -> Objects:
-        """Let the frame go: sizes and places of all frames are held together."""
-        return replace(self, dense=np.zeros((0,) * self.dense.ndim, np.int32))
+    def without_pixels(self, places: Iterable[Place] = ()) -> Objects:
+        """Let the frame go: sizes and places of all frames are held together.
+
+        What lies at some ``places`` is still told.
+        """
+        kept = {place: self.index_at(place) for place in places}
+        return replace(self, dense=np.zeros((0,) * self.dense.ndim, np.int32), kept=kept)
+
+    def index_at(self, place: Place) -> int:
+        """Return the index of the object at a place of the frame; -1 for none."""
+        if not self.dense.size:
+            return self.kept.get(place, -1)
+        size = self.dense.shape
+        inside = len(place) == len(size) and all(
+            0 <= p < n for p, n in zip(place, size, strict=True)
+        )
+        return int(self.dense[place]) - 1 if inside else -1
 
 
 def measure_objects(labels: NDArray[Any]) -> Objects:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.tracks.by_hand import ByHand, HandLinker
 from napari_unet.engine.tracks.frame_links import LinkSettings, Seen, link_frames, nearest
+from napari_unet.engine.tracks.given_links import Given
 from napari_unet.engine.tracks.track_objects import Objects, measure_objects
-
-if TYPE_CHECKING:
-    from napari_unet.engine.annotations.corrections import Corrections
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,8 +45,9 @@ class Linker:
     """Links frames as they come: ``linker(labels)`` gives them with ids constant through time.
 
     A division ends the mother's track and starts two with her as parent (as in the Cell
-    Tracking Challenge). ``frozen`` holds for each position the ids a user gave: those objects
-    are never renumbered, and no other track ever takes such an id. ``origins`` gives for each
+    Tracking Challenge). ``by_hand`` holds for each position the ids a user gave: those objects
+    are never renumbered, and no other track ever takes such an id. It holds links made by hand,
+    too, which stand: only they give such an object another number. ``origins`` gives for each
     track of the frame linked last the one that its object comes from; 0 for none. Voxels of
     volumes are ``spacing`` apart (z, y, x), which tells how far a cell has moved.
     """
@@ -55,13 +55,13 @@ class Linker:
     def __init__(
         self,
         settings: LinkSettings | None = None,
-        frozen: dict[int, frozenset[int]] | None = None,
+        by_hand: ByHand | None = None,
         spacing: tuple[float, ...] | None = None,
     ) -> None:
         self.settings = settings or LinkSettings()
-        self.frozen, self.spacing = frozen or {}, spacing
+        self.by_hand, self.spacing = by_hand or ByHand(), spacing
         self.tracks: dict[int, Track] = {}
-        self._taken = {BACKGROUND_ID, *(i for ids in self.frozen.values() for i in ids)}
+        self._taken = {BACKGROUND_ID, *(i for ids in self.by_hand.ids.values() for i in ids)}
         self._next = 1
         self.origins: dict[int, int] = {}
         self._before: Objects | None = None
@@ -69,6 +69,8 @@ class Linker:
         self._lost: list[_Lost] = []
         self._step = 0
         self._points: list[NDArray[np.float64]] = []
+        self._linked = HandLinker(self.by_hand.links)
+        self._aliases: dict[int, int] = {}  # tracks that ids of a user's stand for
 
     def __call__(self, labels: NDArray[Any], position: int) -> NDArray[Any]:
         """Return the labels of the frame at ``position`` with linked ids, int32."""
@@ -78,18 +80,26 @@ class Linker:
 
     def link(self, now: Objects, position: int) -> None:
         """Fill in the tracks of the objects of the frame at ``position``."""
-        previous, mothers = self._origins(now, position)
-        fixed = np.isin(now.ids, list(self.frozen.get(position, ())))
-        claimed = {int(i) for i in now.ids[fixed]}
+        given = self._given(now, position)
+        previous, mothers = self._origins(now, position, given)
+        if given is not None:
+            given.settle(previous, mothers)
+        fixed = self._fixed(now, position, mothers, given)
+        claimed = {track for track in fixed.values() if track}
         for new, own in enumerate(now.ids.tolist()):
             before, mother = int(previous[new]), int(mothers[new])
-            if fixed[new]:
-                now.track[new] = self._keep(own, position, mother or before)
+            if track := fixed.get(new, 0):
+                goes_on = given is not None and before in given.undivided
+                origin = mother or (0 if goes_on else before)
+                now.track[new] = self._keep(track, position, origin)
             elif before and not mother and before not in claimed:
                 now.track[new] = before
                 self.tracks[before].last = position
             else:
                 now.track[new] = self.begin(position, mother)
+            if new in fixed and not track:
+                self._aliases[own] = int(now.track[new])
+        self._linked.remember(now, position)
         self.origins = dict(
             zip(now.track.tolist(), np.where(mothers, mothers, previous).tolist(), strict=True)
         )
@@ -115,27 +125,56 @@ class Linker:
         pairs = zip(self._before.ids.tolist(), self._before.track.tolist(), strict=True)
         return {label: (track, self.tracks[track].parent) for label, track in pairs}
 
-    def _origins(self, now: Objects, position: int) -> tuple[Ints, Ints]:
+    def _given(self, now: Objects, position: int) -> Given | None:
+        """Return what was said by hand of the objects of a frame; None where nothing was."""
+        if not self.by_hand.links:
+            return None
+        divided = {track.parent for track in self.tracks.values()}
+        return self._linked.given(now, position, divided)
+
+    def _fixed(
+        self, now: Objects, position: int, mothers: Ints, given: Given | None
+    ) -> dict[int, int]:
+        """Return the tracks of objects that a user numbered, by index; 0 for another one."""
+        ids = self.by_hand.ids.get(position, frozenset())
+        numbered = {int(i): int(now.ids[i]) for i in np.flatnonzero(np.isin(now.ids, list(ids)))}
+        if given is None and not self._aliases:
+            return numbered
+        given = given or Given({}, {}, frozenset(), frozenset())
+        return given.tracks_of(numbered, self._aliases, self.tracks, mothers)
+
+    def _origins(self, now: Objects, position: int, given: Given | None) -> tuple[Ints, Ints]:
         """Return for each object the track it continues and the track it descends from; 0: none."""
         before, seen = self._before, Seen.of(now, now.areas.astype(np.float64), self.spacing)
         previous, mothers = (np.zeros(len(now.ids), np.int64) for _ in range(2))
         if before is not None and len(before.ids) and len(now.ids):
             was = Seen.of(before, self._usual(before), self.spacing)
-            found = link_frames(was, seen, self.settings)
+            barred = given.barred(before.track, len(now.ids)) if given is not None else None
+            found = link_frames(was, seen, self.settings, barred)
             track = np.append(before.track, 0)  # index -1 gives 0
             previous, mothers = track[found[0]], track[found[1]]
-        self._find_again(seen, previous, mothers)
+        self._find_again(seen, previous, mothers, given)
         return previous, mothers
 
-    def _find_again(self, now: Seen, previous: Ints, mothers: Ints) -> None:
+    def _find_again(self, now: Seen, previous: Ints, mothers: Ints, given: Given | None) -> None:
         """Let objects that come from nothing go on with cells that were lost near them."""
         free = np.flatnonzero((previous == 0) & (mothers == 0))
         known = [lost for lost in self._lost if self._step - lost.step <= self.settings.gap + 1]
+        if given is not None:
+            free = np.setdiff1d(free, given.objects)
+            known = [lost for lost in known if lost.track not in given.settled]
         if not len(free) or not known:
             return
         places = np.array([lost.place for lost in known])
         reach = self.settings.reach * np.array([lost.diameter for lost in known])
-        for o, n in nearest(places, now.places[free], reach):
+        apart = given.apart if given is not None else ()
+        tracks = [lost.track for lost in known]
+        but = [
+            (tracks.index(track), free.tolist().index(index))
+            for index, track in apart
+            if track in tracks and index in free
+        ]
+        for o, n in nearest(places, now.places[free], reach, but):
             previous[free[n]] = known[o].track
 
     def _usual(self, objects: Objects) -> Floats:
@@ -184,10 +223,3 @@ class Linker:
         self._next += 1
         self.tracks[new] = Track(new, position, position, parent)
         return new
-
-
-def frozen_ids(corrections: Corrections | None) -> dict[int, frozenset[int]]:
-    """Return for each frame the ids that a user vouches for, as `Linker` takes them."""
-    if corrections is None:
-        return {}
-    return {t: frozenset(corrections.ids(t).tolist()) for t in corrections.frames()}

@@ -38,7 +38,7 @@ from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.movie_form import Linking, MovieForm
 from napari_unet.gui.export.products import Product, stopped, write_products
 from napari_unet.gui.session.job import Ended, Task
-from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
+from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, narrow, primary
@@ -310,7 +310,7 @@ class ExportDock(Dock):
 
     def _linking(self) -> Linking:
         live = self.target.live()
-        frozen = partial(frozen_by_hand, live.corrections if live else None)
+        frozen = partial(said_by_hand, live.corrections if live else None)
         return Linking(self.meaning.value(), self.target.positions(), frozen)
 
     def _export(self, folder: Path, overwrite: bool) -> Export:
@@ -332,7 +332,7 @@ class ExportDock(Dock):
             corrected=corrections.ids if corrections else None,
             stated=corrections.states.of if corrections and corrections.states else None,
             probabilities=live.probabilities if live else None,
-            frozen=partial(frozen_by_hand, corrections),
+            by_hand=partial(said_by_hand, corrections),
             classes=bool(live and live.classes),
         )
 

@@ -188,7 +188,7 @@ class MovieForm(QWidget):
 
         def begin() -> Links:
             chosen_frames, meaning = chosen.positions, chosen.meaning
-            return Links(frames, shape, chosen_frames, meaning, chosen.frozen, spacing)
+            return Links(frames, shape, chosen_frames, meaning, chosen.by_hand, spacing)
 
         key = (id(layer.data), stack, chosen.meaning, chosen.positions)
         return self._kept_links.find(layer, key, begin)

@@ -24,7 +24,7 @@ from napari_unet.gui.review.state_panel import StatePanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.viewer.label_frames import LayerFrames, frozen_by_hand
+from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
 from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
 from napari_unet.gui.widgets.groups import rule
@@ -140,10 +140,10 @@ class ReviewDock(Dock):
             raise BadInput("there are no labels", "a Labels layer", "segment the movie first")
         labels = LayerFrames(layer.data, stack, layer.name)
         live = self.session.labels.live if layer is self.session.labels.layer else None
-        frozen = partial(frozen_by_hand, live.corrections if live is not None else None)
+        by_hand = partial(said_by_hand, live.corrections if live is not None else None)
         frames = WriteOptions(tuple(range(len(stack))))
         return Export(
-            stack, labels, Path(), frames, frozen=frozen, classes=bool(live and live.classes)
+            stack, labels, Path(), frames, by_hand=by_hand, classes=bool(live and live.classes)
         )
 
     def _go_to(self, frame: int) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.errors import Notice
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.by_hand import ByHand
 
 NOT_ALL = "choose labels of all frames of this movie"
 
@@ -40,8 +41,8 @@ class LayerFrames(LabelFrames):
         return frame
 
 
-def frozen_by_hand(corrections: Corrections | None) -> dict[int, frozenset[int]]:
-    """Return for each frame the ids that a user gave or confirmed; for a worker, it reads all."""
-    from napari_unet.engine.tracks.tracking import frozen_ids
+def said_by_hand(corrections: Corrections | None) -> ByHand:
+    """Return the ids that a user gave or confirmed, and links; for a worker, it reads all."""
+    from napari_unet.engine.tracks.by_hand import ByHand
 
-    return frozen_ids(corrections)
+    return ByHand.of(corrections)

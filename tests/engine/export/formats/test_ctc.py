@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.formats.write_labels import write_labels
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.tracking import Linker
 
 A, B, C = (2, 2), (2, 20), (20, 11)  # places of cells of 8 px in frames of 32 x 32
@@ -86,7 +87,7 @@ FROZEN = {
 @pytest.mark.parametrize("case", FROZEN)
 def test_ids_of_a_person(case, tmp_path):
     frames, frozen, expected = FROZEN[case]
-    linker = Linker(frozen={t: frozenset(ids) for t, ids in frozen.items()})
+    linker = Linker(by_hand=ByHand({t: frozenset(ids) for t, ids in frozen.items()}))
     masks, rows = written(tmp_path / "01_RES", frames, linker=linker)
     check(masks, rows)
     assert rows == expected
@@ -131,7 +132,7 @@ def test_any_labels_give_a_valid_folder(tmp_path_factory, frames, frozen, number
     frames = np.kron(frames, np.ones((2, 2), np.uint16))
     stack = Stack.from_array(np.zeros(frames.shape, np.uint8), axes="TYX", numbers=numbers)
     folder = tmp_path_factory.mktemp("ctc") / "01_RES"
-    linker = Linker(frozen=dict(enumerate(frozen)))
+    linker = Linker(by_hand=ByHand(dict(enumerate(frozen))))
     for _ in write_labels(folder, iter(frames), stack, format="ctc", linker=linker):
         pass
     masks, rows = read(folder)

@@ -14,6 +14,7 @@ from napari_unet.engine.export.target.outputs import FrameInfo
 from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.labels.given.open_labels import open_labels
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.tracking import Linker
 
 INTERVAL, SIZES = 60.0, (0.5, 0.25)  # s; µm, height and width
@@ -157,7 +158,7 @@ def test_a_movie_without_cells_has_no_tracks(name, tmp_path):
 
 def test_an_id_that_a_user_gave_again_after_a_gap_is_one_cell():
     """Nothing links the two but the user's word."""
-    linker = Linker(frozen={0: frozenset({5}), 2: frozenset({5})})
+    linker = Linker(by_hand=ByHand({0: frozenset({5}), 2: frozenset({5})}))
     graph = TrackGraph(linker)
     for t, labels in enumerate([frame(_5=A), frame(), frame(_5=D)]):
         graph.add(labels, t)

@@ -11,6 +11,7 @@ from napari_unet.engine.export.tracks.links import Links
 from napari_unet.engine.jobs.export import Export
 from napari_unet.engine.settings import OverlaySettings
 from napari_unet.engine.stack.stack import Stack
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.tracking import Linker
 
 FROZEN = {3: frozenset({900})}
@@ -31,9 +32,11 @@ def expected(labels, positions, meaning):
     if meaning == "laptrack":
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker
 
-        linker = LaptrackLinker.from_frames(labels[list(positions)], positions, frozen=FROZEN)
+        linker = LaptrackLinker.from_frames(
+            labels[list(positions)], positions, by_hand=ByHand(FROZEN)
+        )
     else:
-        linker = Linker(frozen=FROZEN)
+        linker = Linker(by_hand=ByHand(FROZEN))
     return {t: linker(labels[t], t) for t in positions}, linker.points()[0]
 
 
@@ -43,7 +46,7 @@ def test_piece_by_piece_is_as_at_once(meaning, positions, labels):
     if meaning == "laptrack":
         pytest.importorskip("laptrack")
     whole, rows = expected(labels, positions, meaning)
-    links = Links(labels, labels.shape[1:], positions, meaning, lambda: FROZEN)
+    links = Links(labels, labels.shape[1:], positions, meaning, lambda: ByHand(FROZEN))
     assert (links.reached, 4 in links, links.n_read) == (-1, 4 in positions, 0)
     for t in (3, 1, 5):
         steps = 1
@@ -64,7 +67,7 @@ def test_a_still_is_the_movies_frame(meaning, labels, toy, tmp_path):
         pytest.importorskip("laptrack")
     stack = Stack.from_array(toy.movie, axes="TYX", pixel_size=0.65, frame_interval=300.0)
     settings = OverlaySettings(tail=3, show_ids=True)
-    export = Export(stack, labels, tmp_path, meaning=meaning, frozen=lambda: FROZEN)
+    export = Export(stack, labels, tmp_path, meaning=meaning, by_hand=lambda: ByHand(FROZEN))
     assert len(list(export.write_movie(settings, PlainLook(), ""))) == export.movie_steps(settings)
     assert len(list(export.write_still(settings, PlainLook(), 4))) == export.still_steps(
         settings, 4

@@ -11,10 +11,12 @@ import pytest
 from napari_unet.engine.annotations.corrections import Corrections
 from napari_unet.engine.annotations.disputes import Dispute
 from napari_unet.engine.annotations.edit_masks import DISPUTED
+from napari_unet.engine.annotations.hand_links import APART, SAME
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.jobs import progress
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.cell_links import CellLinks
 from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.session.reviewing.repairs import Repairs
@@ -177,6 +179,25 @@ def test_states_and_ground_of_both_are_taken():
     states = CellStates(user.live)
     assert states.at(0, FAR) == "dead" and states.at(0, LOW) == "mitotic"
     assert (np.asarray(user.live[0, 0:3, 0:3]) == 65535).all()
+
+
+def test_links_of_both_are_taken_and_the_first_one_counts():
+    ada, bo = User("ada"), User("bo")
+    mine, theirs = CellLinks(ada.live), CellLinks(bo.live)
+    left, low, far = (int(ada.live[0, *centre]) for centre in (CENTRES[0], LOW, FAR))
+    mine.link((0, low), (1, far))
+    mine.unlink((2, left), (3, left))
+    theirs.link((0, low), (1, far))  # the same
+    theirs.set_mother((0, left), (1, far))  # otherwise
+    theirs.unlink((2, low), (3, low))  # of what nobody else spoke of
+    theirs.link((2, left), (3, left))  # otherwise
+    found = finish(merge_corrections(ada.live.corrections, bo.live.corrections))
+    assert found.other_links == 2 and "2 links of bo left out" in str(found)
+    assert found.to_values()["other_links"] == 2
+    links = [(one.source, one.frame, one.kind) for one in ada.live.corrections.links]
+    assert links == [(0, 1, SAME), (2, 3, APART), (2, 3, APART)]
+    ada.live.undo()
+    assert len(ada.live.corrections.links) == 2
 
 
 def test_corrections_of_another_movie_are_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.export.target.outputs import check_labels
+from napari_unet.engine.tracks.by_hand import ByHand
 from napari_unet.engine.tracks.track_objects import Objects, measure_objects
 from napari_unet.engine.tracks.tracking import Linker
 
@@ -36,17 +38,21 @@ class Links:
         shape: tuple[int, ...],
         frames: Sequence[int],
         meaning: Meaning = "linked",
-        frozen: Callable[[], dict[int, frozenset[int]]] = dict,
+        by_hand: Callable[[], ByHand] = ByHand,
         spacing: tuple[float, ...] | None = None,
     ) -> None:
         self.frames, self.meaning = tuple(frames), meaning
-        self._labels, self._shape, self._frozen = labels, shape, frozen
+        self._labels, self._shape, self._ask_by_hand = labels, shape, by_hand
         self._spacing = spacing
         self._index = {t: i for i, t in enumerate(self.frames)}
         self._measured: list[Objects] = []  # for LapTrack, which links all frames together
         self.n_read = 0
         self._linker: Linker | None = None
         self._tracks: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    @cached_property
+    def _by_hand(self) -> ByHand:
+        return self._ask_by_hand()  # reads what was corrected: not before it is needed
 
     def __contains__(self, frame: int) -> bool:
         return frame in self._index
@@ -82,6 +88,10 @@ class Links:
         where = np.minimum(np.searchsorted(ids, found), len(ids) - 1)
         return np.where(ids[where] == found, tracks[where], found).astype(np.int32)
 
+    def linked(self) -> Frames:
+        """Return the labels by frame with ids through time, of frames that are linked by then."""
+        return _Linked(self, len(self._labels))
+
     def tails(self, frame: int, length: int) -> dict[int, list[tuple[float, float]]] | None:
         """Return where each cell of a linked frame was before, by its id through time."""
         return Tails(self.rows(), length).at(frame)
@@ -94,9 +104,9 @@ class Links:
         frame = self.frames[self.n_read]
         objects = measure_objects(check_labels(self._labels[frame], self._shape))
         if self.meaning == "laptrack":
-            self._measured.append(objects.without_pixels())
+            self._measured.append(objects.without_pixels(self._by_hand.places(frame)))
         else:
-            self._linker = self._linker or Linker(frozen=self._frozen(), spacing=self._spacing)
+            self._linker = self._linker or Linker(by_hand=self._by_hand, spacing=self._spacing)
             self._link(self._linker, objects, frame)
         self.n_read += 1
 
@@ -104,7 +114,7 @@ class Links:
         from napari_unet.engine.tracks.laptrack_linker import LaptrackLinker  # an extra
 
         self._linker = LaptrackLinker.from_objects(
-            self._measured, self.frames, frozen=self._frozen(), spacing=self._spacing
+            self._measured, self.frames, by_hand=self._by_hand, spacing=self._spacing
         )
         for frame, objects in zip(self.frames, self._measured, strict=True):
             self._link(self._linker, objects, frame)
@@ -112,6 +122,19 @@ class Links:
     def _link(self, linker: Linker, objects: Objects, frame: int) -> None:
         linker.link(objects, frame)
         self._tracks[frame] = objects.ids, objects.track
+
+
+class _Linked:
+    """Labels by frame with one id per cell through time."""
+
+    def __init__(self, links: Links, n: int) -> None:
+        self._links, self._n = links, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, frame: int) -> NDArray[Any]:
+        return self._links.labels(frame)
 
 
 class Tails:

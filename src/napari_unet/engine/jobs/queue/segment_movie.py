@@ -290,9 +290,10 @@ class _Run:
         """Return what makes ids constant through time, one for each file: they are alike."""
         if not (self.job.linked or table):
             return None
-        from napari_unet.engine.tracks.tracking import Linker, frozen_ids
+        from napari_unet.engine.tracks.by_hand import ByHand
+        from napari_unet.engine.tracks.tracking import Linker
 
-        return Linker(frozen=frozen_ids(self.corrections))
+        return Linker(by_hand=ByHand.of(self.corrections))
 
     def _provenance(self) -> Provenance:
         """Return what the sidecars say about it."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 from skimage.draw import line, polygon
 
 if TYPE_CHECKING:
@@ -74,6 +75,13 @@ def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, ...]) -> Bo
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return None
     return slice(int(rows.start), int(rows.stop)), slice(int(columns.start), int(columns.stop))
+
+
+def innermost(cell: NDArray[np.bool_], corner: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the pixel of a cell that is deepest in it; its mask's first lies at a corner."""
+    depth = ndimage.distance_transform_edt(np.pad(cell, 1))
+    inner = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return tuple(int(i) - 1 + c for i, c in zip(inner, corner, strict=True))
 
 
 def is_cut_off(cell: NDArray[np.bool_], box: Box, shape: tuple[int, ...]) -> bool:

@@ -16,7 +16,8 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.space.boxes import hull
-from napari_unet.engine.session.plans import FrameState, Plan
+from napari_unet.engine.labels.verbs.places import innermost
+from napari_unet.engine.session.plans import FrameState, Plan, check_frame
 from napari_unet.engine.session.predicted_objects import PredictedObjects
 from napari_unet.engine.tracks.follow import follow
 
@@ -66,7 +67,9 @@ class CellStates:
         with self._live.frame_state(frame) as here:
             here.box_of(cell)
         live = self._live
-        track = yield from follow(live, frame, cell, back=state == DEBRIS, spacing=live.spacing)
+        by_hand, back = live.corrections.links, state == DEBRIS
+        steps = follow(live, frame, cell, back=back, spacing=live.spacing, links=by_hand)
+        track = yield from steps
         plans, said = [], []
         for t, label in track.items():
             with self._live.frame_state(t) as there:
@@ -103,13 +106,7 @@ class CellStates:
     # ---- inside -----------------------------------------------------------------------------
 
     def _check(self, frame: int) -> None:
-        live = self._live
-        if live.classes:
-            raise BadInput(
-                "these labels are classes", "cells, each with a number", "paint with the brush"
-            )
-        if not 0 <= frame < len(live):
-            raise BadInput(f"there is no frame {frame}", f"0 to {len(live) - 1}", "choose one")
+        check_frame(frame, len(self._live), self._live.classes)
 
     def _changes(self, there: FrameState, label: int, state: str) -> list[StateChange]:
         """Return how what is said of a cell changes: one place in it says the state at last."""
@@ -117,7 +114,7 @@ class CellStates:
         corner = tuple(side.start for side in box)
         cell = there.labels == label
         before = self._live.corrections.states.within(there.frame, cell)
-        spot = next(iter(before), None) or _innermost(cell[box], corner)
+        spot = next(iter(before), None) or innermost(cell[box], corner)
         wanted = {**dict.fromkeys(before, ""), **({spot: state} if state else {})}
         return [
             StateChange(there.frame, place, before.get(place, ""), now)
@@ -148,13 +145,6 @@ def _pieces(labels: NDArray[np.uint16]) -> NDArray[np.int32]:
     """Return the numbers of the connected pieces of background strokes, (Y, X)."""
     pieces: NDArray[np.int32] = ndimage.label(labels == BACKGROUND_ID)[0]
     return pieces
-
-
-def _innermost(cell: Mask, corner: Place) -> Place:
-    """Return the pixel of a cell that is deepest in it; its mask's first lies at a corner."""
-    depth = ndimage.distance_transform_edt(np.pad(cell, 1))
-    inner = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return tuple(int(i) - 1 + c for i, c in zip(inner, corner, strict=True))
 
 
 def _as_ground(state: FrameState, label: int) -> Plan:

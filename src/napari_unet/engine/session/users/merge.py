@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.annotations.edit_masks import EditMask
+from napari_unet.engine.annotations.hand_links import APART, LinkChange
 from napari_unet.engine.annotations.states import DEBRIS, StateChange
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.scores import pool
 from napari_unet.engine.session.users.merging import FrameMerge, View
 from napari_unet.engine.text import counted
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.disputes import Dispute
+    from napari_unet.engine.annotations.hand_links import Spot
     from napari_unet.engine.labels.scores import FrameScores
 
 
@@ -36,6 +39,7 @@ class Agreement:
     taken: int
     disputes: tuple[Dispute, ...]
     other_states: int = 0  # cells that the two call otherwise; the first one's word stays
+    other_links: int = 0  # cells that the two link otherwise; the first one's link stays
 
     def __str__(self) -> str:
         mine, theirs = self.names
@@ -52,6 +56,9 @@ class Agreement:
         if self.other_states:
             called = counted(self.other_states, "cell")
             line += f" {called} that both called something else kept the word of {mine}."
+        if self.other_links:
+            left_out = counted(self.other_links, "link")
+            line += f" {left_out} of {theirs} left out, where {mine} linked otherwise."
         return line
 
     def to_values(self) -> dict[str, Any]:
@@ -64,6 +71,7 @@ class Agreement:
             "seg": None if self.seg is None else round(self.seg, 4),
             "taken": self.taken,
             "other_states": self.other_states,
+            "other_links": self.other_links,
             "disagreements": [
                 {"frame": one.frame, "labels": list(one.cells), "words": one.words}
                 for one in self.disputes
@@ -81,6 +89,8 @@ class _Found:
     disputes: list[Dispute] = field(default_factory=list)
     states: list[StateChange] = field(default_factory=list)
     other_states: int = 0
+    links: list[LinkChange] = field(default_factory=list)
+    other_links: int = 0
 
 
 def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, None, Agreement]:
@@ -119,8 +129,9 @@ def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, N
             box = box or (slice(0, 1),) * before.ids.ndim
             changes.append(into.write(t, box, merged.mask.cut(box), merged.complete))
         yield t
+    _take_links(into, other, found)
     author, into.author = into.author, names[1] if other.authors else into.author
-    into.commit(changes, "session", (), tuple(found.states))
+    into.commit(changes, "session", (), (*found.states, *found.links))
     into.author = author
     for dispute in found.disputes:
         into.note(dispute)
@@ -143,6 +154,7 @@ def _agreement(names: tuple[str, str], found: _Found) -> Agreement:
         found.taken,
         tuple(found.disputes),
         found.other_states,
+        found.other_links,
     )
 
 
@@ -182,6 +194,31 @@ def _take_states(
             found.states.append(StateChange(frame, place, "", state))
         elif before and before != state:
             found.other_states += 1
+
+
+def _take_links(into: Corrections, other: Corrections, found: _Found) -> None:
+    """Take the links that the other user made, except where the first one said otherwise."""
+    mine = list(into.links)
+    for link in other.links:
+        same = [one for one in mine if _is_of(into, one.later, link.later)]
+        both = [one for one in same if _is_of(into, one.earlier, link.earlier)]
+        origins = [one for one in same if one.kind != APART]
+        if any(one.kind == link.kind for one in both):
+            continue
+        if both or (origins and link.kind != APART):
+            found.other_links += 1
+        else:
+            found.links.append(LinkChange.of(replace(link, kind=""), link.kind))
+
+
+def _is_of(into: Corrections, one: Spot, other: Spot) -> bool:
+    """Whether two places are the same, or lie in one cell that a user drew or confirmed."""
+    (frame, place), (there, spot) = one, other
+    if frame != there or place == spot:
+        return frame == there
+    mask = into.edits(frame)
+    cell = int(mask.ids[place]) if mask is not None else 0
+    return mask is not None and cell not in (0, BACKGROUND_ID) and int(mask.ids[spot]) == cell
 
 
 def _names(into: Corrections, other: Corrections) -> tuple[str, str]:
