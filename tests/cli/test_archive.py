@@ -25,6 +25,7 @@ from napari_unet.engine.session.session_folder import SessionFolder
 from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.stack.stack import Stack
 
+AUTHOR = "Ada of the Analytical Engine"
 BY_HAND = 700  # id of a cell that a user painted in frame 1
 
 
@@ -51,7 +52,9 @@ def kept(world, bright, tmp_path_factory, run):
         place = session.probabilities_path(key)
         with run_steps(segment(stack, bright, labels=settings, probabilities=place)) as segmented:
             shape = (len(stack), *stack.frame_shape)
-            live = LiveLabels(shape, segmented.probabilities, settings, session.corrections())
+            corrections = session.corrections()
+            corrections.author = AUTHOR
+            live = LiveLabels(shape, segmented.probabilities, settings, corrections)
             live[1, 2:9, 2:9] = BY_HAND
             corrected = np.asarray(live)
         session.save(model=str(model), models=(bright.sha256,), labels=settings)
@@ -82,6 +85,8 @@ def test_an_archive_holds_what_labels_were_made_from(name, kept, run, tmp_path):
             content = archive.read(file)
             assert (hashlib.sha256(content).hexdigest(), len(content)) == (said.sha256, said.bytes)
             assert str(kept.movie.parent).encode() not in content
+            assert AUTHOR.encode() not in content
+            assert (b"user 1" in content) == (file == "corrections.journal")
         archive.extractall(tmp_path)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "labels.tif"), kept.labels[name])
     assert manifest.corrected_objects == (1 if name == "session" else None)
@@ -102,6 +107,14 @@ def test_the_same_labels_give_the_same_bytes(kept, run, tmp_path):
     assert run(*words, "--overwrite", "--with-image").code == 0
     with zipfile.ZipFile(tmp_path / ARCHIVE) as archive:
         assert archive.read("image/movie.tif") == kept.movie.read_bytes()
+
+
+def test_names_of_users_are_in_it_where_they_are_asked_for(kept, run, tmp_path):
+    words = ("export", kept.movie, "--out", tmp_path, "--archive", "--with-names")
+    assert run(*words).code == 0
+    with zipfile.ZipFile(tmp_path / ARCHIVE) as archive:
+        assert AUTHOR.encode() in archive.read("corrections.journal")
+    assert run("verify", tmp_path / ARCHIVE, kept.movie).code == 0
 
 
 @pytest.mark.parametrize("name", ["session", "file"])
@@ -229,7 +242,8 @@ REFUSED = {
         "is not at hand",
     ),
     "linked": ("export {movie} --archive --values linked", "--values ids"),
-    "no archive asked for": ("export {movie} --with-image", "add --archive"),
+    "no archive asked for": ("export {movie} --with-image", "--with-image: add --archive"),
+    "nor names in one": ("export {movie} --with-names", "--with-names: add --archive"),
 }
 
 

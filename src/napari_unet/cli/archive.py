@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,14 +21,38 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import TableSettings
 
 
-def require_archive(archive: bool, with_image: bool, model: str | None) -> None:
-    """Refuse options that are for an archive where none is asked for."""
-    if not archive and (with_image or model):
-        raise typer.BadParameter(f"{'--with-image' if with_image else '--model'}: add --archive")
+WithImage = Annotated[
+    bool, typer.Option("--with-image", help="The movie goes into the archive, too.")
+]
+WithNames = Annotated[
+    bool,
+    typer.Option(
+        "--with-names", help="The archive names who corrected, where it says user 1, user 2."
+    ),
+]
+MadeBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE[,...]",
+        help="For --archive: the model that made the labels, where it is not found.",
+    ),
+]
+
+
+def require_archive(archive: bool, model: str | None, **parts: bool) -> dict[str, bool]:
+    """Refuse options that are for an archive where none is asked for; return its ``parts``."""
+    given = [name for name, value in {**parts, "model": model}.items() if value]
+    if given and not archive:
+        raise typer.BadParameter(f"--{given[0].replace('_', '-')}: add --archive")
+    return parts
 
 
 def archive_part(
-    given: Labels, job: Export, columns: TableSettings, model: str | None, *, with_image: bool
+    given: Labels,
+    job: Export,
+    columns: TableSettings,
+    model: str | None,
+    **parts: bool,
 ) -> tuple[Callable[[], Generator[int, None, Path]], int]:
     """Return what writes the archive, and in how many steps.
 
@@ -43,7 +67,7 @@ def archive_part(
     if job.meaning != "ids":
         raise typer.BadParameter("--archive: it is for --values ids")
     path, made = job.folder / ARCHIVE, _made_from(given, model)
-    write = partial(write_archive, path, job, made, columns, with_image=with_image)
+    write = partial(write_archive, path, job, made, columns, **parts)
     return write, archive_steps(job)
 
 

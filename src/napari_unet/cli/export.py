@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.archive import archive_part, require_archive
+from napari_unet.cli.archive import (
+    MadeBy,
+    WithImage,
+    WithNames,
+    archive_part,
+    require_archive,
+)
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.check import with_check
 from napari_unet.cli.figures import Figures, Part
@@ -88,16 +94,9 @@ def export(
             "corrections, labels, table, versions, checksums, methods text.",
         ),
     ] = False,
-    with_image: Annotated[
-        bool, typer.Option("--with-image", help="The movie goes into the archive, too.")
-    ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE[,...]",
-            help="For --archive: the model that made the labels, where it is not found.",
-        ),
-    ] = None,
+    with_image: WithImage = False,
+    with_names: WithNames = False,
+    model: MadeBy = None,
     offset: o.Offset = None,
     checked: Annotated[
         Path | None,
@@ -204,7 +203,7 @@ def export(
         axes, channel, z, position, pixel_size=pixel_size, z_step=z_step, interval=frame_interval
     )
     compared = _is_comparison(style, truth)
-    require_archive(archive, with_image, model)
+    more = require_archive(archive, model, with_image=with_image, with_names=with_names)
     look = o.build(
         OverlaySettings(), style=None if compared else style, fps=fps, length=length, zoom=zoom,
         line_width=line_width, opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
@@ -228,7 +227,7 @@ def export(
         parts: dict[str, Part] = {}
         if archive:
             write_labels = table = overlay = False
-            parts[ARCHIVE] = archive_part(given, job, columns, model, with_image=with_image)
+            parts[ARCHIVE] = archive_part(given, job, columns, model, **more)
         if write_labels:
             chosen = _format(format, in_place, given)
             parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps

@@ -34,11 +34,13 @@ def test_an_archive_of_what_was_segmented_here_is_verified(hand, file, model_fil
     hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
     hand.find(dock, "export.meaning").setValue("linked")  # an archive has ids all the same
     hand.find(dock, "export.with_image").setChecked(True)
+    assert hand.find(dock, "export.with_names").isEnabled()
     hand.click(dock, "export.save_archive")
     assert hand.done().startswith(f"Saved {tmp_path / 'out' / 'archive.zip'}")
     archive = Archive(tmp_path / "out" / "archive.zip")
     with zipfile.ZipFile(archive.path) as inside:
         assert inside.read("image/movie.tif") == file.read_bytes()
+        assert b"user 1" in inside.read("corrections.journal")
     assert archive.corrected
     with Stack.open(file) as stack:
         verified = run(verify(archive, stack, device="cpu", threads=1), quiet=True)

@@ -8,6 +8,7 @@ loses none.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -253,6 +254,13 @@ class Corrections:
     def authors(self) -> tuple[str, ...]:
         """Who made the steps that are not undone, the first first."""
         return tuple(dict.fromkeys(step.author for step in self._done if step.author))
+
+    def forget_names(self) -> None:
+        """Say *user 1*, *user 2* of who did what, as they came: for a copy that others get."""
+        names = {name: f"user {i}" for i, name in enumerate(self.authors, start=1)}
+        self._done = [replace(one, author=names.get(one.author, "")) for one in self._done]
+        self._undone.clear()
+        self.disputes = [replace(one, words="two users disagree") for one in self.disputes]
 
     def note(self, dispute: Dispute) -> None:
         """Keep where two users disagree."""

@@ -32,7 +32,7 @@ _TIP = (
 
 
 class ArchiveRow(QWidget):
-    """The button, and whether the movie goes with it."""
+    """The button, and whether the movie and the names of users go with it."""
 
     def __init__(self, session: Session, owner: str, target: ExportTarget) -> None:
         super().__init__()
@@ -40,7 +40,11 @@ class ArchiveRow(QWidget):
         self.save = button("Save archive", f"{owner}.save_archive", _TIP)
         self.with_image = WrapCheck("with the movie", f"{owner}.with_image")
         self.with_image.setProperty("tip", "Put the movie's files into the zip, too")
-        Column(self).add(Flow(self.save, self.with_image, shares=(1, 0)))
+        self.with_names = WrapCheck("with names", f"{owner}.with_names")
+        self.with_names.setProperty(
+            "tip", "Say by name who corrected; without it they are user 1, user 2 and so on"
+        )
+        Column(self).add(Flow(self.save, self.with_image, self.with_names, shares=(1, 0, 0)))
 
     def update_state(self, why_not: str) -> None:
         """Resolve whether there is something to archive, and say why not."""
@@ -48,6 +52,9 @@ class ArchiveRow(QWidget):
         stack = self._session.movie.stack
         no_file = stack is None or stack.path is None
         allow(self.with_image, "The movie is not a file" if no_file else "")
+        live = self._target.live()
+        named = live is not None and bool(live.corrections.authors)
+        allow(self.with_names, "" if named else "Nobody corrected these labels")
 
     def _why_not(self) -> str:
         live = self._target.live()
@@ -62,16 +69,17 @@ class ArchiveRow(QWidget):
         live, model = self._target.live(), self._session.labels.model
         assert live is not None
         assert model is not None
-        with_image = self.with_image.isEnabled() and self.with_image.isChecked()
+        boxes = {"with_image": self.with_image, "with_names": self.with_names}
+        parts = {name: box.isEnabled() and box.isChecked() for name, box in boxes.items()}
 
         def write(export: Export) -> Generator[int, None, Path]:
-            return _write(export, live, model, columns, with_image=with_image)
+            return _write(export, live, model, columns, **parts)
 
         return Product("the archive", ARCHIVE, write, archive_steps)
 
 
 def _write(
-    export: Export, live: LiveLabels, model: Model, columns: TableSettings, *, with_image: bool
+    export: Export, live: LiveLabels, model: Model, columns: TableSettings, **parts: bool
 ) -> Generator[int, None, Path]:
     from napari_unet.engine.jobs.archive.write_archive import (
         MadeFrom,
@@ -90,4 +98,4 @@ def _write(
     settings = predicted_with(probabilities.key)
     made = MadeFrom(model, settings, live.settings, segmented, live.corrections)
     path, inside = export.folder / ARCHIVE, replace(export, meaning="ids")
-    return (yield from write_archive(path, inside, made, columns, with_image=with_image))
+    return (yield from write_archive(path, inside, made, columns, **parts))

@@ -130,6 +130,12 @@ def test_two_users_are_merged_and_disagreements_are_doubts(name, tmp_path):
     again = Corrections(SHAPE, Journal(tmp_path / "journal"))
     assert again.open_disputes() == corrections.open_disputes()
     assert again.copy().open_disputes() == corrections.open_disputes()
+    for_others = again.copy()
+    for_others.forget_names()
+    called = [f"user {i}" for i in range(1, 1 + len(again.authors))]
+    assert for_others.authors == tuple(called) and again.authors[:1] == ("ada",)
+    said = [one.words for one in for_others.open_disputes()]
+    assert said == ["two users disagree"] * len(words)
     for doubt in doubts:
         say_fine(user.live, doubt)
         np.testing.assert_array_equal(user.live[0, :, :], shown)

@@ -78,10 +78,12 @@ def write_archive(
     table: TableSettings | None = None,
     *,
     with_image: bool = False,
+    with_names: bool = False,
 ) -> Generator[int, None, Path]:
     """Write labels, table, model, recipe, corrections and methods text into one zip.
 
-    Yields frames as they are written, then again as they are measured; returns the path.
+    Who corrected is *user 1*, *user 2* in it, unless ``with_names``. Yields frames as they are
+    written, then again as they are measured; returns the path.
 
     Raises
     ------
@@ -99,7 +101,7 @@ def write_archive(
         yield from inside.write_table(table)
         for file in list(folder.iterdir()):
             sidecar_path(file).unlink(missing_ok=True)  # it says when and where: the manifest not
-        models = _write_sources(folder, export, made)
+        models = _write_sources(folder, export, made, with_names=with_names)
         files = {file.name: file for file in folder.iterdir()}
         if with_image and movie is not None:
             files |= _image(movie)
@@ -107,7 +109,9 @@ def write_archive(
     return path
 
 
-def _write_sources(folder: Path, export: Export, made: MadeFrom) -> tuple[str, ...]:
+def _write_sources(
+    folder: Path, export: Export, made: MadeFrom, *, with_names: bool
+) -> tuple[str, ...]:
     """Write model, recipe, corrections and methods text; return the names of the models."""
     model = made.model
     members = model.members if isinstance(model, Ensemble) else (model,)
@@ -127,7 +131,10 @@ def _write_sources(folder: Path, export: Export, made: MadeFrom) -> tuple[str, .
     ).save(folder / RECIPE)
     if made.corrections is not None and (made.corrections.frames() or made.corrections.states):
         journal = Journal(folder / CORRECTIONS)
-        made.corrections.copy().keep_in(journal)
+        corrections = made.corrections.copy()
+        if not with_names:
+            corrections.forget_names()
+        corrections.keep_in(journal)
         journal.flush()
         for beside in folder.glob(f"{CORRECTIONS}.*"):
             beside.unlink()
