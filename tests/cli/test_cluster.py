@@ -141,9 +141,12 @@ def workers_of(process):
 
 
 def is_worker(process):
+    """Whether it was started, or forked from what was started, to be a worker."""
     try:
+        if "forkserver" in " ".join(process.cmdline()):
+            return "forkserver" in " ".join(process.parent().cmdline())
         return "spawn_main" in " ".join(process.cmdline())
-    except psutil.Error:
+    except (psutil.Error, AttributeError):
         return False
 
 

@@ -13,12 +13,25 @@ from napari_unet.engine.jobs.queue.results import LABELS, Job, Results
 from napari_unet.engine.jobs.queue.segment_movie import work_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
     from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings
     from napari_unet.engine.jobs.queue.movies import Movie
+
+
+def begin_workers(cluster: ClusterSettings, results: Iterable[Results]) -> None:
+    """Begin to start workers here, while all else is read, where some results are not there."""
+    if any(not one.path(LABELS).exists() for one in results):
+        _begin_here(cluster)
+
+
+def _begin_here(cluster: ClusterSettings) -> None:
+    if cluster.type == "local":
+        from napari_unet.engine.jobs.cluster import own_process
+
+        own_process.begin()
 
 
 class OnCluster:
@@ -51,6 +64,7 @@ class OnCluster:
         from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
 
         if self._run is None:
+            _begin_here(self._cluster)
             if self._cluster.type in QUEUES:
                 say(f"Waiting for a worker of {self._cluster.name}; Ctrl-C gives up.")
             opened = ClusterRun.open(self._cluster, job.model, job.predict)

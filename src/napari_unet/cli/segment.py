@@ -12,7 +12,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
-from napari_unet.cli.on_cluster import OnCluster
+from napari_unet.cli.on_cluster import OnCluster, begin_workers
 from napari_unet.cli.progress import say
 from napari_unet.cli.report import SegmentReport
 from napari_unet.engine.errors import BadInput
@@ -138,6 +138,9 @@ def segment(
     predict, _ = assigned(others, predict, o.build(LabelSettings(), **changes))
 
     found = find_movies(movies, wanted, every_position=position is None)
+    mine = shard(found, of_shard)
+    if workers:
+        begin_workers(workers, [_results(out, movie, alone=len(found) == 1) for movie in mine])
     network = load_model(model, saved, recipe)
     before = scale_of(network, base)
     labels = saved.labels if saved else recommended_for(network, base)
@@ -151,7 +154,6 @@ def segment(
     report = SegmentReport(job) if as_json else None
     elsewhere = OnCluster(workers, job, out) if workers else None
     run = Run(job, out, manners, debug, report=report, cluster=elsewhere)
-    mine = shard(found, of_shard)
     if of_shard:
         say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
     if not _all_done(run, mine, alone=len(found) == 1):
@@ -164,11 +166,16 @@ def _all_done(run: Run, movies: Sequence[Movie], *, alone: bool) -> bool:
         if alone:
             with run.noticed:
                 for movie in movies:
-                    run.one(movie, Results(run.out), kept=run.cluster)
+                    run.one(movie, _results(run.out, movie, alone=True), kept=run.cluster)
         failed = {} if alone else run.many(movies)
     if run.report is not None:
         run.report.print()
     return not failed
+
+
+def _results(out: Path, movie: Movie, *, alone: bool) -> Results:
+    """Return where the results of a movie go: by its name where it is one of several."""
+    return Results(out) if alone else Results(out, movie.name)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from napari_unet.engine.network.model import Model
 from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import UNet, UNetConfig
 from napari_unet.engine.prediction import predictor as predictor_module
-from napari_unet.engine.prediction.precision import SAME_LABELS
+from napari_unet.engine.prediction.precision import SAME_LABELS, Settled
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.prediction.torch_backend import TorchBackend
 from napari_unet.engine.settings import Normalisation, PredictSettings
@@ -72,6 +72,18 @@ def test_every_backend_gives_the_same_labels(toy_model, toy_stack, changes):
     for t in range(len(toy_stack)):
         codes, expected = predictor(toy_stack[t]), reference(toy_model, toy_stack[t])
         assert iou(codes[0], expected[0]) >= least - 0.001
+
+
+def test_what_was_adopted_for_a_movie_is_not_made_again_for_each_block(
+    toy_model, toy_stack, monkeypatch
+):
+    made, at = [], TorchBackend.at
+    monkeypatch.setattr(TorchBackend, "at", lambda *args: made.append(args) or at(*args))
+    predictor, settled = open_predictor(toy_model, EXACT), Settled("cpu", "torch", "bf16")
+    for movie, times in ((toy_stack, 1), (toy_stack, 1), (toy_stack.select(), 2)):
+        predictor.adopt(settled, movie)
+        assert len(made) == times
+        assert predictor.settled() == settled
 
 
 @pytest.mark.parametrize("precision", ["fp32", "auto"])

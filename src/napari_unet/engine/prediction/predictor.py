@@ -155,9 +155,9 @@ class Predictor:
     def adopt(self, settled: Settled, movie: Stack) -> None:
         """Do as another predictor settled for a movie: nothing is measured or checked."""
         with self._lock:
-            self._measured, self._checked = movie, True
-            self._normaliser.fixed = settled.scaling
-            if (precision := settled.precision) != self._exact.precision:
+            known = movie is self._measured and self._backend.precision == settled.precision
+            self._measured, self._checked, self._normaliser.fixed = movie, True, settled.scaling
+            if not known and (precision := settled.precision) != self._exact.precision:
                 n = _CALIBRATION_FRAMES if precision == "int8" else 0  # the same ones everywhere
                 self._backend = self._exact.at(precision, self._samples(movie, n))
 

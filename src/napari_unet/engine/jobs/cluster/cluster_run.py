@@ -114,7 +114,7 @@ class ClusterRun:
             for worker, reason in unable.items():
                 run._dispatch.refuse(worker, reason)
             yield run
-            if client.status == "running":
+            if client.status == "running" and cluster.type == "address":  # others end now
                 client.unregister_worker_plugin(plugin.name)
 
     @property

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput, not_installed
+from napari_unet.engine.jobs.cluster import own_process
 from napari_unet.engine.jobs.cluster.cluster_settings import QUEUES, ClusterSettings
 from napari_unet.engine.jobs.cluster.lost import Lost
 from napari_unet.engine.text import say_duration
@@ -27,7 +28,6 @@ _LOOPBACK = "127.0.0.1"
 _ANSWERS = 15.0  # s, that a scheduler has to answer
 _STARTS = 90.0  # s, that processes of our own have to start
 _SAYS = 600.0  # s, after which it is said again that jobs of a queue are waited for
-_PRELOAD = "napari_unet.engine.jobs.cluster.own_process"
 _QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 _CONFIG = {
     "distributed.admin.large-graph-warning-threshold": "1 GB",  # blocks that are sent are meant so
@@ -36,9 +36,11 @@ _CONFIG = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False,
-    # distributed gives memory back at once: an array of a frame would be asked for anew each time
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
+    # Nobody looks at these; each process would look at itself a hundred times a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+    **{f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in own_process.ENVIRON.items()},
 }
 
 
@@ -63,7 +65,8 @@ def connected(
         raise not_installed("segmenting on a cluster", "distributed", "cluster") from error
     security = _security(settings)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us
-    with ExitStack() as running, dask.config.set(_CONFIG):
+    how = {"distributed.worker.multiprocessing-method": own_process.start_method()}
+    with ExitStack() as running, dask.config.set(_CONFIG | how):
         target = settings.address or running.enter_context(_started(settings, security))
         try:
             client = Client(
@@ -148,7 +151,8 @@ def _local(settings: ClusterSettings, security: Security | None) -> Any:
 
     def worker(i: int) -> dict[str, Any]:
         env = {"CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else {}
-        options = common | {"nthreads": 1, "memory_limit": 0, "env": env, "preload": [_PRELOAD]}
+        options = common | {"nthreads": 1, "memory_limit": 0, "env": env}
+        options |= {"preload": [own_process.__name__]}
         return {"cls": Nanny, "options": options | {"silence_logs": logging.CRITICAL}}
 
     return SpecCluster(
