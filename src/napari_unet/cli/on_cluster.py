@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.queue.movies import Movie
 
 
-def begin_workers(cluster: ClusterSettings, results: Iterable[Results]) -> None:
+def begin_workers(cluster: ClusterSettings | None, results: Iterable[Results]) -> None:
     """Begin to start workers here, while all else is read, where some results are not there."""
-    if any(not one.path(LABELS).exists() for one in results):
+    if cluster and any(not one.path(LABELS).exists() for one in results):
         _begin_here(cluster)
 
 

@@ -114,7 +114,8 @@ def segment(
     """
     from napari_unet.engine.network.cell_size import recommended_for, scale_of, sized
 
-    of_shard = parse_shard(part) if part else None
+    if part:
+        parse_shard(part)  # what is wrong with it is said before all else
     workers = read_cluster(cluster) if cluster else None
     saved = Recipe.load(recipe) if recipe else None
     wanted = o.selection(
@@ -138,9 +139,8 @@ def segment(
     predict, _ = assigned(others, predict, o.build(LabelSettings(), **changes))
 
     found = find_movies(movies, wanted, every_position=position is None)
-    mine = shard(found, of_shard)
-    if workers:
-        begin_workers(workers, [_results(out, movie, alone=len(found) == 1) for movie in mine])
+    mine = _mine(found, part)
+    begin_workers(workers, [_results(out, movie, alone=len(found) == 1) for movie in mine])
     network = load_model(model, saved, recipe)
     before = scale_of(network, base)
     labels = saved.labels if saved else recommended_for(network, base)
@@ -149,13 +149,11 @@ def segment(
     _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
     job = Job(network, predict, labels, parts, frames=frames, linked=linked)
-    debug = bool(context.find_root().params.get("debug"))
     manners = Manners(overwrite, keep_probabilities or len(found) == 1)
     report = SegmentReport(job) if as_json else None
     elsewhere = OnCluster(workers, job, out) if workers else None
+    debug = bool(context.find_root().params.get("debug"))
     run = Run(job, out, manners, debug, report=report, cluster=elsewhere)
-    if of_shard:
-        say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
     if not _all_done(run, mine, alone=len(found) == 1):
         raise typer.Exit(1)
 
@@ -171,6 +169,14 @@ def _all_done(run: Run, movies: Sequence[Movie], *, alone: bool) -> bool:
     if run.report is not None:
         run.report.print()
     return not failed
+
+
+def _mine(found: Sequence[Movie], part: str | None) -> list[Movie]:
+    """Return the movies of a shard, and say how many they are."""
+    mine = shard(found, parse_shard(part) if part else None)
+    if part:
+        say(f"Shard {part}: {len(mine)} of {counted(len(found), 'movie')}")
+    return mine
 
 
 def _results(out: Path, movie: Movie, *, alone: bool) -> Results:
