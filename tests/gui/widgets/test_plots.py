@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.gui.widgets.axes import nice_ticks
+from napari_unet.gui.widgets.curves_plot import CurvesPlot, Line
 from napari_unet.gui.widgets.plots import Curve, CurveView, LinePlot
 
 
@@ -48,3 +50,21 @@ def test_a_plot_is_drawn_in_every_state(qtbot):
     curve.add_score(2, 0.7)
     view.show_curve(curve)
     assert not view.grab().isNull()
+
+
+def test_curves_of_several_names_are_told_apart_by_a_click(qtbot):
+    plot = CurvesPlot("plot", "")
+    qtbot.addWidget(plot)
+    plot.resize(300, 140)
+    xs = np.arange(1000, dtype=float)
+    low, high = np.full(1000, 2.0), np.where(xs % 100 < 50, 8.0, np.nan)
+    lines = [Line("low", xs, low), Line("high", xs, high, "#e69f00"), Line("none", xs, xs * np.nan)]
+    plot.show_lines(lines, "frame")
+    plot.mark(400.0)
+    for x, y, name in ((430.0, 8.0, "high"), (430.0, 2.0, "low"), (0.0, 2.0, "low")):
+        with qtbot.waitSignal(plot.clicked) as found:
+            qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.place_of(x, y).toPoint())
+        assert found.args[1] == name and abs(found.args[0] - x) < 3
+    assert not plot.grab().isNull()
+    plot.show_lines([], "frame")
+    assert not plot.grab().isNull()

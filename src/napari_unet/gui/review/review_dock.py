@@ -21,6 +21,7 @@ from napari_unet.gui.review.doubt_panel import DoubtPanel
 from napari_unet.gui.review.going_on import GoingOn
 from napari_unet.gui.review.sample_panel import SamplePanel
 from napari_unet.gui.review.state_panel import StatePanel
+from napari_unet.gui.review.truth_panel import TruthPanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
@@ -98,7 +99,10 @@ class ReviewDock(Dock):
     def _build_sample(self) -> None:
         self.sample = SamplePanel(self.session, self.actions)
         self.checking = Fold("Check a sample", lambda: self.sample)
-        self.column.addWidget(self.checking)
+        self.truth = TruthPanel(self.session, OWNER, self._labels)
+        self.comparing = Fold("Compare with a truth", lambda: self.truth)
+        for fold in (self.checking, self.comparing):
+            self.column.addWidget(fold)
 
     def _build_end(self) -> None:
         """Pin below what scrolls how far it is, and what is to be pressed then."""
@@ -267,6 +271,11 @@ class ReviewDock(Dock):
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()
+        self.truth.update_state(self.busy() or self.no_movie() or none or self._classes())
+
+    def _classes(self) -> str:
+        live = self.session.labels.live
+        return "These labels are classes, not cells" if live is not None and live.classes else ""
 
     def _show_next(self) -> None:
         """Let what is to be pressed next stand out: the repair that is offered, or *Correct*."""

@@ -14,8 +14,8 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
+from napari_unet.gui.viewer.marks.window_mark import WindowMark
 from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
-from napari_unet.gui.viewer.window_mark import WindowMark
 from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button
 from napari_unet.gui.widgets.wrapping import Flow

@@ -13,9 +13,9 @@ from superqt.utils import signals_blocked
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.dock.class_legend import ClassLegend
+from napari_unet.gui.dock.labels_file import LabelsFile
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.session.workers import Latest
-from napari_unet.gui.train.labels_file import LabelsFile
 from napari_unet.gui.train.movie_ticks import MovieTicks
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.live_layer import actions_of
@@ -139,7 +139,7 @@ class AnnotationPanel(QWidget):
         )
         self.summary = Hint(name="train.summary")
         self.others = MovieTicks("train.movies", self._session.training)
-        self.file = LabelsFile(self._session)
+        self.file = LabelsFile(self._session, "train", "labels")
         rows, which = form_rows(), QWidget()
         add_field(rows, "Labels", self.labels.native)
         add_field(rows, "", self.file)

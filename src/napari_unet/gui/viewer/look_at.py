@@ -19,6 +19,16 @@ def camera_of(viewer: Viewer) -> Any:
     return getattr(shown, "scene", shown).camera
 
 
+def seen_from_above(viewer: Viewer) -> bool:
+    """Whether the viewer shows one flat frame, as the movie lies."""
+    shown: Any = viewer
+    order = tuple(shown.dims.order)
+    flat = shown.dims.ndisplay == 2 and order == tuple(sorted(order))
+    turned = getattr(camera_of(viewer), "orientation2d", ("down", "right"))
+    grid = shown.canvas.grid if hasattr(shown, "canvas") else shown.grid  # from napari 0.9
+    return flat and not grid.enabled and tuple(map(str, turned)) == ("down", "right")
+
+
 def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size: float) -> None:
     """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across."""
     frame, y, x = place

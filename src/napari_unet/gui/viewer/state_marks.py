@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.gui.viewer.correcting import canvas_of
+from napari_unet.gui.viewer.look_at import camera_of, seen_from_above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class StateMarks(QObject):
         for told in (owner.live.edited, owner.live.changed):
             told.connect(self._on_live)
         viewer = owner.viewer
-        dims, camera = viewer.dims.events, self._camera.events
+        dims, camera = viewer.dims.events, camera_of(self._owner.viewer).events
         self._followed = [
             (event, self._read)
             for event in (dims.current_step, dims.ndisplay, dims.order, owner.layer.events.visible)
@@ -68,11 +69,6 @@ class StateMarks(QObject):
                 written.hide()
                 written.deleteLater()
 
-    @property
-    def _camera(self) -> Any:
-        viewer: Any = self._owner.viewer
-        return getattr(viewer, "scene", viewer).camera  # in the scene from napari 0.9
-
     def _on_live(self, _: Any) -> None:
         self._changed.emit()
 
@@ -81,7 +77,12 @@ class StateMarks(QObject):
         live, before = self._owner.live, self._spots
         self._spots = []
         states = live.corrections.states
-        if states and self._followed and self._is_flat() and self._owner.layer.visible:
+        if (
+            states
+            and self._followed
+            and seen_from_above(self._owner.viewer)
+            and self._owner.layer.visible
+        ):
             frame = self._owner.frame
             said = states.at(frame)
             if said and live.is_prepared(frame):  # else a watershed would run here
@@ -104,7 +105,7 @@ class StateMarks(QObject):
                 return
             self._written = _Written(canvas)
             self._written.resized.connect(self._place)
-        camera, size = self._camera, self._written.size()
+        camera, size = camera_of(self._owner.viewer), self._written.size()
         middle, layer, frame = camera.center[-2:], self._owner.layer, self._owner.frame
         words = []
         for place, state in self._spots:
@@ -120,15 +121,6 @@ class StateMarks(QObject):
         viewer, layer = self._owner.viewer, self._owner.layer
         section = round(float(layer.world_to_data(viewer.dims.point)[-3]))
         return bool((labels[min(max(section, 0), len(labels) - 1)] == labels[place]).any())
-
-    def _is_flat(self) -> bool:
-        """Whether a frame is seen from above, as the movie lies."""
-        viewer: Any = self._owner.viewer
-        order = tuple(viewer.dims.order)
-        flat = viewer.dims.ndisplay == 2 and order == tuple(sorted(order))
-        upright = tuple(map(str, getattr(self._camera, "orientation2d", ("down", "right"))))
-        grid = viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid  # from napari 0.9
-        return flat and not grid.enabled and upright == ("down", "right")
 
 
 class _Written(QWidget):

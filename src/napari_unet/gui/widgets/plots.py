@@ -26,7 +26,7 @@ _COLORS = {False: ("#e8a33d", "#3fb8af"), True: ("#a35f00", "#00756c")}  # by: l
 _SHARES = [(0.0, "0"), (0.5, "50"), (1.0, "100 %")]
 
 
-def _begin(widget: QWidget) -> tuple[QPainter, QColor, QColor, QColor]:
+def begin(widget: QWidget) -> tuple[QPainter, QColor, QColor, QColor]:
     """Return a painter, the colour of words, and two of curves that read on the theme."""
     painter = QPainter(widget)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -35,7 +35,7 @@ def _begin(widget: QWidget) -> tuple[QPainter, QColor, QColor, QColor]:
     return painter, ink, QColor(one), QColor(other)
 
 
-class _Plot(QWidget):
+class Plot(QWidget):
     """As wide as the dock, and as high as its font asks for."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -82,7 +82,7 @@ class Curve:
         self.scored = of
 
 
-class CurveView(_Plot):
+class CurveView(Plot):
     """Loss (smoothed, axis on the left) and score (on the right) against the steps of a run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -113,7 +113,7 @@ class CurveView(_Plot):
         """Draw axes, curves and a legend with the newest values."""
         if not self.loss.points:
             return
-        painter, ink, of_loss, of_score = _begin(self)
+        painter, ink, of_loss, of_score = begin(self)
         highest = max(y for _, y in self.loss.points) or 1.0
         steps = Scale(0, self._curve.steps, nice_ticks(0, self._curve.steps, 4))
         left = Scale(0, highest, nice_ticks(0, highest, 3))
@@ -148,7 +148,7 @@ class CurveView(_Plot):
         painter.drawText(box, Qt.AlignmentFlag.AlignRight, said)
 
 
-class LinePlot(_Plot):
+class LinePlot(Plot):
     """``y`` against ``x``; gaps in ``x`` are joined, ``here`` is marked."""
 
     clicked = Signal(float)  # x
@@ -195,7 +195,7 @@ class LinePlot(_Plot):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw axes, curve, mark and the value there."""
-        painter, ink, mark, color = _begin(self)
+        painter, ink, mark, color = begin(self)
         axes = self.axes()
         axes.draw(painter, ink)
         spots = [axes.spot(x, y) for x, y in zip(self.xs, self.ys, strict=True)]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from napari_unet.engine.errors import not_installed
+from napari_unet.engine.errors import BadInput, not_installed
+from napari_unet.engine.export.target.outputs import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,16 @@ def require_format(name: str) -> None:
     """Refuse, before anything is computed, a name whose format needs what is not installed."""
     if name.lower().endswith(PARQUET):
         _arrow()
+
+
+def check_saved(path: Path, replace: bool) -> None:
+    """Refuse a name that is neither a table nor a figure, and a file that is there already."""
+    if path.suffix.lower() not in (".csv", PARQUET, ".png"):
+        raise BadInput(
+            f"{path.name} says no format", ".csv, .parquet or .png", "end the name with one of them"
+        )
+    require_format(path.name)
+    check_target(path, replace)
 
 
 @contextmanager

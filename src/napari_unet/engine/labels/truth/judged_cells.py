@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_unet.engine.labels.scores import Judged
     from napari_unet.engine.stack.source import Frames
 
 JUDGEMENTS = {1: "right", 2: "missed", 3: "invented", 4: "merged", 5: "split"}
@@ -29,6 +30,21 @@ def judged_cells(predicted: ArrayLike, truth: ArrayLike) -> NDArray[np.uint8]:
     They are the cells that `frame_scores` counts. Where an invented one overlaps with the truth,
     the truth's pixels show what became of that.
     """
+    found, cells, judged = compare_cells(predicted, truth)
+    of_cell = np.full(len(judged.right) + 1, _NUMBERS["missed"], np.uint8)
+    for word in ("right", "merged", "split"):
+        of_cell[1:][getattr(judged, word)] = _NUMBERS[word]
+    of_cell[0] = 0
+    invented = np.concatenate([[False], ~judged.involved])[found]
+    picture: NDArray[Any] = of_cell[cells]
+    picture[invented & (cells == 0)] = _NUMBERS["invented"]
+    return picture
+
+
+def compare_cells(
+    predicted: ArrayLike, truth: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Judged]:
+    """Return both images with their objects numbered, and what became of each object."""
     mine = whole_labels(np.asarray(predicted), "the prediction")
     right = whole_labels(np.asarray(truth), "the truth")
     if mine.shape != right.shape:
@@ -40,15 +56,7 @@ def judged_cells(predicted: ArrayLike, truth: ArrayLike) -> NDArray[np.uint8]:
     _, found_areas, found = numbered(mine)
     _, true_areas, cells = numbered(right)
     rows, columns, overlap = overlaps(cells, found)
-    judged = judge(rows, columns, overlap, true_areas, found_areas)
-    of_cell = np.full(len(true_areas) + 1, _NUMBERS["missed"], np.uint8)
-    for word in ("right", "merged", "split"):
-        of_cell[1:][getattr(judged, word)] = _NUMBERS[word]
-    of_cell[0] = 0
-    invented = np.concatenate([[False], ~judged.involved])[found]
-    picture: NDArray[Any] = of_cell[cells]
-    picture[invented & (cells == 0)] = _NUMBERS["invented"]
-    return picture
+    return found, cells, judge(rows, columns, overlap, true_areas, found_areas)
 
 
 class JudgedCells(LazyArray):

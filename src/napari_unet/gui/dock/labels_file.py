@@ -17,12 +17,19 @@ from napari_unet.gui.widgets.parts import button, row
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
 
-_OWNER = "train"
+_FRAMES = "frames"  # in the metadata of a layer: those that the file has labels of
+
+
+def frames_of(layer: Labels) -> tuple[int, ...] | None:
+    """Return the frames that a layer from a file has labels of; None where all may have some."""
+    ours = layer.metadata.get(layers.OURS)
+    return ours.get(_FRAMES) if isinstance(ours, dict) else None
 
 
 class LabelsFile(QWidget):
@@ -30,13 +37,13 @@ class LabelsFile(QWidget):
 
     opened = Signal(object, str)  # the layer, and the frames that have labels where not all do
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, owner: str, what: str) -> None:
         super().__init__()
-        self._session = session
-        self.path = QLineEdit(objectName="train.labels_path")
+        self._session, self._owner = session, owner
+        self.path = QLineEdit(objectName=f"{owner}.{what}_path")
         self.path.setPlaceholderText("images, ROIs, masks of Cellpose, tracks")
         self.open = button(
-            "Labels file…", "train.open_labels", "Labels of this movie from a file, as a layer"
+            "Labels file…", f"{owner}.open_{what}", "Labels of this movie from a file, as a layer"
         )
         self.setLayout(row(self.path, self.open, stretch=0))
         self.open.clicked.connect(self._on_open)
@@ -48,11 +55,11 @@ class LabelsFile(QWidget):
             path, _ = QFileDialog.getOpenFileName(self, "Labels of this movie")
         if not path:
             return
-        with self._session.job.refusing(_OWNER):
+        with self._session.job.refusing(self._owner):
             stack = self._session.movie.require_stack()
             self._session.job.start(
                 Task(
-                    _OWNER, "Opening the labels", lambda: _opening(path, stack),
+                    self._owner, "Opening the labels", lambda: _opening(path, stack),
                     on_done=self._on_opened,
                 )
             )  # fmt: skip
@@ -62,7 +69,8 @@ class LabelsFile(QWidget):
         image = self._session.movie.require_layer()
         with layers.held(self._session.viewer):
             lies = layers.place(image, dims=labels.ndim - 1)
-            layer = self._session.viewer.add_labels(labels, name=name, **lies)
+            known = {layers.OURS: {_FRAMES: frames}}
+            layer = self._session.viewer.add_labels(labels, name=name, metadata=known, **lies)
         some = say_ranges(frames).replace(" ", "") if len(frames) < len(labels) else ""
         with suppress(RuntimeError):  # the dock was closed meanwhile
             self.opened.emit(layers.raw(layer), some)
