@@ -118,6 +118,32 @@ def check(stage: Stage) -> None:
     stage.settle()
 
 
+def compare(stage: Stage) -> None:
+    """Compare with the truth of the sample, and go to the worst frame."""
+    from napari_unet.sample.movie import sample_movie
+
+    panel = stage.docks["Review"].truth
+    stage.docks["Review"].comparing.expand()
+    image = stage.session.movie.image
+    truth = stage.viewer.add_labels(
+        sample_movie()[1], name="truth", scale=image.scale, units=image.units, visible=False
+    )
+    stage.viewer.layers.selection.active = stage.session.labels.layer
+    stage.run("review.compare_truth")
+    panel.table.selectRow(0)
+    wrong = panel.scores.scored[panel.table.chosen()].wrong
+    worst = max(wrong, key=lambda cell: cell.kind != "missed", default=None)
+    if worst is not None:
+        from napari_unet.gui.viewer.look_at import look_at
+
+        place = (panel.table.chosen(), worst.y, worst.x)
+        look_at(stage.session.viewer, stage.session.labels.layer, place, 40)
+    stage.settle()
+    stage.picture(stage.window, "review-truth")
+    stage.docks["Review"].comparing.collapse()
+    stage.viewer.layers.remove(truth)
+
+
 def start_training(stage: Stage, steps: int) -> None:
     """Begin to learn, and wait until there is a curve to see."""
     stage.widget("train.steps").setValue(steps)
@@ -185,6 +211,7 @@ def review(stage: Stage) -> None:
     check(stage)
     stage.picture(stage.window, "review-sample")
     stage.widget("review.stop_check").click()
+    compare(stage)
     correct(stage)
     stage.picture(stage.holders["Review"], "review")
 

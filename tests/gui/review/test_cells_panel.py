@@ -114,7 +114,7 @@ def test_paths_of_the_chosen_cell_and_its_daughters_alone(hand, review, viewer, 
     hand.qtbot.waitUntil(lambda: panel.table.cells.rowCount() > 0)
     truth.selected_label = 0
     assert not hand.find(review, "export.family").isEnabled()
-    truth.selected_label = cell = int(panel.table.cells.label(0))
+    truth.selected_label = cell = int(panel.table.cells.key(0))
     hand.click(review, "export.family")
     line = hand.done()
     (tracks,) = (layer for layer in viewer.layers if isinstance(layer, Tracks))

@@ -65,9 +65,11 @@ def test_a_truth_is_compared_with_and_goes_to_frames(hand, dock, small, truth, q
         assert not curve.grab().isNull()
     path = tmp_path / "scores.csv"
     hand.find(dock, "review.scores_path").setText(str(path))
-    for said in (f"Saved {path}", "exists already"):
-        hand.click(dock, "review.save_scores")
-        qtbot.waitUntil(lambda said=said: said in hand.find(dock, "review.message").text())
+    dock._scroll.ensureWidgetVisible(hand.find(dock, "review.save_scores"))
+    hand.click(dock, "review.save_scores")
+    assert hand.done() == f"Saved {path}"
+    hand.click(dock, "review.save_scores")
+    assert "exists already" in hand.failure()
     with path.open(encoding="utf-8", newline="") as file:
         errors = {row["frame"]: float(row["errors"]) for row in csv.DictReader(file)}
     assert list(errors) == ["0", "1", "2", "3"] and max(errors, key=errors.get) == str(FRAME)

@@ -101,6 +101,7 @@ class ReviewDock(Dock):
         self.checking = Fold("Check a sample", lambda: self.sample)
         self.truth = TruthPanel(self.session, OWNER, self._labels)
         self.comparing = Fold("Compare with a truth", lambda: self.truth)
+        self.truth.appeared.connect(lambda: self.bring_into_sight(self.truth.found))
         for fold in (self.checking, self.comparing):
             self.column.addWidget(fold)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.export.target.table_file import check_saved
@@ -73,6 +73,8 @@ class TruthPanel(QWidget):
 
     What was compared is kept up as cells are repaired; after anything else it is said to be old.
     """
+
+    appeared = Signal()  # the first results
 
     def __init__(self, session: Session, owner: str, labels: Callable[[], Labels | None]) -> None:
         super().__init__()
@@ -184,7 +186,10 @@ class TruthPanel(QWidget):
         """Show what was found, and whether it still holds."""
         scores, running = self.scores, self._session.job.running
         self._rows = [scores.rows[t] for t in sorted(scores.rows)]
+        first = bool(self._rows) and self.found.isHidden()
         self.found.setVisible(bool(self._rows))
+        if first:
+            self.appeared.emit()
         self.drawn.setVisible(bool(self._rows))
         self._plot()
         self._on_frame()
