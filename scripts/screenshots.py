@@ -130,14 +130,7 @@ def compare(stage: Stage) -> None:
     )
     stage.viewer.layers.selection.active = stage.session.labels.layer
     stage.run("review.compare_truth")
-    panel.table.selectRow(0)
-    wrong = panel.scores.scored[panel.table.chosen()].wrong
-    worst = max(wrong, key=lambda cell: cell.kind != "missed", default=None)
-    if worst is not None:
-        from napari_unet.gui.viewer.look_at import look_at
-
-        place = (panel.table.chosen(), worst.y, worst.x)
-        look_at(stage.session.viewer, stage.session.labels.layer, place, 40)
+    panel.table.selectRow(0)  # the worst
     stage.settle()
     stage.picture(stage.window, "review-truth")
     stage.docks["Review"].comparing.collapse()

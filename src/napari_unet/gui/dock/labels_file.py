@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 from napari_unet.engine.text import say_ranges
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.widgets.parts import button, row
+from napari_unet.gui.widgets.parts import Column, button, row
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -45,7 +45,7 @@ class LabelsFile(QWidget):
         self.open = button(
             "Labels file…", f"{owner}.open_{what}", "Labels of this movie from a file, as a layer"
         )
-        self.setLayout(row(self.path, self.open, stretch=0))
+        Column(self).add(row(self.path, self.open, stretch=0))
         self.open.clicked.connect(self._on_open)
         self.path.returnPressed.connect(self._on_open)
 

@@ -196,7 +196,10 @@ class TruthPanel(QWidget):
         if running and self._rows:
             return  # the table and the sum of all come at the end
         self._say()
-        columns = {name: np.array([row[name] for row in self._rows]) for name in _TITLES}
+        columns = {
+            name: np.round(np.array([row[name] for row in self._rows]), 3 if name in _SCORES else 1)
+            for name in _TITLES
+        }
         self.table.show_columns(columns if self._rows else {}, _TITLES if self._rows else {})
         self.table.choose(self._session.movie.frame)
         self.save.allow(self._why_not)

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from napari_unet.engine.files.names import user_path
-from napari_unet.gui.widgets.parts import allow, button, row
+from napari_unet.gui.widgets.parts import Column, allow, button, row
 
 _KINDS = "Table (*.csv *.parquet);;Figure (*.png)"
 
@@ -24,7 +24,7 @@ class SaveRow(QWidget):
         self.path = QLineEdit(objectName=path_name)
         self.path.setPlaceholderText(".csv, .parquet or .png")
         self.save = button("Save…", name, "A table (.csv, .parquet), or the curves (.png)")
-        self.setLayout(row(self.path, self.save, stretch=0))
+        Column(self).add(row(self.path, self.save, stretch=0))
         self.save.clicked.connect(self._on_save)
         self.path.returnPressed.connect(self._on_save)
 
