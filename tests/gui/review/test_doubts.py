@@ -54,6 +54,12 @@ def dock(hand, viewer, qtbot):
     use_preset("own")
 
 
+def grey_of(tile):
+    """The picture of a tile, a number a pixel, coarse."""
+    small = tile.scaled(26, 26)
+    return np.array([[small.pixelColor(x, y).lightness() for x in range(26)] for y in range(26)])
+
+
 def key(hand, key, held=Qt.KeyboardModifier.NoModifier):
     canvas = hand.viewer.window._qt_viewer.canvas.native
     hand.qtbot.keyClick(canvas, key, held)
@@ -159,6 +165,33 @@ def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
         part = hand.find(dock, f"review.{name}")
         seen = part.visibleRegion().boundingRect()
         assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
+
+
+def test_the_frames_around_a_doubt_follow_a_jump_of_the_stage(hand, viewer, qtbot):
+    movie, truth = (
+        np.concatenate([one[:4, :-31, 44:], one[4:, 31:, :-44]])
+        for one in sample_movie(frames=8, shape=(208, 256))
+    )
+    truth[4][truth[4] == truth[4, 63, 118]] = 0
+    viewer.add_image(movie, name="jumped", axis_labels=("t", "y", "x"))
+    hand.session.labels.set_settings(LabelSettings(min_size=10, split=False))
+    hand.session.labels.show()
+    hand.session.labels.set_probabilities(Shown(truth))
+    dock = hand.open("Review")
+    viewer.window._qt_window.show()
+    search, strip = dock.doubts.search, dock.doubts.strip
+    qtbot.waitUntil(lambda: search.done and search.looked_at > 0, timeout=20000)
+    (one,) = [doubt for doubt in search.doubts if not doubt.whole_frame]
+    assert (one.frame, one.reason) == (4, "gone for a frame")
+    while dock.doubts._at != one:
+        hand.click(dock, "review.next_doubt")
+    assert np.allclose(strip.at.on(3), (one.y + 31, one.x - 44), atol=2)
+    qtbot.waitUntil(lambda: len(strip.tiles) == 3, timeout=10000)
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip._rect(-1).center())
+    assert hand.session.movie.frame == 3
+    assert np.allclose(viewer.scene.camera.center[-2:], strip.at.on(3), atol=1)
+    before, after = (grey_of(strip.tiles[t]) for t in (3, 5))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.6
 
 
 def test_a_frame_out_of_focus_is_doubted_until_it_is_passed(hand, viewer, qtbot):

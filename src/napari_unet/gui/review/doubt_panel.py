@@ -177,9 +177,9 @@ class DoubtPanel(QWidget):
         self._show_strip()
 
     def _on_tile(self, frame: int) -> None:
-        actions, one = self._actions(), self._seen
-        if actions is not None and one is not None:
-            look_at(self._session.viewer, actions.layer, (frame, one.y, one.x), one.size)
+        actions, place = self._actions(), self.strip.at
+        if actions is not None and place is not None:
+            look_at(self._session.viewer, actions.layer, (frame, *place.on(frame)), place.size)
 
     def _on_painted(self, frames: tuple[int, ...]) -> None:
         self.search.look_again(frames)
@@ -206,10 +206,14 @@ class DoubtPanel(QWidget):
         one, scene = self._seen, self._scene()
         if one is None or one.whole_frame or self._why_not:
             scene = None
-        place = Place(one.frame, one.y, one.x, one.size, one.cells) if one and scene else None
+        place = self._place_of(one) if one and scene else None
         if not self.isVisible() and place is not None:
             return
         self.strip.look(scene, place, self._session.labels.mark)
+
+    def _place_of(self, one: Doubt) -> Place:
+        t, way = one.frame, self.search.way
+        return Place(t, one.y, one.x, one.size, one.cells, (way(t, t - 1), way(t, t + 1)))
 
     def _scene(self) -> Scene | None:
         session = self._session

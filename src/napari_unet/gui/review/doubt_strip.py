@@ -31,13 +31,24 @@ _FAINT = 0.6  # of the outlines of cells that are not doubted
 
 @dataclass(frozen=True)
 class Place:
-    """What is looked at: a place (y, x) of a frame, so many px across, and the cells there."""
+    """What is looked at: a place (y, x) of a frame, so many px across, and the cells there.
+
+    ``ways`` (y, x) px are how far the stage jumped to the frame before, and to the one after.
+    """
 
     frame: int
     y: float
     x: float
     size: float
     cells: tuple[int, ...]
+    ways: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+
+    def on(self, frame: int) -> tuple[float, float]:
+        """Return where it is (y, x) on its frame, the one before or the one after."""
+        if frame == self.frame:
+            return self.y, self.x
+        y, x = self.ways[frame > self.frame]
+        return self.y + y, self.x + x
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,12 @@ class Scene:
         for t in range(max(0, at.frame - 1), min(len(self.stack), at.frame + 2)):
             image = np.asarray(self.stack[t])
             labels = labels_aside(self.live, t)
-            found[t] = self._tile(image if image.ndim == 2 else image[0], labels, at)
+            found[t] = self._tile(image if image.ndim == 2 else image[0], labels, at, t)
         return found
 
-    def _tile(self, image: Any, labels: Any, at: Place) -> NDArray[np.uint8]:
+    def _tile(self, image: Any, labels: Any, at: Place, frame: int) -> NDArray[np.uint8]:
         half = max(_LEAST, round(_ACROSS * at.size)) // 2
-        y, x = round(at.y), round(at.x)
+        y, x = map(round, at.on(frame))
         rows = slice(max(0, y - half), max(0, y + half + 1))
         columns = slice(max(0, x - half), max(0, x + half + 1))
         low, high = self.window

@@ -50,6 +50,11 @@ class LiveDoubts:
         """Take in what is wrong with whole frames."""
         self._whole_frames = tuple(whole_frames(findings, self._live.shape[1:]))
 
+    def way(self, frame: int, other: int) -> tuple[float, float]:
+        """Return how far the stage jumped from a frame to another, px (y, x); in any thread."""
+        y, x = self._finder.seen.way(frame, other).tolist()
+        return y, x
+
     def doubts(self, fine: Sequence[tuple[str, int]] = ()) -> list[Doubt]:
         """Return the doubts that no user has settled, worst first.
 

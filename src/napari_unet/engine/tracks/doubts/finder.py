@@ -88,7 +88,7 @@ class DoubtFinder:
         now = self._read(t)
         self.seen.cells[t] = now[0] if now is not None else None
         if t > 0:
-            self.seen.links[t - 1] = link(before, now) if before and now else None
+            self.seen.connect(t - 1, link(before, now) if before and now else None)
         self._last = (t, now)
 
     def _kept(self, t: int) -> tuple[FrameCells, Picture] | None:

@@ -27,6 +27,7 @@ class Seen:
     def __init__(self, n: int, margin: float = 0.0) -> None:
         self.cells: Packed[FrameCells] = Packed(n)
         self.links: Packed[FrameLinks] = Packed(n)  # the last one stays None
+        self._jumps: dict[int, tuple[float, float]] = {}  # of the stage after a frame, px (y, x)
         self.margin = margin
         self.usual_area = 0.0
         self.usual_unsure = 0.0
@@ -41,6 +42,14 @@ class Seen:
     def link(self, frame: int) -> FrameLinks | None:
         """Return the links from a frame to the next; None where there are none."""
         return self.links[frame] if 0 <= frame < len(self.links) else None
+
+    def connect(self, frame: int, links: FrameLinks | None) -> None:
+        """Take in the links from a frame to the next."""
+        self.links[frame] = links
+        if links is not None and links.shift != (0.0, 0.0):
+            self._jumps[frame] = links.shift
+        else:
+            self._jumps.pop(frame, None)
 
     def settle(self) -> None:
         """Find out what is usual in the movie, from what was seen of it.
@@ -71,13 +80,14 @@ class Seen:
         return -1 if links.parts_of(before) else before
 
     def way(self, first: int, last: int) -> NDArray[np.float64]:
-        """Return how far the stage jumped from one frame to a later or an earlier one, px."""
+        """Return how far the stage jumped from one frame to a later or an earlier one, px (y, x).
+
+        May be asked in any thread, while another one looks.
+        """
         low, high = min(first, last), max(first, last)
         total = np.zeros(2)
         for t in range(low, high):
-            links = self.link(t)
-            if links is not None:
-                total += links.shift
+            total += self._jumps.get(t, (0.0, 0.0))
         return total if last >= first else -total
 
 
