@@ -167,6 +167,7 @@ def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
         assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
 
 
+@pytest.mark.slow
 def test_the_frames_around_a_doubt_follow_a_jump_of_the_stage(hand, viewer, qtbot):
     movie, truth = (
         np.concatenate([one[:4, :-31, 44:], one[4:, 31:, :-44]])

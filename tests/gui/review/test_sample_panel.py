@@ -61,6 +61,45 @@ def test_a_sample_is_counted_by_keys_and_goes_with_what_is_exported(hand, dock, 
     assert "changed" in hand.find(dock, "review.rate").text()
 
 
+@pytest.mark.slow
+def test_it_goes_on_when_the_movie_is_opened_again(hand, file, viewer, qtbot):
+    dock = hand.open("Review")
+    shown = hand.find(dock, "review.rate").text
+    hand.open_movie(dock, file)
+    live, _ = hand.session.labels.show()
+    for t in range(len(live)):
+        live[t, 5:25, 5:25] = 7
+        live.confirm_frame(t)
+    sample = draw(hand, dock, qtbot)
+    key(hand, MISSED, SHIFT)
+    key(hand, WRONG, SHIFT)
+    for then in ("goes on", "is ended", "is of others"):
+        kept = hand.session.place.folder
+        values = sample.to_values()
+        qtbot.waitUntil(lambda kept=kept, values=values: kept.state.sample == values)
+        if then == "is of others":
+            hand.session.labels.live.confirm_frame(0, False)  # the program is killed before more
+            kept.save(sample=values)
+        viewer.layers.clear()
+        hand.open_movie(dock, file)
+        qtbot.waitUntil(lambda: hand.session.labels.live is not None, timeout=20000)
+        found, start = dock.sample.sample, hand.find(dock, "review.check")
+        assert found == (None if then == "is of others" else sample)
+        if then == "goes on":
+            assert shown() == f"1 of {len(sample.windows)} windows were looked at."
+            key(hand, WRONG)
+            assert found == sample and start.text() == "Go on"
+            hand.click(dock, "review.check")
+            assert hand.find(dock, "review.sample").text().startswith("Window 2 of")
+            key(hand, WRONG, SHIFT)
+            hand.click(dock, "review.stop_check")
+            sample = found
+        elif then == "is ended":
+            assert shown().startswith(str(sample.rate()))
+            assert hand.session.labels.provenance(hand.session.labels.layer).check["n_errors"] == 1
+    assert start.text() == "Draw windows"
+
+
 def test_it_may_be_stopped_and_counts_each_cell_once(hand, dock, qtbot):
     sample = draw(hand, dock, qtbot)
     assert sample.counts[0].cells

@@ -68,6 +68,7 @@ class Corrections:
         self._highest = 0
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self._turns = 0
         self._journal: Journal | None = None
         self._unwritten: list[dict[str, Any]] = []
         if journal is not None:
@@ -108,6 +109,7 @@ class Corrections:
         other._masks, other._highest = self._masks.copy(), self._highest
         other._complete, other._reserved = set(self._complete), set(self._reserved)
         other._done, other._undone = list(self._done), list(self._undone)
+        other._turns = self._turns
         return other
 
     # What is there
@@ -214,6 +216,7 @@ class Corrections:
             return Step()
         step = self._done.pop()
         self._undone.append(step)
+        self._turns += 1
         self._apply(step, after=False)
         self._log({"undo": 1})
         return step
@@ -224,6 +227,7 @@ class Corrections:
             return Step()
         step = self._undone.pop()
         self._done.append(step)
+        self._turns += 1
         self._apply(step, after=True)
         self._log({"redo": 1})
         return step
@@ -232,6 +236,11 @@ class Corrections:
     def n_done(self) -> int:
         """How many steps can be undone."""
         return 0 if self.read_only else len(self._done)
+
+    @property
+    def n_turns(self) -> int:
+        """How often a step was made, taken back or made again; read from a journal, as often."""
+        return self._turns
 
     @property
     def touched(self) -> frozenset[int]:
@@ -317,6 +326,7 @@ class Corrections:
     def _push(self, step: Step) -> None:
         self._done.append(step)
         self._undone.clear()
+        self._turns += 1
         for change in step.changes:
             ids = change.part(after=True).ids
             ids = ids[ids < BACKGROUND_ID]

@@ -22,7 +22,7 @@ from napari_unet.engine.session.predicted_classes import ClassCodes, PredictedCl
 from napari_unet.engine.session.predicted_objects import PredictedObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.edit_masks import Change, EditMask
@@ -157,6 +157,10 @@ class Predictions(Protocol):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the C planes."""
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """What they are of: movie, model, channel, normalisation."""
 
     @property
     def computed(self) -> NDArray[np.bool_]:

@@ -60,6 +60,9 @@ class SessionState(Settings):
         (), description="Doubts about whole frames that are fine as they are: reason, frame"
     )
     diameter: float | None = Field(None, description="Of the movie's cells in px, where given")
+    sample: dict[str, Any] = Field(
+        {}, exclude_if=lambda value: not value, description="Random windows that are looked through"
+    )
     frame: int = Field(0, ge=0, description="Frame on screen")
     stamp: str | None = Field(None, description="When the movie's files were last saved")
     content: str | None = Field(None, description="Digest of a closer look at the movie")

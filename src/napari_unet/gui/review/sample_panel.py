@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -38,6 +37,7 @@ _WHAT = (
     "with what is exported."
 )
 _HERE = "Below: count what is wrong in the window on the canvas, then go on to the next."
+_FEW = "Fewer than two windows with cells were looked at."
 _CHANGED = "The labels changed since then: what was found is of others."
 
 
@@ -50,12 +50,13 @@ class SamplePanel(QWidget):
     def __init__(self, session: Session, actions: Callable[[], LiveLayer | None]) -> None:
         super().__init__()
         self._session, self._actions = session, actions
-        self.sample: Sample | None = None
-        self._mark: object = None  # of the labels that it is of
+        self._known: Sample | None = None  # that is spoken of
+        self._of: LiveLabels | None = None  # it is
+        self._goes_on = False  # else it is of an earlier session, or of labels that came back
         self._window: WindowMark | None = None
         self._shown: Window | None = None  # that the canvas was brought to
         self._why_not = ""
-        self._seed = 0
+        self._drawn = 0  # samples
         self._drawer = Latest(self, wait_ms=0)
         self._drawer.answered.connect(self._begin)
         self._drawer.failed.connect(lambda line: self.rate.say(line, warn=True))
@@ -78,14 +79,22 @@ class SamplePanel(QWidget):
         inside = (*self.buttons.values(), self.take_back, self.stop)
         Column(self.running).add(self.line, Flow(*inside), rule())
         Column(self).add(self.rate, Flow(self.start))
+        session.lifetime.connect(session.labels.looked, self._on_looked, self)
+
+    @property
+    def sample(self) -> Sample | None:
+        """The windows of the labels as they are; None where none were drawn, or they changed."""
+        return self._session.labels.sample
 
     def update_state(self, why_not: str) -> None:
         """Follow the labels: what was found in them goes as they change."""
         self._why_not = why_not
-        if self.sample is not None and self._mark != self._session.labels.mark:
-            self._end(_CHANGED)
         sample = self.sample
-        looks = sample is not None and not sample.ended
+        if sample is not self._known:
+            self._turn_to(sample)
+        under_way = sample is not None and not sample.ended
+        looks = under_way and self._goes_on
+        self.start.setText("Go on" if under_way and not looks else "Draw windows")
         allow(self.start, "A sample is looked at now" if looks else why_not)
         self.running.setVisible(looks)
         none = "" if looks else "Draw windows first"
@@ -98,9 +107,10 @@ class SamplePanel(QWidget):
     def act(self, verb: str, *_: object) -> None:
         """Do what a button or a key is for."""
         sample, actions = self.sample, self._actions()
-        if sample is None or sample.ended:
+        if sample is None or sample.ended or not self._goes_on:
             if actions is not None:
-                actions.corrector.say("Draw windows first, under Check a sample.", warn=True)
+                first = f"{self.start.text()} first, under Check a sample."
+                actions.corrector.say(first, warn=True)
             return
         if verb == "looked_at":
             sample.go_on()
@@ -114,15 +124,35 @@ class SamplePanel(QWidget):
 
     # ---- inside -----------------------------------------------------------------------------
 
+    def _on_looked(self) -> None:
+        self.update_state(self._why_not)
+
+    def _turn_to(self, sample: Sample | None) -> None:
+        """Speak of another sample: kept of an earlier session, or none, as the labels changed."""
+        live, before = self._session.labels.live, self._of
+        self._known, self._of, self._goes_on, self._shown = sample, live, False, None
+        self._hide_window()
+        if sample is None:
+            self.rate.say(_CHANGED if live is before else _WHAT)
+        elif sample.ended:
+            self.rate.say(_said(sample))
+        else:
+            self.rate.say(f"{len(sample.done)} of {len(sample.windows)} windows were looked at.")
+
     def _on_stop(self) -> None:
-        if self.sample is not None:
-            self.sample.stopped = True
+        if (sample := self.sample) is not None:
+            sample.stopped = True
             self._show()
 
     def _on_start(self) -> None:
-        """Draw other windows than before."""
-        session, live = self._session, self._session.labels.live
+        """Go on with the windows that there are, or draw other ones than before."""
+        from napari_unet.engine.session.reviewing.mark import mark_of
+
+        live, sample = self._session.labels.live, self.sample
         if live is None:
+            return
+        if sample is not None and not sample.ended:
+            self._begin(sample)
             return
         frames = [
             t for t in range(len(live)) if live.computed(t) or live.corrections.is_complete(t)
@@ -130,32 +160,33 @@ class SamplePanel(QWidget):
         if not frames:
             self.rate.say("Segment the movie first: no frame has labels.", warn=True)
             return
-        self._mark, self._seed = session.labels.mark, self._seed + 1
         self.rate.say("Drawing windows…")
-        mark, seed = self._mark, self._seed
-        self._drawer.ask(lambda: (mark, _draw(live, frames, seed)))
+        self._drawn += 1
+        mark, n = mark_of(live), self._drawn
+        self._drawer.ask(lambda: _draw(live, frames, mark, n))
 
-    def _begin(self, answer: tuple[object, Sample]) -> None:
-        mark, sample = answer
-        if mark != self._session.labels.mark:
-            self.rate.say(_CHANGED)
-            return
-        self._session.labels.set_checked(None)
-        self.sample = sample
-        self.rate.say(_HERE)
-        self._show()
+    def _begin(self, sample: Sample) -> None:
+        """Look through a sample, from the first window that was not looked at."""
+        labels = self._session.labels
+        self._known, self._of, self._goes_on = sample, labels.live, True
+        labels.take_sample(sample)
+        if labels.sample is sample:  # else they changed meanwhile
+            self.rate.say(_HERE)
+            self._show()
 
     def _on_take_back(self) -> None:
-        if self.sample is not None and self.sample.take_back():
+        if (sample := self.sample) is not None and sample.take_back():
             self._show()
 
     def _show(self) -> None:
-        """Show the window that is looked at, and what was counted; or the end."""
+        """Show the window that is looked at, and what was counted; or the end. Keep both."""
         sample, actions = self.sample, self._actions()
         if sample is None or actions is None:
             return
+        self._session.labels.take_sample(sample)
         if sample.ended:
-            self._finish(sample)
+            self._hide_window()
+            self.rate.say(_said(sample))
             return
         one, now = sample.window, sample.counts[sample.at]
         found = ((now.wrong, "wrong"), (now.missed, "missed"), (now.invented, "invented"))
@@ -175,29 +206,23 @@ class SamplePanel(QWidget):
             middle = (one.frame, one.y + (one.height - 1) / 2, one.x + (one.width - 1) / 2)
             look_at(viewer, layer, middle, max(one.height, one.width) / _ACROSS)
         self._window.show_window(layer, one.frame, box)
-        self.update_state(self._why_not)
-
-    def _finish(self, sample: Sample) -> None:
-        """Say the rate of errors, and let it go with what is exported."""
-        rate = sample.rate()
-        self._hide_window()
-        self._session.labels.set_checked(asdict(rate) if rate is not None else None)
-        few = "Fewer than two windows with cells were looked at."
-        self.rate.say(f"{rate}. It goes with what is exported." if rate else few)
-        self.update_state(self._why_not)
-
-    def _end(self, words: str) -> None:
-        self.sample, self._mark = None, None
-        self._hide_window()
-        self.rate.say(words)
 
     def _hide_window(self) -> None:
         if self._window is not None:
             self._window.show_window(None, 0, (0, 0, 0, 0))
 
 
-def _draw(live: LiveLabels, frames: list[int], seed: int) -> Sample:
-    """Draw windows of the labels; takes a watershed for each frame that was not on screen."""
+def _said(sample: Sample) -> str:
+    """Return what came of a sample: the rate of errors."""
+    rate = sample.rate()
+    return f"{rate}. It goes with what is exported." if rate is not None else _FEW
+
+
+def _draw(live: LiveLabels, frames: list[int], mark: str, n: int) -> Sample:
+    """Draw windows of the labels, other ones each time and for other labels.
+
+    Takes a watershed for each frame that was not on screen.
+    """
     from napari_unet.engine.jobs.check.sample import draw_sample
     from napari_unet.engine.session.reviewing.aside import labels_aside
 
@@ -207,4 +232,5 @@ def _draw(live: LiveLabels, frames: list[int], seed: int) -> Sample:
             return np.zeros(live.shape[1:], np.uint16)
         return np.where(found == BACKGROUND_ID, np.uint16(0), found)
 
-    return draw_sample(labels, frames, live.shape[1:], N_WINDOWS, seed)
+    seed = int(mark[:8], 16) + n
+    return draw_sample(labels, frames, live.shape[1:], N_WINDOWS, seed, mark)

@@ -102,8 +102,8 @@ class SessionAutosave:
         self._opener.answered.connect(labels.know_model)
         for worker in (self._reader, self._writer):
             worker.failed.connect(place.say)
-        news = (labels.changed, labels.settings_changed, models.changed, movie.frame_changed,
-                training.ticked)  # fmt: skip
+        news = (labels.changed, labels.settings_changed, labels.looked, models.changed,
+                movie.frame_changed, training.ticked)  # fmt: skip
         lifetime.connect_all(news, self._save_soon)
         movie.changed.connect(self._on_movie)
         movie.layers_changed.connect(self._forget_closed)
@@ -174,6 +174,8 @@ class SessionAutosave:
             layers.go_to_frame(self._movie.viewer, image, frame)
 
     def _restore(self, found: _Found) -> None:
+        from napari_unet.engine.jobs.check.sample import Sample
+
         movie, labels, models = self._movie, self._labels, self._models
         image, folder = movie.image, found.folder
         if image is None or found.stack is not movie.stack or self._goes_elsewhere(found):
@@ -203,6 +205,7 @@ class SessionAutosave:
             labels.show()
             if found.probabilities is not None:
                 labels.set_probabilities(found.probabilities)
+            labels.take_sample(Sample.from_values(state.sample))
             if choice is not None:
                 self._opener.ask(choice.load)
         if movie.image is not None:
@@ -235,6 +238,7 @@ class SessionAutosave:
             "labels": self._labels.settings,
             "class_names": self._labels.class_names,
             "passed": self._labels.passed,
+            "sample": sample.to_values() if (sample := self._labels.sample) else {},
             "diameter": self._models.settings.diameter,
             "frame": self._movie.frame,
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
@@ -18,11 +18,12 @@ from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
 from napari_unet.gui.viewer.ours import name_layer, named_by_us
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from napari.layers import Image, Labels
 
     from napari_unet.engine.export.target.sidecar import Provenance
+    from napari_unet.engine.jobs.check.sample import Sample
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.gui.session.lifetime import Lifetime
@@ -36,6 +37,7 @@ class _Shown:
     layer: weakref.ref[Labels]
     selection: Selection
     model: Model | None = None
+    sample: Sample | None = None
     hidden: bool = False  # by us, while another selection of the movie is looked at
     away: bool = False  # taken out of the viewer by us, while its axes are others
 
@@ -46,6 +48,7 @@ class MovieLabels:
     changed = Signal()  # other labels, or the labels are different ones
     painted = Signal(tuple)  # a user changed something: the frames
     settings_changed = Signal()
+    looked = Signal()  # a user went on with a sample of them
 
     def __init__(self, movie: MovieChoice, place: Place, lifetime: Lifetime) -> None:
         self._movie, self._place = movie, place
@@ -53,7 +56,6 @@ class MovieLabels:
         self.class_names: dict[int, str] = {}  # by number, as a user called them
         self._passed: dict[str, tuple[tuple[str, int], ...]] = {}
         self._edits = 0
-        self._checked: tuple[object, Mapping[str, Any]] | None = None
         self._adopted: LabelSettings | None = self.settings
         self._all: weakref.WeakKeyDictionary[Image, dict[Selection, _Shown]]
         self._all = weakref.WeakKeyDictionary()
@@ -118,8 +120,9 @@ class MovieLabels:
         live.edited.connect(self._on_edited, unique=True)
         if actions := actions_of(layer):
             actions.draft = partial(self._draft, live)
-        model = before.model if before else None
-        shown = _Shown(live, weakref.ref(layer), stack.selection, model)
+        shown = _Shown(live, weakref.ref(layer), stack.selection)
+        if before is not None:
+            shown.model, shown.sample = before.model, before.sample
         self._all.setdefault(key[0], {})[key[1]] = shown
         self.changed.emit()
 
@@ -360,9 +363,22 @@ class MovieLabels:
             return None
         return id(live), id(live.probabilities), live.settings, self._edits
 
-    def set_checked(self, rate: Mapping[str, Any] | None) -> None:
-        """Take in the rate of errors that a user found in these labels; it goes as they change."""
-        self._checked = (self.mark, rate) if rate is not None else None
+    @property
+    def sample(self) -> Sample | None:
+        """The windows of these very labels that a user looks through; None once they changed."""
+        from napari_unet.engine.session.reviewing.mark import mark_of
+
+        shown = self._now()
+        sample = shown.sample if shown is not None else None
+        holds = sample is not None and shown is not None and sample.of == mark_of(shown.live)
+        return sample if holds else None
+
+    def take_sample(self, sample: Sample | None) -> None:
+        """Take in a sample of the labels, or what was counted in it since."""
+        shown = self._now()
+        if shown is not None:
+            shown.sample = sample
+            self.looked.emit()
 
     def provenance(self, layer: Labels) -> Provenance:
         """Say where the labels of a layer come from, for the note beside an export."""
@@ -375,6 +391,7 @@ class MovieLabels:
         corrections = shown.live.corrections
         corrected = sum(len(corrections.ids(t)) for t in corrections.frames())
         made_by = Provenance.of(shown.model, n_corrected=corrected, labels=self.settings)
-        holds = self._checked is not None and self._checked[0] == self.mark
-        check = self._checked[1] if holds and self._checked is not None else None
+        sample = self.sample
+        rate = sample.rate() if sample is not None and sample.ended else None
+        check = asdict(rate) if rate is not None else None
         return replace(made_by, details=authorship(corrections), check=check)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import astuple, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from napari_unet.engine.jobs.check.rate import ErrorRate, Looked, error_rate
 from napari_unet.engine.jobs.check.windows import Window, draw_windows, usual_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,11 +23,13 @@ Kind = Literal["wrong", "missed", "invented"]
 class Sample:
     """Windows, what is counted in each so far, and the one that is looked at.
 
-    A window counts once it was gone on from: who stops early has looked at a random part.
+    A window counts once it was gone on from: who stops early has looked at a random part. ``of``
+    tells the labels that it is of from others.
     """
 
     windows: tuple[Window, ...]
     counts: list[Looked]
+    of: str = ""
     at: int = 0
     done: set[int] = field(default_factory=set)
     stopped: bool = False
@@ -85,6 +87,37 @@ class Sample:
             return None
         return error_rate(looked)
 
+    def to_values(self) -> dict[str, Any]:
+        """Return plain values, which a session keeps."""
+        return {
+            "of": self.of,
+            "windows": [list(astuple(one)) for one in self.windows],
+            "counts": [list(astuple(one)) for one in self.counts],
+            "marks": [list(mark) for mark in self._marks],
+            "done": sorted(self.done),
+            "at": self.at,
+            "stopped": self.stopped,
+        }
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Sample | None:
+        """Return the sample that values were kept of; None where they are of none."""
+        try:
+            windows = tuple(Window(*map(int, one)) for one in values["windows"])
+            counts = [Looked(*map(int, one)) for one in values["counts"]]
+            marks = [(int(at), kind) for at, kind in values["marks"]]
+            done, at = set(map(int, values["done"])), int(values["at"])
+            of, stopped = str(values["of"]), bool(values["stopped"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        places = {at, *done, *(place for place, _ in marks)}
+        kinds = {kind for _, kind in marks}
+        if len(counts) != len(windows) or not places <= set(range(len(windows))):
+            return None
+        if not kinds <= set(get_args(Kind)):
+            return None
+        return cls(windows, counts, of, at, done, stopped, marks)
+
 
 def draw_sample(
     labels: Callable[[int], NDArray[Any]],
@@ -92,10 +125,14 @@ def draw_sample(
     shape: tuple[int, int],
     n: int,
     seed: int = 0,
+    of: str = "",
 ) -> Sample:
-    """Draw a sample of the labels (Y, X) of some frames; takes a reading of each frame drawn."""
+    """Draw a sample of the labels (Y, X) of some frames; takes a reading of each frame drawn.
+
+    ``of`` is what tells these labels from others.
+    """
     some = {frame: labels(frame) for frame in frames[:: max(1, len(frames) // 5)]}
     size = usual_size(some, list(some))
     windows = draw_windows(shape, frames, n, size, seed)
     counts = [Looked(one.cells(np.asarray(labels(one.frame)))) for one in windows]
-    return Sample(windows, counts)
+    return Sample(windows, counts, of)
