@@ -9,7 +9,7 @@ FROM python:${PYTHON}-slim-bookworm
 # cpu or cuda: which torch is taken. Both are the version that constraints.txt names.
 ARG DEVICE=cpu
 ARG CUDA=cu128
-ARG EXTRAS=openvino,zarr,vendor,track,roi,networks,cluster
+ARG EXTRAS=openvino,zarr,nifti,vendor,track,roi,parquet,networks,bioimageio,cluster
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
