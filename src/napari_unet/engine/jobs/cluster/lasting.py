@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import LabelSettings, PredictSettings
     from napari_unet.engine.stack.stack import Stack
 
+    _Steps = Generator[Joined | int, None, tuple[Notice, ...]]
+
 _PATIENCE = 600.0  # s, until a cluster that was lost is given up
 _AGAIN = 2.0  # s from one try to the next
 
@@ -48,36 +50,41 @@ def segment_lasting(
         Where the cluster cannot be had, or stays away for ten minutes: what is done stays.
 
     """
-    told = cluster, stack, model, settings, labels, frames, probabilities
-    return watched(partial(_taken_up_again, *told))
+
+    def once(waiting: Callable[[str], None]) -> _Steps:
+        with ClusterRun.open(cluster, model, settings, waiting) as run:
+            yield Joined(run.device)
+            missing = missing_frames(stack, probabilities, frames)
+            steps = segment(
+                stack, model, settings, labels,
+                frames=missing, probabilities=probabilities, elsewhere=run, keep=False,
+            )  # fmt: skip
+            with closing(steps):
+                for done in steps:
+                    yield done.frame
+            return tuple(run.notices)
+
+    return watched(partial(_taken_up_again, cluster.name, once))
 
 
 def _taken_up_again(
-    cluster: ClusterSettings,
-    stack: Stack,
-    model: Model,
-    settings: PredictSettings,
-    labels: LabelSettings,
-    frames: Sequence[int],
-    probabilities: Probabilities,
-    waiting: Callable[[str], None],
-) -> Generator[Joined | int, None, tuple[Notice, ...]]:
+    name: str, once: Callable[[Callable[[str], None]], _Steps], waiting: Callable[[str], None]
+) -> _Steps:
+    """Do it, and do it again where the cluster was lost; not for ever."""
     last_seen: float | None = None
     while True:
+        waiting(f"Connecting to {name}…")
         try:
-            waiting(f"Connecting to {cluster.name}…")
-            with ClusterRun.open(cluster, model, settings, waiting) as run:
-                yield Joined(run.device)
-                missing = missing_frames(stack, probabilities, frames)
-                steps = segment(
-                    stack, model, settings, labels,
-                    frames=missing, probabilities=probabilities, elsewhere=run, keep=False,
-                )  # fmt: skip
-                with closing(steps):
-                    for done in steps:
+            with closing(once(waiting)) as steps:
+                while True:
+                    try:
+                        item = next(steps)
+                    except StopIteration as end:
+                        notices: tuple[Notice, ...] = end.value
+                        return notices
+                    if not isinstance(item, Joined):
                         last_seen = time.monotonic()
-                        yield done.frame
-                return tuple(run.notices)
+                    yield item
         except Lost as lost:
             if last_seen is None or time.monotonic() - last_seen > _PATIENCE:
                 raise
