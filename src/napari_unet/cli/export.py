@@ -160,6 +160,14 @@ def export(
     colours: Annotated[
         Literal["viridis", "jet"], typer.Option(help="Colours of the map.")
     ] = "viridis",
+    over_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[,...]",
+            help="Draw columns of the table against time, a curve for each track; with --only "
+            "those of some cells.",
+        ),
+    ] = None,
     before: Annotated[
         Path | None,
         o.path_option(metavar="LABELS", help="The labels that before_after compares with."),
@@ -240,7 +248,7 @@ def export(
         if still is not None:
             parts[still_name(still)] = _still(job, look, still, earlier)
         right = open_same(truth, stack, files, offset) if truth else None
-        figures = Figures(right, class_names, bool(frames), probability_map, colours)
+        figures = Figures(right, class_names, bool(frames), probability_map, colours, over_time)
         parts |= figures.parts(job, look)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():

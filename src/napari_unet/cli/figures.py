@@ -1,4 +1,4 @@
-"""Figures of export: frames beside their truth, and the probabilities of one."""
+"""Figures of export: frames beside their truth, probabilities, measurements against time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.overlay.look import PlainLook
-from napari_unet.engine.export.target.formats import COMPARISON, map_name
+from napari_unet.engine.export.target.formats import COMPARISON, OVER_TIME, map_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,6 +30,7 @@ class Figures:
     named: bool  # the frames were, and are not to be chosen
     mapped: int | None
     colours: Literal["viridis", "jet"]
+    over_time: str | None = None  # columns of the table
 
     def parts(self, job: Export, look: OverlaySettings) -> dict[str, Part]:
         """Return what writes them, by name."""
@@ -46,6 +47,8 @@ class Figures:
                 )
             write = partial(job.write_map, look, PlainLook(), frame, self.colours)
             found[map_name(frame)] = write, 1
+        if self.over_time is not None:
+            found[OVER_TIME] = partial(_over_time, job, self.over_time), len(job.frames)
         return found
 
     def _comparison(self, job: Export, look: OverlaySettings, right: LabelFrames) -> Part:
@@ -59,3 +62,14 @@ class Figures:
         said = tuple(name.strip() for name in self.names.split(",")) if self.names else ()
         write = partial(job.write_comparison, look, PlainLook(), right, said, named=self.named)
         return write, job.comparison_steps(named=self.named)
+
+
+def _over_time(job: Export, columns: str) -> Generator[int, None, Path]:
+    """Draw columns of the table against time, a curve for each track."""
+    from napari_unet.engine.export.plots.over_time import CellsOverTime, write_over_time
+    from napari_unet.engine.export.target.outputs import check_target
+
+    path = check_target(job.folder / OVER_TIME, job.options.overwrite)
+    cells = CellsOverTime((yield from job.measure()))
+    names = [name.strip() for name in columns.split(",")]
+    return write_over_time(path, cells, cells.tracks, names, minutes=cells.timed)

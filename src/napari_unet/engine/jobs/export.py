@@ -142,17 +142,27 @@ class Export:
         """Return the writer of the table, for a pass that other writers share."""
         from napari_unet.engine.export.formats.table import table_writer
 
-        return table_writer(
-            path or self.folder / TABLE,
-            self.stack,
-            self.options,
-            settings=settings,
-            threshold=self.threshold,
-            corrected=self.corrected,
-            stated=self.stated,
-            linker=linker,
-            measured=measured,
-        )
+        where = path or self.folder / TABLE
+        how = self._columns(settings, linker, measured)
+        return table_writer(where, self.stack, self.options, **how)
+
+    def measure(
+        self, settings: TableSettings | None = None
+    ) -> Generator[int, None, dict[str, NDArray[Any]]]:
+        """Return the columns of the table, in memory."""
+        from napari_unet.engine.export.formats.table import gather_table
+
+        self.check_cells()
+        linker = yield from self._find_linker()
+        measured: dict[int, Measured | None] = {}
+        labelled = zip(self.frames, self._measured(settings, measured), strict=True)
+        how = self._columns(settings, linker, measured.pop)
+        return (yield from gather_table(self.stack, labelled, **how))
+
+    def _columns(self, settings: Any, linker: Any, measured: Any) -> dict[str, Any]:
+        of_users = {"corrected": self.corrected, "stated": self.stated}
+        known = {"settings": settings, "threshold": self.threshold, **of_users}
+        return {**known, "linker": linker, "measured": measured}
 
     # ---- movie ------------------------------------------------------------------------------
 

@@ -75,9 +75,48 @@ def table_writer(
     noted in each row, ``linker`` makes ``track_id`` and ``parent_id`` (overlap linking by
     default); ``measured`` gives what was measured of a frame already.
     """
-    settings, options = settings or TableSettings(), options or WriteOptions()
+    options = options or WriteOptions()
     require_format(str(path))
     info = FrameInfo.of(stack, options.frames)
+    settings = _suited(settings, info)
+    target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
+    rows = _Measured(
+        stack, settings, threshold, corrected, linker or Linker(spacing=info.spacing), measured
+    )
+    rows.stated = stated
+    return _writer(target, rows, info, options)
+
+
+def gather_table(
+    stack: Stack,
+    labelled: Iterable[tuple[int, NDArray[Any]]],
+    *,
+    linker: Linker,
+    settings: TableSettings | None = None,
+    threshold: float | None = None,
+    corrected: Touched | None = None,
+    stated: Stated | None = None,
+    measured: MeasuredBefore | None = None,
+) -> Generator[int, None, dict[str, NDArray[Any]]]:
+    """Return the columns of a table of some frames, in memory; yields each frame.
+
+    ``labelled`` are frames with their labels (Y, X), in order; the rest as `table_writer` takes it.
+    """
+    info = FrameInfo.of(stack)
+    settings = _suited(settings, info)
+    rows = _Measured(stack, settings, threshold, corrected, linker, measured)
+    rows.stated = stated
+    found = []
+    for frame, labels in labelled:
+        found.append(rows.columns(check_labels(labels, info.shape), frame))
+        yield frame
+    names = found[0] if found else ()
+    return {name: np.concatenate([columns[name] for columns in found]) for name in names}
+
+
+def _suited(settings: TableSettings | None, info: FrameInfo) -> TableSettings:
+    """Return the settings; a ring is refused where nothing says how long a µm is."""
+    settings = settings or TableSettings()
     if settings.ring is not None and not info.spacing:
         what = "pixel size" if len(info.shape) == 2 else "pixel size or section distance"
         raise BadInput(
@@ -85,12 +124,7 @@ def table_writer(
             f"a {what.replace(' or ', ' and a ')}",
             f"set the {what.replace(' or ', ' and the ')}, or leave the ring out",
         )
-    target = check_target(path, options.overwrite, len(info) * _BYTES_PER_FRAME)
-    rows = _Measured(
-        stack, settings, threshold, corrected, linker or Linker(spacing=info.spacing), measured
-    )
-    rows.stated = stated
-    return _writer(target, rows, info, options)
+    return settings
 
 
 class _Measured:

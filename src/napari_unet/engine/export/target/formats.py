@@ -13,7 +13,7 @@ from napari_unet.engine.stack.kinds import without_suffix
 
 Meaning = Literal["ids", "linked", "laptrack", "mask"]
 TABLE, TRACKS, MOVIE, STILL = "objects.csv", "tracks", "overlay", "frame"
-COMPARISON, ARCHIVE = "comparison.png", "archive.zip"
+COMPARISON, ARCHIVE, OVER_TIME = "comparison.png", "archive.zip", "over_time.png"
 TABLE_FORMATS = {"csv": "CSV", "parquet": "Parquet"}
 
 
