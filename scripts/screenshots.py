@@ -137,6 +137,28 @@ def compare(stage: Stage) -> None:
     stage.viewer.layers.remove(truth)
 
 
+def plot(stage: Stage) -> None:
+    """Draw two cells of frame 22 and their daughters against time."""
+    from qtpy.QtCore import QItemSelectionModel
+
+    from napari_unet.gui.widgets.parts import Fold
+
+    dock = stage.docks["Review"]
+    fold = next(f for f in dock.findChildren(Fold) if f.text() == "Cells, tracks")
+    stage.viewer.dims.set_current_step(0, 22)
+    fold.expand()
+    table = dock.cells.table
+    stage.wait(lambda: table.cells.rowCount() > 0, 60)
+    table.selectRow(5)
+    both = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    table.selectionModel().select(table.cells.index(9, 0), both)
+    stage.widget("review.plot_daughters").setChecked(True)
+    stage.run("review.plot_cells")
+    stage.settle()
+    stage.picture(stage.window, "review-over-time")
+    fold.collapse()
+
+
 def start_training(stage: Stage, steps: int) -> None:
     """Begin to learn, and wait until there is a curve to see."""
     stage.widget("train.steps").setValue(steps)
@@ -205,6 +227,7 @@ def review(stage: Stage) -> None:
     stage.picture(stage.window, "review-sample")
     stage.widget("review.stop_check").click()
     compare(stage)
+    plot(stage)
     correct(stage)
     stage.picture(stage.holders["Review"], "review")
 

@@ -208,6 +208,17 @@ def test_the_table_as_parquet(kept, run, tmp_path, monkeypatch):
     assert not (tmp_path / "other").exists()
 
 
+def test_measurements_of_chosen_cells_against_time(world, run, tmp_path):
+    truth = tifffile.imread(world.truth)
+    words = ("export", world.movie, world.truth, "--out", tmp_path, "--no-labels", "--no-movie")
+    words = (*words, "--only", f"2:{truth[2].max()}", "--overwrite", "--over-time")
+    assert run(*words, "area_px, intensity_mean").code == 0
+    with Image.open(tmp_path / "over_time.png") as picture:
+        assert picture.height > 400  # two panels
+    answer = run(*words, "colour")
+    assert answer.code == 1 and "area_px" in answer.error
+
+
 def test_what_made_the_labels_is_handed_on(kept, run, tmp_path):
     """From an export's own sidecar, when it is exported again."""
     assert run("export", kept.movie, "--out", tmp_path / "a", *QUIET).code == 0

@@ -124,3 +124,48 @@ def test_paths_of_the_chosen_cell_and_its_daughters_alone(hand, review, viewer, 
     (row,) = tracks.data[tracks.data[:, 1] == frame]
     y, x = np.rint(row[-2:]).astype(int)
     assert small[1][frame, y, x] == cell
+
+
+def test_chosen_cells_are_drawn_against_time(hand, review, viewer, movie, truth, small, tmp_path):
+    table, qtbot = review.cells.table, hand.qtbot
+    button, curve = hand.find(review, "review.plot_cells"), hand.find(review, "review.plot_curve")
+    table.clearSelection()
+    review.update_state()
+    assert not button.isEnabled() and not curve.isVisible()
+    spots = [table.visualRect(table.model().index(row, 0)).center() for row in (0, 1)]
+    held = Qt.KeyboardModifier.ControlModifier
+    for spot, key in zip(spots, (Qt.KeyboardModifier.NoModifier, held), strict=True):
+        qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, key, spot)
+    labels = table.all_chosen()
+    assert labels == [table.cells.key(0), table.cells.key(1)] and button.isEnabled()
+    hand.click(review, "review.plot_cells")
+    assert hand.done().startswith("Measured ")
+    qtbot.waitUntil(curve.isVisible)
+    panel = review.cells.over_time
+    assert len(curve.lines) == 2 and hand.find(review, "review.plot_quantity").currentText() == (
+        "area px"
+    )
+    xs, ys = curve.lines[0].xs, curve.lines[0].ys
+    frame, area = int(xs[2]), float(ys[2])
+    curve.clicked.emit(float(frame), curve.lines[0].name)
+    assert hand.session.movie.frame == frame
+    assert np.count_nonzero(small[1][frame] == truth.selected_label) == area
+    names = [panel.quantity.itemData(i) for i in range(panel.quantity.count())]
+    panel.quantity.setCurrentIndex(names.index("intensity_mean"))
+    mask = small[1][frame] == truth.selected_label
+    assert curve.lines[0].ys[2] == pytest.approx(small[0][frame][mask].mean())
+    assert not curve.grab().isNull()
+    hand.find(review, "review.plot_daughters").setChecked(True)
+    hand.click(review, "review.plot_cells")  # at once: nothing changed since
+    assert not hand.session.job.running
+    path = tmp_path / "cells.csv"
+    hand.find(review, "review.curves_path").setText(str(path))
+    review._scroll.ensureWidgetVisible(hand.find(review, "review.save_curves"))
+    hand.click(review, "review.save_curves")
+    assert hand.done() == f"Saved {path}"
+    assert {int(row.split(",")[5]) for row in path.read_text("utf-8").splitlines()[1:]} == set(
+        panel.tracks
+    )
+    truth.paint((frame, 1, 1), 1)
+    review.update_state()
+    assert "changed since" in hand.find(review, "review.plot_line").text()

@@ -14,6 +14,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.text import counted
 from napari_unet.engine.tracks.families import family_of
 from napari_unet.gui.review.objects_table import Measured, ObjectsTable, measure
+from napari_unet.gui.review.over_time_panel import OverTimePanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.label_frames import LayerFrames
@@ -65,7 +66,9 @@ class CellsPanel(QWidget):
             f"{_NAMES}.family",
             "Show the paths of the chosen cell and its daughters alone",
         )
-        Column(self).add(self.line, self.table, row(self.add_tracks, self.add_family))
+        self.over_time = OverTimePanel(session, owner, layer, export, self.table.all_chosen)
+        tracks = row(self.add_tracks, self.add_family)
+        Column(self).add(self.line, self.table, tracks, self.over_time)
         self.table.picked.connect(self._on_row)
         self.add_tracks.clicked.connect(lambda: self._show_tracks())
         self.add_family.clicked.connect(lambda: self._show_tracks(family=True))
@@ -75,6 +78,7 @@ class CellsPanel(QWidget):
         allow(self.add_tracks, why_not)
         chosen = self.table.chosen() is not None
         allow(self.add_family, why_not or ("" if chosen else "Choose a cell of the table first"))
+        self.over_time.update_state(why_not)
         self._why_not = why_not
 
     def update_cells(self, *_: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtWidgets import QAbstractItemView
 
 from napari_unet.gui.widgets.sorted_table import SortedModel, SortedTable
 
@@ -130,11 +131,17 @@ class ObjectsModel(SortedModel):
 
 
 class ObjectsTable(SortedTable):
-    """Cells of a frame; one is chosen by a click or the arrow keys."""
+    """Cells of a frame; one is chosen by a click or the arrow keys, more with Ctrl or Shift."""
 
     def __init__(self, name: str) -> None:
         self.cells = ObjectsModel()
         super().__init__(name, self.cells, _ROWS_SHOWN)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+
+    def all_chosen(self) -> list[int]:
+        """Return the labels of all cells chosen."""
+        model = self.selectionModel()
+        return [self.cells.key(index.row()) for index in model.selectedRows()] if model else []
 
     def show_cells(self, measured: Measured | None) -> None:
         """Show the cells of another frame; the order that a user chose stays."""

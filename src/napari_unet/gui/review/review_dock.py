@@ -21,7 +21,7 @@ from napari_unet.gui.review.doubt_panel import DoubtPanel
 from napari_unet.gui.review.going_on import GoingOn
 from napari_unet.gui.review.sample_panel import SamplePanel
 from napari_unet.gui.review.state_panel import StatePanel
-from napari_unet.gui.review.truth_panel import TruthPanel
+from napari_unet.gui.review.truth.truth_panel import TruthPanel
 from napari_unet.gui.review.verb_panel import VerbPanel
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
@@ -93,8 +93,12 @@ class ReviewDock(Dock):
         self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
         self.states = StatePanel(self.session, self.actions)
         self.group("Cell", self.cell, self.states, Fold("Cells, tracks", lambda: self.cells))
+        self.cells.over_time.appeared.connect(self._show_curves)
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
+
+    def _show_curves(self) -> None:
+        self.bring_into_sight(self.cells.over_time.found)
 
     def _build_sample(self) -> None:
         self.sample = SamplePanel(self.session, self.actions)
@@ -137,7 +141,7 @@ class ReviewDock(Dock):
         return others[-1] if others else layer
 
     def _to_link(self) -> Export:
-        """Return what is linked to show tracks: the labels of all frames."""
+        """Return what is linked and measured: the labels of all frames."""
         from napari_unet.engine.jobs.export import Export
 
         layer, stack = self._labels(), self.session.movie.require_stack()
@@ -145,10 +149,17 @@ class ReviewDock(Dock):
             raise BadInput("there are no labels", "a Labels layer", "segment the movie first")
         labels = LayerFrames(layer.data, stack, layer.name)
         live = self.session.labels.live if layer is self.session.labels.layer else None
-        by_hand = partial(said_by_hand, live.corrections if live is not None else None)
-        frames = WriteOptions(tuple(range(len(stack))))
+        hand = live.corrections if live is not None else None
         return Export(
-            stack, labels, Path(), frames, by_hand=by_hand, classes=bool(live and live.classes)
+            stack,
+            labels,
+            Path(),
+            WriteOptions(tuple(range(len(stack)))),
+            threshold=live.settings.threshold if live is not None else None,
+            corrected=hand.ids if hand is not None else None,
+            stated=hand.states.of if hand is not None and hand.states else None,
+            by_hand=partial(said_by_hand, hand),
+            classes=bool(live and live.classes),
         )
 
     def _go_to(self, frame: int) -> None:

@@ -139,6 +139,8 @@ class SortedTable(QTableView):
     def choose(self, key: int) -> None:
         """Choose a row that was picked elsewhere; none where it is not there."""
         row = self.rows.row_of(key)
+        if row is not None and self.currentIndex().row() == row:
+            return  # others may be chosen with it
         with self.quiet():
             if row is None:
                 self.clearSelection()

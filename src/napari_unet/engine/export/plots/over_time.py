@@ -36,6 +36,8 @@ class CellsOverTime:
         tracks = self.columns.get("track_id", np.zeros(0, np.int64))
         self._tracks, first = np.unique(tracks, return_index=True)
         self._ends = np.append(first, len(tracks))
+        frames = np.unique(self.columns.get("frame", tracks))
+        self._step = int(np.diff(frames).min(initial=1 << 31))  # of some frames only, it may be 5
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -72,22 +74,27 @@ class CellsOverTime:
         return [*tracks, *sorted(later)]
 
     def curve(self, track: int, quantity: str, *, minutes: bool = False) -> tuple[Floats, Floats]:
-        """Return x (frames, or min) and y of a track, in the order of time."""
-        rows = self._rows(track)
-        x = self.columns["time_s"][rows] / 60 if minutes else self.columns["frame"][rows]
-        return x.astype(np.float64), self.columns[quantity][rows].astype(np.float64)
+        """Return x (frames, or min) and y of a track in the order of time; NaN where it is gone."""
+        x, y = self._xs(track, minutes=minutes), self.columns[quantity][self._rows(track)]
+        gone = np.flatnonzero(np.diff(self.columns["frame"][self._rows(track)]) > self._step) + 1
+        return np.insert(x, gone, x[gone]), np.insert(y.astype(np.float64), gone, np.nan)
 
     def cell_at(self, track: int, x: float, *, minutes: bool = False) -> tuple[int, int]:
         """Return frame and label of a track's cell nearest to an x."""
-        rows = self._rows(track)
-        xs, _ = self.curve(track, "label", minutes=minutes)
-        row = rows.start + int(np.abs(xs - x).argmin())
+        xs = self._xs(track, minutes=minutes)
+        row = self._rows(track).start + int(np.abs(xs - x).argmin())
         return int(self.columns["frame"][row]), int(self.columns["label"][row])
 
     def of(self, tracks: Iterable[int]) -> dict[str, NDArray[Any]]:
         """Return the columns of some tracks alone, track by track."""
         rows = np.concatenate([np.r_[self._rows(track)] for track in tracks])
         return {name: column[rows] for name, column in self.columns.items()}
+
+    def _xs(self, track: int, *, minutes: bool) -> Floats:
+        rows = self._rows(track)
+        xs = self.columns["time_s"][rows] / 60 if minutes else self.columns["frame"][rows]
+        found: Floats = xs.astype(np.float64)
+        return found
 
     def _rows(self, track: int) -> slice:
         at = int(np.searchsorted(self._tracks, track))
@@ -110,6 +117,8 @@ def write_over_time(
         Where a quantity is not measured, or not known of these cells.
 
     """
+    if not tracks:
+        raise BadInput("there is no cell", "cells, on some frame", "choose others")
     for name in quantities:
         if name not in cells.quantities:
             raise BadInput(

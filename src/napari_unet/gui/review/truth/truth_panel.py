@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.engine.export.target.table_file import check_saved
 from napari_unet.gui.dock.labels_file import LabelsFile
 from napari_unet.gui.dock.layer_menu import LabelsMenu
-from napari_unet.gui.review.truth_scores import TruthScores
+from napari_unet.gui.review.truth.truth_scores import TruthScores
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.marks.cell_marks import COLOURS, CellMarks

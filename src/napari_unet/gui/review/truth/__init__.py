@@ -1,0 +1,1 @@
+"""Comparing the movie's labels with labels that are right."""
