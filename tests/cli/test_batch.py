@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -96,29 +95,43 @@ def test_cost_of_all_is_said_once(undisturbed):
         assert part in line
 
 
+# Dies when the sixth file of labels is about to get its name: five are whole, one is nearly.
+DIES = """
+import os, signal, sys
+named = []
+
+def look(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("_labels.tif"):
+        named.append(arguments[1])
+        if len(named) == 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(look)
+from napari_unet.cli import main
+main()
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="killed by a POSIX signal")
 def test_killed_halfway_and_run_again(model, movies, undisturbed, tmp_path):
     words = words_for(model, movies, tmp_path)
-    command = [sys.executable, "-m", "napari_unet.cli", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 90
-    while len(label_files(tmp_path)) < 5 and time.monotonic() < deadline:
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed = subprocess.run(
+        [sys.executable, "-c", DIES, *words], capture_output=True, timeout=200, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*_labels.tif")}
-    assert 5 <= len(before) < 10
+    assert len(before) == 5
 
     no_display = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     again = subprocess.run(
-        command, capture_output=True, text=True, env=no_display, timeout=200, check=False
-    )
+        [sys.executable, "-m", "napari_unet.cli", *words],
+        capture_output=True, text=True, env=no_display, timeout=200, check=False,
+    )  # fmt: skip
     assert again.returncode == 1
     assert "2 failed" in again.stderr
     assert label_files(tmp_path) == label_files(undisturbed[0])
     kept = [path for path, written in before.items() if path.stat().st_mtime_ns == written]
-    assert len(kept) >= 4  # at most the one that was being finished is written anew
+    assert len(kept) == 5
     assert len(list(tmp_path.glob("*_objects.csv"))) == 10
 
 
@@ -158,6 +171,41 @@ def test_only_what_is_missing_is_done(model, movies, tmp_path, run):
     assert (tmp_path / "overlay.mp4").exists()
     assert (tmp_path / "objects.csv").exists()
     assert (tmp_path / "labels.tif").stat().st_mtime_ns == labels
+
+
+def test_overwrite_makes_all_again_and_goes_on_where_it_was_cut_off(
+    model, movies, tmp_path, run, undisturbed, monkeypatch
+):
+    names = ("m00", "m01", "m02")
+    files = [movies / f"{name}.tif" for name in names]
+    words = ("segment", *files, "--out", tmp_path, "--recipe", model, "--no-movie")
+    assert run(*words).code == 0
+    for name in names:  # what is written in the same second counts as written since
+        for sidecar in tmp_path.glob(f"{name}_*.json"):
+            said = {
+                **json.loads(sidecar.read_text("utf-8")),
+                "written": "2026-01-01T00:00:00+00:00",
+            }
+            sidecar.write_text(json.dumps(said), "utf-8")
+    plain = do_movie.segment_movie
+
+    def stops(stack, *given, **how):
+        if stack.name == "m01.tif":
+            raise Stopped("Stopped.")
+        return plain(stack, *given, **how)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(do_movie, "segment_movie", stops)
+        assert run(*words, "--overwrite").code == 130
+    assert run(*words).stderr.endswith("3 movies: 0 segmented, 3 done before.\n")
+    answer = run(*words, "--overwrite")
+    assert "that was cut off" in answer.stderr
+    assert answer.stderr.endswith("3 movies: 2 segmented, 1 done before.\n")
+    answer = run(*words, "--overwrite")
+    assert answer.stderr.endswith("3 movies: 3 segmented.\n")
+    assert not list(tmp_path.glob(".overwriting*"))
+    whole = label_files(undisturbed[0])
+    assert label_files(tmp_path) == {f"{n}_labels.tif": whole[f"{n}_labels.tif"] for n in names}
 
 
 def change_sidecar(out, **changes):

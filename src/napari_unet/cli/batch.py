@@ -85,7 +85,7 @@ class Run:
                 say(f"Movie {number + 1} of {len(movies)}: {movie.name}")
                 forecast.left = movies[number:]
                 if self.cluster is not None:
-                    self.cluster.look_ahead(movies[number:], overwrite=self.manners.overwrite)
+                    self.cluster.look_ahead(movies[number:], self.manners)
                 try:
                     worked = self.one(movie, Results(self.out, movie.name), forecast, kept)
                 except Stopped:

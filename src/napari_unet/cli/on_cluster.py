@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
     from napari_unet.engine.jobs.cluster.cluster_settings import ClusterSettings
+    from napari_unet.engine.jobs.queue.do_movie import Manners
     from napari_unet.engine.jobs.queue.movies import Movie
 
 
@@ -73,7 +74,7 @@ class OnCluster:
                 say(f"{notice.line}.")
         return self._run
 
-    def look_ahead(self, movies: Sequence[Movie], *, overwrite: bool) -> None:
+    def look_ahead(self, movies: Sequence[Movie], manners: Manners) -> None:
         """Begin with the next movies where workers would wait for something to do."""
         if self._run is None:
             return
@@ -83,16 +84,16 @@ class OnCluster:
             if movie.name not in self._looked_at:
                 self._looked_at.add(movie.name)
                 with contextlib.suppress(BadInput, OSError):  # said when it is its turn
-                    self._begin(movie, self._run, overwrite=overwrite)
+                    self._begin(movie, self._run, manners)
 
-    def _begin(self, movie: Movie, run: ClusterRun, *, overwrite: bool) -> None:
+    def _begin(self, movie: Movie, run: ClusterRun, manners: Manners) -> None:
         from napari_unet.engine.jobs.queue.places import ResultsPlace
         from napari_unet.engine.jobs.stages.frame_request import FrameRequest
         from napari_unet.engine.stack.stack import Stack
 
         job, results = self._job, Results(self._out, movie.name)
         stack = Stack.open(movie.path, movie.selection)
-        parts = results.missing(stack, job, overwrite=overwrite)
+        parts = results.missing(stack, job, overwrite=manners.overwrite, since=manners.since)
         if LABELS in parts:
             with ResultsPlace(results, stack).open(stack, job) as probabilities:
                 frames = job.chosen(len(stack))

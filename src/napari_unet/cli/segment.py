@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,7 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.jobs.cluster.cluster_settings import read_cluster
 from napari_unet.engine.jobs.queue.do_movie import Manners
 from napari_unet.engine.jobs.queue.movies import find_movies, shard
+from napari_unet.engine.jobs.queue.overwriting import NONE_COUNTS, overwriting
 from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.session.recipe import Recipe
 from napari_unet.engine.settings import LabelSettings, PredictSettings
@@ -160,7 +162,11 @@ def segment(
 
 def _all_done(run: Run, movies: Sequence[Movie], *, alone: bool) -> bool:
     """Segment movies, and say for programs what was done, also where some could not be."""
-    with run.cluster or nullcontext():
+    again = overwriting(run.out, movies, run.job) if run.manners.overwrite else nullcontext("")
+    with run.cluster or nullcontext(), again as since:
+        run = replace(run, manners=replace(run.manners, since=since))
+        if since and since != NONE_COUNTS:
+            say(f"Goes on with the run of {since} that was cut off.")
         if alone:
             with run.noticed:
                 for movie in movies:

@@ -1,5 +1,6 @@
 """Provenance: what a sidecar and the methods text say."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -63,3 +64,12 @@ def test_methods_say_the_error_rate_of_windows_that_were_looked_at():
     assert "(95 % interval 1.1 % to 4.6 %)" in text
     assert "Korn EL, Graubard BI (1998)" in text
     assert "Korn" not in methods_text(Provenance())
+
+
+def test_labels_of_0_1_0_were_made_by_its_rule_for_holes(tmp_path):
+    """It wrote no notices; an archive of such labels makes them again by the same rule."""
+    said = {"model": {"name": "a", "sha256": "b"}, "settings": {"labels": {"min_size": 5}}}
+    for more, wanted in (({}, True), ({"notices": []}, False)):
+        sidecar_path(tmp_path / "labels.tif").write_text(json.dumps({**said, **more}))
+        found = read_provenance(tmp_path / "labels.tif").settings["labels"]
+        assert found == LabelSettings(min_size=5, holes_part=wanted)

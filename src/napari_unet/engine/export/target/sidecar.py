@@ -16,7 +16,12 @@ from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.files.names import ANY_NAME
 from napari_unet.engine.files.read_json import read_json
 from napari_unet.engine.files.versions import PROGRAM, versions
-from napari_unet.engine.settings import LabelSettings, PredictSettings, Settings
+from napari_unet.engine.settings import (
+    LabelSettings,
+    PredictSettings,
+    Settings,
+    parted_as_in_0_1_0,
+)
 
 if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
@@ -142,7 +147,7 @@ def read_provenance(path: Path) -> Provenance:
         return Provenance()
     try:
         said = read_json(sidecar)
-        model, settings = said["model"], said["settings"]
+        model, settings = said["model"], said_settings(said)
         known: dict[str, Settings] = {
             name: kind.model_validate(settings[name])
             for name, kind in _SETTINGS.items()
@@ -157,6 +162,18 @@ def read_provenance(path: Path) -> Provenance:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         line = f"{sidecar.name} is damaged, or no sidecar: what made the labels is not known"
         return Provenance(notices=(Notice("check", line),))
+
+
+def said_settings(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings by name that a sidecar says, as plain values.
+
+    Version 0.1.0, which kept no notices, had another rule for holes.
+    """
+    found = sidecar.get("settings")
+    settings = dict(found) if isinstance(found, dict) else {}
+    if "labels" in settings and "notices" not in sidecar:
+        settings["labels"] = parted_as_in_0_1_0(settings["labels"])
+    return settings
 
 
 def is_labels(path: Path) -> bool:

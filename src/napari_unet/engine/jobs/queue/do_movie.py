@@ -45,6 +45,7 @@ class Done:
 class Manners:
     """How all movies are done: over earlier files, and what stays of the probabilities.
 
+    Of those, what was written ``since`` counts as done where it was made in the same way.
     In ``sessions`` they lie beside each movie, where napari finds them with the ``model`` by that
     name, and what a user corrected there wins.
     """
@@ -53,6 +54,7 @@ class Manners:
     keep_probabilities: bool = True
     sessions: bool = False
     model: str | None = None
+    since: str = ""
 
 
 def do_movie(
@@ -82,7 +84,7 @@ def do_movie(
         found += place.notices
         job = replace(job, corrections=place.digest)
         frames = len(job.chosen(len(stack)))
-        parts = results.missing(stack, job, overwrite=manners.overwrite)
+        parts = results.missing(stack, job, overwrite=manners.overwrite, since=manners.since)
         if not parts and (job.parts or place.is_done(stack, job)):
             spent.add(OPENING)
             yield Said(f"{movie.name} is done: nothing to do.")

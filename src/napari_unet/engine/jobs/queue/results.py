@@ -58,11 +58,18 @@ class Job:
 
     def is_alike(self, sidecar: dict[str, Any], part: str = LABELS) -> bool:
         """Whether a file was made of labels that this job makes, as far as that is in its words."""
+        from napari_unet.engine.export.target.sidecar import said_settings
+
         linked = part == TABLE or bool(sidecar.get("linked")) == self.linked
-        said = sidecar.get("settings")
-        settings = said.get("labels") if isinstance(said, dict) else None
-        same = settings == self.labels.model_dump(mode="json")
-        return linked and same and sidecar.get("corrections") == self.corrections
+        settings, ours = said_settings(sidecar).get("labels"), self.labels.model_dump(mode="json")
+        if isinstance(settings, dict) and not self._parts_at_holes:
+            settings, ours = ({**each, "holes_part": None} for each in (settings, ours))
+        return linked and settings == ours and sidecar.get("corrections") == self.corrections
+
+    @property
+    def _parts_at_holes(self) -> bool:
+        """Whether the rule for holes makes a difference: cells part, and borders are known."""
+        return self.labels.split and len(self.model.config.outputs) > 1
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,10 @@ class Results:
         """Place of one of the files."""
         return self.folder / (f"{self.name}_{part}" if self.name else part)
 
-    def missing(self, stack: Stack, job: Job, *, overwrite: bool) -> tuple[str, ...]:
-        """Return the parts still to be written.
+    def missing(
+        self, stack: Stack, job: Job, *, overwrite: bool, since: str = ""
+    ) -> tuple[str, ...]:
+        """Return the parts still to be written, or again where that was not ``since`` a time.
 
         Raises
         ------
@@ -86,7 +95,12 @@ class Results:
             and it may not be replaced.
 
         """
-        left = tuple(part for part in job.parts if not self._is_done(part, stack, job))
+        left = tuple(
+            part
+            for part in job.parts
+            if not self._is_done(part, stack, job)
+            or str(self._sidecar(part).get("written", "")) < since
+        )
         foreign = [
             part
             for part in left
