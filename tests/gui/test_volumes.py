@@ -8,6 +8,8 @@ import tifffile
 from qtpy.QtCore import Qt
 from typer.testing import CliRunner
 
+from napari_unet.engine.labels.ids import BACKGROUND_ID
+from napari_unet.engine.labels.sections import join_sections
 from napari_unet.engine.settings import Selection
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.volumes import sample_volumes
@@ -125,6 +127,38 @@ def test_where_no_file_says_it_the_distance_of_sections_is_asked_for(hand, volum
     assert hand.session.labels.live is live and live.steps == (2.0, 1.0, 1.0)
     assert "Give both" not in hand.find(dock, "movie.lengths_doubt").text()
     assert layer.data[0, 2, 3, 3] == 7 and layer in hand.viewer.layers
+
+
+def test_sections_are_exported_as_cells_in_3d(hand, file, tmp_path):
+    dock = hand.open("Export")
+    hand.open_movie(dock, file)
+    join = hand.find(dock, "export.join")
+    assert not join.isVisibleTo(dock)
+    choose(dock, hand, "each section as a frame")
+    assert join.isVisibleTo(dock)
+    live, _ = hand.session.labels.show()
+    for z in range(2, 6):  # one cell, whose sections have numbers of their own
+        live[z, 10:20, 10 : 20 + z] = z
+    live[9, 30:40, 30:40], live[9, 0, 0] = 7, BACKGROUND_ID
+    hand.find(dock, "export.folder").setText(str(tmp_path / "out"))
+    join.setChecked(True)
+    assert dock.movie.scene().compose().shape == (64, 80, 3)
+    for alone in ("export.save_still", "export.save_archive", "export.save_map"):
+        assert not hand.find(dock, alone).isEnabled()
+    assert "untick" in hand.find(dock, "export.save_still").toolTip()
+    hand.click(dock, "export.run")
+    hand.done()
+    labels = tifffile.imread(tmp_path / "out" / "labels.tif")
+    joined = [join_sections([live[8 * t + z] % BACKGROUND_ID for z in range(8)]) for t in range(3)]
+    np.testing.assert_array_equal(labels, joined)
+    assert [len(np.unique(volume)) for volume in labels] == [2, 2, 1]
+    rows = (tmp_path / "out" / "objects.csv").read_text("utf-8").splitlines()
+    columns = rows[0].split(",")
+    assert len(rows) == 3 and "volume_um3" in columns
+    assert [row.split(",")[columns.index("hand_corrected")] for row in rows[1:]] == ["1", "1"]
+    assert (tmp_path / "out" / "overlay.mp4").stat().st_size > 500
+    choose(dock, hand, "volume")
+    assert not join.isVisibleTo(dock) and not join.wanted
 
 
 def test_segmenting_says_where_model_and_movie_do_not_fit(hand, file, model_file):

@@ -21,6 +21,7 @@ from napari_unet.cli.archive import (
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.check import with_check
 from napari_unet.cli.figures import Figures, Part
+from napari_unet.cli.join import Join, check_join, joined_export
 from napari_unet.cli.labels import Labels, open_labels, open_same
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.only import Only, only_these
@@ -197,6 +198,7 @@ def export(
     axes: o.Axes = None,
     channel: o.Channel = None,
     z: o.Z = None,
+    join: Join = False,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
     z_step: o.ZStep = None,
@@ -212,14 +214,14 @@ def export(
     )
     compared = _is_comparison(style, truth)
     more = require_archive(archive, model, with_image=with_image, with_names=with_names)
+    check_join(join, wanted.z, archive=archive, before=before is not None)
     look = o.build(
         OverlaySettings(), style=None if compared else style, fps=fps, length=length, zoom=zoom,
         line_width=line_width, opacity=opacity, show_ids=show_ids, tail=tail, show_time=show_time,
-        show_scale_bar=scale_bar, title_text=title, crop=_crop(crop), section=section,
+        show_scale_bar=scale_bar, title_text=title, crop=o.parts_of(crop), section=section,
         quality=quality,
     )  # fmt: skip
     look, columns = assigned(others, look, o.build(TableSettings(), ring=ring))
-    kind = _MOVIES[movie_format]
     from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
@@ -230,21 +232,19 @@ def export(
         noticed.of(stack.name, (*given.stack.taken, *given.notices))  # a session has its channel
         earlier = _earlier(before, stack, files, offset, noticed)
         options = _options(given, frames, done_only, overwrite, found)
-        job = only_these(_job(given, out, options, values), only, ARCHIVE if archive else format)
-        steps = len(job.frames)
+        whole = _job(given, out, options, values, join=join)
+        job = only_these(whole, only, ARCHIVE if archive else format)
         parts: dict[str, Part] = {}
         if archive:
             write_labels = table = overlay = False
             parts[ARCHIVE] = archive_part(given, job, columns, model, **more)
         if write_labels:
             chosen = _format(format, in_place, given)
-            parts[_name(chosen, stack)] = partial(job.write_labels, chosen), steps
+            parts[_name(chosen, stack)] = partial(job.write_labels, chosen), len(job.frames)
         if table:
             parts |= _table(job, columns, table_format)
         if overlay and not compared:
-            write = partial(job.write_movie, look, _plain_look(), kind, earlier)
-            parts[movie_name(kind)] = write, job.movie_steps(look)
-            job.check_movie(look, earlier)
+            parts |= _overlay(job, look, _MOVIES[movie_format], earlier)
         if still is not None:
             parts[still_name(still)] = _still(job, look, still, earlier)
         right = open_same(truth, stack, files, offset) if truth else None
@@ -261,6 +261,14 @@ def _table(job: Export, columns: TableSettings, format: str) -> dict[str, Part]:
     name = table_name(format)
     require_format(name)
     return {name: (partial(job.write_table, columns, job.folder / name), len(job.frames))}
+
+
+def _overlay(
+    job: Export, look: OverlaySettings, kind: str, earlier: LabelFrames | None
+) -> dict[str, Part]:
+    write = partial(job.write_movie, look, _plain_look(), kind, earlier)
+    job.check_movie(look, earlier)
+    return {movie_name(kind): (write, job.movie_steps(look))}
 
 
 def _still(job: Export, look: OverlaySettings, frame: int, earlier: LabelFrames | None) -> Part:
@@ -306,10 +314,6 @@ def _earlier(
     return earlier
 
 
-def _crop(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(","))
-
-
 def _plain_look() -> Any:
     from napari_unet.engine.export.overlay.look import PlainLook
 
@@ -331,12 +335,12 @@ def _options(
     return WriteOptions(chosen, overwrite, replace(provenance, notices=notices), found)
 
 
-def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export:
+def _job(given: Labels, out: Path, options: WriteOptions, values: Any, *, join: bool) -> Export:
     from napari_unet.engine.jobs.export import Export
     from napari_unet.engine.tracks.by_hand import ByHand
 
     corrections = given.corrections
-    return Export(
+    job = Export(
         given.stack,
         given.frames,
         out,
@@ -349,6 +353,7 @@ def _job(given: Labels, out: Path, options: WriteOptions, values: Any) -> Export
         by_hand=partial(ByHand.of, corrections),
         classes=given.classes,
     )
+    return joined_export(job, join)
 
 
 def _chosen(

@@ -149,8 +149,10 @@ def _of_session(folder: SessionFolder, movie: Stack, open_files: ExitStack) -> L
             "segment the movie again, or choose the --channel that was segmented",
         )
     corrections, lost = folder.read_corrections()
-    if movie.z_step is None and state.selection.z_step is not None:  # as it was said in napari
-        movie = open_files.enter_context(movie.select(z_step=state.selection.z_step))
+    lengths = {n: getattr(state.selection, n) for n in ("z_step", "pixel_size")}
+    said = {n: length for n, length in lengths.items() if length and getattr(movie, n) is None}
+    if said:  # as it was said in napari
+        movie = open_files.enter_context(movie.select(**said))
     live = LiveLabels(shape, probabilities, state.labels, corrections, movie.spacing)
     return Labels(
         movie,

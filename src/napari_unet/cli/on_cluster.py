@@ -93,9 +93,10 @@ class OnCluster:
 
         job, results = self._job, Results(self._out, movie.name)
         stack = Stack.open(movie.path, movie.selection)
-        parts = results.missing(stack, job, overwrite=manners.overwrite, since=manners.since)
+        shown = job.shown(stack)
+        parts = results.missing(shown, job, overwrite=manners.overwrite, since=manners.since)
         if LABELS in parts:
             with ResultsPlace(results, stack).open(stack, job) as probabilities:
-                frames = job.chosen(len(stack))
+                frames = job.predicted(stack)
                 work = work_of(job, parts)
                 run.begin(FrameRequest(stack, job.model, work, frames, probabilities))

@@ -197,3 +197,8 @@ Frames = Annotated[
     str | None,
     typer.Option("--frames", metavar="0,3-5", help="Only these frames, counted from 0."),
 ]
+
+
+def parts_of(text: str | None) -> tuple[str, ...] | None:
+    """Return what stands between commas; None where nothing was given."""
+    return None if text is None else tuple(part.strip() for part in text.split(","))

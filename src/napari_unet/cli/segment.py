@@ -13,6 +13,7 @@ import typer
 from napari_unet.cli import options as o
 from napari_unet.cli.assignment import assigned
 from napari_unet.cli.batch import Run
+from napari_unet.cli.join import Join, check_join
 from napari_unet.cli.on_cluster import OnCluster, begin_workers
 from napari_unet.cli.progress import say
 from napari_unet.cli.report import SegmentReport
@@ -56,6 +57,7 @@ def segment(
     axes: o.Axes = None,
     channel: o.Channel = None,
     z: o.Z = None,
+    join: Join = False,
     position: o.Position = None,
     pixel_size: o.PixelSize = None,
     z_step: o.ZStep = None,
@@ -124,6 +126,7 @@ def segment(
         axes, channel, z, position, pixel_size=pixel_size, z_step=z_step,
         interval=frame_interval, base=saved,
     )  # fmt: skip
+    check_join(join, wanted.z)
     base = saved.predict if saved else PredictSettings()
     predict = o.build(
         base, device=device, threads=threads, precision=precision, accurate=accurate,
@@ -144,13 +147,12 @@ def segment(
     mine = _mine(found, part)
     begin_workers(workers, [_results(out, movie, alone=len(found) == 1) for movie in mine])
     network = load_model(model, saved, recipe)
-    before = scale_of(network, base)
     labels = saved.labels if saved else recommended_for(network, base)
     now, dims = scale_of(network, predict), network.config.dims
-    labels = o.build(sized(labels, before, now, dims), **changes)
+    labels = o.build(sized(labels, scale_of(network, base), now, dims), **changes)
     _, labels = assigned(others, predict, labels)
     parts = (LABELS, TABLE, *([MOVIE] if overlay else []))
-    job = Job(network, predict, labels, parts, frames=frames, linked=linked)
+    job = Job(network, predict, labels, parts, frames=frames, linked=linked, joined=join)
     manners = Manners(overwrite, keep_probabilities or len(found) == 1)
     report = SegmentReport(job) if as_json else None
     elsewhere = OnCluster(workers, job, out) if workers else None

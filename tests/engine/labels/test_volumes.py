@@ -9,9 +9,15 @@ from scipy import ndimage as ndi
 from napari_unet.engine.labels.basins import frame_basins
 from napari_unet.engine.labels.class_labels import class_outputs, labels_of
 from napari_unet.engine.labels.codes import encode_logits
+from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.labels import label_frame
 from napari_unet.engine.labels.scores import frame_scores
-from napari_unet.engine.labels.sections import join_sections
+from napari_unet.engine.labels.sections import (
+    JoinedSections,
+    join_sections,
+    joined_frames,
+    whole_volumes,
+)
 from napari_unet.engine.labels.verbs.between import between_sections
 from napari_unet.engine.settings import LabelSettings
 
@@ -169,6 +175,28 @@ def test_a_pile_of_discs_is_one_object_and_a_gap_ends_it():
     sections = [(1 + z % 3) * (section > 0) for z, section in enumerate(truth)]  # ids by chance
     joined = join_sections(sections)
     assert frame_scores(joined, truth).right == 2 and len(np.unique(joined)) == 3
+
+
+def test_volumes_are_made_of_sections_that_come_one_by_one():
+    first = np.zeros((2, 4, 6), np.uint16)
+    first[:, 1:3, 1:3], first[1, 0, 5] = 7, BACKGROUND_ID
+    second = np.zeros((2, 4, 6), np.uint16)
+    second[0, 1:3, 3:5], second[1, 1:3, 3:5] = 3, 9
+    frames = [*first, *second]
+    volumes = JoinedSections(frames, 2)
+    assert len(volumes) == 2
+    for t, volume in enumerate((first, second)):
+        np.testing.assert_array_equal(volumes[t] > 0, (volume > 0) & (volume != BACKGROUND_ID))
+        assert len(np.unique(volumes[t])) == 2  # one cell in both sections
+    corrected = {0: {7}, 3: {4}}
+    (cell,) = volumes.ids_of(0, lambda i: corrected.get(i, ()))
+    assert volumes[0][0, 1, 1] == cell
+    assert volumes.ids_of(1, lambda i: corrected.get(i, ())) == frozenset()
+    for t, volume in joined_frames(enumerate(frames), 2):
+        np.testing.assert_array_equal(volume, volumes[t])
+    classes = JoinedSections(frames[2:], 2, classes=True)
+    np.testing.assert_array_equal(classes[0], second)
+    assert whole_volumes((0, 2, 3, 4), 2) == (1,) and whole_volumes((0, 3), 2) == ()
 
 
 @given(st.integers(0, 2**32 - 1))

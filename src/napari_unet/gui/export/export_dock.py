@@ -35,6 +35,7 @@ from napari_unet.gui.export.archive_row import ArchiveRow
 from napari_unet.gui.export.export_target import ExportTarget
 from napari_unet.gui.export.extras import switch_off_missing
 from napari_unet.gui.export.figures_form import FiguresForm
+from napari_unet.gui.export.join_sections import JoinSections
 from napari_unet.gui.export.movie_form import Linking, MovieForm
 from napari_unet.gui.export.products import Product, stopped, write_products
 from napari_unet.gui.session.job import Ended, Task
@@ -66,7 +67,8 @@ class ExportDock(Dock):
         self._again: Callable[[], None] | None = None
         self._written = Path()
         self._build_target()
-        self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking)
+        self.join = JoinSections(self.session, OWNER)
+        self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking, self.join)
         self.figures = FiguresForm(self.session, OWNER, self.target, self.movie)
         self._build_what()
         self._build_more()
@@ -110,6 +112,7 @@ class ExportDock(Dock):
         self.with_labels = WrapCheck("Labels", "export.with_labels")
         self.with_table = WrapCheck("Table of all cells", "export.with_table")
         self.with_movie = WrapCheck("Movie", "export.with_movie")
+        self.join.toggled.connect(self.update_state)
         for check in self._checks():
             check.setChecked(True)
             check.toggled.connect(self.update_state)
@@ -121,6 +124,7 @@ class ExportDock(Dock):
             "What",
             Flow(self.with_labels, self.format, shares=(0, 1)),
             self.meaning,
+            self.join,
             Flow(self.with_table, self.table_format, shares=(0, 1)),
             self.columns,
             Flow(self.with_movie, self.movie.style_of_movie, shares=(0, 1)),
@@ -322,7 +326,7 @@ class ExportDock(Dock):
         corrections = live.corrections if live else None
         found = [*frames.notices, *self.target.notices()]  # grows as it is written
         made_by = replace(labels.provenance(layer), notices=found)
-        return Export(
+        export = Export(
             stack,
             frames,
             folder,
@@ -335,6 +339,7 @@ class ExportDock(Dock):
             by_hand=partial(said_by_hand, corrections),
             classes=bool(live and live.classes),
         )
+        return self.join.export(export)
 
     def _on_replace(self) -> None:
         if self._again is not None:
@@ -371,10 +376,11 @@ class ExportDock(Dock):
         links = kind is not None and kind.links
         always = "These files always have one id per cell through time" if links else ""
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
-        for part in (self.save_movie, self.save_still):
-            allow(part, why_not or self.movie.why_not())
-        self.figures.update_state(why_not)
-        self.archive.update_state(why_not)
+        allow(self.save_movie, why_not or self.movie.why_not())
+        alone = why_not or self.join.refuses()
+        allow(self.save_still, alone or self.movie.why_not())
+        self.figures.update_state(alone)
+        self.archive.update_state(alone)
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
         self.why_not.say(f"{why_not}." if why_not and not mine else self.target.status())
         self._show_frame()

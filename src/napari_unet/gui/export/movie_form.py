@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.export.target.formats import Meaning
     from napari_unet.engine.export.tracks.links import Links
+    from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.gui.export.join_sections import JoinSections
     from napari_unet.gui.session.session import Session
 
 _STYLES = {
@@ -66,9 +68,11 @@ class MovieForm(QWidget):
         owner: str,
         layer: Callable[[], Labels | None],
         linking: Callable[[], Linking],
+        join: JoinSections,
     ) -> None:
         super().__init__()
         self._session, self._layer, self._linking = session, layer, linking
+        self._join = join
         self.style_of_movie = ChoiceEditor(_STYLES)
         self.style_of_movie.setObjectName(f"{owner}.movie_style")
         self.before = LabelsMenu(session, f"{owner}.before", "The labels shown as before")
@@ -113,7 +117,8 @@ class MovieForm(QWidget):
         self.more = Fold("Look", lambda: inside)
 
     def _watch(self, session: Session) -> None:
-        for signal in (self.style_of_movie.valueChanged, self.on_screen.toggled):
+        join = self._join.toggled
+        for signal in (self.style_of_movie.valueChanged, self.on_screen.toggled, join):
             signal.connect(self._resolve)
         self.look.valueChanged.connect(self._announce)
         session.lifetime.connect(self.before.chosen, self._announce, self)
@@ -137,12 +142,13 @@ class MovieForm(QWidget):
         """Return contrast and colours, as on screen or to be measured."""
         return look_on_screen(self._session, self._layer(), contrast=self.on_screen.isChecked())
 
-    def earlier(self) -> LayerFrames | None:
+    def earlier(self) -> Frames | None:
         """Return the labels to compare with, where the style does."""
         layer = self.before.layer()
         if self.style_of_movie.value() != "before_after" or layer is None:
             return None
-        return LayerFrames(layer.data, self._session.movie.require_stack(), layer.name)
+        stack = self._session.movie.require_stack()
+        return self._join.labels(LayerFrames(layer.data, stack, layer.name))
 
     def probabilities(self) -> Any:
         """Return the movie's probabilities, where the style shows them."""
@@ -164,7 +170,7 @@ class MovieForm(QWidget):
         layer, stack = self._layer(), self._session.movie.stack
         if layer is None or stack is None or self.why_not():
             return None
-        return Scene(
+        scene = Scene(
             stack,
             LayerFrames(layer.data, stack, layer.name),
             self._session.movie.frame,
@@ -172,8 +178,9 @@ class MovieForm(QWidget):
             self.screen_look(),
             self.probabilities(),
             self.earlier(),
-            self._links(layer, stack),
+            None if self._join.wanted else self._links(layer, stack),
         )
+        return self._join.scene(scene)
 
     def _links(self, layer: Labels, stack: Stack) -> Links | None:
         """Return the links that tails or linked colours need; None where the export has none."""

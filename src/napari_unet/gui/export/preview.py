@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.export.tracks.links import Links
     from napari_unet.engine.settings import OverlaySettings
+    from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.export.screen_look import ScreenLook
-    from napari_unet.gui.viewer.label_frames import LayerFrames
 
 
 _WAIT_MS = 120
@@ -44,12 +44,12 @@ class Scene:
     """All that one picture of a movie is made from."""
 
     stack: Stack
-    labels: LayerFrames
+    labels: Frames
     position: int
     settings: OverlaySettings
     look: ScreenLook
     probabilities: Any = None
-    before: LayerFrames | None = None
+    before: Frames | None = None
     links: Links | None = None
 
     def compose(self) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.labels.sections import JoinedSections
 from napari_unet.gui.viewer.label_frames import LayerFrames
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def write_products(
     Each is whole or not there: one that fails or is stopped leaves those before it.
     """
     found, labels = export.options.found, export.labels
+    labels = labels.sections if isinstance(labels, JoinedSections) else labels
     assert isinstance(labels, LayerFrames)
     found.extend(labels.odd())
     for product in products:

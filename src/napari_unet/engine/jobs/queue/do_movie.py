@@ -83,13 +83,14 @@ def do_movie(
         place = _place(stack, results, manners)
         found += place.notices
         job = replace(job, corrections=place.digest)
-        frames = len(job.chosen(len(stack)))
-        parts = results.missing(stack, job, overwrite=manners.overwrite, since=manners.since)
+        shown = job.shown(stack)
+        frames = len(job.written(shown))
+        parts = results.missing(shown, job, overwrite=manners.overwrite, since=manners.since)
         if not parts and (job.parts or place.is_done(stack, job)):
             spent.add(OPENING)
             yield Said(f"{movie.name} is done: nothing to do.")
             return Done((), frames, found, spent, worked=False)
-        yield from _grown(movie, stack, results, job, place, found)
+        yield from _grown(movie, shown, results, job, place, found)
         place.begin(stack, job)
         if parts:
             make_folder(results.folder)
@@ -124,6 +125,6 @@ def _grown(
         return
     more = counted(len(stack) - len(before), "more frame")
     line = f"{movie.name} has {more} than when it was segmented"
-    there = place.path(before, job).is_file() or job.model.normalisation.scope != "frame"
+    there = place.path(job.read(before), job).is_file() or job.model.normalisation.scope != "frame"
     yield Said(f"{line}: {'those are' if there else 'all are'} done.")
     found.append(Notice("noted", line))

@@ -98,7 +98,7 @@ class Corrected:
 
         shape = corrections.shape
         self._frames = frozenset(corrections.frames())
-        self._live = LiveLabels(shape, probabilities, job.labels, corrections)
+        self._live = LiveLabels(shape, probabilities, job.labels, corrections, stack.spacing)
 
     def __contains__(self, frame: int) -> bool:
         return frame in self._frames

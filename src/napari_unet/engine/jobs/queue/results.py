@@ -29,7 +29,8 @@ class Job:
     """How a movie is segmented: all that its results depend on, and what is asked for.
 
     ``linked`` labels have ids constant through time. ``corrections`` is a digest of a user's
-    corrections of the movie, where there are any.
+    corrections of the movie, where there are any. Of ``joined`` sections cells in 3D are made: what
+    is written is of volumes.
     """
 
     model: Model
@@ -40,6 +41,43 @@ class Job:
     frames: str | None = None
     linked: bool = False
     corrections: str | None = None
+    joined: bool = False
+
+    def shown(self, stack: Stack) -> Stack:
+        """Return the movie that is written of: where sections are joined, its volumes."""
+        if not self.joined:
+            return stack
+        from napari_unet.engine.jobs.joining.joined_export import volumes_of
+
+        return volumes_of(stack)
+
+    def read(self, shown: Stack) -> Stack:
+        """Return the movie that is predicted, of the one that is written of."""
+        return shown.select(z="frames") if self.joined else shown
+
+    def written(self, shown: Stack) -> tuple[int, ...]:
+        """Return the frames that are written: of joined sections the volumes chosen whole.
+
+        Raises
+        ------
+        BadInput
+            Where no volume is.
+
+        """
+        if not self.joined:
+            return self.chosen(len(shown))
+        from napari_unet.engine.jobs.joining.joined_export import require_whole
+
+        return require_whole(self.chosen(len(shown) * shown.n_z), shown.n_z)
+
+    def predicted(self, stack: Stack) -> tuple[int, ...]:
+        """Return the frames of a movie that what is written is made of."""
+        if not self.joined:
+            return self.chosen(len(stack))
+        from napari_unet.engine.labels.sections import sections_of
+
+        whole = self.written(self.shown(stack))
+        return tuple(i for t in whole for i in sections_of(t, stack.n_z))
 
     def chosen(self, n: int) -> tuple[int, ...]:
         """Return the frames asked for of a movie of ``n``, in order; all where none were named."""
@@ -53,7 +91,9 @@ class Job:
         from napari_unet.engine.export.target.sidecar import Provenance
 
         made_by = Provenance.of(self.model, prediction=self.predict, labels=self.labels)
-        details = {"linked": self.linked, "corrections": self.corrections}
+        details = {
+            "linked": self.linked, "corrections": self.corrections, "joined": self.joined,
+        }  # fmt: skip
         return replace(made_by, details={name: said for name, said in details.items() if said})
 
     def is_alike(self, sidecar: dict[str, Any], part: str = LABELS) -> bool:
@@ -61,6 +101,7 @@ class Job:
         from napari_unet.engine.export.target.sidecar import said_settings
 
         linked = part == TABLE or bool(sidecar.get("linked")) == self.linked
+        linked = linked and bool(sidecar.get("joined")) == self.joined
         settings, ours = said_settings(sidecar).get("labels"), self.labels.model_dump(mode="json")
         if isinstance(settings, dict) and not self._parts_at_holes:
             settings, ours = ({**each, "holes_part": None} for each in (settings, ours))
@@ -176,7 +217,7 @@ class Results:
         """
         from napari_unet.engine.export.target.sidecar import write_sidecar
 
-        details = {UNFINISHED: process_mark(), "frames": list(job.chosen(len(stack)))}
+        details = {UNFINISHED: process_mark(), "frames": list(job.written(stack))}
         stack.content  # noqa: B018 - reads the movie: others are not kept waiting for that
         with alone(self.path(parts[0])):
             for part in parts:
@@ -219,9 +260,12 @@ class Results:
         if sidecar.get("bytes") != path.stat().st_size:  # cut short, or edited since
             return False
         settings = sidecar.get("settings") or {}
-        alike = sidecar.get("frames") == list(job.chosen(len(stack)))
+        alike = sidecar.get("frames") == list(job.written(stack))
         if part == MOVIE:
             alike = alike and settings.get("overlay") == job.overlay.model_dump(mode="json")
+            from napari_unet.engine.export.overlay.flat import Flat
+
+            stack = Flat(stack, job.overlay.section).stack  # of which its sidecar speaks
         return (
             alike
             and job.is_alike(sidecar, part)
@@ -257,7 +301,7 @@ def _same_work(sidecar: dict[str, Any], stack: Stack, job: Job) -> bool:
     """Whether somebody who writes a file makes the same of the same movie."""
     settings = sidecar.get("settings") or {}
     return (
-        sidecar.get("frames") == list(job.chosen(len(stack)))
+        sidecar.get("frames") == list(job.written(stack))
         and job.is_alike(sidecar)
         and _made_by(sidecar, stack, job, settings.get("prediction"))
     )

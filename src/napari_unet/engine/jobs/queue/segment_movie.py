@@ -8,14 +8,15 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_unet.engine.errors import Notice
 from napari_unet.engine.jobs.queue.results import LABELS, MOVIE, TABLE, Job, Results
 from napari_unet.engine.jobs.stages.spent import OPENING, WRITING, Spent
+from napari_unet.engine.settings import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.export.formats.measuring import Measured
     from napari_unet.engine.export.target.sidecar import Provenance
-    from napari_unet.engine.export.target.writing import Writer
+    from napari_unet.engine.export.target.writing import Labelled, Writer
     from napari_unet.engine.jobs.cluster.cluster_run import ClusterRun
-    from napari_unet.engine.jobs.queue.passing import Corrected
+    from napari_unet.engine.jobs.queue.passing import Corrected, Passing
     from napari_unet.engine.jobs.queue.places import ResultsPlace
     from napari_unet.engine.jobs.stages.frame_work import FrameWork
     from napari_unet.engine.prediction.cost import Cost, Rest
@@ -168,7 +169,7 @@ class _Run:
         from napari_unet.engine.prediction.predictor import Predictor
 
         stack, job = self.stack, self.job
-        frames = job.chosen(len(stack))
+        frames = job.predicted(stack)
         computes = (kept or KeptPredictor()).open(job)
         predictor = computes if isinstance(computes, Predictor) else None
         elsewhere = None if isinstance(computes, Predictor) else computes
@@ -187,22 +188,37 @@ class _Run:
                 with closing(steps):
                     writers = self._writers(passing.measured)
                     stays = f"Frames done so far are kept in {place.folder}; {_GOES_ON}"
-                    yield Begins("Segment", len(frames), stays)
+                    yield Begins("Segment", len(job.written(self.shown)), stays)
                     labelled = passing.frames(steps, self.spent, self._corrected(probabilities))
-                    with closing(write_all(writers, labelled)) as writing:
+                    written = self._joined(labelled, passing)
+                    with closing(write_all(writers, written)) as writing:
                         for frame in writing:
                             yield Made(frame, passing.labels)
         finally:
             if kept is None and predictor is not None:
                 predictor.close()
 
+    def _joined(self, labelled: Iterator[Labelled], passing: Passing) -> Iterator[Labelled]:
+        """Yield the frames that are written: volumes, where their sections are joined."""
+        if not self.job.joined:
+            yield from labelled
+            return
+        from napari_unet.engine.labels.class_labels import classes_of
+        from napari_unet.engine.labels.sections import joined_frames
+
+        classes = bool(classes_of(self.job.model.config.outputs))
+        for frame, labels in joined_frames(labelled, self.stack.n_z, classes=classes):
+            passing.labels = labels
+            yield frame, labels
+
     def from_the_labels(self) -> Generator[Step, None, None]:
         """Read the labels of an earlier run, and make what is missing beside them."""
         from napari_unet.engine.export.target.writing import write_all
         from napari_unet.engine.stack.stack import Stack
 
-        with Stack.open(self.results.path(LABELS)) as labels:
-            frames = self.job.chosen(len(self.stack))
+        z: Any = "volume" if self.shown.dims == 3 else "max"
+        with Stack.open(self.results.path(LABELS), Selection(z=z)) as labels:
+            frames = self.job.written(self.shown)
             places = {t: i for i, t in enumerate(frames)}
             what = ", ".join(self.results.path(part).name for part in self.parts)
             yield Begins(what, len(frames), f"What is written stays; {_GOES_ON}")
@@ -217,6 +233,11 @@ class _Run:
         if self.corrections is None:
             return None
         return Corrected(self.stack, probabilities, self.job, self.corrections)
+
+    @property
+    def shown(self) -> Stack:
+        """The movie that is written of."""
+        return self.job.shown(self.stack)
 
     @property
     def _work(self) -> FrameWork:
@@ -254,11 +275,11 @@ class _Run:
         from napari_unet.engine.export.target.writing import WriteOptions
         from napari_unet.engine.jobs.export import Export
 
-        stack, job, results = self.stack, self.job, self.results
+        stack, job, results = self.shown, self.job, self.results
         if not self.parts:
             return []
         made_by = replace(self._provenance(), notices=self.found)
-        options = WriteOptions(job.chosen(len(stack)), True, made_by, self.found)
+        options = WriteOptions(job.written(stack), True, made_by, self.found)
         by_hand = self.corrections
         touched = by_hand.ids if by_hand is not None else None
         stated = by_hand.states.of if by_hand is not None and by_hand.states else None
@@ -293,7 +314,9 @@ class _Run:
         from napari_unet.engine.tracks.by_hand import ByHand
         from napari_unet.engine.tracks.tracking import Linker
 
-        return Linker(by_hand=ByHand.of(self.corrections))
+        shown = self.shown
+        spacing = shown.spacing if shown.dims == 3 else None
+        return Linker(spacing=spacing, by_hand=ByHand.of(self.corrections))
 
     def _provenance(self) -> Provenance:
         """Return what the sidecars say about it."""
@@ -306,9 +329,9 @@ class _Run:
     def _probabilities(self, place: ResultsPlace) -> Probabilities:
         """Open the probabilities, or make room for them."""
         probabilities = place.open(self.stack, self.job)
-        before = self.results.before(self.stack, self.job) if self.parts else None
+        before = self.results.before(self.shown, self.job) if self.parts else None
         if before is not None and self.job.model.normalisation.scope == "frame":
-            _take_over(place.path(before, self.job), probabilities)
+            _take_over(place.path(self.job.read(before), self.job), probabilities)
         return probabilities
 
 
@@ -317,7 +340,7 @@ def work_of(job: Job, parts: Sequence[str]) -> FrameWork:
     from napari_unet.engine.jobs.stages.frame_work import FrameWork
     from napari_unet.engine.settings import TableSettings
 
-    table = TableSettings() if TABLE in parts else None
+    table = TableSettings() if TABLE in parts and not job.joined else None
     return FrameWork(tuple(job.model.config.outputs), job.labels, table)
 
 
