@@ -61,6 +61,7 @@ class Dispatch:
         self._waiting = waiting  # called while it waits, with what for where that is odd
         self._queue: deque[Task] = deque()
         self._flying: dict[Future, Task] = {}
+        self._meanwhile: list[Future] = []  # held: what nobody holds is not done
         self._given: dict[Future, frozenset[str]] = {}  # those that may do it, where not all may
         self._workers: dict[str, int] = {}
         self._looked = -_LOOK
@@ -86,6 +87,17 @@ class Dispatch:
         else:
             self._queue.extend(tasks)
         self._send()
+
+    def meanwhile(self, *called: Any) -> None:
+        """Let each worker do something before its first task; nobody asks what comes of it.
+
+        Of a first task alone: while there are others no worker is idle.
+        """
+        if self._meanwhile:
+            return
+        options = {"pure": False, "priority": -self._number, "resources": self._resources}
+        submit = self._client.submit
+        self._meanwhile = [submit(*called, workers=[one], **options) for one in self._workers]
 
     def finish(self, task: Task) -> None:
         """Return once a task is done, and whatever else was done meanwhile is taken.

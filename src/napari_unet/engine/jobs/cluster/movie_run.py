@@ -18,6 +18,7 @@ from napari_unet.engine.jobs.cluster.worker import (
     MovieJob,
     SettledMovie,
     do_block,
+    get_ready,
     settle,
     shaping_versions,
 )
@@ -89,6 +90,7 @@ class MovieRun:
         if missing and settled is None:
             self._tasks.append(_SettleTask(self))
             self._dispatch.add(self._tasks, first=True)
+            self._dispatch.meanwhile(get_ready, self.job)
         else:
             self.go_on()
 

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -98,8 +99,9 @@ class Ability:
     versions: Mapping[str, str]
 
 
-def shaping_versions() -> dict[str, str]:
-    """Return the versions of all that shapes a result."""
+@cache
+def shaping_versions() -> Mapping[str, str]:
+    """Return the versions of all that shapes a result: looked up once, each takes milliseconds."""
     found = {name: v for name, v in versions().items() if name in _SHAPING}
     with contextlib.suppress(PackageNotFoundError):
         found["openvino"] = version("openvino")
@@ -124,6 +126,11 @@ def differs(here: Mapping[str, str], there: Mapping[str, str]) -> str | None:
         if mine != other:
             return f"{name} {other or 'is not installed'} there, {mine or 'none'} here"
     return None
+
+
+def get_ready(job: MovieJob) -> None:
+    """Open the model, while another worker settles how the first movie is computed."""
+    _DESK.predictor(job, job.predict.device, None)
 
 
 def settle(job: MovieJob, samples: SentMovie | None = None) -> SettledMovie:
