@@ -161,10 +161,16 @@ def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
     dock.actions().corrector.act("grow", at_cursor=False)  # so that undo has its line
     qtbot.wait(100)
     tools = "previous_doubt next_doubt repair fine correct delete merge split draw fill undo redo"
-    for name in (*tools.split(), "previous", "next", "confirm_frame", "train", "train_on"):
-        part = hand.find(dock, f"review.{name}")
-        seen = part.visibleRegion().boundingRect()
-        assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
+    tools += " previous next confirm_frame train train_on"
+    of_cell = "confirm_cell back_to_model lock state own_state no_state"
+    for wide, names in ((280, tools), (340, f"{tools} {of_cell}")):
+        window.resizeDocks([dock.holder()], [wide], Qt.Orientation.Horizontal)
+        qtbot.wait(100)
+        for name in names.split():
+            part = hand.find(dock, f"review.{name}")
+            seen = part.visibleRegion().boundingRect()
+            assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
+            assert part.width() >= min(part.sizeHint().width(), 60), f"{name} is cut off"
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
-_LETTERS = 9  # that the menu is at least wide
+_LETTERS, _LEAST = 4, 80  # that the menu asks for, beside two buttons in a row; px at least
 
 
 class StatePanel(QWidget):
@@ -33,6 +33,10 @@ class StatePanel(QWidget):
         self.menu.setEditable(True)
         self.menu.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.menu.setMinimumContentsLength(_LETTERS)
+        self.menu.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.menu.setMinimumWidth(_LEAST)  # napari's style wants more
         self.menu.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.menu.addItems(STATES)
         line = self.menu.lineEdit()

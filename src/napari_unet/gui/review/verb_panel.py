@@ -45,10 +45,13 @@ class VerbPanel(QWidget):
         self._actions = actions
         self.buttons: dict[str, QPushButton] = {}
         self.correct = primary(self._button("correct", checkable=True))
-        self.more = Fold("More verbs", self._build_more)
+        self.more = Fold("More", self._build_more)
         inner = self.more.layout()
         assert inner is not None
         inner.setAlignment(Qt.AlignmentFlag(0))  # else it is as high as rows that do not wrap
+        self.unfold = self.more.toggleButton()  # of which the dock says where it stands
+        self.more.hide()
+        self.more.toggled.connect(self.more.setVisible)
         tools = [self._button(name, checkable=True) for name in TOOLS]
         self._between = self._button("fill_between")
         Column(self).add(Flow(self.correct, *tools), self._between, self.more)
