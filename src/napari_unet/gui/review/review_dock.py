@@ -19,6 +19,8 @@ from napari_unet.gui.review.cell_panel import CellPanel
 from napari_unet.gui.review.cells_panel import CellsPanel
 from napari_unet.gui.review.doubt_panel import DoubtPanel
 from napari_unet.gui.review.going_on import GoingOn
+from napari_unet.gui.review.lineage.lineage_panel import LineagePanel
+from napari_unet.gui.review.lineage.link_verbs import LinkVerbs
 from napari_unet.gui.review.sample_panel import SamplePanel
 from napari_unet.gui.review.state_panel import StatePanel
 from napari_unet.gui.review.truth.truth_panel import TruthPanel
@@ -27,7 +29,7 @@ from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
-from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import LINK_VERBS, SAMPLE_VERBS, VERBS, keys_of
 from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Fold, Hint, allow, button, primary
 from napari_unet.gui.widgets.timeline import Tick, Timeline
@@ -93,7 +95,10 @@ class ReviewDock(Dock):
         self.cell = CellPanel(self.session, self.actions)
         self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
         self.states = StatePanel(self.session, self.actions)
-        self.group("Cell", self.cell, self.states, Fold("Cells, tracks", lambda: self.cells))
+        self.links = LinkVerbs(self.session, self.actions, self)
+        self.lineage = LineagePanel(self.session, self.links)
+        folds = Fold("Lineage", lambda: self.lineage), Fold("Cells, tracks", lambda: self.cells)
+        self.group("Cell", self.cell, self.states, *folds)
         self.cells.over_time.appeared.connect(self._show_curves)
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
@@ -231,6 +236,8 @@ class ReviewDock(Dock):
             self._on_train_on()
         elif verb in SAMPLE_VERBS:
             self.sample.act(verb)
+        elif verb in LINK_VERBS:
+            self.links.act(verb, at_cursor=True)
         else:
             self.doubts.act(verb)
 
@@ -248,6 +255,7 @@ class ReviewDock(Dock):
             corrector.asked.connect(self._on_asked)
             chosen = actions.layer.events.selected_label
             self.session.lifetime.connect(chosen, self._show_cell, self)
+            self.links.follow(actions)
 
     def _on_frame(self, _: int) -> None:
         self.line.say("")
@@ -284,6 +292,7 @@ class ReviewDock(Dock):
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()
+        self.lineage.update_state(self._why_not() or self.busy())
         self.truth.update_state(self.busy() or self.no_movie() or none or self._classes())
 
     def _classes(self) -> str:

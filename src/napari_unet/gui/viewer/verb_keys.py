@@ -115,6 +115,21 @@ VERBS = {
     "no_state": Verb(
         "No state", "Take back what the cell is called, from here on", KeyMod.Shift | KeyCode.KeyQ
     ),
+    "link": Verb(
+        "Link",
+        "The chosen cell is the one under the cursor, on another frame",
+        KeyMod.Shift | KeyCode.KeyK,
+    ),
+    "unlink": Verb(
+        "Unlink",
+        "The cell is not the one of the frame before, nor its daughter",
+        KeyMod.Shift | KeyCode.KeyH,
+    ),
+    "mother": Verb(
+        "Mother",
+        "The chosen cell divides, and the one under the cursor, on a later frame, comes of it",
+        KeyMod.Shift | KeyCode.KeyY,
+    ),
     "train_on": Verb(
         "Train, go on",
         "Train on what you repaired, segment the movie anew, and go to the worst doubt left",
@@ -135,8 +150,10 @@ VERBS = {
 }
 DOUBT_VERBS = ("previous_doubt", "next_doubt", "repair", "fine")
 SAMPLE_VERBS = ("wrong", "missed", "invented", "looked_at")
-DOCK_VERBS = (*DOUBT_VERBS, *SAMPLE_VERBS, "train_on")
-"""Those of doubts, of a sample that is checked, and of the dock: the Review dock does them."""
+LINK_VERBS = ("link", "unlink", "mother")
+DOCK_VERBS = (*DOUBT_VERBS, *SAMPLE_VERBS, *LINK_VERBS, "train_on")
+"""Those of doubts, of a sample that is checked, of links through time, and of the dock: the Review
+dock does them."""
 STATE_VERBS = ("mitotic", "dead", "debris", "own_state", "no_state")
 """Those that say a state of a cell, along its track."""
 # Where a preset has other keys than those above; 0 for none.
