@@ -25,7 +25,7 @@ DOCKS = ("Segment", "Review", "Train", "Export")
 WINDOW, TALL = (1280, 720), (1280, 960)
 LOOP = (896, 504)  # px of the animated picture
 FRAMES = (6, 18, 30)  # that are outlined to learn from
-WELLS = ("B2", "B3", "B4", "C2", "C3")
+WELLS = ("B2", "B3", "B4", "C2")
 SIZES, THEMES, FONTS = ((1280, 720), (1920, 1080)), ("dark", "light"), (10, 16)
 NARROW, USUAL = 300, 340  # px of a dock
 COLOURS = 256  # of a sheet's palette: half the bytes, and small marks keep theirs
@@ -264,7 +264,7 @@ def write_plate(folder: Path) -> Path:
         tifffile.imwrite(
             folder / f"{well}.tif", movie, imagej=True, resolution=(1 / 0.65,) * 2, metadata=what
         )
-    (folder / "C4.tif").write_bytes(b"cut off")
+    (folder / "C3.tif").write_bytes(b"cut off")
     return folder
 
 

@@ -21,6 +21,7 @@ from napari_unet.gui.positions.rows import (
     SEGMENTED,
     STATUS,
 )
+from napari_unet.gui.widgets.parts import WARNING
 
 BAD = "p05"
 
@@ -159,7 +160,7 @@ def test_a_click_on_quality_shows_the_odd_frames_one_by_one(table, hand, small, 
     rows = table.dock.rows
     assert not any(rows.row(name).is_at(table.dock._on_screen()) for name in ("p00", "p01"))
     rows.know("p01", odd={"out of focus": (1, 3), "empty": (3,)}, looked_at=True)
-    assert table.cell("p01", QUALITY) == "2 odd frames"
+    assert table.cell("p01", QUALITY) == f"{WARNING} 2 odd frames"
     movie = hand.session.movie
     for frame in (1, 3, 1):
         table.click("p01", QUALITY)

@@ -36,6 +36,7 @@ from napari_unet.gui.positions.rows import (
     QUALITY,
     SORTED_BY,
     STATUS,
+    RoomyCells,
     Row,
     Rows,
 )
@@ -107,6 +108,7 @@ class PositionsDock(Docked):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
+        self.table.setItemDelegate(RoomyCells(self.table))
         self.table.setIconSize(QSize(EDGE, EDGE))
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(EDGE + 6)

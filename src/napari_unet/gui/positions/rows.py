@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QFont, QImage, QPixmap
+from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_unet.engine.jobs.queue.queue_file import QueueRow
 from napari_unet.engine.text import counted, say_ranges
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.queue.movies import Movie
 
 EDGE = 48  # px of a picture
+_GAP = 12  # px from a column to the next
 PICTURE, NAME, FRAMES, SEGMENTED, CELLS, REVIEWED, NOTICES, QUALITY, STATUS = range(9)
 _TITLES = (
     ("", "Ticked positions are segmented, checked and exported"),
@@ -125,6 +127,14 @@ class Row:
         return (later or list(self.odd) or [None])[0]
 
 
+class RoomyCells(QStyledItemDelegate):
+    """Cells of a table that do not touch those beside them."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        """Ask for some room after the text."""
+        return super().sizeHint(option, index) + QSize(_GAP, 0)
+
+
 def _segmented(row: Row) -> str:
     if row.look is None:
         return _NOT_YET
@@ -155,7 +165,7 @@ def _quality(row: Row) -> str:
     if not row.known.looked_at:
         return _NONE
     n = len(row.odd)
-    return f"{counted(n, 'odd frame')}" if n else "nothing odd"
+    return f"{WARNING} {counted(n, 'odd frame')}" if n else "nothing odd"
 
 
 def _status(row: Row) -> str:
