@@ -20,11 +20,22 @@ from napari_unet.cli.demo import write_sample
 
 FRAMES = 96
 PROGRAM = """
-from napari_unet.engine.jobs.cluster import block
+from napari_unet.engine.jobs.cluster import block, own_process
 block._PIXELS = 4 * 288 * 384
+own_process._IMPORTED += ("counted_blocks",)  # by workers that are forked
 from napari_unet.cli import main
 if __name__ == "__main__":
     main()
+"""
+COUNTED = """
+from pathlib import Path
+from napari_unet.engine.jobs.cluster import worker
+inner = worker._done
+def counted(job, block, *others):
+    with Path(__file__).with_name("counted.txt").open("a") as file:
+        file.write(f"{block.name}\\n")
+    return inner(job, block, *others)
+worker._done = counted
 """
 
 
@@ -93,10 +104,13 @@ class Running:
 
     def __init__(self, words, folder):
         command = [sys.executable, "-c", PROGRAM, "-v", *words]
+        (folder / "counted_blocks.py").write_text(COUNTED)
+        paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         self.log = (folder / "log.txt").open("w+")
         self.process = subprocess.Popen(
-            command, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            command, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | {"PYTHONPATH": paths},
+        )  # fmt: skip
 
     def blocks(self, out):
         return len([*out.glob("*.unet/blocks-*/[0-9]*.npz")])
@@ -172,6 +186,10 @@ def test_workers_killed_midway_change_nothing(undisturbed, words, movies, tmp_pa
     code, said = running.end()
     assert code == 0, said
     assert made_in(out) == of_the_long_one(undisturbed)
+    if sys.platform.startswith("linux"):
+        done = (tmp_path / "counted.txt").read_text().split()
+        assert len(set(done)) == FRAMES // 4
+        assert len(done) <= len(set(done)) + 3  # those in the hands of who was killed
 
 
 @pytest.mark.slow

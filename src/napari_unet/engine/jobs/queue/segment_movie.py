@@ -166,6 +166,7 @@ class _Run:
         from napari_unet.engine.export.target.writing import write_all
         from napari_unet.engine.jobs.queue.passing import Passing
         from napari_unet.engine.jobs.segment import segment
+        from napari_unet.engine.jobs.stages.frame_request import FrameRequest
         from napari_unet.engine.prediction.predictor import Predictor
 
         stack, job = self.stack, self.job
@@ -180,6 +181,9 @@ class _Run:
                     frames=frames, probabilities=probabilities, predictor=predictor,
                     elsewhere=elsewhere, keep=False, table=self._work.table,
                 )  # fmt: skip
+                if elsewhere is not None:  # while what follows is brought in here
+                    wanted = stack, job.model, self._work, frames, probabilities
+                    elsewhere.begin(FrameRequest(*wanted))
                 yield Said(f"{job.model.name} on {computes.device}")
                 yield from self._doubts(computes.notice)
                 if predictor is not None:
