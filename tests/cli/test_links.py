@@ -78,3 +78,17 @@ def test_what_cannot_be_is_said_in_a_line(words, code, said, movie, run):
     answer = run("links", movie, *words)
     assert answer.code == code and said in " ".join(answer.stderr.split())
     assert not run("links", movie).stdout
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_lineage_is_drawn_of_all_or_of_some(kind, movie, run, tmp_path):
+    assert run("links", movie, "--mother", "0:1-1:11", "--mother", "0:1-1:12").code == 0
+    words = ("export", movie, "--out", tmp_path / "out", "--lineage", kind, "--overwrite")
+    few = ("--no-labels", "--no-table", "--no-movie")
+    answer = run(*words, *few)
+    assert answer.code == 0, answer.stderr
+    figure = tmp_path / "out" / f"lineage.{kind}"
+    whole = figure.read_bytes()
+    assert kind != "svg" or b"5 tracks, 1 division" in whole
+    assert run(*words, *few, "--only", "0:2").code == 0
+    assert figure.read_bytes() != whole

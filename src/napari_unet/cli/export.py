@@ -169,6 +169,13 @@ def export(
             "those of some cells.",
         ),
     ] = None,
+    lineage: Annotated[
+        Literal["png", "svg", "pdf"] | None,
+        typer.Option(
+            help="Draw the families in which a cell divides, a line for each track over time; "
+            "with --only those of some cells."
+        ),
+    ] = None,
     before: Annotated[
         Path | None,
         o.path_option(metavar="LABELS", help="The labels that before_after compares with."),
@@ -248,7 +255,9 @@ def export(
         if still is not None:
             parts[still_name(still)] = _still(job, look, still, earlier)
         right = open_same(truth, stack, files, offset) if truth else None
-        figures = Figures(right, class_names, bool(frames), probability_map, colours, over_time)
+        figures = Figures(
+            right, class_names, bool(frames), probability_map, colours, over_time, lineage
+        )
         parts |= figures.parts(job, look)
         prepare_folder(out, parts, overwrite=overwrite)
         for name, (begin, n) in parts.items():

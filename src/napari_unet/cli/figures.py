@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.overlay.look import PlainLook
-from napari_unet.engine.export.target.formats import COMPARISON, OVER_TIME, map_name
+from napari_unet.engine.export.target.formats import COMPARISON, OVER_TIME, lineage_name, map_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -31,6 +31,7 @@ class Figures:
     mapped: int | None
     colours: Literal["viridis", "jet"]
     over_time: str | None = None  # columns of the table
+    lineage: str | None = None  # the kind of file
 
     def parts(self, job: Export, look: OverlaySettings) -> dict[str, Part]:
         """Return what writes them, by name."""
@@ -49,6 +50,10 @@ class Figures:
             found[map_name(frame)] = write, 1
         if self.over_time is not None:
             found[OVER_TIME] = partial(_over_time, job, self.over_time), len(job.frames)
+        if self.lineage is not None:
+            job.check_cells()
+            write = partial(_lineage, job, lineage_name(self.lineage))
+            found[lineage_name(self.lineage)] = write, len(job.frames)
         return found
 
     def _comparison(self, job: Export, look: OverlaySettings, right: LabelFrames) -> Part:
@@ -73,3 +78,13 @@ def _over_time(job: Export, columns: str) -> Generator[int, None, Path]:
     cells = CellsOverTime((yield from job.measure()))
     names = [name.strip() for name in columns.split(",")]
     return write_over_time(path, cells, cells.tracks, names, minutes=cells.timed)
+
+
+def _lineage(job: Export, name: str) -> Generator[int, None, Path]:
+    """Draw the families in which a cell divides; all tracks where none does."""
+    from napari_unet.engine.export.plots.lineage_figure import write_lineage
+    from napari_unet.engine.tracks.lineage import find_lineage
+
+    linker = yield from job.find_linker()
+    found = yield from find_lineage(job.labels, job.frames, linker, job.stated)
+    return write_lineage(job.folder / name, found.dividing() or found, job.stack, job.options)

@@ -87,7 +87,7 @@ class Export:
         links = _links(format)
         if links:
             self.check_cells()
-        linker = (yield from self._find_linker()) if self.linked or links else None
+        linker = (yield from self.find_linker()) if self.linked or links else None
         writer = self.labels_writer(format, path, linker)
         return (yield from write_one(writer, self.frames, self._labelled()))
 
@@ -127,7 +127,7 @@ class Export:
         self, settings: TableSettings | None = None, path: Path | None = None
     ) -> Generator[int, None, Path]:
         """Write one row per object and frame."""
-        linker = yield from self._find_linker()
+        linker = yield from self.find_linker()
         measured: dict[int, Measured | None] = {}
         writer = self.table_writer(settings, path, linker, measured.pop)
         return (yield from write_one(writer, self.frames, self._measured(settings, measured)))
@@ -153,7 +153,7 @@ class Export:
         from napari_unet.engine.export.formats.table import gather_table
 
         self.check_cells()
-        linker = yield from self._find_linker()
+        linker = yield from self.find_linker()
         measured: dict[int, Measured | None] = {}
         labelled = zip(self.frames, self._measured(settings, measured), strict=True)
         how = self._columns(settings, linker, measured.pop)
@@ -337,7 +337,7 @@ class Export:
     def find_tracks(self) -> Generator[int, None, tuple[Any, dict[int, list[int]]]]:
         """Return rows (id, t, y, x) and the graph of divisions, for a Tracks layer."""
         self.check_cells()
-        linker = yield from self._find_linker()
+        linker = yield from self.find_linker()
         for t, labels in zip(self.frames, self._labelled(), strict=True):
             linker(labels, t)
             yield t
@@ -377,7 +377,7 @@ class Export:
             into[t] = done.measured
             yield done.labels
 
-    def _find_linker(self) -> Generator[int, None, Linker]:
+    def find_linker(self) -> Generator[int, None, Linker]:
         """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""
         from napari_unet.engine.tracks.tracking import Linker
 

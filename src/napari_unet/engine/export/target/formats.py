@@ -107,6 +107,11 @@ def movie_name(kind: str) -> str:
     return MOVIE + kind if kind else f"{MOVIE}_frames"
 
 
+def lineage_name(kind: str) -> str:
+    """Name of the figure of lineages, by one of ``png``, ``svg`` and ``pdf``."""
+    return f"lineage.{kind}"
+
+
 def map_name(frame: int) -> str:
     """Name of the picture of one frame's probabilities."""
     return f"probability_{frame:04d}.png"
