@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,8 @@ from qtpy.QtCore import QPoint, Qt
 from napari_unet.engine.labels.codes import encode
 from napari_unet.gui.viewer.verb_keys import kept_preset, preset_in_use, use_preset
 from napari_unet.gui.widgets.timeline import Tick
+
+SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
 class TrueCells:
@@ -149,11 +152,33 @@ def test_a_verb_of_more_is_done_to_the_chosen_cell(hand, dock):
 def test_a_cell_goes_through_its_track_in_a_worker(hand, dock):
     live, layer = hand.session.labels.live, hand.session.labels.layer
     layer.selected_label = cells(live)[0]
+    heard_in = []
+    hand.session.labels.painted.connect(lambda _: heard_in.append(threading.current_thread()))
     hand.click(dock, "review.delete_track")
     line = hand.done()
+    assert heard_in == [threading.main_thread()]  # widgets follow it
     step = live.corrections.last_done
     assert line == f"Deleted on {len(step.frames)} frames." and step.verb == "delete"
     assert len(step.frames) > 1 and live.corrections.n_done == 1
+
+
+def test_a_key_of_its_verbs_opens_it(hand, movie, viewer, small, qtbot):
+    labels = hand.session.labels
+    live, layer = labels.show()
+    labels.set_probabilities(TrueCells(small[1]))
+    viewer.window._qt_window.show()
+    viewer.layers.selection.active = layer
+    y, x = np.argwhere(np.asarray(live[0]) == cells(live)[0]).mean(axis=0)
+    viewer.cursor.position = layer.data_to_world((0, y, x))
+    cell = cells(live)[0]
+    assert "Review" not in str(list(viewer.window.dock_widgets))
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_D, SHIFT)
+    qtbot.waitUntil(lambda: live.corrections.n_done == 1, timeout=20000)
+    assert "Review" in str(list(viewer.window.dock_widgets))
+    assert cell not in cells(live)
+    dock = hand.open("Review")
+    qtbot.waitUntil(lambda: not hand.session.job.running)
+    assert hand.find(dock, "review.message").text().startswith("Deleted on ")
 
 
 def test_a_cell_is_called_something_by_the_line_of_states(hand, dock):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
+from superqt.utils import ensure_main_thread
 
 from napari_unet.engine.settings import LabelSettings, Selection
 from napari_unet.gui.session.threshold_preview import ThresholdPreview
@@ -141,6 +142,7 @@ class MovieLabels:
             return None
         return image, stack.selection.without_lengths()
 
+    @ensure_main_thread  # a verb through a track is done in a worker
     def _on_edited(self, frames: tuple[int, ...]) -> None:
         self._edits += 1
         self.painted.emit(frames)

@@ -33,7 +33,7 @@ from napari_unet.gui.viewer.layers import (
     raw,
     tell_in_3d,
 )
-from napari_unet.gui.viewer.preferences import colour
+from napari_unet.gui.viewer.preferences import PLUGIN, colour
 from napari_unet.gui.viewer.regions import brushed
 from napari_unet.gui.viewer.state_marks import StateMarks
 
@@ -168,6 +168,8 @@ class LiveLayer(QObject):
 
     def act(self, verb: str, *, at_cursor: bool = False) -> None:
         """Do a verb by its name, to the cell under the cursor or to the chosen one."""
+        if verb in verb_keys.REVIEW_VERBS:
+            _open_review(self.viewer)
         reason = self.live.corrections.read_only
         if reason and verb in ("background_brush", "confirm_frame", "confirm_cell"):
             self.corrector.say(reason, warn=True)
@@ -376,6 +378,13 @@ class LiveLayer(QObject):
             getattr(self, action)()
 
         return run
+
+
+def _open_review(viewer: Viewer) -> None:
+    """Open the Review dock, unless it is open: it has the jobs of such verbs, and their words."""
+    window = getattr(viewer, "window", None)
+    if window is not None:
+        window.add_plugin_dock_widget(PLUGIN, "Review")
 
 
 def _act(layer: Labels, verb: str) -> None:

@@ -156,6 +156,8 @@ DOCK_VERBS = (*DOUBT_VERBS, *SAMPLE_VERBS, *LINK_VERBS, "train_on")
 dock does them."""
 STATE_VERBS = ("mitotic", "dead", "debris", "own_state", "no_state")
 """Those that say a state of a cell, along its track."""
+REVIEW_VERBS = (*DOCK_VERBS, *STATE_VERBS, "delete_track", "merge_track")
+"""Those that the Review dock does or goes on with: it is opened for them."""
 # Where a preset has other keys than those above; 0 for none.
 PRESETS: dict[str, dict[str, int]] = {
     "own": {},
