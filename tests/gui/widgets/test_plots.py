@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_unet.gui.widgets.axes import nice_ticks
-from napari_unet.gui.widgets.curves_plot import CurvesPlot, Line
+from napari_unet.gui.widgets.curves_plot import CurvesPlot, Line, _thinned
 from napari_unet.gui.widgets.plots import Curve, CurveView, LinePlot
 
 
@@ -66,5 +66,19 @@ def test_curves_of_several_names_are_told_apart_by_a_click(qtbot):
             qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.place_of(x, y).toPoint())
         assert found.args[1] == name and abs(found.args[0] - x) < 3
     assert not plot.grab().isNull()
+    picture = plot.grab().toImage()
+    plot.mark(200.0)
+    assert plot.grab().toImage() != picture
+    plot.mark(400.0)
+    assert plot.grab().toImage() == picture
     plot.show_lines([], "frame")
-    assert not plot.grab().isNull()
+    assert plot.grab().toImage() != picture
+
+
+def test_no_peak_is_lost_where_there_are_more_points_than_pixels():
+    ys = np.ones(10_000)
+    ys[[7, 9_999]], ys[5_000] = 5.0, -3.0
+    ys[300:500] = np.nan
+    xs, thin = _thinned(np.arange(10_000.0), ys, 250)
+    assert len(xs) <= 500 and np.all(np.diff(xs) > 0)
+    assert {7.0, 5_000.0, 9_999.0} <= set(xs.tolist()) and np.isnan(thin).any()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QPointF, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 
 from napari_unet.gui.widgets.axes import Axes, Scale, nice_ticks
 from napari_unet.gui.widgets.plots import Plot, begin
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#999999")
 _APART = 8.0  # px between names
 _DOT = 2.0
+_FEW = 100  # points, up to which lines are thick: Qt draws those 30 times as slowly
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ class CurvesPlot(Plot):
         self.lines: tuple[Line, ...] = ()
         self.here: float | None = None
         self._unit, self._low = "", 0.0
+        self._picture: QPixmap | None = None
+        self._looks: object = None
 
     def show_lines(self, lines: Sequence[Line], unit: str, *, from_zero: bool = True) -> None:
         """Draw other curves over an x in some unit; the axis begins at 0 where that is wanted."""
         self.lines, self._unit = tuple(lines), unit
         lowest = min((float(np.nanmin(y)) for y in self._known()), default=0.0)
         self._low = min(lowest, 0.0) if from_zero else lowest
+        self._picture = None
         self.update()
 
     def mark(self, here: float | None) -> None:
@@ -100,25 +104,42 @@ class CurvesPlot(Plot):
         self.clicked.emit(at, line.name)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw axes, the mark, the curves and their names."""
+        """Draw the curves, which are kept as a picture, and over them the mark."""
         painter, ink, _, _ = begin(self)
+        looks = (self.size(), self.devicePixelRatioF(), ink.rgba(), self.font().key())
+        if self._picture is None or self._looks != looks:
+            self._picture, self._looks = self._drawn(ink), looks
+        painter.drawPixmap(0, 0, self._picture)
         axes = self.axes()
-        axes.draw(painter, ink)
         if self.here is not None and axes.x.low <= self.here <= axes.x.high:
             faint = QColor(ink)
             faint.setAlphaF(0.6)
             painter.setPen(QPen(faint, 1, Qt.PenStyle.DashLine))
             across = axes.across(self.here)
             painter.drawLine(QPointF(across, axes.area.top()), QPointF(across, axes.area.bottom()))
+
+    def _drawn(self, ink: QColor) -> QPixmap:
+        """Return a picture of axes, curves and their names."""
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap(self.size() * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self.font())
+        axes = self.axes()
+        axes.draw(painter, ink)
         for line in reversed(self.lines):  # the first lies on top
             self._draw(painter, axes, line, QColor(line.colour) if line.colour else ink)
         self._name(painter, axes, ink)
+        painter.end()
+        return picture
 
     def _known(self) -> list[NDArray[np.float64]]:
         return [line.ys for line in self.lines if np.isfinite(line.ys).any()]
 
     def _draw(self, painter: QPainter, axes: Axes, line: Line, colour: QColor) -> None:
-        painter.setPen(QPen(colour, 1.6))
+        painter.setPen(QPen(colour, 1.6 if len(line.xs) <= _FEW else 1.0))
         for xs, ys in _parts(*_thinned(line.xs, line.ys, max(1, int(axes.area.width())))):
             spots = [axes.spot(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
             if len(spots) > 1:
@@ -165,11 +186,12 @@ def _thinned(
     """Keep the lowest and the highest point of each column of pixels: no peak is lost."""
     if len(xs) <= 2 * columns:
         return xs, ys
-    kept: list[int] = []
-    for part in np.array_split(np.arange(len(xs)), columns):
-        some = part[np.isfinite(ys[part])]
-        ends = (
-            {int(some[ys[some].argmin()]), int(some[ys[some].argmax()])} if len(some) else part[:1]
-        )
-        kept += sorted(ends)
+    deep = -(-len(xs) // columns)
+    padded = np.full(-(-len(xs) // deep) * deep, np.nan)
+    padded[: len(ys)] = ys
+    each = padded.reshape(-1, deep)
+    gone = ~np.isfinite(each)
+    low, high = np.where(gone, np.inf, each).argmin(1), np.where(gone, -np.inf, each).argmax(1)
+    ends = np.sort(np.stack([low, high], 1), axis=1) + np.arange(len(each))[:, None] * deep
+    kept = np.unique(ends)
     return xs[kept], ys[kept]
