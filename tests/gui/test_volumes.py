@@ -223,6 +223,14 @@ def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model
     np.testing.assert_array_equal(written[0], shown)
     assert (tmp_path / "out" / "overlay.mp4").stat().st_size > 1000
 
+    right = np.asarray(live[:]).copy()
+    right[1], right[2][right[2] == right[2].max()] = 0, 0
+    hand.viewer.add_labels(right, name="right", scale=session.labels.layer.scale)
+    hand.click(review, "review.compare_truth")
+    assert hand.done().startswith("Compared 2 frames")
+    scored = review.truth.scores.scored
+    assert scored[0].scores.seg == 1 and scored[2].scores.invented == 1 and not scored[2].wrong
+
     hand.viewer.layers.clear()
     hand.open_movie(segment, file)
     choose(segment, hand, "volume")
