@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -36,7 +37,9 @@ def slips(tmp_path_factory):
 
 def test_a_label_file(slips, run, tmp_path):
     movie, damaged, truth, put = slips
-    answer = run("doubts", movie, damaged)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    tables = [tmp_path / f"doubts.{kind}" for kind in ("csv", "parquet")]
+    answer = run("doubts", movie, damaged, "--table", tables[0])
     assert answer.code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert len(lines) == len(put)
@@ -44,9 +47,18 @@ def test_a_label_file(slips, run, tmp_path):
 
     out = tmp_path / "repaired.tif"
     words = ("--apply", "gone", "--apply", "cut", "--apply", "merged")
-    answer = run("doubts", movie, damaged, *words, "--out", out, "--json")
+    written = ("--out", out, "--table", tables[1])
+    answer = run("doubts", movie, damaged, *words, *written, "--json")
     assert answer.code == 0, answer.stderr
     answer = json.loads(answer.stdout)
+    with tables[0].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    read = parquet.read_table(tables[1]).to_pydict()
+    for name, key in (("frame", "frame"), ("words", "words"), ("score", "score")):
+        said = [str(one[key]) for one in answer["doubts"]]
+        assert said == [row[name] for row in rows] == [str(value) for value in read[name]]
+    labels = [" ".join(map(str, one["labels"])) for one in answer["doubts"]]
+    assert labels == [row["labels"] for row in rows] == [cells or "" for cells in read["labels"]]
     assert {one["frame"] for one in answer["doubts"]} == {slip.frame for slip in put}
     taken = [one["frame"] for one in answer["repaired"]]
     assert sorted(taken) == [slip.frame for slip in put if slip.kind != "invented"]
@@ -90,6 +102,7 @@ def test_the_session_beside_the_movie(slips, run, tmp_path):
         (("--session",), "it takes the place of LABELS"),
         (("--apply", "gone"), "say with --out"),
         (("--out", "x.tif"), "it is for --apply"),
+        (("--table", "x.xls"), "x.xls is no .csv"),
         (("--apply", "vanishes", "--out", "x.tif"), "merged"),
     ],
 )

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.doubt import Doubt
 
 
+_COLUMNS: dict[str, type] = {
+    "frame": int, "frames": object, "y": float, "x": float, "labels": object, "reason": object,
+    "words": object, "repair": object, "score": float,
+}  # fmt: skip
+
+
 class Safe(StrEnum):
     """Repairs that may be taken unseen."""
 
@@ -62,6 +68,10 @@ def doubts(
         Path | None,
         o.path_option("--out", metavar="FILE", help="For --apply with LABELS: the file to write."),
     ] = None,
+    table: Annotated[
+        Path | None,
+        o.path_option("--table", metavar="OUT.csv|OUT.parquet", help="Write them as a table, too."),
+    ] = None,
     offset: o.Offset = None,
     axes: o.Axes = None,
     channel: o.Channel = None,
@@ -79,6 +89,7 @@ def doubts(
     from napari_unet.engine.tracks.doubts.doubt import SAFE
 
     _check(labels, session, apply, out)
+    _check_table(table, overwrite)
     wanted = o.selection(axes, channel, z, position, volumes=False)
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
@@ -92,6 +103,8 @@ def doubts(
             prepare_folder(out.parent, [out.name], overwrite=overwrite)
         look = _Look(given, labels)
         found = look.find()
+        if table is not None:
+            _write_table(table, found)
         reasons = {SAFE[reason] for reason in apply or ()}
         taken = look.repair(found, reasons, out, overwrite) if apply else None
         _print(found, taken, noticed if as_json else None)
@@ -107,6 +120,38 @@ def _check(labels: Path | None, session: bool, apply: list[Safe] | None, out: Pa
         raise typer.BadParameter("--out: it is for --apply with a label file")
     if apply and of_file and out is None:
         raise typer.BadParameter("--apply: say with --out where the repaired labels go")
+
+
+def _check_table(path: Path | None, overwrite: bool) -> None:
+    """Refuse a name that says no format, and a file that is there, before anything is looked at."""
+    if path is None:
+        return
+    from napari_unet.engine.export.target.table_file import require_format
+
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise typer.BadParameter(f"--table: {path.name} is no .csv or .parquet")
+    require_format(path.name)
+    prepare_folder(path.absolute().parent, [path.name], overwrite=overwrite)
+
+
+def _write_table(path: Path, found: list[Doubt]) -> None:
+    """Write a row for each doubt; several cells or frames stand in one field, with blanks."""
+    import numpy as np
+
+    from napari_unet.engine.export.target.table_file import table_file
+    from napari_unet.engine.files.atomic import atomic_path
+
+    rows = [one.to_values() for one in found]
+    columns = {}
+    for name, kind in _COLUMNS.items():
+        values = [row[name] for row in rows]
+        if kind is object:
+            values = [" ".join(map(str, v)) if isinstance(v, list) else v or "" for v in values]
+        columns[name] = np.array([np.nan if v is None else v for v in values], kind)
+    with atomic_path(path.absolute()) as temporary, table_file(temporary, path.name) as table:
+        table.write(columns)
+        table.finish()
+    say(str(path))
 
 
 @dataclass
