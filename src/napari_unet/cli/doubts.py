@@ -142,7 +142,7 @@ def _write_table(path: Path, found: list[Doubt]) -> None:
     from napari_unet.engine.files.atomic import atomic_path
 
     rows = [one.to_values() for one in found]
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, kind in _COLUMNS.items():
         values = [row[name] for row in rows]
         if kind is object:
