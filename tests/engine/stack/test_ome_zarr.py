@@ -10,9 +10,12 @@ import pytest
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack import lazy_frames
 from napari_unet.engine.stack.stack import Stack
 
 zarr = pytest.importorskip("zarr")
+from napari_unet.engine.stack.extras.zarr_source import ZarrSource  # noqa: E402 - it needs zarr
+
 RNG = np.random.default_rng(4)
 MOVIE = RNG.integers(0, 60000, (4, 2, 3, 24, 30), dtype=np.uint16)  # T C Z Y X
 UNITS = {"t": ("time", "minute"), "c": ("channel", None), "z": ("space", "micrometer")}
@@ -94,6 +97,39 @@ def test_coarser_resolutions_are_of_the_same_channel_and_section(tmp_path, versi
         np.testing.assert_array_equal(part, chosen[:, 2:9, 3:7])
         np.testing.assert_array_equal(highest.levels()[1][3], MOVIE[3, 1, :, ::2, ::2].max(axis=0))
         assert stack.fingerprint == Stack.open(path, Selection(channel=1, z=2)).fingerprint
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("chunks", [(1, 1, 1, 8, 8), (3, 1, 2, 8, 8)])
+def test_of_a_large_frame_the_chunks_on_screen_are_read(tmp_path, zipped, chunks, monkeypatch):
+    folder = tmp_path / "a.zarr"
+    write_image(new_group(folder), chunks=chunks)
+    path = as_zip(folder, "a.zarr.zip") if zipped else folder
+    monkeypatch.setattr(lazy_frames, "_LARGE", 1000)
+    read, plain = [], ZarrSource._decoded
+
+    def decoded(source, at):
+        found = plain(source, at)
+        read.append(found.size)
+        return found
+
+    monkeypatch.setattr(ZarrSource, "_decoded", decoded)
+    for z, planes in ((2, MOVIE[:, 1, 2]), ("max", MOVIE[:, 1].max(axis=1))):
+        with Stack.open(path, Selection(channel=1, z=z)) as stack:
+            fine, _ = stack.levels()
+            read.clear()
+            part = fine[:, 3:9, 20:30]
+            for t in (2, 0, 2, 3, 1):
+                np.testing.assert_array_equal(part[t], planes[t, 3:9, 20:30])
+                np.testing.assert_array_equal(fine[t, 3:9, 20:30], planes[t, 3:9, 20:30])
+            depth = chunks[0]  # of frames in a chunk, which are kept
+            assert max(read) == 60 * depth
+            np.testing.assert_array_equal(fine[2, 2:12], planes[2, 2:12])  # more than a quarter
+            assert max(read) == 720 * depth
+            read.clear()
+            np.testing.assert_array_equal(fine[:, 3:9, 20:30][2], planes[2, 3:9, 20:30])
+            assert not read  # the whole frame is there
+            np.testing.assert_array_equal(stack[3], planes[3])
 
 
 def halved_in_z(group):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CACHE_BYTES = 64_000_000
+_LARGE = 16_000_000  # bytes of a frame from which on a part of it is read alone
+_SMALL = 1 / 4  # of a frame: more of it, and all of it is read and kept
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class _Movie(Protocol):
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def __getitem__(self, t: int, /) -> NDArray[Any]: ...
+    def window(self, rows: slice, columns: slice) -> _Movie | None: ...
 
 
 class LazyFrames(LazyArray):
@@ -82,7 +86,10 @@ class LevelFrames(LazyFrames):
     """Frames (T, Y, X) of one of several resolutions, of which napari asks for what is on screen.
 
     It asks for that part of all frames, and then for one of them: such a part reads nothing yet.
+    Of a large frame a small part is read alone, where the movie's file can do that.
     """
+
+    _window: tuple[Any, LazyFrames | None] | None = None  # the part asked for last
 
     def __getitem__(self, key: Any) -> Any:
         first, rest = whole_key(key, self.shape)
@@ -90,6 +97,29 @@ class LevelFrames(LazyFrames):
             if all(isinstance(part, slice) for part in rest):
                 return _PartOfFrames(self, rest)
         return super().__getitem__(key)
+
+    def _read(self, frame: int, key: Any) -> Any:
+        window = None if frame in self._frames else self._window_of(key)
+        return super()._read(frame, key) if window is None else window[frame]
+
+    def _window_of(self, key: Any) -> LazyFrames | None:
+        """Return the frames of a part alone; None where whole frames are to be read."""
+        whole = self.nbytes // len(self)
+        if whole < _LARGE or len(key) != 2 or not all(_is_plain(one) for one in key):
+            return None
+        sides = zip(key, self.shape[1:], strict=True)
+        if math.prod(len(range(*one.indices(n))) / n for one, n in sides) > _SMALL:
+            return None
+        known = self._window
+        if known is None or known[0] != key:
+            movie = self.movie.window(*key)
+            known = self._window = key, None if movie is None else LazyFrames(movie)
+        return known[1]
+
+
+def _is_plain(part: Any) -> bool:
+    """Whether a part of a key is a slice without a step."""
+    return isinstance(part, slice) and part.step in (None, 1)
 
 
 class _PartOfFrames(LazyArray):

@@ -64,6 +64,10 @@ class Source(ABC):
     def read(self, index: Mapping[str, int]) -> NDArray[Any]:
         """Read at the given index of some axes; the other axes stay, in the source's order."""
 
+    def window(self, rows: slice, columns: slice) -> Source | None:
+        """Return the source of a part of each image; None where that would read all of it."""
+        return None
+
     @abstractmethod
     def samples(self) -> Iterator[bytes]:
         """Return some of the content, the same wherever the source lies, for the fingerprint."""

@@ -351,13 +351,15 @@ class Stack:
             z = z * coarser.length("Z") // self.n_z
         return type(self)(coarser, self.selection.replace(z=z), self._users)
 
+    def window(self, rows: slice, columns: slice) -> Stack | None:
+        """Return the movie of a part of each frame; None where that would read all of it."""
+        part = self._source.window(rows, columns)
+        return None if part is None else self._at(part)
+
     def reopens(self, **changes: Any) -> bool:
         """Whether ``select`` with these changes opens the source again: that takes its time."""
-        selection = self.selection.replace(**changes)
-        return (selection.axes, selection.position) != (
-            self.selection.axes,
-            self.selection.position,
-        )
+        wanted, ours = self.selection.replace(**changes), self.selection
+        return (wanted.axes, wanted.position) != (ours.axes, ours.position)
 
     def select(self, **changes: Any) -> Stack:
         """Return the same source with another selection (fields of ``Selection``)."""

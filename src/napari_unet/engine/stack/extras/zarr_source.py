@@ -6,6 +6,7 @@ a row are positions.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import zipfile
@@ -41,6 +42,7 @@ class ZarrSource(PlaneSource):
     kind = "OME-Zarr"
     _store: ZipStore | None = None
     _kept: tuple[tuple[Any, ...], NDArray[Any]] | None = None
+    _part: tuple[slice, ...] = ()
 
     def __init__(self, path: Path, *, level: int = 0, **how: Any) -> None:
         self._level, self._how = level, how
@@ -127,7 +129,21 @@ class ZarrSource(PlaneSource):
         return np.asarray(self._kept[1][at[axis] - first])
 
     def _decoded(self, at: tuple[Any, ...]) -> NDArray[Any]:
-        return np.asarray(self._array[at])
+        return np.asarray(self._array[(*at, *self._part)])
+
+    def window(self, rows: slice, columns: slice) -> Source | None:
+        """Return the source of a part of the image, of which only chunks that lie there are read.
+
+        It reads as long as this one is open.
+        """
+        if not self.inner.startswith("YX"):
+            return None
+        height, width, *colours = self._inner_shape
+        inside = (len(range(*rows.indices(height))), len(range(*columns.indices(width))), *colours)
+        shape = (*self.shape[: len(self.shape) - len(inside)], *inside)
+        part = copy.copy(self)
+        vars(part).update(_part=(rows, columns), _kept=None, _inner_shape=inside, shape=shape)
+        return part
 
     def _numbers(self) -> tuple[int, ...] | None:
         """Return the frames' numbers in the movie that labels of ours belong to."""
