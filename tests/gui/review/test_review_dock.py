@@ -7,10 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from napari.utils.action_manager import action_manager
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.labels.codes import encode
-from napari_unet.gui.viewer.verb_keys import kept_preset, preset_in_use, use_preset
+from napari_unet.gui.viewer.verb_keys import (
+    VERBS,
+    action_of,
+    kept_preset,
+    keys_of,
+    preset_in_use,
+    use_preset,
+)
 from napari_unet.gui.widgets.timeline import Tick
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -121,7 +130,21 @@ def test_the_last_step_is_said_and_taken_back_on_its_frame(hand, dock):
     assert other not in cells(live)
 
 
-def test_buttons_take_tools_and_show_their_keys(hand, dock):
+def test_each_key_is_on_its_button_and_follows_the_preferences(hand, dock, qtbot):
+    shown = {name for name in VERBS if dock.findChild(QWidget, f"review.{name}") is not None}
+    by_key_alone = {"background_brush", "mitotic", "dead", "debris", "previous_frame", "next_frame"}
+    assert set(VERBS) - shown == by_key_alone
+    for name in sorted(shown):
+        made = hand.find(dock, f"review.{name}")
+        assert made.text().endswith(keys_of(name)[0]), name
+        action_manager.unbind_shortcut(action_of(name))
+        action_manager.bind_shortcut(action_of(name), "Control-Alt-Shift-9")
+        key = keys_of(name)[0]
+        qtbot.waitUntil(lambda made=made, key=key: made.text().endswith(key))
+        action_manager.unbind_shortcut(action_of(name))
+
+
+def test_buttons_take_tools_and_show_their_keys(hand, dock, qtbot):
     correct, delete = (hand.find(dock, f"review.{n}") for n in ("correct", "delete"))
     assert correct.text() == "Correct  R" and delete.text() == "Delete  D"
     hand.click(dock, "review.delete")
@@ -134,6 +157,7 @@ def test_buttons_take_tools_and_show_their_keys(hand, dock):
     hand.click(dock, "review.correct")
     assert not correct.isChecked() and hand.session.labels.layer.mode == "pan_zoom"
     hand.find(dock, "review.preset").setValue("cellpose")
+    qtbot.waitUntil(lambda: delete.text() != "Delete  D")
     assert delete.text() != "Delete  D" and preset_in_use() == "cellpose" == kept_preset()
 
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.session.workers import Latest
-from napari_unet.gui.viewer.verb_keys import VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import VERBS, with_key
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button
 from napari_unet.gui.widgets.wrapping import Flow
 
@@ -72,7 +72,7 @@ class CellPanel(QWidget):
         allow(self.buttons["lock"], none)
         for name, made in self.buttons.items():
             title = "Unlock" if name == "lock" and locked else VERBS[name].title
-            made.setText(f"{title}  {' '.join(keys_of(name)[:1])}".rstrip())
+            made.setText(with_key(name, title))
 
     def _describe(self, live: LiveLabels, frame: int, cell: int) -> tuple[str, bool, bool]:
         """Return the words on a cell, whether it is the user's, and whether it is locked."""

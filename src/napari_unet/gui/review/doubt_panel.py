@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.action_manager import action_manager
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
@@ -16,7 +15,7 @@ from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.gui.review.doubt_strip import DoubtStrip, Place, Scene
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
-from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, VERBS, with_key
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, primary
 from napari_unet.gui.widgets.wrapping import Flow
 
@@ -70,7 +69,6 @@ class DoubtPanel(QWidget):
         self.search.found.connect(self._show)
         life = session.lifetime
         life.connect(session.labels.painted, self._on_painted, self)
-        life.connect(action_manager.events.shortcut_changed, self._say_keys, self)
 
     @property
     def frames(self) -> frozenset[int]:
@@ -250,16 +248,12 @@ class DoubtPanel(QWidget):
         primary(self.buttons["repair"], self.offered)
         allow(self.all, none)
         self._show_list()
-        self._say_keys()
+        for name, made in self.buttons.items():
+            made.setText(with_key(name, _SHORT.get(name, "")))
         self.turned.emit()
 
     def _show_list(self) -> None:
         self.list.setVisible(self.all.isChecked() and bool(self.search.doubts))
-
-    def _say_keys(self, _: object = None) -> None:
-        for name, made in self.buttons.items():
-            title = _SHORT.get(name, VERBS[name].title)
-            made.setText(f"{title}  {' '.join(keys_of(name)[:1])}".rstrip())
 
 
 def _unasked(doubt: Doubt) -> str:

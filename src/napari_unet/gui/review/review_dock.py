@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.action_manager import action_manager
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from superqt.utils import signals_blocked
@@ -29,7 +30,7 @@ from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
-from napari_unet.gui.viewer.verb_keys import LINK_VERBS, SAMPLE_VERBS, VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import LINK_VERBS, SAMPLE_VERBS, VERBS, with_key
 from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Fold, Hint, allow, button, primary
 from napari_unet.gui.widgets.timeline import Tick, Timeline
@@ -59,6 +60,9 @@ class ReviewDock(Dock):
         self.column.addStretch(1)
         session = self.session
         session.lifetime.connect(session.movie.frame_changed, self._on_frame, self)
+        self._keys = QTimer(self, interval=0, singleShot=True)  # a preset changes all of them
+        self._keys.timeout.connect(self.update_state)
+        session.lifetime.connect(action_manager.events.shortcut_changed, self._on_keys, self)
         self.watch()
 
     # ---- parts ------------------------------------------------------------------------------
@@ -257,6 +261,9 @@ class ReviewDock(Dock):
             self.session.lifetime.connect(chosen, self._show_cell, self)
             self.links.follow(actions)
 
+    def _on_keys(self, _: object) -> None:
+        self._keys.start()
+
     def _on_frame(self, _: int) -> None:
         self.line.say("")
         self.update_state()
@@ -333,15 +340,13 @@ class ReviewDock(Dock):
         allow(self.done, self.no_movie() or ("" if there else self._why_not()))
         with signals_blocked(self.done):
             self.done.setChecked(live is not None and live.corrections.is_complete(now))
-            key = " ".join(keys_of("confirm_frame")[:1])
             who = live.corrections.reviewed_by(now) if live is not None else ""
             others = who and live is not None and who != live.corrections.author
-            self.done.setText(f"Done · {who}" if others else f"Done  {key}".rstrip())
+            self.done.setText(f"Done · {who}" if others else with_key("confirm_frame", "Done"))
 
     def _show_steps(self) -> None:
         live = self.session.labels.live
-        key = " ".join(keys_of("train_on")[:1])
-        self.train_on.setText(f"{VERBS['train_on'].title}  {key}".rstrip())
+        self.train_on.setText(with_key("train_on"))
         done = live.corrections.n_done if live is not None else 0
         self.undo.setText(f"Undo {done}" if done else "Undo")
         self.last.say(f"Last: {_said(live.corrections)}." if live and done else "")

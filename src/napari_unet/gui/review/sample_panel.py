@@ -14,7 +14,7 @@ from napari_unet.engine.text import counted
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
 from napari_unet.gui.viewer.marks.window_mark import WindowMark
-from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, keys_of
+from napari_unet.gui.viewer.verb_keys import SAMPLE_VERBS, VERBS, with_key
 from napari_unet.gui.widgets.groups import rule
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button
 from napari_unet.gui.widgets.wrapping import Flow
@@ -100,7 +100,7 @@ class SamplePanel(QWidget):
         none = "" if looks else "Draw windows first"
         for name, made in self.buttons.items():
             allow(made, none)
-            made.setText(f"{VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip())
+            made.setText(with_key(name))
         for made in (self.take_back, self.stop):
             allow(made, none)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.action_manager import action_manager
 from qtpy.QtWidgets import QComboBox, QPushButton, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.engine.annotations.states import STATES
-from napari_unet.gui.viewer.verb_keys import STATE_VERBS, VERBS, action_of, keys_of
+from napari_unet.gui.viewer.verb_keys import VERBS, keys_of, with_key
 from napari_unet.gui.widgets.parts import allow, button
 from napari_unet.gui.widgets.wrapping import Flow
 
@@ -49,8 +48,6 @@ class StatePanel(QWidget):
             self.buttons[name] = made
         self.setLayout(Flow(self.menu, *self.buttons.values(), shares=(1, 0, 0)))
         self.menu.currentTextChanged.connect(self._on_word)
-        session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
-        self._show_keys()
 
     @property
     def word(self) -> str:
@@ -67,16 +64,6 @@ class StatePanel(QWidget):
             actions.corrector.own_state = self.word
             actions.act(name)
 
-    def _show_keys(self, event: object = None) -> None:
-        for name, made in self.buttons.items():
-            made.setText(f"{VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip())
-        changed = getattr(event, "name", "")
-        if not changed or changed in map(action_of, STATE_VERBS):
-            keys = ", ".join(f"{' '.join(keys_of(n)[:1])} {n}" for n in STATES if keys_of(n))
-            self.menu.setToolTip(
-                f"What the chosen cell is, through its track; or a word of yours. Keys: {keys}"
-            )
-
     def _why_not(self) -> str:
         return "" if self.word else "Choose a state, or write a word"
 
@@ -92,6 +79,11 @@ class StatePanel(QWidget):
                         self.menu.addItem(word)
         cell = actions is not None and 0 < int(actions.layer.selected_label)
         none = why_not or ("" if cell else "Click a cell first")
+        keys = ", ".join(f"{keys_of(name)[0]} {name}" for name in STATES if keys_of(name))
+        tip = f"What the chosen cell is, through its track; or a word of yours. Keys: {keys}"
+        self.menu.setProperty("tip", tip)
+        for name, made in self.buttons.items():
+            made.setText(with_key(name))
         allow(self.menu, why_not)
         allow(self.buttons["own_state"], none or self._why_not())
         allow(self.buttons["no_state"], none)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.action_manager import action_manager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_unet.gui.viewer.verb_keys import VERBS, action_of, keep_preset, kept_preset, keys_of
+from napari_unet.gui.viewer.verb_keys import VERBS, keep_preset, kept_preset, with_key
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.parts import (
     Column,
@@ -56,7 +55,6 @@ class VerbPanel(QWidget):
         self._between = self._button("fill_between")
         Column(self).add(Flow(self.correct, *tools), self._between, self.more)
         self._why_not, self._session = "", session
-        session.lifetime.connect(action_manager.events.shortcut_changed, self._show_keys, self)
 
     def _build_more(self) -> QWidget:
         inside = QWidget()
@@ -80,7 +78,6 @@ class VerbPanel(QWidget):
         made = button(VERBS[name].title, f"review.{name}", VERBS[name].tip, checkable)
         made.clicked.connect(partial(self._on_clicked, name))
         self.buttons[name] = made
-        self._say_key(name)
         return made
 
     def _on_clicked(self, name: str, *_: object) -> None:
@@ -93,15 +90,6 @@ class VerbPanel(QWidget):
         keep_preset(preset)
         self.update_state(self._why_not)
 
-    def _show_keys(self, event: object = None) -> None:
-        for name in self.buttons:
-            if getattr(event, "name", action_of(name)) == action_of(name):
-                self._say_key(name)
-
-    def _say_key(self, name: str) -> None:
-        keys = " ".join(keys_of(name)[:1])
-        self.buttons[name].setText(f"{VERBS[name].title}  {keys}".rstrip())
-
     def update_state(self, why_not: str) -> None:
         """Switch the buttons on, or off with the reason; show what the mouse does."""
         self._why_not = why_not
@@ -112,6 +100,7 @@ class VerbPanel(QWidget):
         self._between.setVisible(stack is not None and stack.dims == 3)
         for name, made in self.buttons.items():
             allow(made, why_not)
+            made.setText(with_key(name))
             if name == "correct":
                 made.setChecked(on)
             elif made.isCheckable():

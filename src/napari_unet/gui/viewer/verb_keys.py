@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
@@ -230,7 +231,17 @@ def preset_in_use() -> str:
 def keys_of(name: str) -> list[str]:
     """Return the keys that a verb has now, as this system writes them."""
     found = action_manager._shortcuts.get(action_of(name), [])  # noqa: SLF001 - as above
-    return [str(Shortcut(key)) for key in found]
+    return [_written(key) for key in found]
+
+
+def with_key(name: str, title: str = "") -> str:
+    """Return what a verb's button says: its title, or another one, and the key that it has now."""
+    return f"{title or VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip()
+
+
+@cache
+def _written(key: object) -> str:
+    return str(Shortcut(key))
 
 
 def _command(name: str, act: Callable[[Labels, str], None]) -> Callable[[Labels], None]:
