@@ -245,6 +245,54 @@ def review_alone() -> None:
     stage.viewer.close()
 
 
+# ---- volumes ------------------------------------------------------------------------------------
+
+
+def volumes(steps: int) -> None:
+    """Take the pictures of volumes: how they are chosen, learned from, and shown in 3D."""
+    stage = Stage(WINDOW)
+    for name in ("Segment", "Train"):
+        stage.open(name)
+    stage.viewer.open_sample(PLUGIN, "nuclei_3d")
+    stage.widget("movie.z", "Train").setCurrentText("volume")
+    stage.widget("movie.line", "Train").setChecked(True)
+    stage.settle()
+    stage.picture(stage.window, "volumes-open")
+    stage.widget("movie.line", "Train").setChecked(False)
+    outline_volume(stage)
+    for name, value in (("filters", (8, 16, 32)), ("crop", 48), ("steps", 4 * steps)):
+        stage.widget(f"train.{name}").setValue(value)
+    stage.widget("train.start_from").setCurrentText("a new network")
+    stage.run("train.start")
+    stage.picture(stage.window, "volumes-trained")
+    stage.run("train.keep")
+    stage.open("Segment")
+    stage.run("segment.run_movie")
+    live, layer = stage.session.labels.live, stage.session.labels.layer
+    stage.wait(lambda: live.is_prepared(stage.session.movie.frame), 120)
+    layer.mode = "pan_zoom"
+    stage.picture(stage.window, "volumes")
+    stage.viewer.dims.ndisplay = 3
+    stage.viewer.reset_view()
+    stage.viewer.camera.angles = (-12, 38, 55)
+    stage.wait(lambda: layer.loaded, 60)
+    stage.picture(stage.window, "volumes-3d")
+    stage.viewer.close()
+
+
+def outline_volume(stage: Stage) -> None:
+    """Outline all cells of the first volume, as a user would."""
+    from napari_unet.sample.volumes import sample_volumes
+
+    stage.widget("train.annotate").click()
+    layer = stage.session.labels.layer
+    layer.data[0] = sample_volumes(frames=1)[1][0]
+    layer.data.confirm_frame(0)
+    layer.mode = "pan_zoom"
+    stage.viewer.dims.set_current_step(1, stage.session.movie.stack.n_z // 2)
+    stage.settle()
+
+
 # ---- many movies --------------------------------------------------------------------------------
 
 
@@ -432,6 +480,7 @@ if __name__ == "__main__":
     parser.add_argument("--sheets", type=Path, help="folder for the docks in every state")
     parser.add_argument("--look", default="", help="part of a sheet's name: only those, such as 16")
     parser.add_argument("--review", action="store_true", help="only the pictures of Review")
+    parser.add_argument("--volumes", action="store_true", help="only the pictures of volumes")
     parser.add_argument("--many", action="store_true", help="only the table of positions")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -440,7 +489,10 @@ if __name__ == "__main__":
             sheets(arguments.sheets, arguments.steps, arguments.look)
         elif arguments.review:
             review_alone()
+        elif arguments.volumes:
+            volumes(arguments.steps)
         else:
             if not arguments.many:
                 documentation(arguments.steps)
+                volumes(arguments.steps)
             many()

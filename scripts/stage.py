@@ -56,11 +56,14 @@ class Stage:
         )
         self.settle(0.3)
 
-    def widget(self, name: str) -> Any:
-        """Return a widget by its object name, built where it is folded away."""
+    def widget(self, name: str, dock: str = "") -> Any:
+        """Return a widget by its object name, built where it is folded away.
+
+        Its name says in which dock it is; what all of them have is that of the ``dock`` named.
+        """
         from qtpy.QtWidgets import QWidget
 
-        return self.docks[name.split(".")[0].capitalize()].findChild(QWidget, name)
+        return self.docks[dock or name.split(".")[0].capitalize()].findChild(QWidget, name)
 
     def settle(self, seconds: float = 0.4) -> None:
         """Let napari draw."""

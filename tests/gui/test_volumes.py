@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
@@ -20,6 +22,13 @@ SPACING = (1.5, 0.4, 0.4)
 KNOWN = {"PhysicalSizeX": 0.4, "PhysicalSizeY": 0.4, "PhysicalSizeZ": 1.5}
 VOLUME = Selection(z="volume")
 KILLED = """
+import time
+from napari_unet.engine.prediction.probabilities import Probabilities
+write = Probabilities.write
+def held(store, frame, codes):  # so that it is in the middle whatever the machine's speed
+    write(store, frame, codes)
+    time.sleep(600 * (frame == 3))
+Probabilities.write = held
 find("movie.z").setCurrentText("volume")
 until(lambda: session.movie.stack is not None)
 find("segment.model_path").setText(sys.argv[2])
@@ -97,9 +106,19 @@ def test_volumes_are_chosen_in_the_movie_line(hand, file):
     assert hand.find(segment, "movie.z_step").value() == 1.5
     assert hand.find(review, "review.fill_between").isVisibleTo(review)
     assert not hand.find(review, "review.doubts").isVisibleTo(review)
+    assert "each section as a frame" in hand.find(review, "review.of_images").text()
+    hand.session.labels.show()
+    assert "of images" in hand.find(review, "review.check").toolTip()
+    layer = hand.session.labels.layer
+    hand.viewer.layers.selection.active = layer
+    hand.qtbot.keyClick(hand.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_N)
+    hand.find(segment, "movie.line").setChecked(True)
+    boxes = [hand.find(segment, f"movie.{name}") for name in ("z_step", "pixel_size")]
+    assert all(box.isVisibleTo(segment) for box in boxes)
 
     choose(segment, hand, "each section as a frame")
     assert image.data.shape == (24, 64, 80) and hand.session.movie.stack.dims == 2
+    assert not hand.find(review, "review.of_images").text()
     choose(segment, hand, "3")
     assert image.data.shape == (3, 64, 80)
     np.testing.assert_allclose(image.scale, (1, 0.4, 0.4))
@@ -126,6 +145,7 @@ def test_where_no_file_says_it_the_distance_of_sections_is_asked_for(hand, volum
     assert hand.session.movie.stack.spacing == (3.0, 1.5, 1.5)
     assert hand.session.labels.live is live and live.steps == (2.0, 1.0, 1.0)
     assert "Give both" not in hand.find(dock, "movie.lengths_doubt").text()
+    assert "µm³" in hand.find(dock, "segment.min_size").suffix()
     assert layer.data[0, 2, 3, 3] == 7 and layer in hand.viewer.layers
 
 
@@ -168,7 +188,28 @@ def test_segmenting_says_where_model_and_movie_do_not_fit(hand, file, model_file
     choose(dock, hand, "volume")
     assert not hand.find(dock, "segment.run_region").isEnabled()
     hand.click(dock, "segment.run_frame")
-    assert "section" in hand.failure()
+    assert "each section as a frame" in hand.failure()
+
+
+@pytest.mark.slow
+def test_segmenting_says_that_a_model_of_volumes_takes_no_images_and_needs_memory(
+    hand, file, solid_model, monkeypatch
+):
+    from napari_unet.engine.prediction import prediction
+
+    dock = hand.open("Segment")
+    hand.open_movie(dock, file)
+    hand.load_model(dock, solid_model)
+    hand.click(dock, "segment.run_frame")
+    assert "taken as a volume" in hand.failure()
+    choose(dock, hand, "each section as a frame")
+    hand.click(dock, "segment.run_movie")
+    assert "taken as a volume" in hand.failure()
+    choose(dock, hand, "volume")
+    monkeypatch.setattr(prediction, "available_memory", lambda _: 1000)  # bytes
+    hand.click(dock, "segment.run_movie")
+    line = hand.failure()
+    assert "memory" in line and "each section as a frame" in line
 
 
 @pytest.mark.slow
@@ -243,7 +284,7 @@ def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model
 
 @pytest.mark.slow
 def test_after_a_kill_volumes_are_taken_up_by_themselves(hand, file, solid_model, tmp_path):
-    shown, many = tmp_path / "shown.npy", 30
+    shown, many = tmp_path / "shown.npy", 8
     frames = np.resize(tifffile.imread(file), (many, 8, 64, 80))
     tifffile.imwrite(file, frames, metadata={"axes": "TZYX", **KNOWN})
     kill_when_ready(OPENED + KILLED, file, solid_model, shown)
@@ -293,3 +334,53 @@ def test_the_docks_label_volumes_as_the_command_line_does(hand, file, solid_mode
     assert written.max() > 2
     for t in range(3):
         np.testing.assert_array_equal(np.asarray(live[t]), written[t])
+
+
+@pytest.mark.slow
+def test_volumes_painted_by_hand_teach_a_model_whose_labels_are_the_command_lines(
+    hand, file, volumes, tmp_path, qtbot
+):
+    from napari_unet.cli.app import app
+
+    train = hand.open("Train")
+    hand.open_movie(train, file)
+    choose(train, hand, "volume")
+    hand.click(train, "train.annotate")
+    live, layer = hand.session.labels.live, hand.session.labels.layer
+    canvas = CanvasHand(hand.viewer, qtbot, live, layer)
+    canvas.go(0)
+    for z in (3, 5):  # a few cells on two sections, each by a stroke or two
+        hand.viewer.dims.set_current_step(1, z)
+        ids, sizes = np.unique(volumes[1][0, z], return_counts=True)
+        for label in ids[1:][sizes[1:] > 40]:
+            y, x = np.argwhere(volumes[1][0, z] == label).mean(axis=0)
+            if 6 < y < 58 and 6 < x < 74:
+                canvas.drag((y, x - 1), (y, x + 1), label=int(label), size=7)
+    assert len(live.corrections.ids(0)) > 4
+    hand.make_small(train, steps=30)
+    hand.find(train, "train.crop").setValue(32)
+    hand.click(train, "train.start")
+    hand.done()
+    model, out = tmp_path / "mine.safetensors", tmp_path / "out"
+    hand.find(train, "train.model_path").setText(str(model))
+    hand.click(train, "train.save_model")
+    hand.done()
+    assert hand.session.models.chosen.model.config.dims == 3
+
+    segment, export = hand.open("Segment"), hand.open("Export")
+    again = shutil.copy(file, tmp_path / "again.ome.tif")  # without what was painted
+    hand.viewer.layers.clear()
+    hand.open_movie(segment, again)
+    choose(segment, hand, "volume")
+    hand.click(segment, "segment.run_movie")
+    hand.done()
+    hand.find(segment, "segment.threshold").setValue(0.6)
+    hand.find(export, "export.folder").setText(str(out))
+    hand.click(export, "export.save_labels")
+    hand.done()
+    made = ["segment", str(again), "--z", "volume", "--model", str(model), "--threshold", "0.6"]
+    shell = [*made, "--out", str(tmp_path / "shell"), "--no-movie", "--threads", "1"]
+    assert CliRunner().invoke(app, shell).exit_code == 0
+    written = tifffile.imread(out / "labels.tif")
+    assert written.max() > 1
+    np.testing.assert_array_equal(written, tifffile.imread(tmp_path / "shell" / "labels.tif"))

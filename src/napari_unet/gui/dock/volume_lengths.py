@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unet.gui.widgets.number_boxes import DecimalBox
-from napari_unet.gui.widgets.parts import Column, Hint, titled
-from napari_unet.gui.widgets.wrapping import Flow
+from napari_unet.gui.widgets.parts import Column, Hint, label
+from napari_unet.gui.widgets.wrapping import GAP
 
 if TYPE_CHECKING:
     from napari_unet.gui.session.movie_view import MovieView
@@ -32,8 +32,14 @@ class VolumeLengths(QWidget):
         self.pixel.setObjectName("movie.pixel_size")
         self.pixel.setToolTip("Width of a pixel")
         self.words = Hint(name="movie.lengths_doubt")
+        rows = QGridLayout()  # one below the other: side by side the second had no room
+        rows.setSpacing(GAP)
+        rows.setColumnStretch(1, 1)
+        for row, (title, box) in enumerate((("Sections", self.step), ("Pixels", self.pixel))):
+            rows.addWidget(label(title), row, 0)
+            rows.addWidget(box, row, 1)
         column = Column(self)
-        column.add(Flow(titled("Sections", self.step), titled("Pixels", self.pixel)), self.words)
+        column.add(rows, self.words)
         for box, name in ((self.step, "z_step"), (self.pixel, "pixel_size")):
             box.setSuffix(" µm")
             box.valueChanged.connect(lambda _, box=box, name=name: self._choose(box, name))

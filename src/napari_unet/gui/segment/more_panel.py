@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -17,6 +18,7 @@ from napari_unet.gui.widgets.parts import Column, row
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.widgets.plots import LinePlot
 
@@ -84,11 +86,14 @@ class MorePanel(QWidget):
         for field, editor in self.labels.editors.items():
             editor.setEnabled(of_classes == (field in CLASS_FIELDS))
         stack = session.movie.stack
-        self.labels.editors["max_size"].setSuffix(
-            in_pixels(settings.max_size, stack.pixel_size if stack else None)
-        )
+        self.labels.editors["max_size"].setSuffix(in_pixels(settings.max_size, stack))
 
 
-def in_pixels(size: int | None, pixel: float | None) -> str:
-    """Return the unit of a size, and what it is in µm² where the pixel size is known."""
-    return f" px ({size * pixel**2:.3g} µm²)" if pixel and size is not None else " px"
+def in_pixels(size: int | None, stack: Stack | None) -> str:
+    """Return the unit of a size, and what it is in µm² or µm³ where lengths are known."""
+    solid = stack is not None and stack.dims == 3
+    unit, real = ("voxels", "µm³") if solid else ("px", "µm²")
+    if stack is None or stack.spacing is None or size is None:
+        return f" {unit}"
+    each = prod(stack.spacing) if solid else (stack.pixel_size or 0) ** 2
+    return f" {unit} ({size * each:.3g} {real})"

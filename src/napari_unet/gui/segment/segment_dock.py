@@ -229,8 +229,7 @@ class SegmentDock(Dock):
                 part.setValue(value)
         with signals_blocked(self.split):
             self.split.setChecked(settings.split)
-        pixel = stack.pixel_size if stack is not None else None
-        self.min_size.setSuffix(in_pixels(settings.min_size, pixel))
+        self.min_size.setSuffix(in_pixels(settings.min_size, stack))
         if not self.auto_words.text().startswith(f"{settings.threshold:g}:"):
             self.auto_words.say("")
 

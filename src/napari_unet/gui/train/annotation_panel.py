@@ -210,8 +210,9 @@ class AnnotationPanel(QWidget):
         layer, stack = self.labels.layer(), self._session.movie.stack
         if layer is None or stack is None:
             self._describe.forget()
+            where = "sections" if stack is not None and stack.dims == 3 else "frames"
             self.summary.say(
-                "Paint a few cells, on two or three frames far apart." if stack else ""
+                f"Paint a few cells, on two or three {where} far apart." if stack else ""
             )
             return
         source = self.source()
