@@ -264,14 +264,12 @@ def volumes(steps: int) -> None:
         stage.widget(f"train.{name}").setValue(value)
     stage.widget("train.start_from").setCurrentText("a new network")
     stage.run("train.start")
-    stage.picture(stage.window, "volumes-trained")
     stage.run("train.keep")
     stage.open("Segment")
     stage.run("segment.run_movie")
     live, layer = stage.session.labels.live, stage.session.labels.layer
     stage.wait(lambda: live.is_prepared(stage.session.movie.frame), 120)
     layer.mode = "pan_zoom"
-    stage.picture(stage.window, "volumes")
     stage.viewer.dims.ndisplay = 3
     stage.viewer.reset_view()
     stage.viewer.camera.angles = (-12, 38, 55)
