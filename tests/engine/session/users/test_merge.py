@@ -21,7 +21,7 @@ from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.session.reviewing.repairs import Repairs
 from napari_unet.engine.session.reviewing.settled import say_fine
-from napari_unet.engine.session.users.merge import merge_corrections
+from napari_unet.engine.session.users.merge_corrections import merge_corrections
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.settings import LabelSettings
 from tests.engine.session.movies import CENTRES, SHAPE, Discs

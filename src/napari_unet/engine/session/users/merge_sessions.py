@@ -11,12 +11,13 @@ from napari_unet.engine.files.atomic import atomic_folder
 from napari_unet.engine.files.claim import computer_user
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.session.session_folder import SessionFolder
-from napari_unet.engine.session.users.merge import Agreement, merge_corrections
+from napari_unet.engine.session.users.merge_corrections import merge_corrections
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from napari_unet.engine.session.users.agreement import Agreement
     from napari_unet.engine.stack.stack import Stack
 
 _STATE = "session.json"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage as ndi
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unet.engine.annotations.disputes import Dispute
 from napari_unet.engine.annotations.edit_masks import DISPUTED, ERASED, EditMask
-from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import numbered, overlaps
 from napari_unet.engine.labels.scores import frame_scores
+from napari_unet.engine.labels.space.boxes import hull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,7 @@ class View:
         """The user's cells (Y, X)."""
         return np.where(self.mask.ids < BACKGROUND_ID, self.mask.ids, np.uint16(0))
 
-    @property
+    @cached_property
     def ground(self) -> Mask:
         """Where the user says that no cell is (Y, X)."""
         ids, erased = self.mask.ids, (self.mask.flags & ERASED) > 0
@@ -72,6 +74,8 @@ class FrameMerge:
         self._mine, self._theirs, self._new_id = mine, theirs, new_id
         self._ids, self._areas, self._dense = numbered(mine.cells)
         self._other_ids, self._other_areas, self._other_dense = numbered(theirs.cells)
+        self._boxes: list[Box] = ndi.find_objects(self._dense)  # whole frames are large
+        self._other_boxes: list[Box] = ndi.find_objects(self._other_dense)
         self._share: dict[tuple[int, int], int] = {}
         self.mask = mine.mask.cut((slice(None),))
         self.taken = 0
@@ -100,19 +104,18 @@ class FrameMerge:
         """Return where the two disagree; marks a pixel of each, so that leaving it is a step."""
         found = []
         for group in self._open:
-            where = np.isin(self._dense, group.mine) & (self._dense > 0)
-            where |= np.isin(self._other_dense, group.theirs) & (self._other_dense > 0)
-            box = bounds(where)
-            assert box is not None
+            box = self._box_of(group)
+            where = np.isin(self._dense[box], group.mine) & (self._dense[box] > 0)
+            other = self._other_dense[box]
+            where |= np.isin(other, group.theirs) & (other > 0)
             pixels = np.argwhere(where)
             middle = np.argmin(((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1))
             spot = tuple(pixels[middle].tolist())
-            self.mask.flags[spot] |= DISPUTED
+            self.mask.flags[box][spot] |= DISPUTED
             mine = self.mask.cut(box)
             ids = tuple(self._ids[np.array(group.mine, int) - 1].tolist())
             theirs = self._as_theirs(group, box)
-            inner = tuple(at - side.start for at, side in zip(spot, box, strict=True))
-            theirs.flags[inner] &= ~np.uint8(DISPUTED)
+            theirs.flags[spot] &= ~np.uint8(DISPUTED)
             found.append(Dispute.between(frame, box, ids, self._words(group), (mine, theirs)))
         return found
 
@@ -143,9 +146,8 @@ class FrameMerge:
         """Keep what both say, take what one says of what the other did not look at."""
         spoken = bool(group.mine and group.theirs)
         if not spoken:
-            dense = self._dense if group.mine else self._other_dense
-            ground = (self._theirs if group.mine else self._mine).ground
-            cell = dense == (group.mine or group.theirs)[0]
+            box, cell = self._alone(group)
+            ground = (self._theirs if group.mine else self._mine).ground[box]
             spoken = bool(ground[cell].mean() >= _SPOKEN)
         if spoken:
             self._spoken[0].update(group.mine)
@@ -153,8 +155,18 @@ class FrameMerge:
             if not self._is_same(group):
                 self._open.append(group)
         elif group.theirs:
-            self._take(self._other_dense == group.theirs[0])
+            self._take(group)
             self.taken += 1
+
+    def _alone(self, group: Group) -> tuple[Box, Mask]:
+        """Return the box of a cell that lies on none of the other user's, and where it is there."""
+        dense = self._dense if group.mine else self._other_dense
+        box, (number,) = self._box_of(group), group.mine or group.theirs
+        return box, dense[box] == number
+
+    def _box_of(self, group: Group) -> Box:
+        mine = [self._boxes[number - 1] for number in group.mine]
+        return hull([*mine, *(self._other_boxes[number - 1] for number in group.theirs)])
 
     def _is_same(self, group: Group) -> bool:
         if len(group.mine) != 1 or len(group.theirs) != 1:
@@ -164,12 +176,13 @@ class FrameMerge:
         both = self._areas[one - 1] + self._other_areas[other - 1] - shared
         return bool(shared >= SAME * both)
 
-    def _take(self, cell: Mask) -> None:
+    def _take(self, group: Group) -> None:
         """Take a cell of the other user where the first has none."""
-        free = cell & (self.mask.ids == 0)
-        theirs = int(self._theirs.mask.ids[cell][0])
-        self.mask.ids[free] = self._new_id(theirs)
-        self.mask.flags[free] = self._theirs.mask.flags[free] & ~np.uint8(ERASED)
+        box, cell = self._alone(group)
+        ids, flags = self.mask.ids[box], self.mask.flags[box]
+        free = cell & (ids == 0)
+        ids[free] = self._new_id(int(self._other_ids[group.theirs[0] - 1]))
+        flags[free] = self._theirs.mask.flags[box][free] & ~np.uint8(ERASED)
 
     def _take_ground(self) -> None:
         """Take what the other user says of ground of which the first says nothing."""

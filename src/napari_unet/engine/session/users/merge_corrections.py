@@ -1,9 +1,9 @@
-"""Two users' corrections of one movie made one: agreement is told, disagreements stay open."""
+"""Another user's corrections of the same movie taken in; disagreements stay open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_unet.engine.annotations.edit_masks import EditMask
 from napari_unet.engine.annotations.hand_links import APART, LinkChange
@@ -11,9 +11,8 @@ from napari_unet.engine.annotations.states import DEBRIS, StateChange
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.canvas.reconstruction import bounds
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.scores import pool
-from napari_unet.engine.session.users.merging import FrameMerge, View
-from napari_unet.engine.text import counted
+from napari_unet.engine.session.users.agreement import Agreement
+from napari_unet.engine.session.users.frame_merge import FrameMerge, View
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,61 +21,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.annotations.disputes import Dispute
     from napari_unet.engine.annotations.hand_links import Spot
     from napari_unet.engine.labels.scores import FrameScores
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What came of a merge: frames that both spoke of, how far they agree there, what is open.
-
-    F1 is of cells that agree with an IoU of at least 0.5, SEG the mean of both directions.
-    """
-
-    names: tuple[str, str]
-    frames: tuple[int, ...]
-    cells: tuple[int, int]
-    f1: float | None
-    seg: float | None
-    taken: int
-    disputes: tuple[Dispute, ...]
-    other_states: int = 0  # cells that the two call otherwise; the first one's word stays
-    other_links: int = 0  # cells that the two link otherwise; the first one's link stays
-
-    def __str__(self) -> str:
-        mine, theirs = self.names
-        if self.f1 is None:
-            both = f"{mine} and {theirs} spoke of no cell in common."
-        else:
-            both = (
-                f"On {counted(len(self.frames), 'frame')} that both looked at: {self.cells[0]} "
-                f"cells of {mine}, {self.cells[1]} of {theirs}, F1 {self.f1:.3f}, "
-                f"SEG {self.seg:.3f}."
-            )
-        line = f"{both} {counted(self.taken, 'cell')} of {theirs} taken in, "
-        line += f"{counted(len(self.disputes), 'disagreement')} left open."
-        if self.other_states:
-            called = counted(self.other_states, "cell")
-            line += f" {called} that both called something else kept the word of {mine}."
-        if self.other_links:
-            left_out = counted(self.other_links, "link")
-            line += f" {left_out} of {theirs} left out, where {mine} linked otherwise."
-        return line
-
-    def to_values(self) -> dict[str, Any]:
-        """Return plain values, as ``napari-unet merge --json`` prints them."""
-        return {
-            "users": list(self.names),
-            "frames": list(self.frames),
-            "cells": list(self.cells),
-            "f1": None if self.f1 is None else round(self.f1, 4),
-            "seg": None if self.seg is None else round(self.seg, 4),
-            "taken": self.taken,
-            "other_states": self.other_states,
-            "other_links": self.other_links,
-            "disagreements": [
-                {"frame": one.frame, "labels": list(one.cells), "words": one.words}
-                for one in self.disputes
-            ],
-        }
 
 
 @dataclass
@@ -91,6 +35,18 @@ class _Found:
     other_states: int = 0
     links: list[LinkChange] = field(default_factory=list)
     other_links: int = 0
+
+    def agreement(self, names: tuple[str, str]) -> Agreement:
+        """Return what it comes to, once all frames were looked at."""
+        return Agreement.of(
+            names,
+            tuple(self.frames),
+            self.scores,
+            taken=self.taken,
+            disputes=tuple(self.disputes),
+            other_states=self.other_states,
+            other_links=self.other_links,
+        )
 
 
 def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, None, Agreement]:
@@ -135,27 +91,7 @@ def merge_corrections(into: Corrections, other: Corrections) -> Generator[int, N
     into.author = author
     for dispute in found.disputes:
         into.note(dispute)
-    return _agreement(names, found)
-
-
-def _agreement(names: tuple[str, str], found: _Found) -> Agreement:
-    f1 = seg = None
-    cells = (0, 0)
-    if found.scores:
-        ways = [pool(way) for way in zip(*found.scores, strict=True)]
-        f1, seg = ways[0].f1, (ways[0].seg + ways[1].seg) / 2
-        cells = ways[0].n_truth, ways[0].n_predicted
-    return Agreement(
-        names,
-        tuple(found.frames),
-        cells,
-        f1,
-        seg,
-        found.taken,
-        tuple(found.disputes),
-        found.other_states,
-        found.other_links,
-    )
+    return found.agreement(names)
 
 
 class _Ids:
