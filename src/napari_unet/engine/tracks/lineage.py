@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,11 @@ class Lineage:
     def __bool__(self) -> bool:
         return bool(self.lines)
 
+    @cached_property
+    def _tracks(self) -> dict[Cell, int]:
+        lines = self.lines.items()
+        return {(cell.frame, cell.id): track for track, line in lines for cell in line.cells}
+
     @property
     def n_rows(self) -> int:
         """How many rows it takes."""
@@ -90,12 +96,7 @@ class Lineage:
 
     def track_of(self, frame: int, cell: int) -> int:
         """Return the track of a cell; 0 where it is not among them."""
-        for track, line in self.lines.items():
-            if line.first <= frame <= line.last:
-                here = line.at(frame)
-                if (here.frame, here.id) == (frame, cell):
-                    return track
-        return 0
+        return self._tracks.get((frame, cell), 0)
 
     def root_of(self, track: int) -> int:
         """Return the first track of the family that a track is of."""

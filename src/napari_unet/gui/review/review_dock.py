@@ -103,7 +103,7 @@ class ReviewDock(Dock):
         self.cells = CellsPanel(self.session, OWNER, self._labels, self._to_link)
         self.states = StatePanel(self.session, self.actions)
         self.links = LinkVerbs(self.session, self.actions, self)
-        self.lineage = LineagePanel(self.session, self.links)
+        self.lineage = LineagePanel(self.session, OWNER, self.links, self._labels, self._to_link)
         folds = Fold("Lineage", lambda: self.lineage), Fold("Cells, tracks", lambda: self.cells)
         self.group("Cell", self.cell, self.states, *folds)
         self.cells.over_time.appeared.connect(self._show_curves)

@@ -18,12 +18,20 @@ class SaveRow(QWidget):
 
     asked = Signal(object, bool)  # the path, and whether a file there may be replaced
 
-    def __init__(self, name: str, path_name: str, suggested: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        path_name: str,
+        suggested: str,
+        kinds: str = _KINDS,
+        ends: str = ".csv, .parquet or .png",
+        tip: str = "A table (.csv, .parquet), or the curves (.png)",
+    ) -> None:
         super().__init__()
-        self._suggested = suggested
+        self._suggested, self._kinds = suggested, kinds
         self.path = QLineEdit(objectName=path_name)
-        self.path.setPlaceholderText(".csv, .parquet or .png")
-        self.save = button("Save…", name, "A table (.csv, .parquet), or the curves (.png)")
+        self.path.setPlaceholderText(ends)
+        self.save = button("Save…", name, tip)
         Column(self).add(row(self.path, self.save, stretch=0))
         self.save.clicked.connect(self._on_save)
         self.path.returnPressed.connect(self._on_save)
@@ -37,6 +45,6 @@ class SaveRow(QWidget):
         if typed:
             self.asked.emit(user_path(typed), False)
             return
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save", self._suggested, _KINDS)
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save", self._suggested, self._kinds)
         if chosen:  # the dialog has asked whether it may be replaced
             self.asked.emit(Path(chosen), True)

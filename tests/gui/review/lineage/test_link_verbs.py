@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from napari_unet.engine.labels.codes import encode
 from napari_unet.gui.review.lineage.link_verbs import LinkVerbs
 from napari_unet.gui.session.session import Session
+from napari_unet.gui.widgets.parts import Fold
 from tests.gui.viewer.hand import CENTRES, CanvasHand
 
 A, B, C, D = CENTRES
@@ -142,3 +143,49 @@ def test_what_cannot_be_linked_is_said(dock, hand, user):
     verbs.act("link", at_cursor=True)
     assert "there is no cell 99 on frame 0" in line.text()
     assert not said(user.live) and not user.live.corrections.n_done
+
+
+def press(dock, qtbot, track, frame) -> None:
+    """Click a track in the plot where it is on a frame."""
+    plot = dock.lineage.plot
+    qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.place(track, frame).toPoint())
+
+
+def test_the_tree_is_drawn_clicked_linked_in_and_saved(dock, hand, user, qtbot, tmp_path):
+    session, live = hand.session, user.live
+    line, plot = hand.find(dock, "review.lineage_line"), hand.find(dock, "review.lineage")
+    folds = [fold for fold in dock.findChildren(Fold) if fold.text() == "Lineage"]
+    folds[0].expand()
+    assert not plot.isVisibleTo(dock) and not hand.find(dock, "review.save_lineage").isEnabled()
+    hand.click(dock, "review.draw_lineage")
+    hand.done()
+    assert line.text() == "No cell divides: take All cells."
+    hand.find(dock, "review.lineage_of").setValue("all")
+    assert line.text() == "4 tracks, 0 divisions" and len(plot.lineage.lines) == 4
+    of = {place: plot.lineage.track_of(0, cell(user, 0, place)) for place in CENTRES}
+    press(dock, qtbot, of[A], 1)
+    assert session.movie.frame == 1 and user.layer.selected_label == cell(user, 1, A)
+    press(dock, qtbot, of[B], 2)
+    assert session.movie.frame == 2 and plot.chosen == (
+        (2, cell(user, 2, B)),
+        (1, cell(user, 1, A)),
+    )
+    hand.click(dock, "review.mother")
+    assert said(live) == [(1, 2, "mother")]
+    hand.done()  # drawn again by itself
+    assert line.text() == "6 tracks, 1 division"
+    hand.find(dock, "review.lineage_of").setValue("dividing")
+    assert line.text() == "3 tracks, 1 division"
+    hand.find(dock, "review.lineage_of").setValue("family")
+    press(dock, qtbot, plot.lineage.track_of(0, cell(user, 0, A)), 0)
+    assert line.text() == "3 tracks, 1 division" and plot.chosen[0][0] == 0
+    hand.find(dock, "review.lineage_path").setText(str(tmp_path / "tree.svg"))
+    hand.click(dock, "review.save_lineage")
+    hand.done()
+    assert b"3 tracks, 1 division" in (tmp_path / "tree.svg").read_bytes()
+    live.undo()
+    assert "The labels changed since" in line.text()
+    hand.find(dock, "review.lineage_path").setText(str(tmp_path / "tree.gif"))
+    hand.click(dock, "review.save_lineage")
+    assert "no figure" in hand.find(dock, "review.message").text()
+    assert plot.grab().toImage().width() == plot.width()

@@ -37,6 +37,7 @@ class LinkVerbs(QObject):
     """
 
     changed = Signal()  # another cell is chosen
+    linked = Signal()  # something was said of two cells
 
     def __init__(
         self, session: Session, actions: Callable[[], LiveLayer | None], owner: QObject
@@ -76,7 +77,10 @@ class LinkVerbs(QObject):
         from napari_unet.engine.session.reviewing.cell_links import CellLinks
 
         links = CellLinks(actions.live)
+        before = actions.live.corrections.n_done
         actions.corrector.run(lambda: self._do(links, name, last, other), actions.frame)
+        if actions.live.corrections.n_done > before:
+            self.linked.emit()
 
     # ---- inside -----------------------------------------------------------------------------
 
