@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROW, _MARGIN, _TALLEST = 14, 8, 15  # px of a row, px around all, rows in sight
 _LETTERS = 4  # room for a number on the left
+_STYLE = 6  # px that napari's style takes of it
 _CHOSEN, _BEFORE, _GREY = QColor(255, 170, 0), QColor(255, 210, 120), QColor(140, 140, 140)
 # by the order of letters of the states; Okabe and Ito, told apart by any eyes
 _STATES = ("#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#0072b2")
@@ -160,7 +161,7 @@ class LineageView(QScrollArea):
         """Draw other lineages, in a height that suits them."""
         self.plot.show_lineage(lineage)
         rows = min(_TALLEST, max(2, lineage.n_rows))
-        self.setFixedHeight(rows * _ROW + 2 * _MARGIN)
+        self.setFixedHeight(rows * _ROW + 2 * _MARGIN + _STYLE)
 
     def show_row(self, track: int) -> None:
         """Scroll to a track."""
