@@ -181,6 +181,17 @@ def test_sections_are_exported_as_cells_in_3d(hand, file, tmp_path):
     assert not join.isVisibleTo(dock) and not join.wanted
 
 
+def test_volumes_begin_from_a_new_network(hand, file):
+    train = hand.open("Train")
+    base = hand.find(train, "train.start_from")
+    usual = base.currentText()
+    hand.open_movie(train, file)
+    for words, begins in (("volume", "a new network"), ("maximum of all", usual)):
+        choose(train, hand, words)
+        assert base.currentText() == begins
+        assert (hand.session.training.start_from is None) == (words == "volume")
+
+
 def test_segmenting_says_where_model_and_movie_do_not_fit(hand, file, model_file):
     dock = hand.open("Segment")
     hand.open_movie(dock, file)
