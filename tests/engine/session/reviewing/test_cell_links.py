@@ -12,9 +12,11 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.cell_links import CellLinks, Origin
+from napari_unet.engine.session.reviewing.settled import is_settled
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.tracks.by_hand import ByHand
+from napari_unet.engine.tracks.doubts.doubt import Doubt
 from napari_unet.engine.tracks.tracking import Linker
 from tests.engine.session.movies import CENTRES, SHAPE, Discs
 
@@ -191,3 +193,25 @@ def test_damaged_links_are_refused(damage, tmp_path):
     journal.append(step)
     with pytest.raises(BadInput, match="is no correction"):
         Corrections(SHAPE, Journal(tmp_path / "journal"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "disc", "frame", "settled"),
+    [
+        ("appears from nowhere", FAR, 2, True),
+        ("appears from nowhere", FAR, 3, False),
+        ("appears from nowhere", LOW, 2, False),
+        ("vanishes", LOW, 1, True),
+        ("vanishes", FAR, 2, False),
+        ("speck", FAR, 2, False),
+    ],
+)
+def test_who_says_what_a_cell_comes_from_settles_that_doubt(reason, disc, frame, settled):
+    hand = Hand()
+    (y, x), cell = CENTRES[disc], hand.cell(frame, disc)[1]
+    doubt = Doubt(frame, float(y), float(x + frame), (cell,), reason, None, 0.5, 16.0)
+    assert not is_settled(doubt, hand.live.corrections)
+    hand.do(("set_mother", (1, LOW), (2, FAR)))
+    assert is_settled(doubt, hand.live.corrections) == settled
+    hand.live.undo()
+    assert not is_settled(doubt, hand.live.corrections)

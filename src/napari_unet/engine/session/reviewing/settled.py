@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.annotations.hand_links import MOTHER, SAME
 from napari_unet.engine.session.users.disputed import leave_ours
 from napari_unet.engine.tracks.doubts.doubt import DISAGREE, left_of, worst_first
 
@@ -48,12 +49,28 @@ def _is_settled(doubt: Doubt, corrections: Corrections) -> bool:
     if doubt.whole_frame:
         return False
     if doubt.cells:
-        return bool(np.isin(doubt.cells, corrections.ids(doubt.frame)).all())
+        vouched = bool(np.isin(doubt.cells, corrections.ids(doubt.frame)).all())
+        return vouched or _is_linked(doubt, corrections)
     mask = corrections.edits(doubt.frame)
     if mask is None:
         return False
     y, x = _pixel(doubt, mask.ids.shape)
     return bool(mask.ids[y, x] or mask.flags[y, x])
+
+
+def _is_linked(doubt: Doubt, corrections: Corrections) -> bool:
+    """Whether a user said what a cell that comes from nowhere is, or what one that vanishes is."""
+    if doubt.reason == "appears from nowhere":
+        spots = [link.later for link in corrections.links if link.kind in (SAME, MOTHER)]
+    elif doubt.reason == "vanishes":
+        spots = [link.earlier for link in corrections.links if link.kind in (SAME, MOTHER)]
+    else:
+        return False
+    reach = doubt.size / 2
+    return any(
+        frame == doubt.frame and np.hypot(place[-2] - doubt.y, place[-1] - doubt.x) <= reach
+        for frame, place in spots
+    )
 
 
 def say_fine(live: LiveLabels, doubt: Doubt) -> None:
