@@ -206,7 +206,7 @@ class TrainSettings(Settings):
     schedule: Literal["warmup_cosine", "one_cycle", "constant"] = Field("warmup_cosine", title="Schedule", description="How the learning rate changes during a run", json_schema_extra=ADVANCED)
     # AdamW's first steps know no variance yet and would be too large
     warm_up: float = Field(0.08, ge=0, le=0.9, title="Warm-up", description="Share of the run in which the learning rate rises, before the cosine", json_schema_extra=ADVANCED)
-    learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the schedule; empty for 0.006 from new and 0.002 from a model", json_schema_extra=ADVANCED)
+    learning_rate: float | None = Field(None, gt=0, le=1, title="Learning rate", description="Peak of the schedule; empty for 0.006 from new (0.0025 of volumes) and 0.002 from a model", json_schema_extra=ADVANCED)
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", json_schema_extra=ADVANCED)
     ema: float = Field(0.99, ge=0, lt=1, title="EMA", description="Decay of the running mean of the weights", json_schema_extra=ADVANCED)
     freeze_norm: bool = Field(False, title="Freeze batch norm", description="Keep the statistics of the model it starts from; they then do not vary from batch to batch", json_schema_extra=ADVANCED)

@@ -26,6 +26,11 @@ def thickness(spacing: Spacing) -> float:
     return spacing[0] / math.sqrt(spacing[1] * spacing[2])
 
 
+def are_cubes(spacing: Spacing) -> bool:
+    """Return whether voxels are known to be near to cubes: what looks alike whichever way is up."""
+    return spacing is not None and thickness(spacing) <= NEAR
+
+
 def sampling(spacing: Spacing, dims: int) -> tuple[float, ...]:
     """Return the distance from pixel to pixel along each axis, in px."""
     return (1.0, 1.0) if dims == 2 else (thickness(spacing), 1.0, 1.0)

@@ -209,7 +209,7 @@ class Run:
         )
         self.encoder = state.get("encoder") or take_encoder_weights(network, self.settings)
         self.learner = Learner(network, self.settings, device, self.ranks)
-        self.peak = peak_rate(self.settings, new=self.base is None)
+        self.peak = peak_rate(self.settings, new=self.base is None, dims=annotations.dims)
         plan = first_plan(
             self.settings, self.learner.network.config, device=device.type,
             threads=self.ranks.threads(self.settings.threads), diameter=seen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.annotations.annotated_movie import together
-from napari_unet.engine.network.volumes import NEAR, thickness
+from napari_unet.engine.network.volumes import are_cubes
 from napari_unet.engine.training.movies.movie_data import MovieData
 from napari_unet.engine.training.sampling.patches import Batch, FrameSampler, PatchSampler
 
@@ -90,7 +90,7 @@ class TrainingData:
             return batch
         known, how = self._sampler, (crop, self.depth, augmentation)
         if known is None or (known.size, known.depth, known.augmentation) != how:
-            cubes = all(thickness(part.stack.spacing) <= NEAR for part in self.parts)
+            cubes = all(are_cubes(part.stack.spacing) for part in self.parts)
             self._sampler = known = PatchSampler(
                 frames, crop, augmentation, generator, depth=self.depth, cubes=cubes
             )
