@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PLANT = DATA / "plant_nuclei_3d"
 HEAD = ("cells", "SEG", "F1@0.5", "missed", "invented", "merged", "split")
 MARKER = "bench:volumes"
+WAYS = ("volumes", "sections", "watershed")
 JOINED = 0.25  # IoU from which the outlines of two sections are one cell
 SMOOTH, APART = 1.0, 5  # px: before Otsu's threshold, and between the seeds of a watershed
 
@@ -82,8 +83,10 @@ def watershed(image: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.asarray(flood(-depth, seeds, mask=mask))
 
 
-def rows(taught: str, scored: str, length: tuple[str, ...], said: str) -> Iterator[tuple[str, ...]]:
-    """Yield each way with its scores on the volume that nothing learned from."""
+def rows(
+    taught: str, scored: str, length: tuple[str, ...], said: str, only: str | None
+) -> Iterator[tuple[str, ...]]:
+    """Yield each way, or ``only`` one, with its scores on the volume that nothing learned from."""
     raw, truth = (tifffile.imread(PLANT / f"{scored}_{kind}.tif") for kind in ("raw", "label"))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -94,7 +97,9 @@ def rows(taught: str, scored: str, length: tuple[str, ...], said: str) -> Iterat
             ),
             "Otsu and 3D watershed": lambda: watershed(raw),
         }
-        for words, way in ways.items():
+        for kind, (words, way) in zip(WAYS, ways.items(), strict=True):
+            if only not in (None, kind):
+                continue
             found = pool([frame_scores(way(), truth)])
             shares = (f"{found.seg:.3f}", f"{found.f1:.3f}")
             errors = (found.missed, found.invented, found.merged, found.split)
@@ -108,6 +113,7 @@ def main() -> None:
     length.add_argument("--steps", type=int, help="in place of minutes")
     length.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--only", choices=WAYS, help="one of the ways")
     parser.add_argument("--other", action="store_true", help="learn from 1136, score 1135")
     parser.add_argument("--write", action="store_true", help="put the rows into the docs")
     options = parser.parse_args()
@@ -118,7 +124,7 @@ def main() -> None:
     threads = ("--threads", str(options.threads)) if options.threads else ()
     pair = ("1136", "1135") if options.other else ("1135", "1136")
     print(markdown(HEAD, []), flush=True)
-    for row in rows(*pair, (*given, *threads), said):
+    for row in rows(*pair, (*given, *threads), said, options.only):
         print(markdown(HEAD, [row]).splitlines()[-1], flush=True)
         if options.write:
             write_row(MARKER, HEAD, row)

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from napari_unet.engine.network.volumes import (
+    are_cubes,
     diameter_of,
     sampling,
     size_of,
@@ -37,6 +38,8 @@ def test_sizes_and_diameters_belong_together(dims, spacing):
 
 
 def test_lengths_are_those_of_a_section():
+    assert are_cubes((0.6, 0.5, 0.5)) and not are_cubes((1.0, 0.5, 0.5))
+    assert not are_cubes(None)  # nobody knows
     assert thickness((2.0, 0.5, 0.5)) == 4 and thickness(None) == thickness((0.5, 0.5)) == 1
     assert sampling((2.0, 0.5, 0.5), 3) == (4, 1, 1) and sampling(None, 2) == (1, 1)
     assert size_of(10, 3, (2.0, 0.5, 0.5)) == pytest.approx(math.pi / 6 * 1000 / 4)

@@ -10,7 +10,7 @@ from napari_unet.engine.network.devices import available_memory, free_memory
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import TrainSettings
 from napari_unet.engine.training import schedule
-from napari_unet.engine.training.schedule import Clock, Plan, first_plan, learning_rate
+from napari_unet.engine.training.schedule import Clock, Plan, first_plan, learning_rate, peak_rate
 
 PLAN = Plan(steps=100, batch=4, crop=64, threads=1)
 
@@ -135,6 +135,13 @@ def test_one_cycle_is_torch_s():
         )
         optimiser.step()
         torchs.step()
+
+
+def test_a_new_network_of_volumes_learns_at_a_lower_rate():
+    usual, chosen = TrainSettings(), TrainSettings(learning_rate=0.01)
+    rates = [peak_rate(usual, new=new, dims=dims) for new in (True, False) for dims in (2, 3)]
+    assert rates == [6e-3, 2.5e-3, 2e-3, 2e-3]
+    assert peak_rate(chosen, new=True, dims=3) == 0.01
 
 
 def test_constant_is_constant():
