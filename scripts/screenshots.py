@@ -229,6 +229,8 @@ def review(stage: Stage) -> None:
     compare(stage)
     plot(stage)
     correct(stage)
+    stage.docks["Review"].bring_into_sight(stage.docks["Review"].timeline)
+    stage.settle()
     stage.picture(stage.holders["Review"], "review")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.viewer.live_layer import LiveLayer
 
-_LETTERS, _LEAST = 4, 80  # that the menu asks for, beside two buttons in a row; px at least
+_LETTERS, _LEAST = 1, 80  # that the menu asks for, beside two buttons in a row; px at least
 
 
 class StatePanel(QWidget):
