@@ -11,14 +11,16 @@ error of a frame is corrected by hand, in order, or the frames first that the mo
 of. What is by hand costs the same in all: a line for each cut, a key for each merge and deletion,
 a key where *Fill in* finds the missing cell, else drawing it.
 
-Limits and scores of doubts were chosen on the sample movie with slips (seeds 0, 1 and 3) and on
-other frames of PSC (``--tune``), not on those that are scored. Models and probabilities are
-kept in ``--kept`` and made where they are missing.
+By doubts means those that are more likely wrong than right, and after them frame after frame. What
+doubts are weighed by was learned by `fit_doubts.py`, on other movies and other frames of these two
+(``--tune`` shows those), ``--weights`` takes other weights. Models and probabilities are kept in
+``--kept`` and made where they are missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +46,7 @@ from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.session.reviewing.repairs import Repairs
 from napari_unet.engine.session.reviewing.settled import say_fine
 from napari_unet.engine.session.verbs import Verbs
+from napari_unet.engine.tracks.doubts import scores
 from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
@@ -54,12 +57,13 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.doubt import Doubt
 
 KEY, DOUBT, FRAME, CELL, LINE, DRAWN = 2.0, 4.0, 4.0, 0.2, 8.0, 15.0  # s
+LIKELY = 0.5  # score: the user looks at no doubt below
 GOAL = 2.0  # errors in 100 cells; half of what a movie has, where it has fewer
 
 
 @dataclass(frozen=True)
 class Movie:
-    """Consecutive frames of a movie with their truth; ``border`` px of the edge have none.
+    """Frames of a movie, those that are there, and their truth; ``border`` px have none.
 
     Where the truth is ``partial``, cells that it does not know are no errors, and what is offered
     there is not judged. Where it is ``marked``, this holds for cells on which the markers of the
@@ -97,7 +101,7 @@ class Movie:
         truth = sorted((DATA / f"{self.folder}_ST" / "SEG").glob("*.tif"))
         number = {int("".join(filter(str.isdigit, path.stem))): path for path in images}
         masks = {int("".join(filter(str.isdigit, path.stem))): path for path in truth}
-        of = range(self.first, self.last + 1)
+        of = [t for t in range(self.first, self.last + 1) if t in number and t in masks]
         return tuple(np.stack([tifffile.imread(where[t]) for t in of]) for where in (number, masks))
 
 
@@ -133,17 +137,44 @@ class Generated(Movie):
 
 SCORED = (
     Movie("HeLa 01, frames 30 to 59", "Fluo-N2DL-HeLa-in-a-row/01", 30, 59, border=25),
-    Movie("the same, with markers", "Fluo-N2DL-HeLa-in-a-row/01", 30, 59, border=25, marked=True),
-    Movie("PSC 01, frames 150 to 179", "PhC-C2DL-PSC/01", 150, 179, border=25, partial=True),
+    Movie(
+        "the same HeLa, with markers", "Fluo-N2DL-HeLa-in-a-row/01", 30, 59, border=25, marked=True
+    ),
+    Movie(
+        "PSC 01, frames 150 to 179",
+        "PhC-C2DL-PSC/01",
+        150,
+        179,
+        border=25,
+        partial=True,
+        marked=True,
+    ),
 )
-TUNED = (
+LATE = Movie(
+    "PSC 01, frames 205 to 250", "PhC-C2DL-PSC/01", 205, 250, border=25, partial=True, marked=True
+)
+LAST = Movie(
+    "PSC 01, frames 226 to 250", "PhC-C2DL-PSC/01", 226, 250, border=25, partial=True, marked=True
+)
+HELA = (
+    Movie("HeLa 01, 13 of frames 64 to 91", "Fluo-N2DL-HeLa/01", 64, 91, border=25, partial=True),
+    Movie("HeLa 01, 10 of frames 7 to 29", "Fluo-N2DL-HeLa/01", 7, 29, border=25, partial=True),
+)
+DIC = Movie("DIC 01, frames 0 to 83", "DIC-C2DH-HeLa/01", 0, 83)
+GENERATED = (
     Generated("generated 1", "generated-1", 0, 29, 0, seed=31, step=5, density=5.0, contrast=0.4),
     Generated("generated 2", "generated-2", 0, 29, 0, seed=32, step=3, bin=2, density=4.5),
     Generated(
         "generated 4", "generated-4", 0, 29, seed=34, step=6, bin=2, density=4.0, contrast=0.5
     ),
-    Movie("DIC 01, frames 0 to 40", "DIC-C2DH-HeLa/01", 0, 40),
 )
+LEARNED: dict[str, tuple[tuple[Movie, int], ...]] = {  # movies, and steps of training
+    "psc": ((LATE, 200), (LAST, 40)),
+    "hela": (*((HELA[0], steps) for steps in (0, 40, 200)), (HELA[1], 0), (HELA[1], 200)),
+    "generated": tuple((one, 60) for one in GENERATED),
+    "dic": ((DIC, 200),),
+}
+"""What the weights of doubts were learned on, none of it scored."""
 
 
 last = partial(nu.run, quiet=True)
@@ -159,9 +190,10 @@ def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any,
     if not file.exists():
         labels = nu.Stack.from_array(truth, axes="TYX", name="truth")
         annotations = nu.Annotations.from_labels(stack, labels, [0])
-        settings = nu.TrainSettings(minutes=None, steps=steps, seed=0, threads=1)
-        base = nu.Model.load("nuclei-fluorescence")
-        made = last(nu.train(stack, annotations, settings, base=base)) if steps else base
+        made = nu.Model.load("nuclei-fluorescence")
+        if steps:
+            settings = nu.TrainSettings(minutes=None, steps=steps, seed=0, threads=1)
+            made = last(nu.train(stack, annotations, settings, base=made))
         made.save(file)
     model = nu.Model.load(file)
     if not codes.exists():
@@ -232,13 +264,27 @@ class Session:
         return bool(self.markers[t][where].any() or 2 * core.sum() < where.sum())
 
     def judges(self, doubt: Doubt) -> bool:
-        """Whether the truth knows of cells where a doubt is."""
+        """Whether the truth knows of cells where a doubt is, on each of its frames."""
+        if self.markers is not None and any(self._unknown_at(part) for part in doubt.parts):
+            return False
         if not self.partial:
             return True
         right = self.truth[doubt.frame]
         y, x = round(doubt.y), round(doubt.x)
         part = right[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4]
         return bool(right[np.isin(self.labels(doubt.frame), doubt.cells)].any() or part.any())
+
+    def _unknown_at(self, doubt: Doubt) -> bool:
+        """Whether a doubt is about a cell that the truth lacks, though it may be real."""
+        if doubt.whole_frame:
+            return False
+        if doubt.cells:
+            return self.unknown(doubt.frame, np.array(doubt.cells))
+        assert self.markers is not None
+        rows, columns = np.ogrid[: self.truth.shape[1], : self.truth.shape[2]]
+        near = np.hypot(rows - doubt.y, columns - doubt.x) <= doubt.size / 2
+        inner = min(doubt.y, doubt.x, len(rows) - 1 - doubt.y, columns.size - 1 - doubt.x)
+        return bool(self.markers[doubt.frame][near].any() or inner < self.border)
 
     @property
     def rate(self) -> float:
@@ -275,7 +321,13 @@ class Session:
         which = connected_components(graph, directed=False)[1]
         good = {int(which[r]) for r, v in zip(rows, iou, strict=True) if v >= 0.5}
         core = mine[self.border : -self.border or None, self.border : -self.border or None]
-        inner = np.bincount(core.reshape(-1), minlength=len(ids) + 1)[1:] > 0
+        inside = np.bincount(core.reshape(-1), minlength=len(ids) + 1)[1:]
+        if self.markers is None:
+            known = inside > 0
+        else:
+            marked = np.bincount(mine[self.markers[t] > 0], minlength=len(ids) + 1)[1:] > 0
+            known = ~marked & (2 * inside >= areas)
+        centres_of_truth, centres = centres_by_index(right, sizes), centres_by_index(mine, areas)
         errors = []
         for group in range(int(which.max(initial=-1)) + 1):
             members = np.flatnonzero(which == group)
@@ -283,13 +335,10 @@ class Session:
             of_labels = members[members >= n] - n
             if len(of_truth) == len(of_labels) == 1 and group in good:
                 continue
-            if not len(of_truth) and (self.partial or not inner[of_labels].any()):
+            if not len(of_truth) and (self.partial or not known[of_labels].any()):
                 continue
-            if not len(of_truth) and self.unknown(t, ids[of_labels]):
-                continue
-            places = [np.argwhere(self.truth[t] == cell).mean(axis=0) for cell in of_truth]
-            places += [np.argwhere(mine == i + 1).mean(axis=0) for i in of_labels]
-            errors.append(Error(of_truth.tolist(), ids[of_labels].tolist(), np.array(places)))
+            places = [centres_of_truth[members[members < n]], centres[of_labels]]
+            errors.append(Error(of_truth.tolist(), ids[of_labels].tolist(), np.concatenate(places)))
         return errors
 
     def correct(self, t: int, error: Error) -> None:
@@ -341,6 +390,14 @@ class Outcome:
     did: Counter[str] = field(default_factory=Counter)
 
 
+def centres_by_index(dense: NDArray[Any], areas: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the centres (n, 2) of cells numbered from 1."""
+    y, x = np.nonzero(dense)
+    owner = dense[y, x] - 1
+    sums = [np.bincount(owner, axis, minlength=len(areas)) for axis in (y, x)]
+    return np.stack(sums, axis=1) / np.maximum(areas, 1)[:, None]
+
+
 def hits(doubt: Doubt, error: Error) -> bool:
     """Whether a user who looks at a doubt sees an error."""
     if doubt.whole_frame:
@@ -351,25 +408,29 @@ def hits(doubt: Doubt, error: Error) -> bool:
     return bool((apart <= max(doubt.size / 2, 3)).any())
 
 
-def by_doubts(session: Session, limit: float = 1e9) -> Outcome:
-    """Go through the doubts, worst first, until the goal is reached."""
+def by_doubts(session: Session) -> Outcome:
+    """Go through the likely doubts, worst first, then frame after frame, until the goal is reached.
+
+    A doubt that is less likely than not costs more for each error that it finds than a frame that
+    is looked over, where 2 of 100 cells are wrong.
+    """
     doubts = LiveDoubts(session.live)
     last(doubts.find())
     seen: set[Any] = set()
     outcome = Outcome(0, 0, session.rate, 0)
-    while session.rate > session.goal and session.seconds < limit:
-        known = [one for one in doubts.doubts() if _name(one) not in seen]
-        if not known:
+    while session.rate > session.goal:
+        left = (one for one in doubts.doubts() if _name(one) not in seen and one.score >= LIKELY)
+        one = next(left, None)
+        if one is None:
             break
-        one = known[0]
         seen.add(_name(one))
         session.seconds += DOUBT + CELL * (len(one.frames) - 1)
         outcome.looked_at += 1
-        if one.repair is not None:
-            outcome.offered += session.judges(one)
+        judged = session.judges(one)
+        outcome.offered += judged and one.repair is not None
         n = session.live.corrections.n_done
         if session.helps(one):
-            outcome.helped += 1
+            outcome.helped += judged
             session.spend(KEY, f"repair: {one.repair.verb}")
         else:
             while session.live.corrections.n_done > n:
@@ -385,8 +446,10 @@ def by_doubts(session: Session, limit: float = 1e9) -> Outcome:
             session.spend(KEY, "next")
         session.recount(one.frames)
         last(doubts.find(one.frames))
-    outcome.seconds, outcome.actions, outcome.rate = session.seconds, session.actions, session.rate
-    outcome.did = session.did
+    frames = by_frames(session, sorted(session.wrong))
+    outcome.looked_at += frames.looked_at
+    outcome.seconds, outcome.actions, outcome.rate = frames.seconds, frames.actions, frames.rate
+    outcome.did = frames.did + Counter({"frames": frames.looked_at})
     return outcome
 
 
@@ -478,7 +541,8 @@ def main() -> None:
         "--kept", type=Path, required=True, help="folder of models and probabilities"
     )
     parser.add_argument("--steps", type=int, default=200, help="of training on the first frame")
-    parser.add_argument("--tune", action="store_true", help="the movies that limits are chosen on")
+    parser.add_argument("--tune", action="store_true", help="the movies that weights come from")
+    parser.add_argument("--weights", type=Path, help="of fit_doubts.py, in place of those in use")
     parser.add_argument("--only", default="", help="movies whose name has this")
     parser.add_argument("--rows", action="store_true", help="print the doubts one by one")
     parser.add_argument("--lists", action="store_true", help="the lists alone, nothing reviewed")
@@ -486,10 +550,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into the docs")
     options = parser.parse_args()
     lists, ways = [], []
-    for movie in TUNED if options.tune else SCORED:
+    if options.weights:
+        scores.WRONG_PREDICTED, scores.MENDED_PREDICTED = json.loads(options.weights.read_text())
+    learned = [one for some in LEARNED.values() for one in some]
+    for movie, steps in learned if options.tune else [(one, options.steps) for one in SCORED]:
         if options.only not in movie.name or not movie.is_there:
             continue
-        made = predicted(movie, options.kept, options.steps)
+        made = predicted(movie, options.kept, steps)
         if options.prepare:
             continue
         session = Session(movie, *made)

@@ -22,12 +22,15 @@ from napari_unet.engine.tracks.doubts.seams import (
 from napari_unet.engine.tracks.doubts.waist import waist_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float32]
 
 _LOW, _HIGH = threshold_code(0.2), threshold_code(0.8)
+_SURE, _UNSURE = 0.9, 0.3  # as they are in most cells
 _ROUND = 0.94  # of an ellipse with the same moments: below, two discs side by side may be meant
 _LARGE = 1.4  # times the frame's median
 _MOST_WAISTS = 40  # cells of a frame that are looked at closely
@@ -65,6 +68,23 @@ class FrameCells:
     def diameters(self) -> Floats:
         """Of discs as large, px."""
         return np.asarray(np.sqrt(self.areas * (4 / np.pi)), np.float32)
+
+    @cached_property
+    def shaded(self) -> bool:
+        """Whether there are probabilities, with shades between yes and no."""
+        return bool((self.unsure > 0).any())
+
+    def by_model(self, which: Sequence[int]) -> dict[str, float]:
+        """Return what the probabilities in cells and along their outlines say, beside usual ones.
+
+        All 0 where nothing is predicted, or a mask stands in for probabilities.
+        """
+        cells = list(which)
+        sure = float(self.sure[cells].min())
+        if not self.shaded:
+            return {"predicted": 0.0, "sure": 0.0, "unsure": 0.0}
+        unsure = min(float(self.unsure[cells].max()), 2.0)
+        return {"predicted": 1.0, "sure": sure - _SURE, "unsure": unsure - _UNSURE}
 
     def leaves(self, index: int, margin: float = 0.0) -> bool:
         """Whether a cell is so near to the frame's edge that it may come or go there."""

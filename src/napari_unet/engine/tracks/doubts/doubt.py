@@ -40,6 +40,13 @@ _WORDS: dict[Verb, str] = {
     "outline": "outline it anew",
     "theirs": "take it as the other user has it",
 }
+_OF_TWO: tuple[Reason, ...] = (
+    "one cell here, two before and after",
+    "two cells become one",
+    "one cell becomes two",
+    "two nuclei in one outline",
+)
+_LOOK, _FURTHER, _BY_HAND = 6.0, 0.2, 8.0  # s: a doubt and a key, each further frame, a line drawn
 SAFE: dict[str, Reason] = {
     "merged": "one cell here, two before and after",
     "cut": "two cells here, one before and after",
@@ -107,8 +114,11 @@ class Doubt:
 
     @property
     def gain(self) -> float:
-        """How many errors are mended by looking here, as far as can be told."""
-        return self.score * len(self.frames)
+        """How many cells are put right by a second of looking and mending here, likely."""
+        n = len(self.frames)
+        by_hand = 0.0 if self.repair else self.score * n * _BY_HAND
+        cells = 2 if self.reason in _OF_TWO else 1
+        return self.score * n * cells / (_LOOK + _FURTHER * (n - 1) + by_hand)
 
     @property
     def whole_frame(self) -> bool:

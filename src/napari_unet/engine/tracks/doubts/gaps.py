@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, joined
-from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of, scored
+from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of, is_listed, scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,8 @@ _FAINT_AREAS = 4.0  # times: less of a cell is seen where it is faint
 _SHOWN = 0.25  # diameters: so near to the margin's rim a cell may be beyond it
 _SISTER = 2.0  # diameters between daughters
 _SHRANK = 0.8  # of the area before: a cell that divided
-_LEAST, _FEW = 0.2, 0.05  # scores: less is no doubt, where cells come and go for good
+
+_FEW = 0.02  # score: less is no doubt, where cells come and go for good
 
 
 def gone(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -92,6 +93,7 @@ def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
     faint = [(frame, there.faint, which) for frame, which in run if (there := seen.of(frame))]
     area = float(np.mean([one.areas[which] for _, one, which in faint]))
     evidence = {
+        "predicted": float(all(there.shaded for frame, _ in run if (there := seen.of(frame)))),
         "n": len(run) - 1.0,
         "peak": float(np.mean([one.peak[which] for _, one, which in faint])) - 0.5,
         "size": abs(float(np.log2(area / seen.usual_area))),
@@ -101,7 +103,7 @@ def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
         size = float(np.sqrt(one.areas[which] * 4 / np.pi))
         found = Doubt(frame, y, x, (), "nearly seen", Repair("take"), 0, size)
         found = scored(found, ("nearly", evidence))
-        if found.score >= _LEAST:
+        if is_listed(found):
             yield found
 
 
@@ -145,8 +147,7 @@ def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Ite
     if not found:
         if seen.of(frame + step) is None or _age(seen, frame, index, -step) <= BRIEF:
             return
-        sure = float(cells.sure[index]) if np.isfinite(cells.sure[index]) else 0.8
-        evidence |= {"sure": sure - 0.8}
+        evidence |= cells.by_model([index])
         beside = frame + step if step > 0 else frame
         if beside == frame:
             one = doubt_of(seen, frame, (index,), reason, None, ("ends", evidence))
@@ -157,6 +158,7 @@ def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Ite
             yield one.with_score(one.score, False, ("ends", evidence))
         return
     evidence |= {"n": len(found) - 1.0, "peak": float(np.mean(peaks)) - 0.5}
+    evidence |= cells.by_model([index])
     kind = ("traced", evidence)
     yield from joined(_absent(seen, now, (frame, index, way), reason, kind) for now, way in found)
 
@@ -236,7 +238,8 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
         "peak": float(np.mean(peaks)),
         "size": abs(float(np.log2(before.areas[index] / after.areas[again]))),
         "edge": float(before.leaves(index, seen.margin)),
-    }
+        "area": float(np.log2(before.areas[index] / (seen.usual_area or 1.0))),
+    } | before.by_model([index])
     for frame, source, which, way in placed:
         where = (source, which, way)
         yield _absent(seen, frame, where, "gone for a frame", ("gap", evidence))
@@ -286,9 +289,8 @@ def _brief(seen: Seen, t: int, index: int, age: int) -> Iterator[Doubt]:
     for _ in range(age):
         cells, links = seen.of(frame), seen.link(frame)
         assert cells is not None and links is not None
-        sure = float(cells.sure[now]) if np.isfinite(cells.sure[now]) else 0.8
         size = float(np.log2(cells.areas[now] / (seen.usual_area or cells.areas[now])))
-        evidence = {"n": age - 1.0, "sure": sure - 0.8, "size": size, "daughter": daughter}
+        evidence = {"n": age - 1.0, "size": size, "daughter": daughter} | cells.by_model([now])
         whole = _rest_of(seen, frame, now)
         if whole:
             reason: Reason = "two cells here, one before and after"

@@ -30,14 +30,15 @@ def unsure_outlines(seen: Seen, t: int) -> Iterator[Doubt]:
         wanted = _usual(seen, t, index)
         factor = float(cells.areas[index]) / wanted if wanted else 1.0
         jump = max(factor, 1 / factor)
-        said = {"unsure": min(float(cells.unsure[index]), 2.0)}
+        usual = seen.usual_area or float(cells.areas[index])
+        said = cells.by_model([index]) | {"size": float(np.log2(cells.areas[index] / usual))}
         if jump > _JUMP:
             repair = Repair("outline", t - 1, ids_of(seen, t - 1, [seen.came_from(t, index)]))
-            evidence = ("outline", said | {"jump": min(jump - _JUMP, 2.0)})
+            swells = 1.0 if factor > 1 else -1.0
+            evidence = ("outline", said | {"jump": min(jump - _JUMP, 2.0), "swells": swells})
             yield doubt_of(seen, t, (index,), "outline unsure", repair, evidence)
         elif cells.unsure[index] > least and not cells.cut[index]:
-            evidence = ("unsure", said | {"sure": float(cells.sure[index]) - 0.8})
-            yield doubt_of(seen, t, (index,), "outline unsure", None, evidence)
+            yield doubt_of(seen, t, (index,), "outline unsure", None, ("unsure", said))
 
 
 def _jumped(seen: Seen, t: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.tracks.doubts.doubt import Repair, joined
-from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of
+from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of, is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.runs import Cells, Run
     from napari_unet.engine.tracks.doubts.seen import Seen
 
-_DIVIDES = 0.3  # score: less is a division as others are
 _ROUND, _NECK = 0.95, 0.15  # of an ellipse with the same moments; a neck
 _STAYS = 0.8  # of its area: a cell that is less has lost a part
 _BORDER = 0.3  # probability on a seam of which nothing is known
@@ -77,7 +76,7 @@ def _apart(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
         _split(seen, ones, [(t, several)], reason, ("apart, split", for_split)),
         _merge(seen, twos, (t - 1, (one,)), reason, ("apart, merge", for_merge)),
     )
-    yield from (doubt for doubt in found if doubt.score >= _DIVIDES)
+    yield from (doubt for doubt in found if is_listed(doubt))
 
 
 def _likelier(one: Iterator[Doubt], other: Iterator[Doubt]) -> list[Doubt]:
@@ -180,7 +179,10 @@ def _evidence(seen: Seen, one: Place, parts: Place) -> dict[str, float]:
     areas = there.areas[several].astype(float)
     pair = there.seams.between(several[0], several[1])
     border = float(there.seams.border[pair]) if pair >= 0 else np.nan
-    return {
+    return whole.by_model([index]) | {
+        "parts": there.by_model(several)["sure"],
+        "balance": float(np.log2(areas.min() / areas.max())),
+        "form": float(whole.form[index]) - _ROUND,
         "size": float(np.log2(area / usual)),
         "part": min(float(areas.min()) / usual, 1.0) - 0.5,
         "whole": abs(float(np.log2(area / areas.sum()))),

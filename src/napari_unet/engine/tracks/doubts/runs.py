@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unet.engine.tracks.doubts.doubt import Doubt
-from napari_unet.engine.tracks.doubts.scores import OFFERED, likely, mends
+from napari_unet.engine.tracks.doubts.scores import is_offered, likely, likely_enough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,12 @@ def doubt_of(
 
 def scored(doubt: Doubt, evidence: tuple[str, Mapping[str, float]]) -> Doubt:
     """Return a doubt with the score that evidence of a kind makes."""
-    return doubt.with_score(likely(*evidence), mends(*evidence) >= OFFERED, evidence)
+    return doubt.with_score(likely(*evidence), is_offered(*evidence), evidence)
+
+
+def is_listed(doubt: Doubt) -> bool:
+    """Whether a doubt is likely enough to be one."""
+    return likely_enough(doubt.score, dict(doubt.evidence))
 
 
 def ids_of(seen: Seen, frame: int, indices: Sequence[int]) -> tuple[int, ...]:

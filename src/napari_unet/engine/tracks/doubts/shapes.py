@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_unet.engine.tracks.doubts.doubt import Repair, joined
-from napari_unet.engine.tracks.doubts.runs import doubt_of, run_of
+from napari_unet.engine.tracks.doubts.runs import doubt_of, is_listed, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,6 @@ _WAIST, _PART = 0.25, 0.3  # of 1; times the usual area
 _WHOLE = 0.97  # of an ellipse with the same moments: so good only one cell is
 _TOGETHER, _WEAK = 1.4, 0.3  # times the usual area; probability of a border
 _SMALL = 0.25  # times the usual area
-_LEAST = 0.25  # score: less is no doubt
 
 
 def two_in_one(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -40,7 +39,7 @@ def two_in_one(seen: Seen, t: int) -> Iterator[Doubt]:
         there, links = seen.of(frame), seen.link(frame)
         assert there is not None
         (index,) = which
-        return {
+        return there.by_model(which) | {
             "size": float(np.log2(there.areas[index] / seen.usual_area)),
             "waist": float(there.waist[index]),
             "form": float(there.form[index]) - 0.9,
@@ -79,7 +78,7 @@ def one_in_two(seen: Seen, t: int) -> Iterator[Doubt]:
         assert there is not None
         areas = there.areas[list(which)] / seen.usual_area
         border = float(there.seams.border[pair])
-        return {
+        return there.by_model(which) | {
             "size": float(np.log2(areas.sum())),
             "part": min(float(areas.min()), 1.0) - 0.5,
             "union": float(there.seams.form[pair]) - _WHOLE,
@@ -114,12 +113,8 @@ def specks(seen: Seen, t: int) -> Iterator[Doubt]:
         there = seen.of(frame)
         assert there is not None
         (index,) = which
-        sure = float(there.sure[index])
         factor = float(there.areas[index]) / (_SMALL * seen.usual_area)
-        return {
-            "sure": (sure if np.isfinite(sure) else 0.8) - 0.8,
-            "size": float(np.log2(max(factor, 0.05))),
-        }
+        return there.by_model(which) | {"size": float(np.log2(max(factor, 0.05)))}
 
     for index in np.flatnonzero(_is_speck(seen, cells)).tolist():
         before, was = seen.came_from(t, index), seen.of(t - 1)
@@ -151,4 +146,4 @@ def _along(
     parts = (
         doubt_of(seen, frame, cells, reason, Repair(verb), (said[0], mean)) for frame, cells in run
     )
-    yield from (one for one in joined(parts) if one.score >= _LEAST)
+    yield from (one for one in joined(parts) if is_listed(one))
