@@ -15,7 +15,7 @@ from napari_unet.gui.review.lineage.lineage_plot import LineagePlot, LineageView
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer.layers import go_to_frame
 from napari_unet.gui.viewer.look_at import bring_to_middle
-from napari_unet.gui.viewer.verb_keys import LINK_VERBS, VERBS, action_of, keys_of
+from napari_unet.gui.viewer.verb_keys import LINK_VERBS, VERBS, action_of, with_key
 from napari_unet.gui.widgets.editors import ChoiceEditor
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button
 from napari_unet.gui.widgets.save_row import SaveRow
@@ -229,7 +229,7 @@ class LineagePanel(QWidget):
     def _show_keys(self, event: object = None) -> None:
         if getattr(event, "name", action_of("link")) in map(action_of, LINK_VERBS):
             for name, made in self.buttons.items():
-                made.setText(f"{VERBS[name].title}  {' '.join(keys_of(name)[:1])}".rstrip())
+                made.setText(with_key(name))
 
 
 def _linking(export: Export, states: Any) -> Generator[int, None, Lineage]:

@@ -28,7 +28,7 @@ _STATES = ("#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#0072b2")
 
 
 class LineagePlot(QWidget):
-    """A line for each track; where it ends in two, she divided. A click names a cell of it."""
+    """A line for each track; where it ends in two, the cell divided. A click names a cell of it."""
 
     picked = Signal(int, int)  # a frame, and the id of the cell there
 
