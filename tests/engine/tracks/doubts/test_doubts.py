@@ -174,3 +174,12 @@ def test_bad_frames_are_doubts_without_cells():
     assert (one.whole_frame, one.words) == (True, "out of focus: fine detail is 9 %")
     beside = Doubt(3, 31, 47, (), "gone for a frame", Repair("take", 2, (1,)), 0.2, 9.0)
     assert distinct([beside, one]) == [one, beside]  # about the frame, not about the place
+
+
+def test_a_mask_in_place_of_probabilities_says_nothing(sample):
+    damaged, _ = labels_with_slips(sample, 20)
+    alone = [(one.frame, one.cells, one.score, one.repair) for one in find(damaged)]
+    codes = encode(np.where(damaged > 0, 0.97, 0.03))
+    masked = find(damaged, levels=codes.__getitem__)
+    assert {one.frame for one in masked} >= {frame for frame, *_ in alone}
+    assert all(dict(one.evidence)["predicted"] == 0 for one in masked)
