@@ -7,9 +7,10 @@ regression for each kind of what networks predict, on what they got wrong in `LE
 of HeLa and PSC, DIC, generated movies; models that learned 0 to 200 steps on the first frame. What
 the truth does not know is left out. It is drawn to the weights for labels alone (standard deviation
 1, of the constant 2). ``--without`` leaves a movie out and ``--out`` writes the weights as JSON for
-`bench_review.py --weights`: how doubts do on movies of a kind that nothing was learned on. Where one
-cell becomes two or two become one, the weights in use choose which of two readings is an example:
-those of ``fused`` and ``apart`` come out otherwise than in use, fitted with the weights before them.
+`bench_review.py --weights`: how doubts do on movies of a kind that nothing was learned on. Where
+one cell becomes two or two become one, the weights in use choose which of two readings is an
+example: those of ``fused`` and ``apart`` come out otherwise than in use, fitted with the weights
+before them.
 
 ``--alone`` fits those for labels alone: on slips put into generated labels; on the true labels of
 DIC 01, which have no errors; and on masks of DSB 2018, of which some that touch are merged and some
