@@ -72,7 +72,8 @@ def stands(linker, tracks, link_of) -> None:
             born = linker.tracks[after]
             assert before != after and (born.parent, born.first) == (before, t)
         else:
-            assert before != after and linker.tracks[after].parent != before
+            track = linker.tracks[after]
+            assert before != after and (track.parent != before or track.first < t)
 
 
 def is_a_forest(linker, tracks) -> None:
@@ -201,7 +202,8 @@ def test_what_was_said_always_stands(drawn):
     labels, links, ids = drawn
     linker, tracks = run(overlap_linker, labels, said(labels, *links), ids)
     stands(linker, tracks, links)
-    is_a_forest(linker, tracks)
+    if not ids:  # a user's number may come again after others were said to come from it
+        is_a_forest(linker, tracks)
 
 
 @given(linked_movies())

@@ -129,7 +129,8 @@ class Linker:
         """Return what was said by hand of the objects of a frame; None where nothing was."""
         if not self.by_hand.links:
             return None
-        divided = {track.parent for track in self.tracks.values()}
+        born = [(self.tracks[one.parent], one) for one in self.tracks.values() if one.parent]
+        divided = {mother.id for mother, one in born if mother.last < one.first}
         return self._linked.given(now, position, divided)
 
     def _fixed(

@@ -314,8 +314,8 @@ class ExportDock(Dock):
 
     def _linking(self) -> Linking:
         live = self.target.live()
-        frozen = partial(said_by_hand, live.corrections if live else None)
-        return Linking(self.meaning.value(), self.target.positions(), frozen)
+        by_hand = partial(said_by_hand, live.corrections if live else None)
+        return Linking(self.meaning.value(), self.target.positions(), by_hand)
 
     def _export(self, folder: Path, overwrite: bool) -> Export:
         layer = self.labels.layer()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.export.tracks.links import Links
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.by_hand import ByHand
     from napari_unet.gui.export.join_sections import JoinSections
     from napari_unet.gui.session.session import Session
 
@@ -51,7 +52,7 @@ class Linking:
 
     meaning: Meaning
     positions: tuple[int, ...]
-    frozen: Callable[[], dict[int, frozenset[int]]]
+    by_hand: Callable[[], ByHand]
 
 
 class MovieForm(QWidget):
