@@ -86,3 +86,24 @@ def test_a_question_that_fails_says_so_in_one_line(qtbot):
     latest.ask(lambda: 1 / 0)
     qtbot.waitUntil(lambda: bool(lines), timeout=5000)
     assert "division by zero" in lines[0] and "\n" not in lines[0]
+
+
+HALF_IMPORTED = """
+import sys, types
+import numpy as np
+from napari_unet.gui.session.workers import tell_arrays_apart
+from scipy.spatial.transform import Rotation
+
+tell_arrays_apart()
+sys.modules["torch"] = types.ModuleType("torch")  # as a worker has it for a second or two
+Rotation.from_euler("yzx", [0, 1, 2], degrees=True).as_euler("zyx")
+Rotation.from_matrix(np.eye(3)).apply(np.zeros((2, 3)))
+print("turned")
+"""
+
+
+@pytest.mark.slow
+def test_napari_turns_while_torch_is_half_imported():
+    command = [sys.executable, "-c", HALF_IMPORTED]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout == "turned\n", ran.stderr

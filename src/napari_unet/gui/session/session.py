@@ -17,6 +17,7 @@ from napari_unet.gui.session.movie_labels import MovieLabels
 from napari_unet.gui.session.place import Place
 from napari_unet.gui.session.positions import Positions
 from napari_unet.gui.session.training import Training
+from napari_unet.gui.session.workers import tell_arrays_apart
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Session:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        tell_arrays_apart()
         self.lifetime = life = Lifetime()
         self.job = Job()
         life.at_end(self.job.end)

@@ -27,6 +27,21 @@ _WAIT_MS = 60
 atexit.register(WorkerBase.await_workers)
 
 
+def tell_arrays_apart() -> None:
+    """Let scipy know numpy's arrays before a worker imports torch.
+
+    napari turns by scipy's rotations, and they look whether an array is torch's, in the main
+    thread: of a torch that is half imported they ask for what is not there yet. Answers are kept.
+    """
+    import numpy as np
+    from scipy.spatial.transform import Rotation
+
+    for angles in ([0.0, 0.0, 0.0], np.zeros(3)):
+        turned = Rotation.from_euler("zyx", angles, degrees=True)
+        Rotation.from_matrix(turned.as_matrix()).as_euler("zyx")
+    Rotation.from_euler("z", np.float64(0.0))
+
+
 class Latest(QObject):
     """Runs one question at a time; of those asked meanwhile only the newest is answered.
 
