@@ -81,6 +81,8 @@ class OpenVinoBackend:
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_NUM_THREADS": self._threads,
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+                # pinned, the threads of all processes would share the first cores
+                "ENABLE_CPU_PINNING": False,
             }
             compiled = core().compile_model(model, "CPU", config)
             self._compiled[shape] = compiled.create_infer_request()
