@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
 from superqt.utils import WorkerBase, create_worker
 
 from napari_unet.engine.errors import BadInput
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 
 _WAIT_MS = 60
+
+
 # A thread that is still at work when Qt's objects are gone aborts the process. napari waits only
 # where its event loop ends; a script or a console that closes the viewer just goes on to its end.
-atexit.register(WorkerBase.await_workers)
+@atexit.register
+def _await_workers() -> None:
+    if QThreadPool.globalInstance() is not None:  # else Qt is gone already, and its threads with it
+        WorkerBase.await_workers()
 
 
 def tell_arrays_apart() -> None:
