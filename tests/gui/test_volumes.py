@@ -27,7 +27,9 @@ from napari_unet.engine.prediction.probabilities import Probabilities
 write = Probabilities.write
 def held(store, frame, codes):  # so that it is in the middle whatever the machine's speed
     write(store, frame, codes)
-    time.sleep(600 * (frame == 3))
+    if frame == 3:
+        store.flush()  # frames count as done on the disk from the next flush on
+        time.sleep(600)
 Probabilities.write = held
 find("movie.z").setCurrentText("volume")
 until(lambda: session.movie.stack is not None)
