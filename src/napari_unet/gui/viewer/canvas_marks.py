@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
@@ -19,6 +19,8 @@ _RIM, _PAD = 3, 4  # px
 
 class OverCanvas(QWidget):
     """Lies over the canvas, as large as it, and is nothing for the mouse: it goes to napari."""
+
+    resized = Signal()
 
     def __init__(self, canvas: QWidget | None, name: str) -> None:
         super().__init__(canvas)
@@ -35,6 +37,7 @@ class OverCanvas(QWidget):
         if event is not None and event.type() == QEvent.Type.Resize:
             canvas: Any = watched
             self.resize(canvas.size())
+            self.resized.emit()
         return False
 
 

@@ -9,6 +9,7 @@ from napari_unet.gui.viewer.layers import go_to_frame
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+    from qtpy.QtCore import QSize
 
 _ACROSS = 8.0  # of what is looked at go into the canvas
 
@@ -27,6 +28,16 @@ def seen_from_above(viewer: Viewer) -> bool:
     turned = getattr(camera_of(viewer), "orientation2d", ("down", "right"))
     grid = shown.canvas.grid if hasattr(shown, "canvas") else shown.grid  # from napari 0.9
     return flat and not grid.enabled and tuple(map(str, turned)) == ("down", "right")
+
+
+def on_canvas(
+    viewer: Viewer, layer: Layer, place: tuple[float, ...], size: QSize
+) -> tuple[float, float]:
+    """Return where a place of a layer lies (x, y) in pixels of a canvas so large."""
+    camera, world = camera_of(viewer), layer.data_to_world(place)[-2:]
+    sides = zip(world, camera.center[-2:], (size.height(), size.width()), strict=True)
+    down, across = ((at - middle) * camera.zoom + side / 2 for at, middle, side in sides)
+    return across, down
 
 
 def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size: float) -> None:

@@ -6,16 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
+from qtpy.QtCore import QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QWidget
 
+from napari_unet.gui.viewer.canvas_marks import OverCanvas
 from napari_unet.gui.viewer.correcting import canvas_of
-from napari_unet.gui.viewer.look_at import camera_of, seen_from_above
+from napari_unet.gui.viewer.look_at import camera_of, on_canvas, seen_from_above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent
+    from qtpy.QtWidgets import QWidget
 
     from napari_unet.gui.viewer.correcting import Owner
 
@@ -105,14 +106,10 @@ class StateMarks(QObject):
                 return
             self._written = _Written(canvas)
             self._written.resized.connect(self._place)
-        camera, size = camera_of(self._owner.viewer), self._written.size()
-        middle, layer, frame = camera.center[-2:], self._owner.layer, self._owner.frame
-        words = []
-        for place, state in self._spots:
-            there = layer.data_to_world((frame, *place))[-2:]
-            down, right = (camera.zoom * (a - b) for a, b in zip(there, middle, strict=True))
-            words.append((size.width() / 2 + right, size.height() / 2 + down, state))
-        self._written.show_words(words)
+        viewer, layer, frame = self._owner.viewer, self._owner.layer, self._owner.frame
+        size = self._written.size()
+        spots = ((on_canvas(viewer, layer, (frame, *at), size), said) for at, said in self._spots)
+        self._written.show_words([(*spot, said) for spot, said in spots])
 
     def _is_in_sight(self, labels: NDArray[Any], place: tuple[int, ...]) -> bool:
         """Whether a cell is on the section on screen; in an image it always is."""
@@ -123,37 +120,21 @@ class StateMarks(QObject):
         return bool((labels[min(max(section, 0), len(labels) - 1)] == labels[place]).any())
 
 
-class _Written(QWidget):
-    """Words over the canvas, and nothing for the mouse: it goes through to napari."""
-
-    resized = Signal()
+class _Written(OverCanvas):
+    """Words over the canvas."""
 
     def __init__(self, canvas: QWidget) -> None:
-        super().__init__(canvas)
+        super().__init__(canvas, "review.states_on_canvas")
         self.words: list[tuple[float, float, str]] = []
-        self.setObjectName("review.states_on_canvas")
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         font = self.font()
         font.setPointSizeF(max(6.0, font.pointSizeF() - _SMALLER))
         self.setFont(font)
-        canvas.installEventFilter(self)
-        self.resize(canvas.size())
 
     def show_words(self, words: list[tuple[float, float, str]]) -> None:
         """Show words at places (x, y) in pixels of the canvas; none where there are no words."""
         self.words = words
         self.setVisible(bool(words))
         self.update()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stay as large as the canvas."""
-        if event is not None and event.type() == QEvent.Type.Resize:
-            canvas: Any = watched
-            self.resize(canvas.size())
-            self.resized.emit()
-        return False
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw each word on a dark ground, in the colour of its state."""

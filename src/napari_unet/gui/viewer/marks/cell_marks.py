@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF, QTransform
 from napari_unet.gui.viewer.canvas_marks import OverCanvas
 from napari_unet.gui.viewer.correcting import canvas_of
 from napari_unet.gui.viewer.layers import frame_on_screen
-from napari_unet.gui.viewer.look_at import camera_of, seen_from_above
+from napari_unet.gui.viewer.look_at import camera_of, on_canvas, seen_from_above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,20 +69,13 @@ class CellMarks(OverCanvas):
 
     def to_canvas(self) -> QTransform:
         """Return how (x, y) of the layer's frame lie in pixels of the canvas."""
-        layer, camera = self._layer, camera_of(self._viewer)
+        layer = self._layer
         assert layer is not None
         front = (0,) * (layer.ndim - 2)
-        corners = []
-        for point in ((0, 0), (1, 0), (0, 1)):  # y, x
-            world = layer.data_to_world((*front, *point))[-2:]
-            down, across = (
-                (w - c) * camera.zoom + size / 2
-                for w, c, size in zip(
-                    world, camera.center[-2:], (self.height(), self.width()), strict=True
-                )
-            )
-            corners.append((across, down))
-        (x0, y0), (x_down, y_down), (x_right, y_right) = corners
+        (x0, y0), (x_down, y_down), (x_right, y_right) = (
+            on_canvas(self._viewer, layer, (*front, *point), self.size())
+            for point in ((0, 0), (1, 0), (0, 1))  # y, x
+        )
         return QTransform(x_right - x0, y_right - y0, x_down - x0, y_down - y0, x0, y0)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
 from napari_unet.gui.viewer.canvas_marks import OverCanvas
 from napari_unet.gui.viewer.correcting import canvas_of
 from napari_unet.gui.viewer.layers import frame_on_screen
-from napari_unet.gui.viewer.look_at import camera_of
+from napari_unet.gui.viewer.look_at import camera_of, on_canvas
 from napari_unet.gui.viewer.preferences import colour
 
 if TYPE_CHECKING:
@@ -66,17 +66,11 @@ class WindowMark(OverCanvas):
         assert self._layer is not None
         assert self._at is not None
         frame, (y, x, height, width) = self._at
-        camera = camera_of(self._viewer)
-        corners = []
-        for point in ((y - 0.5, x - 0.5), (y + height - 0.5, x + width - 0.5)):
-            world = self._layer.data_to_world((frame, *point)[-self._layer.ndim :])[-2:]
-            corners += [
-                (w - c) * camera.zoom + size / 2
-                for w, c, size in zip(
-                    world, camera.center[-2:], (self.height(), self.width()), strict=True
-                )
-            ]
-        top, left, bottom, right = corners
+        places = ((y - 0.5, x - 0.5), (y + height - 0.5, x + width - 0.5))
+        (left, top), (right, bottom) = (
+            on_canvas(self._viewer, self._layer, (frame, *at)[-self._layer.ndim :], self.size())
+            for at in places
+        )
         return QRectF(left, top, right - left, bottom - top)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
