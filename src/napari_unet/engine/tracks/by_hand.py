@@ -9,7 +9,7 @@ from napari_unet.engine.annotations.hand_links import APART, MOTHER, SAME
 from napari_unet.engine.tracks.given_links import Given
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.annotations.hand_links import HandLink, Spot
@@ -50,20 +50,25 @@ class HandLinker:
         self._divided: set[int] = set()  # tracks, as was said of earlier frames
         self._going_on: dict[Spot, tuple[int, int]] = {}  # of the later cell: its frame, its track
 
-    def given(self, now: Objects, position: int, divided: Collection[int]) -> Given | None:
+    def given(
+        self, now: Objects, position: int, divided: Callable[[], Collection[int]]
+    ) -> Given | None:
         """Return what was said of the objects of a frame; None where nothing was.
 
-        Tracks that ``divided`` do not go on. Of what cannot both be, the first counts.
+        Tracks that ``divided`` do not go on: of a frame of which links speak it is asked which.
+        Of what cannot both be, the first counts.
         """
+        links = self._into.get(position, ())
+        ended_by_now = divided() if links else ()
         same: dict[int, int] = {}
         mothers: dict[int, int] = {}
         apart = set()
-        for link in self._into.get(position, ()):
+        for link in links:
             index, track = now.index_at(link.place), self._tracks.get(link.earlier, 0)
             if index < 0 or not track:
                 continue
             free = index not in same and index not in mothers and track not in same.values()
-            if link.kind == SAME and free and track not in {*mothers.values(), *divided}:
+            if link.kind == SAME and free and track not in {*mothers.values(), *ended_by_now}:
                 same[index] = track
             elif link.kind == MOTHER and free:
                 mothers[index] = track

@@ -129,9 +129,12 @@ class Linker:
         """Return what was said by hand of the objects of a frame; None where nothing was."""
         if not self.by_hand.links:
             return None
+        return self._linked.given(now, position, self._divided)
+
+    def _divided(self) -> set[int]:
+        """Return the tracks that ended in daughters."""
         born = [(self.tracks[one.parent], one) for one in self.tracks.values() if one.parent]
-        divided = {mother.id for mother, one in born if mother.last < one.first}
-        return self._linked.given(now, position, divided)
+        return {mother.id for mother, one in born if mother.last < one.first}
 
     def _fixed(
         self, now: Objects, position: int, mothers: Ints, given: Given | None
