@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.labels import open_labels
+from napari_unet.cli.labels import open_with_movie
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import follow, say
 from napari_unet.engine.errors import BadInput
@@ -34,14 +34,7 @@ def check(
     out: Annotated[
         Path, o.path_option("--out", metavar="DIR", help="Folder for pictures and table.")
     ],
-    labels: Annotated[
-        Path | None,
-        o.path_argument(
-            metavar="LABELS",
-            help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
-            show_default="the session beside the movie",
-        ),
-    ] = None,
+    labels: o.Labels = None,
     windows: Annotated[
         int, typer.Option("--windows", metavar="N", min=2, help="How many windows are drawn.")
     ] = N_WINDOWS,
@@ -65,15 +58,11 @@ def check(
     is wrong, missed or invented. Called again it says the rate of errors, with its 95 % interval.
     """
     from napari_unet.engine.jobs.check.sheet import TABLE, read_sheet
-    from napari_unet.engine.stack.stack import Stack
 
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
         wanted = o.selection(axes, channel, z, position, volumes=False)
-        stack = files.enter_context(Stack.open(movie, wanted))
-        noticed.of(stack.name, stack.notices)
-        given = files.enter_context(open_labels(stack, labels, offset))
-        noticed.of(stack.name, given.notices)
+        given = open_with_movie(files, noticed, movie, wanted, labels, offset)
         if not (out / TABLE).exists():
             _draw(given, out, windows, size, seed)
             return

@@ -66,14 +66,7 @@ _MOVIES = {"mp4": ".mp4", "avi": ".avi", "pngs": ""}
 def export(
     movie: o.Movie,
     out: Annotated[Path, o.path_option("--out", metavar="DIR", help="Folder for the results.")],
-    labels: Annotated[
-        Path | None,
-        o.path_argument(
-            metavar="LABELS",
-            help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
-            show_default="the session beside the movie",
-        ),
-    ] = None,
+    labels: o.Labels = None,
     format: Annotated[
         Format | None,
         typer.Option(

@@ -12,12 +12,14 @@ from napari_unet.engine.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_unet.cli.notices import Noticed
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.errors import Notice
     from napari_unet.engine.export.target.sidecar import Provenance
     from napari_unet.engine.labels.label_frames import LabelFrames
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
+    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
 
 _LARGEST_16 = 2  # bytes
@@ -92,6 +94,24 @@ def open_labels(movie: Stack, path: Path | None, offset: int | None = None) -> I
             yield _of_session(folder, movie, open_files)
         elif path is not None:
             yield _of_file(path, movie, open_files, offset)
+
+
+def open_with_movie(
+    files: ExitStack,
+    noticed: Noticed,
+    movie: Path,
+    wanted: Selection,
+    labels: Path | None,
+    offset: int | None = None,
+) -> Labels:
+    """Open a movie and labels of it; what is odd about either is noticed."""
+    from napari_unet.engine.stack.stack import Stack
+
+    stack = files.enter_context(Stack.open(movie, wanted))
+    noticed.of(stack.name, stack.notices)
+    given = files.enter_context(open_labels(stack, labels, offset))
+    noticed.of(given.stack.name, given.notices)
+    return given
 
 
 def open_same(path: Path, movie: Stack, open_files: ExitStack, offset: int | None) -> LabelFrames:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.labels import open_labels
+from napari_unet.cli.labels import open_with_movie
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.progress import say
 from napari_unet.engine.errors import BadInput
@@ -65,16 +65,12 @@ def links(
     stands in every export of it with ids through time. Each option may be given several times.
     """
     from napari_unet.engine.session.reviewing.cell_links import CellLinks
-    from napari_unet.engine.stack.stack import Stack
 
     acts = _acts(link, unlink, mother, leave)
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
         wanted = o.selection(axes, channel, z, position)
-        stack = files.enter_context(Stack.open(movie, wanted))
-        noticed.of(stack.name, stack.notices)
-        given = files.enter_context(open_labels(stack, session))
-        noticed.of(given.stack.name, given.notices)
+        given = open_with_movie(files, noticed, movie, wanted, session)
         if given.corrections is None:
             raise BadInput(f"{session} is no session", "a folder such as movie.unet", "give one")
         read = given.frames

@@ -108,6 +108,14 @@ Movie = Annotated[
         help="A file (TIFF, OME-Zarr, ND2, CZI, LIF), or a folder with one TIFF a frame.",
     ),
 ]
+Labels = Annotated[
+    Path | None,
+    path_argument(
+        metavar="LABELS",
+        help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
+        show_default="the session beside the movie",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(
