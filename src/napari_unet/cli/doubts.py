@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli import options as o
-from napari_unet.cli.labels import Labels, open_labels
+from napari_unet.cli.labels import Labels, open_with_movie
 from napari_unet.cli.notices import Noticed
 from napari_unet.cli.outputs import prepare_folder
 from napari_unet.cli.progress import follow, say
@@ -46,14 +46,7 @@ class Safe(StrEnum):
 
 def doubts(
     movie: o.Movie,
-    labels: Annotated[
-        Path | None,
-        o.path_argument(
-            metavar="LABELS",
-            help="A label file, a folder with one TIFF a frame, or a session folder (MOVIE.unet).",
-            show_default="the session beside the movie",
-        ),
-    ] = None,
+    labels: o.Labels = None,
     session: Annotated[
         bool, typer.Option("--session", help="Take the labels that napari keeps beside the movie.")
     ] = False,
@@ -85,7 +78,6 @@ def doubts(
     A line each, worst first: place, what is odd beside the frames before and after, the repair
     that it calls for, and a score from 0 to 1.
     """
-    from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.doubts.doubt import SAFE
 
     _check(labels, session, apply, out)
@@ -93,10 +85,7 @@ def doubts(
     wanted = o.selection(axes, channel, z, position, volumes=False)
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
-        stack = files.enter_context(Stack.open(movie, wanted))
-        noticed.of(stack.name, stack.notices)
-        given = files.enter_context(open_labels(stack, labels, offset))
-        noticed.of(given.stack.name, given.notices)
+        given = open_with_movie(files, noticed, movie, wanted, labels, offset)
         if given.classes:
             raise BadInput("the labels are classes", "cells, each with a number", "give others")
         if out is not None:
@@ -138,8 +127,7 @@ def _write_table(path: Path, found: list[Doubt]) -> None:
     """Write a row for each doubt; several cells or frames stand in one field, with blanks."""
     import numpy as np
 
-    from napari_unet.engine.export.target.table_file import table_file
-    from napari_unet.engine.files.atomic import atomic_path
+    from napari_unet.engine.export.target.table_file import write_columns
 
     rows = [one.to_values() for one in found]
     columns: dict[str, Any] = {}
@@ -148,9 +136,7 @@ def _write_table(path: Path, found: list[Doubt]) -> None:
         if kind is object:
             values = [" ".join(map(str, v)) if isinstance(v, list) else v or "" for v in values]
         columns[name] = np.array([np.nan if v is None else v for v in values], kind)
-    with atomic_path(path.absolute()) as temporary, table_file(temporary, path.name) as table:
-        table.write(columns)
-        table.finish()
+    write_columns(path, columns)
     say(str(path))
 
 

@@ -84,6 +84,11 @@ class Lineage:
         lines = self.lines.items()
         return {(cell.frame, cell.id): track for track, line in lines for cell in line.cells}
 
+    @cached_property
+    def states(self) -> list[str]:
+        """The states that some cell has, in the order of letters."""
+        return sorted({c.state for line in self.lines.values() for c in line.cells} - {""})
+
     @property
     def n_rows(self) -> int:
         """How many rows it takes."""

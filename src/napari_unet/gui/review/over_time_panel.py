@@ -154,18 +154,16 @@ class OverTimePanel(QWidget):
             return
         cells, tracks, minutes = measured.cells, list(self.tracks), self._minutes()
 
-        def write() -> Generator[None, None, None]:
+        def write() -> None:
             from napari_unet.engine.export.plots.over_time import write_over_time
 
-            yield
             write_over_time(path, cells, tracks, [name], minutes=minutes)
 
         with self._session.job.refusing(self._owner):
             if not self._holds():
                 raise BadInput("the labels changed since", "what is drawn", "plot again")
             check_saved(path, replace)
-            task = Task(self._owner, "Saving", write, on_done=lambda _: f"Saved {path}")
-            self._session.job.start(task)
+            self._session.job.save(self._owner, path, write)
 
     # ---- what is shown ----------------------------------------------------------------------
 

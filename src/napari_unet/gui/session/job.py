@@ -28,6 +28,7 @@ from napari_unet.gui.widgets.parts import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from pathlib import Path
 
     from napari_unet.engine.errors import Notice
 
@@ -219,6 +220,15 @@ class Job(QObject):
             yield
         except (BadInput, OSError) as error:
             self.say(owner, describe_error(error), failed=True)
+
+    def save(self, owner: str, path: Path, write: Callable[[], object]) -> bool:
+        """Start writing a file that is small; the dock says where it is then."""
+
+        def work() -> Generator[None, None, None]:
+            yield
+            write()
+
+        return self.start(Task(owner, "Saving", work, on_done=lambda _: f"Saved {path}"))
 
     def start(self, task: Task) -> bool:
         """Start ``task``; give False, with a line saying why, where it cannot start."""

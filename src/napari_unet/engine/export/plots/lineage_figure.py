@@ -53,8 +53,7 @@ def draw_lineage(lineage: Lineage, interval: float | None = None) -> Drawing:
         return _TOP + (lineage.rows[track] + 0.5) * row
 
     _axis(drawing, first, last, interval)
-    words = sorted({cell.state for line in lineage.lines.values() for cell in line.cells} - {""})
-    colours = {word: COLOURS[i % len(COLOURS)] for i, word in enumerate(words)}
+    colours = {word: COLOURS[i % len(COLOURS)] for i, word in enumerate(lineage.states)}
     thick = max(1.0, min(2.0, row / 5))
     for track, line in lineage.lines.items():
         y = y_of(track)

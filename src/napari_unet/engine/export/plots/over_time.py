@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.plots.curves import Curve, Panel, plot_curves
-from napari_unet.engine.export.target.table_file import table_file
+from napari_unet.engine.export.target.table_file import write_columns
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.tracks.families import with_daughters
 
@@ -126,13 +126,11 @@ def write_over_time(
                 f"one of {', '.join(cells.quantities)}",
                 "name a column of the table",
             )
+    if path.suffix.lower() != ".png":
+        write_columns(path, cells.of(tracks))
+        return path
     with atomic_path(path.absolute()) as temporary:
-        if path.suffix.lower() == ".png":
-            temporary.write_bytes(_figure(cells, tracks, quantities, minutes=minutes))
-        else:
-            with table_file(temporary, path.name) as table:
-                table.write(cells.of(tracks))
-                table.finish()
+        temporary.write_bytes(_figure(cells, tracks, quantities, minutes=minutes))
     return path
 
 

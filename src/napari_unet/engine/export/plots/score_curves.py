@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.export.plots.curves import Curve, Panel, plot_curves
-from napari_unet.engine.export.target.table_file import columns_of, table_file
+from napari_unet.engine.export.target.table_file import columns_of, write_columns
 from napari_unet.engine.files.atomic import atomic_path
 from napari_unet.engine.labels.scores import pool
 
@@ -36,13 +36,11 @@ def frame_rows(frames: Sequence[int], scored: Sequence[FrameScores]) -> list[Row
 
 def write_scores(path: Path, rows: Sequence[Row]) -> None:
     """Write the rows as curves where the name ends in ``.png``, else as a table."""
+    if path.suffix.lower() != ".png":
+        write_columns(path, columns_of(rows), _DIGITS)
+        return
     with atomic_path(path.absolute()) as temporary:
-        if path.suffix.lower() == ".png":
-            temporary.write_bytes(plot_scores(rows))
-            return
-        with table_file(temporary, path.name, _DIGITS) as table:
-            table.write(columns_of(rows))
-            table.finish()
+        temporary.write_bytes(plot_scores(rows))
 
 
 def plot_scores(rows: Sequence[Row]) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput, not_installed
 from napari_unet.engine.export.target.outputs import check_target
+from napari_unet.engine.files.atomic import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +71,16 @@ def table_file(path: Path, name: str, digits: int = 10) -> Iterator[TableFile]:
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         yield _Csv(file, digits)
+
+
+def write_columns(path: Path, columns: Columns, digits: int = 10) -> None:
+    """Write a table whole, or leave the file that is there as it is."""
+    with (
+        atomic_path(path.absolute()) as temporary,
+        table_file(temporary, path.name, digits) as table,
+    ):
+        table.write(columns)
+        table.finish()
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:

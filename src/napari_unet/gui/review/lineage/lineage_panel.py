@@ -114,8 +114,6 @@ class LineagePanel(QWidget):
         if layer is None:
             return
         mark, began = self._session.labels.mark, time.monotonic()
-        live = self._session.labels.live
-        states = live.corrections.states.of if live is not None else None
         with self._session.job.refusing(self._owner):
             export = self._export()
 
@@ -128,7 +126,7 @@ class LineagePanel(QWidget):
             task = Task(
                 self._owner,
                 "Linking cells",
-                lambda: _linking(export, states),
+                lambda: _linking(export),
                 total=len(export.frames),
                 on_done=done,
             )
@@ -156,20 +154,18 @@ class LineagePanel(QWidget):
             return
         lineage, stack = self.plot.lineage, self._session.movie.require_stack()
 
-        def write() -> Generator[None, None, Path]:
+        def write() -> None:
             from napari_unet.engine.export.plots.lineage_figure import write_lineage
             from napari_unet.engine.export.target.writing import WriteOptions
 
-            yield
-            return write_lineage(path, lineage, stack, WriteOptions(overwrite=replace))
+            write_lineage(path, lineage, stack, WriteOptions(overwrite=replace))
 
         with self._session.job.refusing(self._owner):
             if path.suffix.lower() not in (".png", ".svg", ".pdf"):
                 raise BadInput(f"{path.name} is no figure", ".png, .svg or .pdf", "name it so")
             if not self._holds():
                 raise BadInput("the labels changed since", "what is drawn", "draw again")
-            task = Task(self._owner, "Saving", write, on_done=lambda saved: f"Saved {saved}")
-            self._session.job.start(task)
+            self._session.job.save(self._owner, path.absolute(), write)
 
     # ---- what is shown ----------------------------------------------------------------------
 
@@ -232,9 +228,9 @@ class LineagePanel(QWidget):
                 made.setText(with_key(name))
 
 
-def _linking(export: Export, states: Any) -> Generator[int, None, Lineage]:
+def _linking(export: Export) -> Generator[int, None, Lineage]:
     from napari_unet.engine.tracks.lineage import find_lineage
 
     export.check_cells()
     linker = yield from export.find_linker()
-    return (yield from find_lineage(export.labels, export.frames, linker, states))
+    return (yield from find_lineage(export.labels, export.frames, linker, export.stated))

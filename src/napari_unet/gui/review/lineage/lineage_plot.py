@@ -40,13 +40,10 @@ class LineagePlot(QWidget):
         self.lineage = Lineage({})
         self.frame = 0
         self.chosen: tuple[Cell, ...] = ()
-        self._words: list[str] = []  # states that some cell has
 
     def show_lineage(self, lineage: Lineage) -> None:
         """Draw other lineages."""
         self.lineage = lineage
-        cells = (cell for line in lineage.lines.values() for cell in line.cells)
-        self._words = sorted({cell.state for cell in cells} - {""})
         self.updateGeometry()
         self.setFixedHeight(self.sizeHint().height())
         self.update()
@@ -135,7 +132,7 @@ class LineagePlot(QWidget):
             painter.drawLine(end, self.place(daughter, self.lineage.lines[daughter].first))
         for cell in line.cells:
             if cell.state:
-                state = QColor(_STATES[self._words.index(cell.state) % len(_STATES)])
+                state = QColor(_STATES[self.lineage.states.index(cell.state) % len(_STATES)])
                 painter.setPen(QPen(state, 4))
                 painter.drawPoint(self.place(line.track, cell.frame))
         if line.parent not in self.lineage.lines:

@@ -13,7 +13,6 @@ from napari_unet.engine.export.target.table_file import check_saved
 from napari_unet.gui.dock.labels_file import LabelsFile
 from napari_unet.gui.dock.layer_menu import LabelsMenu
 from napari_unet.gui.review.truth.truth_scores import TruthScores
-from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.marks.cell_marks import COLOURS, CellMarks
 from napari_unet.gui.widgets.curves_plot import COLOURS as SEVERAL
@@ -25,7 +24,7 @@ from napari_unet.gui.widgets.sorted_table import SortedModel, SortedTable
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Labels
     from qtpy.QtGui import QHideEvent, QShowEvent
@@ -166,16 +165,14 @@ class TruthPanel(QWidget):
     def _on_save(self, path: Path, replace: bool) -> None:
         rows = list(self._rows)
 
-        def write() -> Generator[None, None, None]:
+        def write() -> None:
             from napari_unet.engine.export.plots.score_curves import write_scores
 
-            yield
             write_scores(path, rows)
 
         with self._session.job.refusing(self._owner):
             check_saved(path, replace)
-            task = Task(self._owner, "Saving", write, on_done=lambda _: f"Saved {path}")
-            self._session.job.start(task)
+            self._session.job.save(self._owner, path, write)
 
     # ---- what is shown ----------------------------------------------------------------------
 
