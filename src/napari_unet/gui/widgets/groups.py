@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QWidget
 
 from napari_unet.gui.widgets.parts import Column, Hint
+from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,7 @@ class Group(QWidget):
         self, title: str, *parts: QWidget | QLayout, beside: Iterable[QWidget] = ()
     ) -> None:
         super().__init__()
+        beside = tuple(beside)
         self._words, self._line = title, ""
         self.title = _Title(title)
         self.title.pressed.connect(self._on_title)
@@ -47,13 +49,14 @@ class Group(QWidget):
         self.inside = QWidget()
         self.column = Column(self.inside)
         self.column.add(*parts)
-        top = QHBoxLayout()
+        head = QWidget()
+        top = QHBoxLayout(head)
+        top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self.title)
         top.addWidget(rule(), 1)
-        for widget in beside:
-            top.addWidget(widget)
         outside = Column(self)
-        outside.add(top, self.line, self.inside)
+        # what has no room beside the title goes below it
+        outside.add(Flow(head, *beside, shares=(1, *(0 for _ in beside))), self.line, self.inside)
         self.folded = self._opened = False
 
     def add(self, *parts: QWidget | QLayout) -> None:
