@@ -1,6 +1,7 @@
 """Each exporter and each fault: nothing partial under the final name, an older file intact."""
 
 import errno
+import itertools
 import os
 import random
 import shutil
@@ -139,6 +140,26 @@ def test_a_full_disk(share, toy_world, tmp_path):
         assert "; expected " in line, (name, line)
         assert content(path) == before[name], name
         assert leftovers(tmp_path / name, path) == [], name
+
+
+@pytest.mark.parametrize("name", ["zarr", "geff"])
+@pytest.mark.parametrize("failing", [0, 3])
+def test_a_write_that_fails_while_others_go_on(name, failing, toy_world, tmp_path, monkeypatch):
+    """Zarr writes files side by side: those that come late make no folder again."""
+    local = pytest.importorskip("zarr.storage._local")
+    put, turn = local._put, itertools.count()
+
+    def slow(path, *rest, **how):
+        if next(turn) == failing:
+            raise OSError(errno.ENOSPC, "full", str(path))
+        time.sleep(0.05)
+        return put(path, *rest, **how)
+
+    monkeypatch.setattr(local, "_put", slow)
+    with pytest.raises(BadInput, match="cannot be written"):
+        list(EXPORTERS[name](target(tmp_path, name), *toy_world))
+    time.sleep(0.2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_room_for_the_sidecar(name, toy_world, tmp_path, monkeypatch):

@@ -20,6 +20,8 @@ from napari_unet.engine.tracks.tracking import Linker
 
 try:
     import zarr
+
+    from napari_unet.engine.export.formats.zarr_writes import settled
 except ImportError as error:
     raise not_installed("GEFF export", "zarr", "zarr") from error
 
@@ -60,6 +62,7 @@ class GeffWriter:
         self._n += 1
         self._columns.append(np.array([(*node[:5], *node.place) for node in nodes], np.float64))
 
+    @settled()
     def _write(self) -> None:
         if not self.folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, "the folder has vanished", str(self.folder))

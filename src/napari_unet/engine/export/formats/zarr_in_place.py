@@ -22,6 +22,7 @@ from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
 try:
     import zarr
 
+    from napari_unet.engine.export.formats.zarr_writes import settled
     from napari_unet.engine.stack.extras.zarr_tree import described, labels_of, read_image
 except ImportError as error:
     raise not_installed("OME-Zarr export", "zarr", "zarr") from error
@@ -67,7 +68,7 @@ def _write(
     image, version = _image_folder(stack), _version(group)
     target = image / "labels" / NAME
     make_folder(target.parent)
-    with atomic_folder(target, replace=options.overwrite) as temporary:
+    with atomic_folder(target, replace=options.overwrite) as temporary, settled():
         cells = zarr.open_group(temporary, mode="w", zarr_format=group.metadata.zarr_format)
         lengths = {"T": len(stack), "Z": 1} | dict(zip(info.axes, info.shape, strict=True))
         rest = {"Z": slice(None) if "Z" in info.axes else 0}

@@ -16,6 +16,8 @@ from napari_unet.engine.stack.frame_numbers import NUMBERS_KEY
 
 try:
     import zarr
+
+    from napari_unet.engine.export.formats.zarr_writes import settled
 except ImportError as error:
     raise not_installed("OME-Zarr export", "zarr", "zarr") from error
 
@@ -31,6 +33,7 @@ _LABELS = "cells"
 class ZarrWriter:
     """Writes image and labels of each frame into a folder ``….ome.zarr``."""
 
+    @settled()
     def __init__(self, folder: Path, info: FrameInfo, stack: Stack) -> None:
         self.folder, self.info, self.stack = folder, info, stack
         root = zarr.open_group(folder, mode="w", zarr_format=3)
@@ -59,6 +62,7 @@ class ZarrWriter:
     def __exit__(self, *error: object) -> None:
         pass
 
+    @settled()
     def write(self, labels: NDArray[Any]) -> None:
         """Write labels and the movie's frame as the next chunks."""
         if not (self.folder / "zarr.json").exists():  # zarr would make the folder again, half empty
