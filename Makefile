@@ -4,12 +4,13 @@ PYTHON_VERSION ?= 3.12
 VENV   := .venv
 READERS := $(VENV)-readers
 PACKAGES := $(VENV)-packages
+RULES  := $(VENV)-rules
 SYSTEM := $(shell uname -s 2>/dev/null || echo Windows)
 BIN    := $(if $(wildcard $(VENV)/Scripts),$(VENV)/Scripts,$(VENV)/bin)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 XVFB   := $(if $(filter Linux,$(SYSTEM)),xvfb-run --auto-servernum)
 
-.PHONY: help install demo napari test slow readers packages lint screenshots bench wheels clean
+.PHONY: help install demo napari test slow readers packages rules lint screenshots bench wheels clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +40,9 @@ readers: $(READERS)/.system ## exports read back by other programs' readers, in 
 packages: $(PACKAGES)/.installed ## packages of models, tested by bioimage.io's own program in an environment of its own
 	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pytest tests/engine/network/exchange/test_bioimageio_core.py
 
+rules: $(VENV)/.installed-all $(VENV)/.system $(RULES)/.installed ## the rule of docs/cluster.md, run by Snakemake, which has an environment of its own
+	PATH="$(abspath $(RULES)/bin):$$PATH" $(XVFB) $(BIN)/python -m pytest -rs -m "slow or not slow" tests/cli/test_cluster_page.py
+
 lint: $(VENV)/.installed-all ## style, types, layers, manifest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,7 +61,7 @@ wheels: $(VENV)/.created ## wheels of the engine's dependencies, without torch, 
 	sh scripts/wheels.sh $(BIN)/python $(PYTHON_VERSION) wheels
 
 clean: ## what make made
-	rm -rf $(VENV) $(READERS) $(PACKAGES) wheels demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(READERS) $(PACKAGES) $(RULES) wheels demo-out build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
@@ -85,6 +89,11 @@ $(PACKAGES)/.installed: pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(PACKAGES)
 	grep -v '^pydantic' constraints.txt > $(PACKAGES)/constraints.txt
 	$(subst $(VENV),$(PACKAGES),$(BIN))/python -m pip install --quiet --constraint $(PACKAGES)/constraints.txt --editable '.[all,dev]' 'bioimageio.core>=0.11' 'pydantic>=2.12,<2.13' onnxruntime
+	@touch $@
+
+$(RULES)/.installed:
+	PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(RULES)
+	$(subst $(VENV),$(RULES),$(BIN))/python -m pip install --quiet --disable-pip-version-check 'snakemake>=9'
 	@touch $@
 
 $(VENV)/.system: $(VENV)/.created scripts/system_packages.sh

@@ -44,7 +44,7 @@ def test_the_command_of_its_rule_makes_what_the_rule_promises(tmp_path, world, r
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("snakemake"), reason="pip install snakemake, in a place apart")
+@pytest.mark.skipif(not shutil.which("snakemake"), reason="make rules runs it")
 def test_its_rule_runs_in_snakemake(tmp_path, world):
     snakefile = re.search(r"```python\n# Snakefile\n(.*?)```", PAGE, re.DOTALL)[1]
     (tmp_path / "Snakefile").write_text(snakefile)
