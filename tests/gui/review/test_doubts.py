@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from scipy.ndimage import gaussian_filter, maximum_filter
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.gui.review.doubt_list import words_of
@@ -33,7 +34,11 @@ class Shown:
         least = maximum_filter(np.where(labels > 0, 65535 - labels, 0), (1, 3, 3))
         self.alone = (labels > 0) & (large == labels) & (65535 - least == labels)
 
+    broken = False
+
     def __getitem__(self, frame):
+        if self.broken:
+            raise BadInput("it cannot be read", "", "segment again")
         return encode(np.where(self.alone[frame], 0.97, 0.03))[None]
 
 
@@ -199,6 +204,35 @@ def test_the_frames_around_a_doubt_follow_a_jump_of_the_stage(hand, viewer, qtbo
     assert np.allclose(viewer.scene.camera.center[-2:], strip.at.on(3), atol=1)
     before, after = (grey_of(strip.tiles[t]) for t in (3, 5))
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.6
+
+
+def test_frames_segmented_while_the_dock_is_open_are_looked_at(hand, viewer, qtbot):
+    """The dock may be a tab behind Segment all the while."""
+    movie, truth = sample_movie(frames=6, shape=(128, 160), seed=2)
+    gone = int(truth[3].max())
+    truth[3][truth[3] == gone] = 0
+    viewer.add_image(movie, name="later", axis_labels=("t", "y", "x"))
+    labels = hand.session.labels
+    labels.set_settings(LabelSettings(min_size=10, split=False))
+    labels.show()
+    shown = Shown(truth)
+    shown.computed[:] = False
+    labels.set_probabilities(shown)
+    dock = hand.open("Review")
+    viewer.window._qt_window.show()
+    search, line = dock.doubts.search, hand.find(dock, "review.doubt")
+    qtbot.waitUntil(lambda: search.done and search.looked_at > 0, timeout=20000)
+    assert not search.doubts
+    for t in (5, 0, 1, 2, 4, 3):  # the one on screen is the last
+        viewer.dims.set_current_step(0, t)
+        shown.computed[t] = True
+        labels.predicted(t)
+    qtbot.waitUntil(lambda: search.done and bool(search.doubts), timeout=20000)
+    assert [(one.frame, one.reason) for one in search.doubts] == [(3, "gone for a frame")]
+    shown.broken = True
+    labels.set_settings(labels.settings.replace(threshold=0.6))
+    qtbot.waitUntil(lambda: bool(search.failed), timeout=20000)
+    assert line.text().startswith("Doubts could not be found: ")
 
 
 def test_a_frame_out_of_focus_is_doubted_until_it_is_passed(hand, viewer, qtbot):

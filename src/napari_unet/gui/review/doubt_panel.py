@@ -233,7 +233,11 @@ class DoubtPanel(QWidget):
         if not search.done:
             return f"{counted(n, 'doubt')}, still looking…" if n else "Looking for doubts…"
         left = " left" if self._seen is not None else ""
-        return f"{counted(n, 'doubt')}{left}" if n else _NONE
+        found = f"{counted(n, 'doubt')}{left}" if n else _NONE
+        if search.failed:
+            found = f"{found}. Others" if n else "Doubts"
+            return f"{found} could not be found: {search.failed}"
+        return found
 
     def _say(self) -> None:
         n, one = len(self.search.doubts), self._at

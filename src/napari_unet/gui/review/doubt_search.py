@@ -26,9 +26,9 @@ _AT_ONCE = 0.5  # s of work before the list is shown anew
 class DoubtSearch(QObject):
     """Doubts about the labels of a movie; ``found`` tells that they are others.
 
-    Of another model or threshold they are found anew; frames that were corrected are looked at
-    again, with what lies around them. Once the cells are looked at, so are whole frames, once a
-    movie: out of focus, jumped, dark.
+    Of another model or threshold they are found anew; frames that were corrected, or segmented
+    since, are looked at again, with what lies around them. Once the cells are looked at, so are
+    whole frames, once a movie: out of focus, jumped, dark.
     """
 
     found = Signal()
@@ -37,6 +37,7 @@ class DoubtSearch(QObject):
         super().__init__(parent)
         self.doubts: list[Doubt] = []
         self.done = True
+        self.failed = ""  # why they could not be found; empty where they were
         self.looked_at = 0
         self._live: LiveLabels | None = None
         self._of: LiveDoubts | None = None
@@ -58,11 +59,13 @@ class DoubtSearch(QObject):
         self._passed = passed
         if live is None or live.classes:
             self._live = self._of = self._steps = None
-            self.doubts, self.done = [], True
+            self.doubts, self.done, self.failed = [], True, ""
             self._latest.forget()
             self.found.emit()
             return
         if self._of is not None and self._of.fits(live):
+            if self.done and self._of.fresh():
+                self.look_again(())
             return
         from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 
@@ -71,7 +74,7 @@ class DoubtSearch(QObject):
         self._live, self._of = live, LiveDoubts(live)
         self._steps, self._changed = self._of.find(), set()
         self._frames.give(self._of)
-        self.done, self.looked_at = False, 0
+        self.done, self.looked_at, self.failed = False, 0, ""
         self._go_on()
 
     def look_again(self, frames: Iterable[int]) -> None:
@@ -99,7 +102,7 @@ class DoubtSearch(QObject):
         end, read, frames = time.monotonic() + _AT_ONCE, 0, self._frames
         while of is self._of and time.monotonic() < end:
             if self._steps is None:
-                changed, self._changed = self._changed, set()
+                changed, self._changed = self._changed | of.fresh(), set()
                 if changed:
                     self._steps = of.find(changed)
                 elif not frames.look():
@@ -121,14 +124,16 @@ class DoubtSearch(QObject):
         if of is not self._of:
             self._go_on()
             return
-        self.doubts, self.done = doubts, done
+        self.doubts, self.done, self.failed = doubts, done, ""
         self.looked_at += read
         if not done:
             self._go_on()
         self.found.emit()
 
-    def _on_failed(self, _: str) -> None:
+    def _on_failed(self, line: str) -> None:
         """End where a frame cannot be read: what was found until then stays."""
+        self.failed = line
+        self.doubts = self._of.doubts(self._passed) if self._of is not None else []
         self._steps, self._frames.done, self.done = None, True, True
         self.found.emit()
 

@@ -168,6 +168,17 @@ def test_a_changed_frame_is_looked_at_again_with_what_is_around_it(sample):
         assert finder.doubts() == anew.doubts()
 
 
+def test_frames_that_had_no_labels_are_looked_at_with_one_beside_them(sample):
+    damaged, _ = labels_with_slips(sample, 20, seed=3)
+    there = set()
+    finder = DoubtFinder(len(damaged), lambda t: damaged[t] if t in there else None)
+    list(finder.look())
+    assert not finder.doubts()
+    there |= set(range(len(damaged)))
+    list(finder.look([9]))
+    assert finder.doubts() == find(damaged)
+
+
 def test_bad_frames_are_doubts_without_cells():
     findings = (Finding(3, "out of focus", "out of focus: fine detail is 9 %", 4.0),)
     (one,) = whole_frames(findings, SHAPE)

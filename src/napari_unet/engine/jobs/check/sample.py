@@ -56,11 +56,8 @@ class Sample:
         """
         now = self.counts[self.at]
         if kind != "missed" and now.wrong + now.invented >= now.cells:
-            raise BadInput(
-                f"all {now.cells} cells of this window are counted",
-                "each cell counted once",
-                "go on to the next window",
-            )
+            found = "Every cell of this window is counted" if now.cells else "No cell is here"
+            raise BadInput(found, "", "go on to the next window")
         self.counts[self.at] = replace(now, **{kind: getattr(now, kind) + 1})
         self._marks.append((self.at, kind))
 

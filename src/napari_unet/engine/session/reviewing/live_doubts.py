@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_unet.engine.session.reviewing.aside import codes_of, labels_aside
 from napari_unet.engine.session.reviewing.settled import unsettled
 from napari_unet.engine.session.users.disputed import disputed
@@ -12,6 +14,8 @@ from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.settings import LabelSettings
@@ -30,9 +34,10 @@ class LiveDoubts:
         self._live, self._probabilities = live, live.probabilities
         self._settings: LabelSettings = live.settings
         self._whole_frames: tuple[Doubt, ...] = ()
+        self._predicted = np.zeros(len(live), bool)  # when they were read
         self._finder = DoubtFinder(
             len(live),
-            lambda t: None if live.classes else labels_aside(live, t),
+            self._labels,
             lambda t: codes_of(live, t),
             live.settings.edge,
         )
@@ -41,6 +46,16 @@ class LiveDoubts:
         """Whether these are of such labels, corrections apart: the same model and threshold."""
         same = live.probabilities is self._probabilities and live.settings == self._settings
         return live is self._live and same
+
+    def fresh(self) -> set[int]:
+        """Return the frames that were segmented since they were looked at."""
+        if self._probabilities is None:
+            return set()
+        return set(np.flatnonzero(self._probabilities.computed & ~self._predicted).tolist())
+
+    def _labels(self, t: int) -> NDArray[np.uint16] | None:
+        self._predicted[t] = self._live.computed(t)
+        return None if self._live.classes else labels_aside(self._live, t)
 
     def find(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
         """Look at all frames, or again at those that changed; yields each that is read."""

@@ -57,8 +57,13 @@ class DoubtFinder:
         n = len(self.seen)
         changed = set(range(n) if frames is None else (t for t in frames if 0 <= t < n))
         waiting = sorted(changed, reverse=True)
+        self._last = (-2, None)  # it may be another since
         while waiting:
             t = waiting.pop()
+            if self._is_other(t - 1):  # changed meanwhile, or not told: links are to what is seen
+                changed.add(t - 1)
+                waiting += [t, t - 1]
+                continue
             self._measure(t)
             yield t
             if t + 1 < n and t + 1 not in changed:  # linked anew to what follows
@@ -91,10 +96,17 @@ class DoubtFinder:
             self.seen.connect(t - 1, link(before, now) if before and now else None)
         self._last = (t, now)
 
+    def _is_other(self, t: int) -> bool:
+        """Whether a frame has other cells now than were seen on it."""
+        now = self._kept(t)
+        return t >= 0 and not same_cells(self.seen.of(t), now[0] if now is not None else None)
+
     def _kept(self, t: int) -> tuple[FrameCells, Picture] | None:
         if t < 0:
             return None
-        return self._last[1] if self._last[0] == t else self._read(t)
+        if self._last[0] != t:
+            self._last = (t, self._read(t))
+        return self._last[1]
 
     def _read(self, t: int) -> tuple[FrameCells, Picture] | None:
         labels = self._labels(t)
