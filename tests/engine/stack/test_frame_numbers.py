@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.file_order import order_files
+from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.frame_numbers import (
     NUMBERS_KEY,
     decode_numbers,

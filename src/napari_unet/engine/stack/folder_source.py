@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, say_shape
-from napari_unet.engine.stack.file_order import order_files
 from napari_unet.engine.stack.file_source import CLOSER, look_closer, stamp_of
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
+from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.source import Metadata, Source
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource
+from napari_unet.engine.text import counted
 
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
+_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart")
+_SHOWN = 4  # files named
 _ANY: dict[str, Any] = {"errors": "surrogateescape"}  # a name may hold bytes that are no UTF-8
 
 
@@ -40,9 +43,10 @@ class FolderSource(Source):
         chosen: bool = False,
     ) -> None:
         self.path, self.name = folder, folder.name
-        ordered = order_files(_list_files(folder))
+        files, left_out = _list_files(folder)
+        ordered = order_files(files)
         self._files, self._numbers = ordered.files, ordered.numbers
-        self.note(*ordered.notices)
+        self.note(*ordered.notices, *left_out)
         self._wanted = check_axes(axes).replace("T", "") if axes else None
         self._position, self._chosen = position, chosen
         with self._frame(0) as first:
@@ -169,13 +173,14 @@ class FolderSource(Source):
             )
 
 
-def _list_files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> tuple[list[Path], tuple[Notice, ...]]:
+    """Return the files of a folder that are frames, and what is said of others."""
     try:
-        entries = [f for f in folder.iterdir() if not f.name.startswith(".")]
+        entries = sorted(f for f in folder.iterdir() if not f.name.startswith("."))
     except PermissionError as error:
         raise BadInput(f"{folder} cannot be read", "read permission", "ask its owner") from error
     named = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES] or _pictures(entries)
-    for dead in sorted(f for f in named if f.is_symlink() and not f.exists()):
+    for dead in (f for f in named if f.is_symlink() and not f.exists()):
         raise BadInput(
             f"{dead.name} in the folder {folder.name} is a link to a file that is gone",
             "every frame in its place",
@@ -183,14 +188,44 @@ def _list_files(folder: Path) -> list[Path]:
         )
     files = [f for f in named if f.is_file()]
     if not files:
-        others = sorted({f.suffix for f in entries if f.is_file()} - {""})
-        what = f"only {', '.join(others[:4])} files" if others else "no files"
         raise BadInput(
-            f"the folder {folder} holds {what}",
+            f"the folder {folder} holds {_what_is_there(entries)}",
             "TIFF files with a number in each name, or PNG or JPEG files",
             "choose the folder with the frames, or export them as TIFF",
         )
-    return files
+    return files, tuple(_left_out(folder, entries, files))
+
+
+def _what_is_there(entries: list[Path]) -> str:
+    others = sorted({f.suffix for f in entries if f.is_file()} - {""})
+    if others:
+        return f"only {', '.join(others[:4])} files"
+    inside = [f.name for f in entries if f.is_dir()]
+    more = " …" if len(inside) > _SHOWN else ""
+    return f"only folders ({', '.join(inside[:_SHOWN])}{more})" if inside else "no files"
+
+
+def _left_out(folder: Path, entries: list[Path], files: list[Path]) -> Iterator[Notice]:
+    """Say what looks like frames and is none: no file, not finished, a picture."""
+    known = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
+    no_file = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES and not f.is_file()]
+    unfinished = [
+        f for f in entries if f.suffix.lower() in _UNFINISHED and f.stem.lower().endswith(known)
+    ]
+    for found, what in ((no_file, "no file"), (unfinished, "not finished")):
+        if found:
+            names = ", ".join(f.name for f in found[:_SHOWN]) + " …" * (len(found) > _SHOWN)
+            line = (
+                f"{names} in the folder {folder.name} {'is' if len(found) == 1 else 'are'} {what}"
+            )
+            yield Notice("check", f"{line}: left out")
+    pictures = sum(f.suffix.lower() in PICTURE_SUFFIXES for f in entries)
+    if files[0].suffix.lower() in TIFF_SUFFIXES and pictures > len(files):
+        line = (
+            f"the folder {folder.name} holds {counted(len(files), 'TIFF')} and "
+            f"{counted(pictures, 'picture')}: the pictures are left out"
+        )
+        yield Notice("check", line)
 
 
 def _pictures(entries: list[Path]) -> list[Path]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.plain_pickle import read_npy
-from napari_unet.engine.stack.file_order import order_files
+from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.stack import Stack
 
 SEG = "_seg.npy"

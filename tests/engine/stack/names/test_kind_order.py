@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.file_order import order_files
+from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.stack import Stack
 
 
@@ -20,6 +20,7 @@ def shuffled(names):
     return files
 
 
+# fmt: off
 IN_ORDER = {
     "incucyte": ["B2_1_00d21h00m", "B2_1_00d23h00m", "B2_1_01d00h00m", "B2_1_01d01h00m"],
     "date and clock": ["img_20240105_230000", "img_20240105_232000", "img_20240106_000000"],
@@ -38,7 +39,29 @@ IN_ORDER = {
     "initials": ["i_10_00am", "i_11_00am", "i_12_00am"],
     "fractions": ["t0.25", "t0.50", "t1.00"],
     "case of letters": ["T001", "t002", "t003"],
+    "incucyte by date": ["V1_B2_1_2017y04m06d_23h30m", "V1_B2_1_2017y04m07d_00h00m"],
+    "opera": [f"r02c03f01p01-ch1sk{i}fk1fl1" for i in range(1, 12)],
+    "metamorph": [f"exp_w1DAPI_s1_t{i}" for i in range(1, 12)],
+    "twelve hours after a date": [
+        "2024-01-05 09-00 AM", "2024-01-05 11-00 PM", "2024-01-06 09-00 AM", "2024-01-06 11-00 PM",
+    ],
+    "all with one mark": ["2024_01_05_09_00_AM", "2024_01_05_11_00_PM", "2024_01_06_09_00_AM"],
+    "a.m.": ["20240105 9.00 a.m.", "20240105 11.00 p.m.", "20240106 9.00 a.m."],
+    "american": ["1-5-2024 9-00-00 AM", "1-5-2024 1-00-00 PM", "1-13-2024 12-00-00 AM"],
+    "german, two digits of the year": ["30.01.24", "31.01.24", "01.02.24"],
+    "american, two digits of the year": ["1-30-24", "1-31-24", "2-1-24"],
+    "two digits of the year and a clock": ["240131_2300", "240201_0000", "240201_0100"],
+    "named months, two digits of the year": ["30Jan24", "31Jan24", "01Feb24"],
+    "named months without a year": ["30Jan_2000", "30Jan_2001", "31Jan_2000", "01Feb_1900"],
+    "named months first": ["Jan30", "Jan31", "Feb01"],
+    "month first, in one": ["12302023", "12312023", "01012024"],
+    "japanese": ["2024年01月31日23時00分", "2024年02月01日00時00分", "2024年02月01日01時00分"],
+    "iso with thousandths": ["2024-01-31T23-59-59.900Z", "2024-02-01T00-00-00.100Z"],
+    "elapsed": ["e_00-59-30", "e_01-00-00", "e_01-00-30"],
+    "two writings of an umlaut": ["z\u00fcri_1", "zu\u0308ri_2", "z\u00fcri_10"],
+    "digits of another script": ["t\uff11", "t\uff12", "t\uff11\uff10"],
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("kind", IN_ORDER)
@@ -63,6 +86,18 @@ def test_frames_are_in_the_order_of_time(kind):
         (["c_23h40m", "c_23h50m", "c_00h00m"], "over midnight c_23h40m"),
         (["i_10-00PM", "i_11-00PM", "i_12-00AM", "i_01-00AM"], "over midnight i_10-00PM"),
         (["i_11-40-00pm", "i_11-50-00pm", "i_12-10-00am"], "over midnight i_11-40-00pm"),
+        (["05-01-24", "06-01-24", "01-02-24"], "with the day first.*with the month first"),
+        (
+            ["300124", "310124", "010224"],
+            "from the left 010224.*as dates with the day first 300124",
+        ),
+        (["3001", "3101", "0102"], "from the left 0102.*as dates with the day first 3001"),
+        (["30.01", "31.01", "01.02"], "from the left 01.02.*as dates with the day first 30.01"),
+        (["30Dec", "31Dec", "01Jan"], "over New Year 30Dec"),
+        (["c_22.00", "c_23.00", "c_00.00"], "over midnight c_22.00"),
+        (["01-01", "01-02", "02-01", "02-02"], "differ in several numbers"),
+        (["a_01-01-01", "a_01-02-02", "a_02-01-02"], "differ in several numbers"),
+        (["t1", "t01", "t2", "t3"], "the same number twice .such as t0?1.tif and t0?1.tif"),
         (["t0.5", "t0.25", "t1.0"], "by decimal fractions t0.25"),
         (["a_t0", "a_t1", "a_t2", "b_t0", "b_t1"], "several kinds of files: 3 like a_t#"),
         (["t0", "t1", "t2", "MAX", "AVG"], "several kinds of files: 3 like t#"),
@@ -72,6 +107,18 @@ def test_frames_are_in_the_order_of_time(kind):
 def test_where_two_orders_are_possible_both_are_shown(names, shown):
     with pytest.raises(BadInput, match=shown):
         order_files(shuffled(names))
+
+
+def test_numbers_that_are_too_large_to_keep_are_none():
+    found = order_files(shuffled(["2024-01-31T23-59-59.900000", "2024-02-01T00-00-00.100000"]))
+    assert found.numbers is None and [f.stem[5:10] for f in found.files] == ["01-31", "02-01"]
+    assert order_files(shuffled(["t" + "9" * 25])).numbers is None
+
+
+def test_a_stranger_among_clocks_of_twelve_hours_is_left_out():
+    names = [f"i_{h}-00{half}" for half in ("AM", "PM") for h in ("09", "10", "11")]
+    found = order_files(shuffled([*names, "dark"]))
+    assert [f.stem for f in found.files] == names and "dark.tif" in found.notices[0].line
 
 
 def write_frames(folder, n, *, shape=(8, 9), dtype=np.uint8, **options):
@@ -92,6 +139,37 @@ def test_a_lone_stranger_is_left_out_and_said(tmp_path, stranger):
         (notice,) = stack.notices
     assert notice.level == "check"
     assert f"{stranger}.tif, named otherwise, is left out" in notice.line
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (["._t001.tif", ".DS_Store", "Thumbs.db", "notes.txt", "t000.xml", "a.png"], []),
+        (["t003.tif.part"], ["t003.tif.part in the folder f is not finished: left out"]),
+        (
+            ["t003.tif.tmp", "t004.TIFF.crdownload"],
+            ["t004.TIFF.crdownload in the folder f are not"],
+        ),
+        (["t003.tif/"], ["t003.tif in the folder f is no file: left out"]),
+        ([f"t{k}.png" for k in range(4)], ["3 TIFFs and 4 pictures: the pictures are left out"]),
+    ],
+)
+def test_what_looks_like_frames_and_is_none_is_said(tmp_path, others, said):
+    write_frames(tmp_path / "f", 3)
+    for other in others:
+        place = tmp_path / "f" / other
+        place.mkdir() if other.endswith("/") else place.write_bytes(b"?")
+    with Stack.open(tmp_path / "f") as stack:
+        assert len(stack) == 3
+        assert len(stack.notices) == len(said)
+        assert all(text in n.line for text, n in zip(said, stack.notices, strict=True))
+
+
+def test_a_folder_of_folders_says_so(tmp_path):
+    for k in range(1, 7):  # as ImageXpress has them
+        (tmp_path / f"TimePoint_{k}").mkdir()
+    with pytest.raises(BadInput, match=r"only folders \(TimePoint_1, .*TimePoint_4 …\)"):
+        Stack.open(tmp_path)
 
 
 def test_names_without_numbers_are_doubted(tmp_path):
