@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.frame_numbers import (
     NUMBERS_KEY,
     decode_numbers,
     encode_numbers,
     parse_frames,
 )
+from napari_unet.engine.stack.names.file_order import order_files
 from napari_unet.engine.stack.stack import Stack
 
 
