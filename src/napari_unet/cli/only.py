@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_unet.cli.progress import follow, say
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import ARCHIVE, PROBABILITIES
 from napari_unet.engine.text import counted
 
@@ -34,23 +34,14 @@ def only_these(job: Export, only: str | None, format: str | None) -> Export:
     if format == ARCHIVE or format in PROBABILITIES:
         what = "an archive" if format == ARCHIVE else "probabilities"
         raise typer.BadParameter(f"--only: it is not for {what}: all cells are in it")
-    from napari_unet.engine.tracks.families import find_families
-    from napari_unet.engine.tracks.tracking import Linker
+    from napari_unet.engine.tracks.families import Families, parse_cells
 
-    job.check_cells()
-    cells = [_cell(text) for text in only.split(",")]
-    linker = Linker(by_hand=job.by_hand(), spacing=job.stack.spacing)
-    steps = find_families(job.labels, job.frames, cells, linker)
-    found = follow(steps, "Linking cells", len(job.frames))
-    say(f"{counted(found.n_tracks, 'track')} of the chosen cells and their daughters.")
-    made_by = job.options.provenance
-    details = {**made_by.details, "only": [f"{frame}:{cell}" for frame, cell in cells]}
-    options = replace(job.options, provenance=replace(made_by, details=details))
-    return replace(job, labels=found, options=options)
-
-
-def _cell(text: str) -> tuple[int, int]:
-    frame, _, cell = text.strip().partition(":")
-    if not (frame.isdecimal() and cell.isdecimal()):
-        raise typer.BadParameter(f"--only: {text.strip()!r} is no FRAME:ID, such as 12:7")
-    return int(frame), int(cell)
+    try:
+        cells = parse_cells(only)
+    except BadInput as error:
+        raise typer.BadParameter(f"--only: {error.found}") from error
+    chosen = follow(job.of_cells(cells), "Linking cells", len(job.frames))
+    assert isinstance(chosen.labels, Families)
+    n = chosen.labels.n_tracks
+    say(f"{counted(n, 'track')} of the chosen cells and their daughters.")
+    return chosen

@@ -7,7 +7,12 @@ import pytest
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.progress import run
-from napari_unet.engine.tracks.families import family_of, find_families
+from napari_unet.engine.tracks.families import (
+    family_of,
+    find_families,
+    parse_cells,
+    say_cells,
+)
 from napari_unet.engine.tracks.tracking import Linker
 
 
@@ -60,3 +65,17 @@ def test_paths_of_a_family():
     of_them, mothers = family_of(rows, graph, 1, (13.5, 14.0))
     assert len(of_them) == 4 and len(mothers) == 2 and set(of_them[:, 1]) == {1, 2, 3}
     assert len(family_of(rows, graph, 9, (0, 0))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [("12:7", ((12, 7),)), (" 0:3,12:7 , 0:3", ((0, 3), (12, 7))), ("12:07", ((12, 7),))],
+)
+def test_cells_are_read_from_a_line(line, cells):
+    assert parse_cells(line) == cells == parse_cells(", ".join(say_cells(cells)))
+
+
+@pytest.mark.parametrize("line", ["", "12", "12:", "12:7,", "12-7", "-1:7", "12:7 3:4"])
+def test_a_line_that_names_no_cells_is_said(line):
+    with pytest.raises(BadInput, match="is no FRAME:ID, such as 12:7"):
+        parse_cells(line)

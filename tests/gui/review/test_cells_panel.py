@@ -57,10 +57,11 @@ def test_a_row_selects_the_cell_and_centres_it(hand, review, viewer, truth):
         assert table.chosen() == truth.selected_label
 
 
-def test_a_picked_cell_becomes_the_row(review, truth, small):
+def test_a_picked_cell_becomes_the_row(hand, review, truth, small):
     label = int(np.unique(small[1][0])[-1])
     truth.selected_label = label
     assert review.cells.table.chosen() == label
+    assert hand.session.chosen.of(truth) == ((hand.session.movie.frame, label),)
     truth.selected_label = 60_000
     assert review.cells.table.chosen() is None
 
@@ -138,6 +139,9 @@ def test_chosen_cells_are_drawn_against_time(hand, review, viewer, movie, truth,
         qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, key, spot)
     labels = table.all_chosen()
     assert labels == [table.cells.key(0), table.cells.key(1)] and button.isEnabled()
+    assert hand.session.chosen.of(truth) == tuple(
+        (hand.session.movie.frame, label) for label in labels
+    )
     hand.click(review, "review.plot_cells")
     assert hand.done().startswith("Measured ")
     qtbot.waitUntil(curve.isVisible)

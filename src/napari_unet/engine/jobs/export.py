@@ -21,7 +21,7 @@ from napari_unet.engine.export.target.formats import (
     PROBABILITIES,
     TABLE,
     Meaning,
-    label_format,
+    always_links,
     labels_name,
     map_name,
     movie_name,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.settings import OverlaySettings, TableSettings
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
+    from napari_unet.engine.tracks.families import Cell
     from napari_unet.engine.tracks.tracking import Linker
 
 
@@ -78,13 +79,27 @@ class Export:
         """Whether ids are to be constant through time."""
         return self.meaning in ("linked", "laptrack")
 
+    def of_cells(self, cells: Sequence[Cell]) -> Generator[int, None, Export]:
+        """Return the same of some cells (frame, id) and their daughters alone, linked as it links.
+
+        Its labels are `Families`. What is made of probabilities stays that of all cells.
+        """
+        from napari_unet.engine.tracks.families import find_families, say_cells
+
+        self.check_cells()
+        linker = yield from self.find_linker()
+        found = yield from find_families(self.labels, self.frames, cells, linker)
+        made_by = self.options.provenance
+        made_by = replace(made_by, details={**made_by.details, "only": say_cells(cells)})
+        return replace(self, labels=found, options=replace(self.options, provenance=made_by))
+
     # ---- labels and table -------------------------------------------------------------------
 
     def write_labels(self, format: str, path: Path | None = None) -> Generator[int, None, Path]:
         """Write labels, or probabilities, in one of the formats."""
         if format in PROBABILITIES:
             return (yield from self._write_probabilities(format, path))
-        links = _links(format)
+        links = always_links(format)
         if links:
             self.check_cells()
         linker = (yield from self.find_linker()) if self.linked or links else None
@@ -97,7 +112,7 @@ class Export:
         """Return the writer of labels, for a pass that other writers share."""
         from napari_unet.engine.export.formats.write_labels import labels_writer
 
-        in_place, links = format == IN_PLACE.name, _links(format)
+        in_place, links = format == IN_PLACE.name, always_links(format)
         name = IN_PLACE.name if in_place else labels_name(self.stack.name, format)
         return labels_writer(
             path or self.folder / name,
@@ -259,9 +274,8 @@ class Export:
         self.flat(settings).refuse_volumes()
         path, stack, options = self.folder / COMPARISON, look.of(self.stack), self.options
         if not named:
-            frames = yield from write_figure.with_truth(self.frames, truth)
-            shown = write_figure.shown_frames(frames, named=False)
-            options = replace(options, frames=shown)
+            few = yield from write_figure.with_truth(self.frames, truth)
+            options = replace(options, frames=few)
         beside = self._beside(settings, look, self.flat(settings), None, None)
         return (
             yield from write_figure.write_comparison(
@@ -367,15 +381,9 @@ class Export:
         self, settings: TableSettings | None, into: dict[int, Measured | None]
     ) -> Iterator[NDArray[Any]]:
         """Labels of the chosen frames; what was measured of each is there when it comes."""
-        from napari_unet.engine.export.formats.measuring import Measuring
-        from napari_unet.engine.jobs.stages.ahead import labelled_ahead
-        from napari_unet.engine.settings import TableSettings
+        from napari_unet.engine.jobs.stages.ahead import measured_ahead
 
-        measuring = Measuring(self.stack, settings or TableSettings())
-        made = labelled_ahead(self.labels, self.frames, self._shape, measuring)
-        for t, done in zip(self.frames, made, strict=True):
-            into[t] = done.measured
-            yield done.labels
+        return measured_ahead(self.stack, self.labels, self.frames, settings, into)
 
     def find_linker(self) -> Generator[int, None, Linker]:
         """Return a fresh linker; LapTrack looks at all frames before the first is renumbered."""
@@ -390,9 +398,3 @@ class Export:
 
         yield self.frames[0]  # a moment to cancel before all frames are read
         return LaptrackLinker.from_frames(self._labelled(), self.frames, **known)
-
-
-def _links(format: str) -> bool:
-    """Whether a format always has ids that are constant through time."""
-    kind = label_format(format)
-    return kind is not None and kind.links

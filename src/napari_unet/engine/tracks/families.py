@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.tracking import Linker
 
     Ints = NDArray[np.int64]
+    Cell = tuple[int, int]  # a frame, and an id on it
+
+
+def parse_cells(text: str) -> tuple[Cell, ...]:
+    """Return the cells of a line such as ``12:7, 12:9``, each once; `BadInput` where it is none."""
+    return tuple(dict.fromkeys(_cell(part.strip()) for part in text.split(",")))
+
+
+def say_cells(cells: Iterable[Cell]) -> list[str]:
+    """Return each cell as it is typed: its frame, a colon, its id there."""
+    return [f"{frame}:{cell}" for frame, cell in cells]
 
 
 class Families:
@@ -41,7 +52,7 @@ class Families:
 
 
 def find_families(
-    labels: Frames, frames: Sequence[int], cells: Sequence[tuple[int, int]], linker: Linker
+    labels: Frames, frames: Sequence[int], cells: Sequence[Cell], linker: Linker
 ) -> Generator[int, None, Families]:
     """Link the labels of some frames, and return those of ``cells`` (frame, id) and daughters.
 
@@ -103,6 +114,17 @@ def _track_of(ids: dict[int, tuple[Ints, Ints]], frame: int, cell: int) -> int:
         raise BadInput(
             f"there is no cell {cell} on frame {frame}",
             "cells by frame and id, on the frames that are exported",
-            "correct --only",
+            "choose others",
         )
     return int(found[0])
+
+
+def _cell(text: str) -> Cell:
+    frame, _, cell = text.partition(":")
+    if not (frame.isdecimal() and cell.isdecimal()):
+        raise BadInput(
+            f"{text!r} is no FRAME:ID, such as 12:7",
+            "cells by frame and id, with commas between them",
+            "correct it",
+        )
+    return int(frame), int(cell)

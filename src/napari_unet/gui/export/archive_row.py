@@ -75,7 +75,7 @@ class ArchiveRow(QWidget):
         def write(export: Export) -> Generator[int, None, Path]:
             return _write(export, live, model, columns, **parts)
 
-        return Product("the archive", ARCHIVE, write, archive_steps)
+        return Product("the archive", ARCHIVE, write, archive_steps, of_cells=False)
 
 
 def _write(

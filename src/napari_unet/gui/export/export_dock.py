@@ -15,16 +15,11 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.formats import (
     IN_PLACE,
-    IN_PLACE_LABELS,
     LABEL_FORMATS,
     PROBABILITIES,
     TABLE_FORMATS,
     TRACKMATE,
-    label_format,
-    labels_name,
-    movie_name,
-    still_name,
-    table_name,
+    always_links,
 )
 from napari_unet.engine.export.target.writing import WriteOptions
 from napari_unet.engine.jobs.export import Export
@@ -37,7 +32,17 @@ from napari_unet.gui.export.extras import switch_off_missing
 from napari_unet.gui.export.figures_form import FiguresForm
 from napari_unet.gui.export.join_sections import JoinSections
 from napari_unet.gui.export.movie_form import Linking, MovieForm
-from napari_unet.gui.export.products import Product, stopped, write_products
+from napari_unet.gui.export.only_cells import OnlyCells
+from napari_unet.gui.export.products import (
+    Product,
+    labels_file,
+    movie_file,
+    still_file,
+    stopped,
+    table_file,
+    total_steps,
+    write_products,
+)
 from napari_unet.gui.session.job import Ended, Task
 from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.widgets.editors import ChoiceEditor
@@ -68,6 +73,7 @@ class ExportDock(Dock):
         self._written = Path()
         self._build_target()
         self.join = JoinSections(self.session, OWNER)
+        self.only = OnlyCells(self.session, OWNER, self.target, self.join)
         self.movie = MovieForm(self.session, OWNER, self.labels.layer, self._linking, self.join)
         self.figures = FiguresForm(self.session, OWNER, self.target, self.movie)
         self._build_what()
@@ -125,6 +131,7 @@ class ExportDock(Dock):
             Flow(self.with_labels, self.format, shares=(0, 1)),
             self.meaning,
             self.join,
+            self.only,
             Flow(self.with_table, self.table_format, shares=(0, 1)),
             self.columns,
             Flow(self.with_movie, self.movie.style_of_movie, shares=(0, 1)),
@@ -187,6 +194,7 @@ class ExportDock(Dock):
             self.meaning.valueChanged,
             self.movie.changed,
             self.figures.changed,
+            self.only.changed,
             self.format.currentIndexChanged,
         ):
             signal.connect(self.update_state)  # a function would be called while the dock goes
@@ -198,41 +206,13 @@ class ExportDock(Dock):
     # ---- a user acts ----------------------------------------------------------------------
 
     def _labels_file(self) -> Product:
-        chosen, stack = self.format.currentData(), self.session.movie.stack
-        place = None
-        if chosen == IN_PLACE.name:
-            folder = stack.labels_folder if stack else None
-            place = folder / IN_PLACE_LABELS if folder else None
-            name = f"labels called {IN_PLACE_LABELS}"
-        else:
-            name = labels_name(stack.name, chosen) if stack else ""
-        return Product("labels", name, lambda x: x.write_labels(chosen), place=place)
+        return labels_file(self.format.currentData(), self.session.movie.stack)
 
     def _table_file(self) -> Product:
-        name, columns = table_name(self.table_format.value()), self.columns.value()
-        return Product("the table", name, lambda x: x.write_table(columns, x.folder / name))
+        return table_file(self.table_format.value(), self.columns.value())
 
     def _movie_file(self) -> Product:
-        movie, kind = self.movie, self.movie.kind()
-
-        def write(export: Export) -> Any:
-            return export.write_movie(movie.overlay(), movie.screen_look(), kind, movie.earlier())
-
-        def steps(export: Export) -> int:
-            return export.movie_steps(movie.overlay())
-
-        return Product("the movie", movie_name(kind), write, steps)
-
-    def _still_file(self) -> Product:
-        frame, movie = self.session.movie.frame, self.movie
-
-        def write(export: Export) -> Any:
-            return export.write_still(movie.overlay(), movie.screen_look(), frame, movie.earlier())
-
-        def steps(export: Export) -> int:
-            return export.still_steps(movie.overlay(), frame)
-
-        return Product("the frame", still_name(frame), write, steps)
+        return movie_file(self.movie)
 
     def _save_labels(self) -> None:
         self._save((self._labels_file(),))
@@ -244,7 +224,7 @@ class ExportDock(Dock):
         self._save((self._movie_file(),))
 
     def _save_still(self) -> None:
-        self._save((self._still_file(),))
+        self._save((still_file(self.movie, self.session.movie.frame),))
 
     def _save_archive(self) -> None:
         self._save((self.archive.product(self.columns.value()),))
@@ -270,7 +250,8 @@ class ExportDock(Dock):
         with job.refusing(OWNER):
             folder = self.target.place()
             export = self._export(folder, overwrite)
-            total = sum(product.steps(export) for product in products)
+            cells = self.only.chosen() if all(p.of_cells for p in products) else ()
+            total = total_steps(products, export, cells)
             there = [p.name for p in products if p.is_there(folder)]
             if there and not overwrite:
                 are, them = ("are", "them") if len(there) > 1 else ("is", "it")
@@ -286,7 +267,7 @@ class ExportDock(Dock):
                 Task(
                     OWNER,
                     f"Saving {what}",
-                    lambda: write_products(products, export, written),
+                    lambda: write_products(products, export, written, cells),
                     total=total,
                     on_done=lambda found: self._on_saved(written, found),
                     cancelled_line=lambda: stopped(written),
@@ -315,7 +296,8 @@ class ExportDock(Dock):
     def _linking(self) -> Linking:
         live = self.target.live()
         by_hand = partial(said_by_hand, live.corrections if live else None)
-        return Linking(self.meaning.value(), self.target.positions(), by_hand)
+        cells = self.only.chosen()
+        return Linking(self.meaning.value(), self.target.positions(), by_hand, cells)
 
     def _export(self, folder: Path, overwrite: bool) -> Export:
         layer = self.labels.layer()
@@ -358,29 +340,31 @@ class ExportDock(Dock):
         no_labels = "" if layer is not None else "Segment the movie first: there are no labels"
         why_not = self.busy() or self.no_movie() or no_labels
         self.target.update_state()
-        allow(self.save_table, why_not)
+        self.only.update_state()
+        of_cells = why_not or self.only.why_not()
+        allow(self.save_table, of_cells)
         allow(self.copy_methods, why_not)
         live, chosen = self.target.live(), self.format.currentData()
         pixels = chosen in PROBABILITIES
         unknown = pixels and (live is None or live.probabilities is None)
         as_labels = "Segment the movie first" if unknown else self._no_place()
-        allow(self.save_labels, why_not or as_labels)
+        as_labels = as_labels or (self.only.refuses("Probabilities are") if pixels else "")
+        allow(self.save_labels, of_cells or as_labels)
         self.save_labels.setText("Save probabilities" if pixels else "Save labels")
         n_files = sum(check.isChecked() for check in self._checks())
         self.run.setText(f"Export {n_files} files" if n_files > 1 else "Export")
         none = "" if n_files else "Tick what is to be written"
         movie = self.movie.why_not() if self.with_movie.isChecked() else ""
         labels = as_labels if self.with_labels.isChecked() else ""
-        allow(self.run, why_not or none or labels or movie)
-        kind = label_format(chosen)
-        links = kind is not None and kind.links
+        allow(self.run, of_cells or none or labels or movie)
+        links = always_links(chosen)
         always = "These files always have one id per cell through time" if links else ""
         allow(self.meaning, "Probabilities have no ids" if pixels else always)
-        allow(self.save_movie, why_not or self.movie.why_not())
+        allow(self.save_movie, of_cells or self.movie.why_not())
         alone = why_not or self.join.refuses()
-        allow(self.save_still, alone or self.movie.why_not())
-        self.figures.update_state(alone)
-        self.archive.update_state(alone)
+        allow(self.save_still, of_cells or alone or self.movie.why_not())
+        self.figures.update_state(alone, self.only.why_not())
+        self.archive.update_state(alone or self.only.refuses("An archive is"))
         mine = self.session.job.state.owner == OWNER and bool(self.busy())
         self.why_not.say(f"{why_not}." if why_not and not mine else self.target.status())
         self._show_frame()

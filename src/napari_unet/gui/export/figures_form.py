@@ -87,15 +87,18 @@ class FiguresForm(QWidget):
         def write(export: Export) -> Generator[int, None, Path]:
             return export.write_map(settings, look, frame, colours)
 
-        return Product("the map", map_name(frame), write, lambda _: 1)
+        return Product("the map", map_name(frame), write, lambda _: 1, of_cells=False)
 
     # ---- what is shown ----------------------------------------------------------------------
 
-    def update_state(self, why_not: str) -> None:
-        """Resolve which figure can be written, and show the fields that it needs."""
+    def update_state(self, why_not: str, no_cells: str = "") -> None:
+        """Resolve which figure can be written, and show the fields that it needs.
+
+        ``no_cells`` is why none can be made of the cells that are chosen; a map is of all.
+        """
         self._why_not = why_not
         same = self.truth.layer() in (None, self._target.labels.layer())
-        allow(self.save_comparison, why_not or (_CHOOSE if same else ""))
+        allow(self.save_comparison, why_not or no_cells or (_CHOOSE if same else ""))
         self._rows.setRowVisible(self.names, self._classes())
         self.update_frame()
 

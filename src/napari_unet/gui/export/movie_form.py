@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +24,12 @@ from napari_unet.gui.widgets.parts import Column, Fold, add_field, allow, button
 from napari_unet.gui.widgets.wrapping import Flow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from napari.layers import Labels
 
     from napari_unet.engine.export.target.formats import Meaning
+    from napari_unet.engine.export.tracks.family_links import FamilyLinks
     from napari_unet.engine.export.tracks.links import Links
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
@@ -48,11 +50,15 @@ _BY_PERCENTILE = ("low", "high")
 
 @dataclass(frozen=True)
 class Linking:
-    """How cells are linked through time in what is exported, and over which frames."""
+    """How cells are linked through time in what is exported, over which frames; which cells alone.
+
+    Without ``cells`` (frame, id) all are exported.
+    """
 
     meaning: Meaning
     positions: tuple[int, ...]
     by_hand: Callable[[], ByHand]
+    cells: tuple[tuple[int, int], ...] = ()
 
 
 class MovieForm(QWidget):
@@ -183,23 +189,17 @@ class MovieForm(QWidget):
         )
         return self._join.scene(scene)
 
-    def _links(self, layer: Labels, stack: Stack) -> Links | None:
-        """Return the links that tails or linked colours need; None where the export has none."""
-        from napari_unet.engine.export.tracks.links import Links
-
+    def _links(self, layer: Labels, stack: Stack) -> Links | FamilyLinks | None:
+        """Return what tails, linked colours or some cells alone need; None where nothing does."""
         chosen = self._linking()
-        wanted = self.overlay().tail or chosen.meaning in ("linked", "laptrack")
+        follows = self.overlay().tail > 0 or chosen.meaning in ("linked", "laptrack")
+        wanted = follows or chosen.cells
         if not wanted or self._session.movie.frame not in chosen.positions:
             return None
         frames = LayerFrames(layer.data, stack, layer.name)
-        shape, spacing = stack.frame_shape, stack.spacing if stack.dims == 3 else None
-
-        def begin() -> Links:
-            chosen_frames, meaning = chosen.positions, chosen.meaning
-            return Links(frames, shape, chosen_frames, meaning, chosen.by_hand, spacing)
-
-        key = (id(layer.data), stack, chosen.meaning, chosen.positions)
-        return self._kept_links.find(layer, key, begin)
+        key = (id(layer.data), stack, chosen.meaning, chosen.positions, chosen.cells)
+        key = (*key, follows) if chosen.cells else key
+        return self._kept_links.find(layer, key, lambda: _begin(chosen, frames, stack, follows))
 
     # ---- what follows -----------------------------------------------------------------------
 
@@ -243,3 +243,29 @@ class MovieForm(QWidget):
         whole = crop == (0, 0, height, width) or crop == settings.crop
         empty = crop[2] - crop[0] < 2 or crop[3] - crop[1] < 2
         self.look.setValue(settings.replace(crop=None if whole or empty else crop))
+
+
+def _begin(chosen: Linking, labels: Frames, stack: Stack, follows: bool) -> Links | FamilyLinks:
+    """Return links that have found nothing yet; of some cells alone where they are chosen."""
+    from napari_unet.engine.export.tracks.family_links import FamilyLinks
+    from napari_unet.engine.export.tracks.links import Links
+
+    def follow(found: Frames) -> Links:
+        spacing = stack.spacing if stack.dims == 3 else None
+        how = chosen.positions, chosen.meaning, chosen.by_hand, spacing
+        return Links(found, stack.frame_shape, *how)
+
+    if not chosen.cells:
+        return follow(labels)
+    search = _search(chosen, labels, stack)
+    return FamilyLinks(chosen.positions, search, follow if follows else None)
+
+
+def _search(chosen: Linking, labels: Frames, stack: Stack) -> Generator[int, None, Frames]:
+    """Find the chosen cells as the export does."""
+    from napari_unet.engine.export.target.writing import WriteOptions
+    from napari_unet.engine.jobs.export import Export
+
+    options = WriteOptions(chosen.positions)
+    whole = Export(stack, labels, Path(), options, chosen.meaning, by_hand=chosen.by_hand)
+    return (yield from whole.of_cells(chosen.cells)).labels

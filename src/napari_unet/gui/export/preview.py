@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
 
+    from napari_unet.engine.export.tracks.family_links import FamilyLinks
     from napari_unet.engine.export.tracks.links import Links
     from napari_unet.engine.settings import OverlaySettings
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.export.screen_look import ScreenLook
 
+    Found = Links | FamilyLinks
 
 _WAIT_MS = 120
 _LINK_S = 0.3  # of linking, then a newer question has its turn
@@ -50,7 +52,7 @@ class Scene:
     look: ScreenLook
     probabilities: Any = None
     before: Frames | None = None
-    links: Links | None = None
+    links: Found | None = None
 
     def compose(self) -> NDArray[np.uint8]:
         """Return the picture (Y, X, 3), as small as a dock needs it; links must have been found."""
@@ -216,11 +218,11 @@ class KeptLinks:
     ) -> None:
         self._changed, self._connect = changed, connect  # the latter until the dock is gone
         self._key: tuple[Any, ...] = ()
-        self._links: Links | None = None
+        self._links: Found | None = None
         self._segmented: NDArray[np.bool_] = np.zeros(0, bool)
         self._layer: weakref.ref[Labels] | None = None
 
-    def find(self, layer: Labels, key: tuple[Any, ...], make: Callable[[], Links]) -> Links:
+    def find(self, layer: Labels, key: tuple[Any, ...], make: Callable[[], Found]) -> Found:
         """Return the links found so far for ``key``, or new ones that have found nothing yet."""
         self._watch(layer)
         probabilities = getattr(layer.data, "probabilities", None)

@@ -70,6 +70,7 @@ class CellsPanel(QWidget):
         tracks = row(self.add_tracks, self.add_family)
         Column(self).add(self.line, self.table, tracks, self.over_time)
         self.table.picked.connect(self._on_row)
+        self.table.marked.connect(self._tell)
         self.add_tracks.clicked.connect(lambda: self._show_tracks())
         self.add_family.clicked.connect(lambda: self._show_tracks(family=True))
 
@@ -183,6 +184,7 @@ class CellsPanel(QWidget):
         if layer is None or centre is None:
             return
         layer.selected_label = label
+        self._tell()  # others may be chosen with it
         self.allow(self._why_not)
         bring_to_middle(self._session.viewer, layer, (self._session.movie.frame, *centre))
 
@@ -190,7 +192,18 @@ class CellsPanel(QWidget):
         layer = self._chosen()
         if layer is not None:
             self.table.choose(int(layer.selected_label))
+            self._tell()
             self.allow(self._why_not)
+
+    def _tell(self) -> None:
+        """Say which cells are chosen: those of the table, where the one of the layer is there."""
+        if (layer := self._chosen()) is None:
+            return
+        frame, label = self._session.movie.frame, int(layer.selected_label)
+        measured, marked = self.table.cells.measured, self.table.all_chosen()
+        here = measured is not None and measured.position == frame
+        labels = marked if here and label in marked else [label]
+        self._session.chosen.choose(layer, [(frame, label) for label in labels])
 
     def _on_click(self, layer: Labels, event: Any) -> Iterator[None]:
         """Take a click on a cell as picking it, while nothing is painted; a drag moves the view."""

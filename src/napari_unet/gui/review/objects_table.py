@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractItemView
 
 from napari_unet.gui.widgets.sorted_table import SortedModel, SortedTable
@@ -133,10 +134,13 @@ class ObjectsModel(SortedModel):
 class ObjectsTable(SortedTable):
     """Cells of a frame; one is chosen by a click or the arrow keys, more with Ctrl or Shift."""
 
+    marked = Signal()  # a user chose more cells, or fewer, than before
+
     def __init__(self, name: str) -> None:
         self.cells = ObjectsModel()
         super().__init__(name, self.cells, _ROWS_SHOWN)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.selectionModel().selectionChanged.connect(self._on_marked)
 
     def all_chosen(self) -> list[int]:
         """Return the labels of all cells chosen."""
@@ -147,6 +151,10 @@ class ObjectsTable(SortedTable):
         """Show the cells of another frame; the order that a user chose stays."""
         with self.quiet():
             self.cells.show(measured)
+
+    def _on_marked(self, *_: Any) -> None:
+        if self.telling:
+            self.marked.emit()
 
 
 def _spelt(unit: str) -> str:

@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from napari_unet.gui.session.autosave import SessionAutosave
+from napari_unet.gui.session.cells.chosen_cells import ChosenCells
 from napari_unet.gui.session.job import Job
 from napari_unet.gui.session.lifetime import Lifetime
 from napari_unet.gui.session.models import ModelList
@@ -41,6 +42,7 @@ class Session:
         self.training = Training(self.job, self.models)
         self.movie = MovieChoice(viewer, life)
         self.positions = Positions()
+        self.chosen = ChosenCells()
         self.place = Place(self.movie)
         # the first to hear of another frame
         self.labels = MovieLabels(self.movie, self.place, life)

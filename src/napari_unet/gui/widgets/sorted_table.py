@@ -119,7 +119,7 @@ class SortedTable(QTableView):
         row = self.fontMetrics().height() + 6
         self.verticalHeader().setDefaultSectionSize(row)
         self.setFixedHeight((rows_shown + 2) * row)
-        self._telling = True
+        self.telling = True  # a user chooses now, not we
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
     def show_columns(self, columns: Mapping[str, Any], titles: Titles) -> None:
@@ -130,11 +130,11 @@ class SortedTable(QTableView):
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Tell of no row that is chosen meanwhile: no user chose it."""
-        before, self._telling = self._telling, False
+        before, self.telling = self.telling, False
         try:
             yield
         finally:
-            self._telling = before
+            self.telling = before
 
     def choose(self, key: int) -> None:
         """Choose a row that was picked elsewhere; none where it is not there."""
@@ -155,7 +155,7 @@ class SortedTable(QTableView):
         return self.rows.key(index.row()) if index.isValid() else None
 
     def _on_row(self, current: QModelIndex, _: QModelIndex) -> None:
-        if self._telling and current.isValid():
+        if self.telling and current.isValid():
             self.picked.emit(self.rows.key(current.row()))
 
 

@@ -66,7 +66,7 @@ def require_truth(frames: Iterable[int], truth: LabelFrames) -> tuple[int, ...]:
 
 
 def with_truth(frames: Iterable[int], truth: LabelFrames) -> Generator[int, None, tuple[int, ...]]:
-    """Return those of ``frames`` in which the truth holds anything; yields each, looked at."""
+    """Return a few of the ``frames`` in which the truth holds anything; yields each, looked at."""
     found = []
     for t in require_truth(frames, truth):
         if truth[t].any():
@@ -74,7 +74,7 @@ def with_truth(frames: Iterable[int], truth: LabelFrames) -> Generator[int, None
         yield t
     if not found:
         raise _no_truth(truth)
-    return tuple(found)
+    return shown_frames(found, named=False)
 
 
 def _no_truth(truth: LabelFrames) -> BadInput:

@@ -81,6 +81,12 @@ def label_format(name: str) -> LabelFormat | None:
     return _ALL.get(name)
 
 
+def always_links(name: str) -> bool:
+    """Whether a format always has ids that are constant through time."""
+    kind = label_format(name)
+    return kind is not None and kind.links
+
+
 def missing_extra(choice: str) -> str:
     """Name the extra that a format or a way of linking needs and that is not installed."""
     module, extra = _EXTRAS.get(choice, ("", ""))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet.engine.export.formats.measuring import Measured, Measuring
+    from napari_unet.engine.settings import TableSettings
     from napari_unet.engine.stack.source import Frames
 
 _MOST = 8  # threads: beyond, they wait for Python's lock more than they work
@@ -62,6 +63,25 @@ def labelled_ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def measured_ahead(
+    stack: Stack,
+    labels: Frames,
+    frames: Sequence[int],
+    settings: TableSettings | None,
+    into: dict[int, Measured | None],
+) -> Iterator[NDArray[Any]]:
+    """Yield labels of frames; what was measured of each for a table is in ``into`` then."""
+    from napari_unet.engine.export.formats.measuring import Measuring
+    from napari_unet.engine.settings import TableSettings
+
+    measuring = Measuring(stack, settings or TableSettings())
+    shape = tuple(int(n) for n in stack.frame_shape)
+    made = labelled_ahead(labels, frames, shape, measuring)
+    for t, done in zip(frames, made, strict=True):
+        into[t] = done.measured
+        yield done.labels
 
 
 def from_any_thread(labels: Frames) -> bool:

@@ -63,6 +63,8 @@ class LinkVerbs(QObject):
         """Take a cell as the one that is chosen now."""
         if 0 < cell < BACKGROUND_ID and (frame, cell) != self.chosen:
             self.before, self.chosen = self.chosen, (frame, cell)
+            if (actions := self._actions()) is not None:
+                self._session.chosen.choose(actions.layer, [self.chosen])
             self.changed.emit()
 
     def act(self, name: str, *, at_cursor: bool) -> None:
