@@ -48,8 +48,9 @@ def test_the_files_are_those_of_the_command_line(
     a, b = cells_of(small[1][2], 2)
     line = f"2:{a}, 2:{b}"
     name_cells(hand, export, line)
-    assert "2 cells with all their frames" in hand.find(export, "export.only_line").text()
+    assert "2 cells on all frames" in hand.find(export, "export.only_line").text()
     hand.find(export, "export.meaning").setValue(meaning)
+    assert hand.find(export, "export.with_table").text() == "Table of these cells"
     for button in ("save_labels", "save_table"):
         hand.click(export, f"export.{button}")
         hand.done()

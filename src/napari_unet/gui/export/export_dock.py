@@ -351,6 +351,8 @@ class ExportDock(Dock):
         as_labels = as_labels or (self.only.refuses("Probabilities are") if pixels else "")
         allow(self.save_labels, of_cells or as_labels)
         self.save_labels.setText("Save probabilities" if pixels else "Save labels")
+        these = "these" if self.only.wanted else "all"
+        self.with_table.setText(f"Table of {these} cells")
         n_files = sum(check.isChecked() for check in self._checks())
         self.run.setText(f"Export {n_files} files" if n_files > 1 else "Export")
         none = "" if n_files else "Tick what is to be written"

@@ -12,7 +12,7 @@ from superqt.utils import signals_blocked
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
 from napari_unet.engine.tracks.families import parse_cells, say_cells
-from napari_unet.gui.widgets.parts import Column, Hint, allow, button, row
+from napari_unet.gui.widgets.parts import Column, Hint, allow, button, together
 from napari_unet.gui.widgets.wrapping import WrapCheck
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 _TIP = "Write what comes of some cells alone: all frames of their tracks, and their daughters"
 _WHICH = "Choose cells in Review, or type frame:id, such as 12:7, 12:9."
-_MEANS = "with all their frames and daughters: in labels, table, movie and comparison."
+_MEANS = (
+    "on all frames, and daughters: in labels, table, movie, comparison; not in archive, "
+    "probabilities, map."
+)
 _CLASSES = "These labels are classes of pixels, which have no tracks"
 _EMPTY = "No cells are named under Only some cells"
 _OF_ALL = "of all cells: untick Only some cells"
@@ -54,8 +57,7 @@ class OnlyCells(QWidget):
         self.cells.setToolTip("Frames are counted from 0, and ids are those on screen")
         self.take = button("Add chosen", f"{owner}.only_chosen", "Add what is chosen in Review")
         self.line = Hint(name=f"{owner}.only_line")
-        self._inside = QWidget()
-        self._inside.setLayout(row(self.cells, self.take, stretch=0))
+        self._inside = together(self.cells, self.take, stretch=0)
         Column(self).add(self.check, self._inside, self.line)
         self.check.toggled.connect(self._on_ticked)
         self.cells.textChanged.connect(self._announce)
