@@ -1,6 +1,7 @@
 """Doubts about slips put into right labels, and about a long movie.
 
     python benchmarks/bench_doubts.py [--write]            # needs a display, or xvfb-run -a
+    python benchmarks/bench_doubts.py --volumes [--write]  # of volumes alone; needs none
 
 *Slips*: cells of generated movies merged, cut in two, left out or invented, one on each of 20
 frames; the right repair is offered where a doubt at the place has the verb that mends it. *A long
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from _page import markdown, write_between_markers
 from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
@@ -32,9 +34,23 @@ from napari_unet.gui.widgets.parts import Column
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips, offered
+from napari_unet.sample.volumes import VolumeWorld, sample_volumes
 
 SEEDS = range(100, 110)  # none of which a limit was chosen on
 BEAT_MS, DISTINCT = 5, 40
+
+
+def of_volumes(seed: int) -> tuple[str, ...]:
+    """Return the same of generated volumes, and the doubts about their right labels, as a row."""
+    world = VolumeWorld(frames=14, seed=seed)
+    truth, steps = sample_volumes(world)[1], steps_of(world.spacing, 3)
+    damaged, put = labels_with_slips(truth, 12, seed=seed, steps=steps)
+    found = run(find_doubts(damaged, steps=steps), quiet=True)
+    right = run(find_doubts(truth, steps=steps), quiet=True)
+    cells = sum(len(np.unique(one)) - 1 for one in truth)
+    hits = f"{sum(offered(found, put))} of {len(put)}"
+    offers = sum(one.repair is not None for one in right)
+    return f"{seed}", f"{cells}", hits, f"{len(found)}", f"{len(right)}", f"{offers}"
 
 
 def slips(seed: int) -> tuple[int, int, int]:
@@ -113,8 +129,19 @@ def main() -> None:
     """Measure, print, and write docs/benchmarks.md where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=10_000, help="of the long movie; 0: none")
+    parser.add_argument("--volumes", action="store_true", help="look at volumes, and nothing else")
     parser.add_argument("--write", action="store_true", help="put the tables into the docs")
     options = parser.parse_args()
+    if options.volumes:
+        head = (
+            "volumes", "cells", "slips with the right repair", "doubts", "of right labels",
+            "with a repair",
+        )  # fmt: skip
+        text = markdown(head, [of_volumes(seed) for seed in SEEDS[:6]])
+        print(text)
+        if options.write:
+            write_between_markers("bench:doubts of volumes", text)
+        return
     rows = []
     for seed in SEEDS:
         right, n, doubts = slips(seed)

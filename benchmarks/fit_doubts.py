@@ -130,8 +130,7 @@ def of_slips() -> Iterator[Row]:
                 slip
                 for slip in slips
                 for part in one.parts
-                if slip.frame == part.frame
-                and np.hypot(part.y - slip.y, part.x - slip.x) < max(6, part.size / 2)
+                if slip.frame == part.frame and part.away(slip.place) < max(6, part.size / 2)
             ]
             verbs = {VERBS[slip.kind] for slip in near}
             mended = one.repair is not None and len(near) == len(one.frames)

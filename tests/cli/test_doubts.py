@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_movie import live_labels
 from napari_unet.engine.session.session_folder import SessionFolder
@@ -17,6 +18,7 @@ from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
+from napari_unet.sample.volumes import VolumeWorld, sample_volumes
 
 SHAPE = (192, 240)
 
@@ -71,6 +73,35 @@ def test_a_label_file(slips, run, tmp_path):
             assert np.array_equal(repaired[t], before[t])
     again = run("doubts", movie, out)
     assert all("appears from nowhere" in line for line in again.stdout.splitlines())
+
+
+def test_volumes(run, tmp_path):
+    world = VolumeWorld(frames=6, shape=(14, 112, 112), density=5, seed=1)
+    movie, truth = sample_volumes(world)
+    damaged, put = labels_with_slips(truth, 4, seed=3, steps=steps_of(world.spacing, 3))
+    files = tmp_path / "movie.tif", tmp_path / "damaged.tif"
+    for path, frames in zip(files, (movie, damaged), strict=True):
+        tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TZYX"})
+    taken = ("--z", "volume", "--z-step", 1.5, "--pixel-size", 0.4)
+    out, table = tmp_path / "repaired.tif", tmp_path / "doubts.csv"
+    repairs = ("--apply", "gone", "--apply", "cut", "--apply", "merged", "--out", out)
+    answer = run("doubts", *files, *taken, *repairs, "--table", table, "--json")
+    assert answer.code == 0, answer.stderr
+    answer = json.loads(answer.stdout)
+    for slip in put:
+        near = [one for one in answer["doubts"] if one["frame"] == slip.frame]
+        ways = [np.subtract([one[axis] for axis in "zyx"], slip.place) for one in near]
+        assert min(np.abs(way).max() for way in ways) < 4
+    mended = [one["frame"] for one in answer["repaired"]]
+    assert sorted(mended) == [slip.frame for slip in put if slip.kind != "invented"]
+    repaired = tifffile.imread(out)
+    assert repaired.shape == damaged.shape
+    assert all(len(np.unique(repaired[t])) == len(np.unique(truth[t])) for t in mended)
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["z"]) for row in rows] == [one["z"] for one in answer["doubts"]]
+    line = run("doubts", *files, *taken).stdout.splitlines()[0]
+    assert f"frame {rows[0]['frame']}, z {float(rows[0]['z']):.0f}, y " in line
 
 
 def test_the_session_beside_the_movie(slips, run, tmp_path):

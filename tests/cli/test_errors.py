@@ -117,7 +117,6 @@ def test_one_plain_line_and_nothing_half_written(world, bad, tmp_path, words, na
         ("paint x", "paint"),
         ("check x y --out z --z volume", "looks at images"),
         ("compare x y --network unet --out z --z volume", "looks at images"),
-        ("doubts x --z volume", "looks at images"),
         ("qc x --z volume", "looks at images"),
         ("tune x y z --z volume", "looks at images"),
     ],

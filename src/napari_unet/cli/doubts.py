@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 _COLUMNS: dict[str, type] = {
-    "frame": int, "frames": object, "y": float, "x": float, "labels": object, "reason": object,
-    "words": object, "repair": object, "score": float,
+    "frame": int, "frames": object, "z": float, "y": float, "x": float, "labels": object,
+    "reason": object, "words": object, "repair": object, "score": float,
 }  # fmt: skip
 
 
@@ -70,6 +70,8 @@ def doubts(
     channel: o.Channel = None,
     z: o.Z = None,
     position: o.Position = None,
+    pixel_size: o.PixelSize = None,
+    z_step: o.ZStep = None,
     as_json: o.AsJson = False,
     overwrite: o.Overwrite = False,
 ) -> None:
@@ -82,7 +84,7 @@ def doubts(
 
     _check(labels, session, apply, out)
     _check_table(table, overwrite)
-    wanted = o.selection(axes, channel, z, position, volumes=False)
+    wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size, z_step=z_step)
     with ExitStack() as files:
         noticed = files.enter_context(Noticed())
         given = open_with_movie(files, noticed, movie, wanted, labels, offset)
@@ -131,7 +133,10 @@ def _write_table(path: Path, found: list[Doubt]) -> None:
 
     rows = [one.to_values() for one in found]
     columns: dict[str, Any] = {}
+    solid = any("z" in row for row in rows)
     for name, kind in _COLUMNS.items():
+        if name == "z" and not solid:
+            continue
         values = [row[name] for row in rows]
         if kind is object:
             values = [" ".join(map(str, v)) if isinstance(v, list) else v or "" for v in values]
@@ -187,7 +192,7 @@ class _Look:
         if out is None:
             return self._take(self._session(), some)
         labels, stack = self.given.frames, self.given.stack
-        live = editable(labels, some, self.highest)
+        live = editable(labels, some, self.highest, stack.spacing)
         taken = self._take(live, some)
         repaired = Repaired(labels, live, {t for one in taken for t in one.frames})
         known = self.given.labelled
@@ -231,7 +236,7 @@ class _Look:
         folder = SessionFolder.find(movie) if self.path is None else SessionFolder(self.path, movie)
         assert read is not None and folder is not None
         corrections = require_free(open_corrections(folder))
-        return LiveLabels(read.shape, read.probabilities, read.settings, corrections)
+        return LiveLabels(read.shape, read.probabilities, read.settings, corrections, read.spacing)
 
     def _known_diameter(self) -> float | None:
         """Return the size of the cells that the session's model knows, px; None without one."""
@@ -259,6 +264,7 @@ def _print(found: list[Doubt], taken: list[Doubt] | None, noticed: Noticed | Non
 def _line(doubt: Doubt) -> str:
     where = f"frame {doubt.frame}"
     if not doubt.whole_frame:
+        where += "" if doubt.z is None else f", z {doubt.z:.0f}"
         where += f", y {doubt.y:.0f}, x {doubt.x:.0f}"
     if doubt.cells:
         cells = "cell" if len(doubt.cells) == 1 else "cells"

@@ -11,6 +11,7 @@ from napari_unet.engine.annotations.edit_masks import EditMask
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.jobs.quality import check_quality
 from napari_unet.engine.labels.ids import LAST_ID
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.tracks.doubts.doubt import left_of, worst_first
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
@@ -38,14 +39,16 @@ def check_doubts(
 ) -> Generator[int, None, list[Doubt]]:
     """Find what is doubtful in a movie and its labels, worst first.
 
-    ``labels(t)`` (Y, X), None of a frame that has none, and ``levels(t)``, codes of probability.
+    ``labels(t)`` (Y, X), of volumes (Z, Y, X), None of a frame that has none, and ``levels(t)``,
+    codes of probability.
     Cells that lie wholly within ``margin`` px of the frame's edge have no label; a model knows
     cells of ``known_diameter`` px; only the frames ``labelled`` are counted. Yields each frame
     twice.
     """
     n = len(movie)
     of = range(n) if labelled is None else labelled
-    finder = DoubtFinder(n, labels, levels, margin)
+    apart = steps_of(movie.spacing if movie.dims == 3 else None, movie.dims)
+    finder = DoubtFinder(n, labels, levels, margin, apart)
 
     def steps() -> Generator[int, None, list[Doubt]]:
         quality = yield from check_quality(movie, known_diameter=known_diameter)
@@ -60,10 +63,16 @@ def check_doubts(
     return steps()
 
 
-def editable(labels: Frames, doubts: Iterable[Doubt], highest: int = 0) -> LiveLabels:
+def editable(
+    labels: Frames,
+    doubts: Iterable[Doubt],
+    highest: int = 0,
+    spacing: tuple[float, ...] | None = None,
+) -> LiveLabels:
     """Return labels of the frames that the repairs of some doubts go by or change, to be changed.
 
-    New cells get numbers above the ``highest`` of the movie. Other frames are empty.
+    New cells get numbers above the ``highest`` of the movie. Other frames are empty. ``spacing`` is
+    that of volumes.
 
     Raises
     ------
@@ -75,7 +84,7 @@ def editable(labels: Frames, doubts: Iterable[Doubt], highest: int = 0) -> LiveL
     needed = {t for part, how in parts if how for t in (part.frame, how.source) if t >= 0}
     first = np.asarray(labels[min(needed)]) if needed else np.zeros((1, 1), np.uint16)
     shape = (len(labels), *first.shape)
-    corrections = Corrections((shape[0], shape[1], shape[2]))
+    corrections = Corrections(shape)
     for t in sorted(needed):
         frame = np.asarray(labels[t])
         highest = max(highest, int(frame.max(initial=0)))
@@ -85,11 +94,11 @@ def editable(labels: Frames, doubts: Iterable[Doubt], highest: int = 0) -> LiveL
                 f"numbers below {LAST_ID}, so that there are some for new cells",
                 "number the cells of each frame from 1",
             )
-        whole = (slice(0, shape[1]), slice(0, shape[2]))
+        whole = tuple(slice(0, n) for n in first.shape)
         mask = EditMask(frame.astype(np.uint16), np.zeros(frame.shape, np.uint8))
         corrections.write(t, whole, mask)
     corrections.new_id(highest)
-    return LiveLabels((shape[0], shape[1], shape[2]), None, None, corrections)
+    return LiveLabels(shape, None, None, corrections, spacing)
 
 
 class Repaired:
@@ -103,5 +112,5 @@ class Repaired:
 
     def __getitem__(self, t: int) -> NDArray[Any]:
         if t in self._frames:
-            return np.asarray(self._live[t, :, :])
+            return np.asarray(self._live[t])
         return np.asarray(self._labels[t])

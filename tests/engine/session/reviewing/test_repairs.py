@@ -9,6 +9,7 @@ from scipy.ndimage import maximum_filter
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.labels.scores import frame_scores
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.aside import labels_aside
@@ -20,28 +21,31 @@ from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.stack.quality.findings import Finding
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
 from napari_unet.sample.movie import sample_movie
-from napari_unet.sample.slips import labels_with_slips
+from napari_unet.sample.slips import REPAIRS, labels_with_slips
+from napari_unet.sample.volumes import VolumeWorld, sample_volumes
 
 
-def live_of(labels):
+def live_of(labels, spacing=None):
     """Live labels of probabilities that show exactly these cells."""
     frames = Probabilities.in_memory((len(labels), 1, *labels.shape[1:]), {"outputs": ["object"]})
     for t, frame in enumerate(labels):
         frames.write(t, encode(np.where(frame > 0, 0.97, 0.03))[None])
-    return LiveLabels(labels.shape, frames, LabelSettings(min_size=10, split=False))
+    settings = LabelSettings(min_size=10, split=False)
+    return LiveLabels(labels.shape, frames, settings, spacing=spacing)
 
 
 def apart(labels):
     """Labels with a line of ground between cells that touch."""
+    reach = (1, *(3,) * (labels.ndim - 1))
     beside = [
-        maximum_filter(np.where(labels == 0, low, way * labels.astype(int)), (1, 3, 3))
+        maximum_filter(np.where(labels == 0, low, way * labels.astype(int)), reach)
         for way, low in ((1, 0), (-1, -70000))
     ]
     return np.where((beside[0] != labels) | (beside[1] != -labels.astype(int)), 0, labels)
 
 
 def errors(live, truth):
-    found = [frame_scores(np.asarray(live[t, :, :]), truth[t]) for t in range(len(truth))]
+    found = [frame_scores(np.asarray(live[t]), truth[t]) for t in range(len(truth))]
     return [one.missed + one.merged + one.split + one.invented for one in found]
 
 
@@ -81,6 +85,35 @@ def test_repairs_bring_the_truth_back_each_in_a_step(slips):
     assert errors(live, truth) == before
     list(doubts.find())
     assert [one for one in doubts.doubts() if one.score > 0.5] == found
+
+
+def test_repairs_of_volumes_are_of_whole_cells():
+    world = VolumeWorld(frames=6, shape=(14, 112, 112), density=5, seed=1)
+    _, truth = sample_volumes(world)
+    truth = apart(truth).astype(np.uint16)
+    steps = steps_of(world.spacing, 3)
+    damaged, put = labels_with_slips(truth, 4, seed=30, steps=steps)
+    live = live_of(apart(damaged).astype(np.uint16), world.spacing)
+    before, doubts, repairs = errors(live, truth), doubts_of(live), Repairs(live)
+    found = [one for one in doubts.doubts() if one.repair and one.score > 0.5]
+    assert {one.repair.verb for one in found} == set(REPAIRS.values())
+    for one in found:
+        was = errors(live, truth)[one.frame]
+        repairs.take(one)
+        assert errors(live, truth)[one.frame] < was
+        list(doubts.find([one.frame]))
+        assert one not in doubts.doubts()
+    assert sum(errors(live, truth)) <= sum(before) - len(put) + 1
+    for _ in found:
+        live.undo()
+    list(doubts.find())
+    gone = next(one for one in doubts.doubts() if one.reason == "gone for a frame")
+    cells = next(one for one in doubts.doubts() if one.cells)
+    for one in (gone, cells):
+        shown = np.asarray(live[one.frame])
+        say_fine(live, one)
+        assert np.array_equal(live[one.frame], shown)
+        assert one not in doubts.doubts()
 
 
 def test_a_look_aside_gives_the_same_labels(slips):

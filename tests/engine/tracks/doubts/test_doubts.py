@@ -9,6 +9,7 @@ import pytest
 
 from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.stack.quality.findings import Finding
 from napari_unet.engine.tracks.doubts.cells import FrameCells, measure, same_cells
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
@@ -17,12 +18,15 @@ from napari_unet.engine.tracks.doubts.seen import Packed
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import REPAIRS, labels_with_slips, offered
+from napari_unet.sample.volumes import VolumeWorld, sample_volumes
 
 SHAPE = (64, 96)
+DEPTH, STEPS = 20, (2.0, 1.0, 1.0)  # sections of volumes, how far apart voxels are
 
 
 def find(labels, **how):
-    return run(find_doubts(labels, **how), quiet=True)
+    steps = STEPS if labels[0].ndim == 3 else None
+    return run(find_doubts(labels, steps=steps, **how), quiet=True)
 
 
 def movie(*frames):
@@ -33,6 +37,18 @@ def movie(*frames):
         for cell, parts in discs.items():
             for y, x, radius in [parts] if isinstance(parts, tuple) else parts:
                 frame[np.hypot(rows - y, columns - x) <= radius] = cell
+    return labels
+
+
+def solid(*frames):
+    """Labels of balls in the middle of volumes, in place of discs."""
+    deep = (np.arange(DEPTH) - DEPTH // 2)[:, None, None] * STEPS[0]
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    labels = np.zeros((len(frames), DEPTH, *SHAPE), np.uint16)
+    for frame, balls in zip(labels, frames, strict=True):
+        for cell, parts in balls.items():
+            for y, x, radius in [parts] if isinstance(parts, tuple) else parts:
+                frame[np.hypot(deep, np.hypot(rows - y, columns - x)) <= radius] = cell
     return labels
 
 
@@ -116,16 +132,49 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("frames", "expected"), CASES.values(), ids=CASES)
-def test_what_is_said_of(frames, expected):
-    found = find(movie(*frames))
+WHOLE = STILL | {1: LEFT}
+IN_HALVES = WHOLE, STILL | {1: (20, 24, 5), 2: (28, 24, 5)}, WHOLE
+OF_VOLUMES = CASES | {"cut for a frame": (IN_HALVES, CASES["cut for a frame"][1])}
+
+
+@pytest.mark.parametrize(
+    ("made", "frames", "expected"),
+    [
+        *((movie, *case) for case in CASES.values()),
+        *((solid, *case) for case in OF_VOLUMES.values()),
+    ],
+    ids=[*CASES, *(f"{name}, in volumes" for name in CASES)],
+)
+def test_what_is_said_of(made, frames, expected):
+    found = find(made(*frames))
     assert len(found) == bool(expected)  # one error, on all of its frames
     parts = [part for one in found for part in one.parts]
-    said = {one.frame: (one.words, one.repair.verb, one.cells, one.repair.source) for one in parts}
+    said = {one.frame: one for one in parts}
     assert said.keys() == expected.keys()
-    for t, (words, *rest) in expected.items():
-        assert said[t][0].startswith(words)
-        assert list(said[t][1:]) == rest
+    for t, (words, verb, cells, source) in expected.items():
+        one = said[t]
+        assert (one.words.startswith(words), one.cells) == (True, cells)
+        if made is solid and verb == "split" and source < 0:
+            assert one.score > 0.7  # twice the usual volume says less than twice the area
+        else:
+            assert (one.repair.verb, one.repair.source) == (verb, source)
+    deep = None if made is movie else pytest.approx(DEPTH // 2, abs=1)
+    assert all(one.z == deep for one in parts)
+
+
+def test_volumes_with_slips_are_found_and_right_ones_leave_few_doubts():
+    world = VolumeWorld(frames=7, shape=(14, 112, 112))
+    _, truth = sample_volumes(world)
+    steps = steps_of(world.spacing, 3)
+    damaged, slips = labels_with_slips(truth, 5, seed=1, steps=steps)
+    found = run(find_doubts(damaged, steps=steps), quiet=True)
+    assert len(slips) == 5 and all(offered(found, slips))
+    right = run(find_doubts(truth, steps=steps), quiet=True)
+    assert len(right) <= 1
+    jumped = np.concatenate([truth[:4, :, :-17, 22:], truth[4:, :, 17:, :-22]])
+    cut = [truth[:, :, 17:, :-22][4:], truth[:, :, :-17, 22:][:4]]
+    anew = run(find_doubts(jumped, steps=steps), quiet=True)
+    assert len(anew) <= len(right) + sum(len(one) for one in cut)
 
 
 def test_a_cell_that_drifts_into_the_margin_is_not_gone():

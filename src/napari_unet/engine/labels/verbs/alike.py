@@ -1,4 +1,7 @@
-"""Cells shaped by what they are on another frame: cut, taken in and outlined anew like there."""
+"""Cells shaped by what they are on another frame: cut, taken in and outlined anew like there.
+
+Masks are of a frame, or of a volume whose voxels are ``steps`` apart, in the width of one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_unet.engine.labels.codes import threshold_code
-from napari_unet.engine.labels.objects import disc_diameter
+from napari_unet.engine.labels.objects import diameter_in_plane
 from napari_unet.engine.labels.verbs.outlines import missing_cell
 from napari_unet.engine.labels.verbs.shapes import holes_filled, largest
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
+    Steps = Sequence[float] | None
 
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _ROOM = 0.2  # of the diameter: how far beside a shape its cell may lie
@@ -26,25 +30,32 @@ _SMALLEST, _LARGEST = 0.3, 1.8  # times the area of a shape: about as large
 _OFF = 1.4  # times the wanted area
 
 
-def cut_like(cell: Mask, shapes: Sequence[Mask]) -> NDArray[np.int32]:
+def cut_like(cell: Mask, shapes: Sequence[Mask], steps: Steps = None) -> NDArray[np.int32]:
     """Return the parts (Y, X) of a cell: k where the k-th of some shapes is nearest, from 1.
 
     A shape that is nearest nowhere has no part.
     """
-    depth = np.stack([_signed(shape) for shape in shapes])
+    by = steps if cell.ndim > 2 else None
+    depth = np.stack([_signed(shape, by) for shape in shapes])
     nearest = np.where(cell, depth.argmax(axis=0) + 1, 0)
     whole = np.zeros(cell.shape, np.int32)
     for k in range(1, len(shapes) + 1):  # crumbs beside another part are that one's
         whole[largest(nearest == k)] = k
     loose = cell & (whole == 0)
     if loose.any() and whole.any():
-        where = ndi.distance_transform_edt(whole == 0, return_distances=False, return_indices=True)
+        where = ndi.distance_transform_edt(
+            whole == 0, by, return_distances=False, return_indices=True
+        )
         whole[loose] = whole[tuple(where)][loose]
     return whole
 
 
 def taken_in(
-    levels: NDArray[np.uint8] | None, shape: Mask, free: Mask, threshold: float = 0.5
+    levels: NDArray[np.uint8] | None,
+    shape: Mask,
+    free: Mask,
+    threshold: float = 0.5,
+    steps: Steps = None,
 ) -> tuple[Mask, bool]:
     """Return the cell that the model saw at a shape, on ``free`` ground; and whether it did.
 
@@ -55,15 +66,16 @@ def taken_in(
     copied = holes_filled(largest(shape & free), free)
     if levels is None or not copied.any():
         return copied, False
-    y, x = np.argwhere(shape).mean(axis=0).round().astype(int).tolist()
-    cell = missing_cell(levels, free, ~free, (y, x), threshold)
+    by = steps if shape.ndim > 2 else None
+    place = tuple(np.argwhere(shape).mean(axis=0).round().astype(int).tolist())
+    cell = missing_cell(levels, free, ~free, place, threshold, by)
     if cell is not None:
         factor = np.count_nonzero(cell) / np.count_nonzero(shape)
         held = np.count_nonzero(cell & shape) / np.count_nonzero(cell)
         if _SMALLEST < factor < _LARGEST and held > _ALIKE:
             return cell, True
-    room = _ROOM * disc_diameter(float(np.count_nonzero(shape)))
-    ground = free & (ndi.distance_transform_edt(~shape) <= room)
+    room = _ROOM * diameter_in_plane(float(np.count_nonzero(shape)), by)
+    ground = free & (ndi.distance_transform_edt(~shape, by) <= room)
     best, found = 0.0, copied
     for threshold in _THRESHOLDS:
         cell = _piece_at(ground & (levels >= threshold_code(threshold)), shape)
@@ -111,8 +123,8 @@ def _iou(one: Mask, other: Mask) -> float:
     return float(np.count_nonzero(one & other)) / either if either else 0.0
 
 
-def _signed(mask: Mask) -> NDArray[np.float64]:
+def _signed(mask: Mask, by: Steps) -> NDArray[np.float64]:
     """Return the distance to the rim, above 0 inside; far below it where there is no mask."""
     if not mask.any():
         return np.full(mask.shape, -1e9)
-    return np.asarray(ndi.distance_transform_edt(mask) - ndi.distance_transform_edt(~mask))
+    return np.asarray(ndi.distance_transform_edt(mask, by) - ndi.distance_transform_edt(~mask, by))

@@ -70,11 +70,10 @@ def around(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
 
 def box_of(path: NDArray[np.float64], margin: int, shape: tuple[int, ...]) -> Box | None:
     """Return the box around a path with a margin; None where it is beside the frame."""
-    low, high = np.floor(path.min(0)).astype(int), np.ceil(path.max(0)).astype(int) + 1
-    rows, columns = around((slice(low[0], high[0]), slice(low[1], high[1])), margin, shape)
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return None
-    return slice(int(rows.start), int(rows.stop)), slice(int(columns.start), int(columns.stop))
+    low = np.floor(path.min(0)).astype(int).tolist()
+    high = (np.ceil(path.max(0)).astype(int) + 1).tolist()
+    box = around(tuple(map(slice, low, high)), margin, shape)
+    return box if all(side.start < side.stop for side in box) else None
 
 
 def innermost(cell: NDArray[np.bool_], corner: tuple[int, ...]) -> tuple[int, ...]:

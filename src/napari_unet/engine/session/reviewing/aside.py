@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def labels_aside(live: LiveLabels, frame: int) -> NDArray[np.uint16] | None:
-    """Return the labels (Y, X) of a frame, whose basins are kept by nobody.
+    """Return the labels (Y, X) or (Z, Y, X) of a frame, whose basins are kept by nobody.
 
     None where the frame is neither predicted nor corrected. Takes a watershed, where it is not
     among the frames used last.
@@ -26,7 +26,7 @@ def labels_aside(live: LiveLabels, frame: int) -> NDArray[np.uint16] | None:
     if not predicted and frame not in live.corrections.frames():
         return None
     if live.is_prepared(frame):
-        return np.asarray(live[frame, :, :], np.uint16)
+        return np.asarray(live[frame], np.uint16)
     settings, corrections = live.settings, live.corrections
     basins = FrameCache.basins(live.probabilities, frame, settings, live.spacing)
     mask = live.state(frame)

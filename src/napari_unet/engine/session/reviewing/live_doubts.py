@@ -10,6 +10,7 @@ from napari_unet.engine.session.reviewing.aside import codes_of, labels_aside
 from napari_unet.engine.session.reviewing.settled import unsettled
 from napari_unet.engine.session.users.disputed import disputed
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
+from napari_unet.engine.tracks.doubts.runs import in_pixels
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class LiveDoubts:
     def __init__(self, live: LiveLabels) -> None:
         self._live, self._probabilities = live, live.probabilities
         self._settings: LabelSettings = live.settings
+        self._steps = live.steps
         self._whole_frames: tuple[Doubt, ...] = ()
         self._predicted = np.zeros(len(live), bool)  # when they were read
         self._finder = DoubtFinder(
@@ -40,12 +42,13 @@ class LiveDoubts:
             self._labels,
             lambda t: codes_of(live, t),
             live.settings.edge,
+            live.steps,
         )
 
     def fits(self, live: LiveLabels) -> bool:
-        """Whether these are of such labels, corrections apart: the same model and threshold."""
+        """Whether these are of such labels, corrections apart: same model, threshold, lengths."""
         same = live.probabilities is self._probabilities and live.settings == self._settings
-        return live is self._live and same
+        return live is self._live and same and live.steps == self._steps
 
     def fresh(self) -> set[int]:
         """Return the frames that were segmented since they were looked at."""
@@ -65,10 +68,10 @@ class LiveDoubts:
         """Take in what is wrong with whole frames."""
         self._whole_frames = tuple(whole_frames(findings, self._live.shape[1:]))
 
-    def way(self, frame: int, other: int) -> tuple[float, float]:
-        """Return how far the stage jumped from a frame to another, px (y, x); in any thread."""
-        y, x = self._finder.seen.way(frame, other).tolist()
-        return y, x
+    def way(self, frame: int, other: int) -> tuple[float, ...]:
+        """Return how far the stage jumped from a frame to another, px; in any thread."""
+        seen = self._finder.seen
+        return in_pixels(seen, seen.way(frame, other))
 
     def doubts(self, fine: Sequence[tuple[str, int]] = ()) -> list[Doubt]:
         """Return the doubts that no user has settled, worst first.

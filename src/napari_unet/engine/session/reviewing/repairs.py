@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
-from napari_unet.engine.labels.space.boxes import hull
+from napari_unet.engine.labels.space.boxes import hull, size_of, within
 from napari_unet.engine.labels.verbs import alike, cuts, outlines, places, shapes
 from napari_unet.engine.session.reviewing.aside import levels_of
 from napari_unet.engine.session.users.disputed import take_theirs
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
 
     Mask = NDArray[np.bool_]
+    Way = tuple[float, ...] | NDArray[np.float64]
     Cells = tuple[int, ...]
 
 _LEAST = 4  # px: less is no cell
@@ -108,11 +109,12 @@ class Repairs:
             mask = state.labels[box] == cell
             part = None if levels is None else levels[box]
             if there:
-                middle = np.argwhere(mask).mean(axis=0) + np.array((box[0].start, box[1].start))
+                middle = _middle(mask, box)
                 way = middle - np.concatenate([shape.pixels for shape in there]).mean(axis=0)
-                parts = alike.cut_like(mask, [shape.laid(way, box) for shape in there])
+                laid = [shape.laid(way, box) for shape in there]
+                parts = alike.cut_like(mask, laid, state.steps)
             else:
-                parts = cuts.cut_apart(mask, part)
+                parts = cuts.cut_apart(mask, part, state.steps)
             sizes = np.bincount(parts.reshape(-1), minlength=1)[1:]
             if np.count_nonzero(sizes) < 2:
                 raise BadInput(
@@ -140,7 +142,8 @@ class Repairs:
             free = (labels == 0) | (labels == BACKGROUND_ID)
             part = None if levels is None else levels[box]
             laid = shape.laid(repair.way, box)
-            cell, by_model = alike.taken_in(part, laid, free, state.settings.threshold)
+            at = state.settings.threshold
+            cell, by_model = alike.taken_in(part, laid, free, at, state.steps)
             if np.count_nonzero(cell) < _LEAST:
                 raise BadInput(
                     "there is no room for the cell",
@@ -154,16 +157,16 @@ class Repairs:
     def _fill(self, doubt: Doubt) -> _Mended:
         """Take in what the model nearly saw, like no cell of another frame."""
         levels, live = levels_of(self._live, doubt.frame), self._live
-        y, x = round(doubt.y), round(doubt.x)
+        click = tuple(slice(at, at + 1) for at in map(round, doubt.place))
         with live.frame_state(doubt.frame) as state:
-            box = places.around((slice(y, y + 1), slice(x, x + 1)), _REACH, live.shape[1:])
+            box = places.around(click, _REACH, live.shape[1:])
             labels = state.labels[box]
             free = (labels == 0) | (labels == BACKGROUND_ID)
-            place = (y - box[0].start, x - box[1].start)
+            place = tuple(side.start for side in within(click, box))
             cell = None
             if levels is not None:
                 at = state.settings.threshold
-                cell = outlines.missing_cell(levels[box], free, ~free, place, at)
+                cell = outlines.missing_cell(levels[box], free, ~free, place, at, state.steps)
             if cell is None or np.count_nonzero(cell) < _LEAST:
                 raise BadInput(
                     "the model sees no cell there", "a place where it nearly does", "draw round it"
@@ -179,8 +182,7 @@ class Repairs:
         with live.frame_state(frame) as state:
             own = state.box_of(cell)
             mask = state.labels[own] == cell
-            middle = np.argwhere(mask).mean(axis=0) + np.array((own[0].start, own[1].start))
-            way = middle - shape.pixels.mean(axis=0)
+            way = _middle(mask, own) - shape.pixels.mean(axis=0)
             box = hull([own, shape.box(way, live.shape[1:])])
             labels = state.labels[box]
             mine, free = labels == cell, (labels == 0) | (labels == BACKGROUND_ID)
@@ -195,12 +197,12 @@ class Repairs:
     def _labels(self, frame: int) -> NDArray[np.uint16]:
         if not 0 <= frame < len(self._live):
             raise _changed(frame)
-        return np.asarray(self._live[frame, :, :], np.uint16)
+        return np.asarray(self._live[frame], np.uint16)
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """The pixels (n, 2) of a cell, to be laid elsewhere."""
+    """The pixels (n, 2) of a cell, or voxels (n, 3), to be laid elsewhere."""
 
     pixels: NDArray[np.intp]
 
@@ -213,7 +215,7 @@ class _Shape:
             )
         return cls(pixels)
 
-    def box(self, way: tuple[float, float] | NDArray[np.float64], size: tuple[int, ...]) -> Box:
+    def box(self, way: Way, size: tuple[int, ...]) -> Box:
         """Return the box around the shape moved by ``way``, with a margin, within a frame."""
         moved = self.pixels + np.rint(way).astype(int)
         found = places.box_of(moved.astype(np.float64), _MARGIN, size)
@@ -221,14 +223,19 @@ class _Shape:
             raise BadInput("the cell would lie outside", "a place in the frame", "draw it by hand")
         return found
 
-    def laid(self, way: tuple[float, float] | NDArray[np.float64], box: Box) -> Mask:
-        """Return the shape moved by ``way`` as a mask of a box (Y, X)."""
-        size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
-        y, x = (self.pixels + np.rint(way).astype(int) - (box[0].start, box[1].start)).T
-        inside = (y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])
-        mask = np.zeros(size, bool)
-        mask[y[inside], x[inside]] = True
+    def laid(self, way: Way, box: Box) -> Mask:
+        """Return the shape moved by ``way`` as a mask of a box."""
+        moved = self.pixels + np.rint(way).astype(int) - [side.start for side in box]
+        mask = np.zeros(size_of(box), bool)
+        inside = ((moved >= 0) & (moved < mask.shape)).all(axis=1)
+        mask[tuple(moved[inside].T)] = True
         return mask
+
+
+def _middle(mask: Mask, box: Box) -> NDArray[np.float64]:
+    """Return the middle of a mask of a box, in its frame."""
+    corner = [side.start for side in box]
+    return np.asarray(np.argwhere(mask).mean(axis=0) + corner, np.float64)
 
 
 def _given(cell: int, like: Cells, sizes: NDArray[np.intp], taken: set[int]) -> Cells:

@@ -54,8 +54,8 @@ def _is_settled(doubt: Doubt, corrections: Corrections) -> bool:
     mask = corrections.edits(doubt.frame)
     if mask is None:
         return False
-    y, x = _pixel(doubt, mask.ids.shape)
-    return bool(mask.ids[y, x] or mask.flags[y, x])
+    pixel = _pixel(doubt, mask.ids.shape)
+    return bool(mask.ids[pixel] or mask.flags[pixel])
 
 
 def _is_linked(doubt: Doubt, corrections: Corrections) -> bool:
@@ -67,10 +67,7 @@ def _is_linked(doubt: Doubt, corrections: Corrections) -> bool:
     else:
         return False
     reach = doubt.size / 2
-    return any(
-        frame == doubt.frame and np.hypot(place[-2] - doubt.y, place[-1] - doubt.x) <= reach
-        for frame, place in spots
-    )
+    return any(frame == doubt.frame and doubt.away(place) <= reach for frame, place in spots)
 
 
 def say_fine(live: LiveLabels, doubt: Doubt) -> None:
@@ -93,21 +90,18 @@ def say_fine(live: LiveLabels, doubt: Doubt) -> None:
 
 def _vouch(live: LiveLabels, doubt: Doubt) -> None:
     if doubt.cells:
-        labels = np.asarray(live[doubt.frame, :, :])
+        labels = np.asarray(live[doubt.frame])
         for cell in doubt.cells:
             places = np.argwhere(labels == cell)
             if len(places):
-                live.confirm_cell(doubt.frame, int(places[0][0]), int(places[0][1]))
+                live.confirm_cell(doubt.frame, *places[0].tolist())
         return
-    y, x = _pixel(doubt, live.shape[1:])
-    reach = max(1, round(_PLACE * doubt.size))
-    rows, columns = np.mgrid[
-        max(0, y - reach) : min(live.shape[1], y + reach + 1),
-        max(0, x - reach) : min(live.shape[2], x + reach + 1),
-    ]
-    live.touch(doubt.frame, (rows.reshape(-1), columns.reshape(-1)), 0)
+    size = live.shape[1:]
+    reaches = [max(1, round(_PLACE * doubt.size / step)) for step in live.steps]
+    sides = zip(_pixel(doubt, size), reaches, size, strict=True)
+    box = tuple(slice(max(0, at - reach), min(n, at + reach + 1)) for at, reach, n in sides)
+    live.touch(doubt.frame, [one.reshape(-1) for one in np.mgrid[box]], 0)
 
 
-def _pixel(doubt: Doubt, shape: tuple[int, ...]) -> tuple[int, int]:
-    y, x = (min(max(round(v), 0), n - 1) for v, n in zip((doubt.y, doubt.x), shape, strict=True))
-    return y, x
+def _pixel(doubt: Doubt, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(max(round(at), 0), n - 1) for at, n in zip(doubt.place, shape, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,11 +44,11 @@ def leave_ours(live: LiveLabels, doubt: Doubt) -> None:
 
 
 def _doubt(dispute: Dispute) -> Doubt:
-    rows, columns = dispute.box[-2:]
-    return Doubt(
+    *depth, y, x = ((side.start + side.stop - 1) / 2 for side in dispute.box)
+    found = Doubt(
         dispute.frame,
-        (rows.start + rows.stop - 1) / 2,
-        (columns.start + columns.stop - 1) / 2,
+        y,
+        x,
         dispute.cells,
         DISAGREE,
         Repair("theirs"),
@@ -55,6 +56,7 @@ def _doubt(dispute: Dispute) -> Doubt:
         float(max(dispute.shape)),
         dispute.words,
     )
+    return replace(found, z=depth[0]) if depth else found
 
 
 def _of(live: LiveLabels, doubt: Doubt) -> Dispute:

@@ -47,9 +47,10 @@ class FrameMeasures:
 def measure_frame(
     frame: NDArray[Any], before: Spectrum | None = None
 ) -> tuple[FrameMeasures, Spectrum | None]:
-    """Return the numbers of a frame (Y, X) or (C, Y, X), and its spectrum for the next one.
+    """Return the numbers of a frame (…, Y, X), and its spectrum for the next one.
 
-    ``before`` is the spectrum of the frame before. A blank frame gives that one back.
+    ``before`` is the spectrum of the frame before. A blank frame gives that one back. Of several
+    channels, and of a volume's sections, the mean is looked at.
     """
     image, binned = _prepared(frame)
     mean = float(image.mean())
@@ -79,7 +80,7 @@ def measure_frame(
 def _prepared(frame: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
     """Return one plane in float32, binned where it is large, and the bin's edge."""
     image = np.asarray(frame, np.float32)
-    if image.ndim > 2:
+    while image.ndim > 2:
         image = image.mean(axis=0)
     if not np.isfinite(image).all():
         known = image[np.isfinite(image)]

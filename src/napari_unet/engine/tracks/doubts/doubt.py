@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Reason = Literal[
     "one cell here, two before and after",
@@ -61,13 +62,13 @@ class Repair:
     """What would mend a doubt: a verb, and the cells of another frame that it goes by.
 
     ``cells`` are ids on frame ``source``; a split follows their outlines, a cell that is missing
-    is looked for where they are, moved by ``way`` (y, x) px.
+    is looked for where they are, moved by ``way`` (y, x) px, of volumes (z, y, x) voxels.
     """
 
     verb: Verb
     source: int = -1
     cells: tuple[int, ...] = ()
-    way: tuple[float, float] = (0.0, 0.0)
+    way: tuple[float, ...] = (0.0, 0.0)
 
     def __str__(self) -> str:
         said = _WORDS[self.verb]
@@ -80,7 +81,8 @@ class Doubt:
 
     The score is about how likely something is wrong there. ``more`` are doubts of later frames
     that are the same error: what is done about one is done about all. Doubts about a whole frame
-    have no cells and lie in its middle.
+    have no cells and lie in its middle. One about a volume has a ``z``, too, of sections that are
+    ``z_step`` apart, in the width of a pixel.
     """
 
     frame: int
@@ -94,6 +96,18 @@ class Doubt:
     detail: str = ""
     more: tuple[Doubt, ...] = ()
     evidence: tuple[tuple[str, float], ...] = ()  # what the score was made from, its kind first
+    z: float | None = None
+    z_step: float = 1.0
+
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Where it is in its frame (y, x) px, in its volume (z, y, x)."""
+        return (self.y, self.x) if self.z is None else (self.z, self.y, self.x)
+
+    def away(self, place: Sequence[float]) -> float:
+        """Return how far a place is from it, px, of volumes in the width of a voxel."""
+        deep = 0.0 if self.z is None else (self.z - place[-3]) * self.z_step
+        return hypot(deep, self.y - place[-2], self.x - place[-1])
 
     def with_score(
         self, score: float, offered: bool, evidence: tuple[str, Mapping[str, float]]
@@ -136,6 +150,7 @@ class Doubt:
         return {
             "frame": self.frame,
             "frames": list(self.frames),
+            **({} if self.z is None else {"z": round(self.z, 1)}),
             "y": round(self.y, 1),
             "x": round(self.x, 1),
             "label": self.cells[0] if self.cells else None,
@@ -150,7 +165,7 @@ class Doubt:
 
 def worst_first(doubts: Iterable[Doubt]) -> list[Doubt]:
     """Return doubts by how much is likely wrong there; equal ones in the movie's order."""
-    return sorted(doubts, key=lambda one: (-one.gain, one.frame, one.y, one.x, one.reason))
+    return sorted(doubts, key=lambda one: (-one.gain, one.frame, *one.place, one.reason))
 
 
 def joined(doubts: Iterable[Doubt]) -> Iterator[Doubt]:
@@ -188,20 +203,18 @@ class _Taken:
 
     def __init__(self) -> None:
         self._cells: set[tuple[int, int]] = set()
-        self._places: dict[int, list[tuple[float, float, float]]] = {}
+        self._places: dict[int, list[Doubt]] = {}
 
     def is_free(self, one: Doubt) -> bool:
         if one.whole_frame:
             return True
         if one.cells:
             return all((one.frame, cell) not in self._cells for cell in one.cells)
-        return not any(
-            (one.y - y) ** 2 + (one.x - x) ** 2 < (size / 2) ** 2
-            for y, x, size in self._places.get(one.frame, ())
-        )
+        there = self._places.get(one.frame, ())
+        return not any(one.away(other.place) < other.size / 2 for other in there)
 
     def add(self, doubt: Doubt) -> None:
         for one in doubt.parts:
             self._cells |= {(one.frame, cell) for cell in one.cells}
             if not one.whole_frame:
-                self._places.setdefault(one.frame, []).append((one.y, one.x, one.size))
+                self._places.setdefault(one.frame, []).append(one)

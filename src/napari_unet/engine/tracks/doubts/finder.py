@@ -37,7 +37,8 @@ class DoubtFinder:
 
     ``labels(t)`` gives those of a frame (Y, X), None where it has none; ``levels(t)`` its codes of
     probability (Y, X), or with those of a border (C, Y, X), None where nothing is predicted. Both
-    are asked in whichever thread looks.
+    are asked in whichever thread looks. Of volumes each has Z before Y; voxels are ``steps`` apart
+    along z, y and x, in the width of one.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class DoubtFinder:
         labels: Callable[[int], NDArray[Any] | None],
         levels: Levels | None = None,
         margin: float = 0.0,
+        steps: tuple[float, ...] = (1.0, 1.0),
     ) -> None:
         self._labels, self._levels = labels, levels or (lambda _: None)
-        self.seen = Seen(n, margin)
+        self.seen = Seen(n, margin, steps)
         self._of: list[tuple[Doubt, ...]] = [()] * n
         self._last: tuple[int, tuple[FrameCells, Picture] | None] = (-2, None)
 
@@ -112,13 +114,13 @@ class DoubtFinder:
         labels = self._labels(t)
         if labels is None:
             return None
-        if labels.ndim != 2:
+        if labels.ndim != len(self.seen.steps):
             raise BadInput(
                 f"the labels of a frame have {labels.ndim} axes",
-                "2 (Y, X): volumes are not looked at for doubts",
-                "give a section of it",
+                "2 (Y, X), or 3 (Z, Y, X) of volumes",
+                "give labels as the movie is taken",
             )
-        return measure(labels, self._levels(t))
+        return measure(labels, self._levels(t), self.seen.steps)
 
 
 def find_doubts(
@@ -126,20 +128,23 @@ def find_doubts(
     n: int | None = None,
     levels: Levels | None = None,
     margin: float = 0.0,
+    steps: tuple[float, ...] | None = None,
 ) -> Generator[int, None, list[Doubt]]:
     """Find the doubts about labels (T, Y, X), worst first; yields each frame that was looked at.
 
     ``labels`` may be a function of the frame that gives None where there are none, of ``n``
-    frames; the rest is as `DoubtFinder` takes it.
+    frames; the rest is as `DoubtFinder` takes it. Without ``steps`` voxels of (T, Z, Y, X) are
+    cubes.
     """
     if callable(labels):
-        finder = DoubtFinder(int(n or 0), labels, levels, margin)
+        finder = DoubtFinder(int(n or 0), labels, levels, margin, steps or (1.0, 1.0))
     else:
         frames = labels
-        finder = DoubtFinder(len(frames), lambda t: np.asarray(frames[t]), levels, margin)
+        by = steps or ((1.0,) * np.ndim(frames[0]) if len(frames) else (1.0, 1.0))
+        finder = DoubtFinder(len(frames), lambda t: np.asarray(frames[t]), levels, margin, by)
 
-    def steps() -> Generator[int, None, list[Doubt]]:
+    def looked() -> Generator[int, None, list[Doubt]]:
         yield from finder.look()
         return finder.doubts()
 
-    return steps()
+    return looked()

@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, joined
-from napari_unet.engine.tracks.doubts.runs import REACH, doubt_of, ids_of, is_listed, scored
+from napari_unet.engine.labels.objects import diameter_in_plane
+from napari_unet.engine.tracks.doubts.doubt import Repair, joined
+from napari_unet.engine.tracks.doubts.runs import (
+    REACH,
+    doubt_of,
+    ids_of,
+    in_pixels,
+    is_listed,
+    placed,
+    scored,
+)
+from napari_unet.engine.tracks.doubts.seams import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_unet.engine.tracks.doubts.doubt import Reason
+    from napari_unet.engine.tracks.doubts.doubt import Doubt, Reason
     from napari_unet.engine.tracks.doubts.seen import Seen
 
     Floats = np.ndarray
@@ -23,7 +33,7 @@ _REACH, _FURTHER = 0.5, 0.25  # diameters it may have moved: at all, and for eac
 _AREAS = 2.0  # times
 _FAINT_AREAS = 4.0  # times: less of a cell is seen where it is faint
 _SHOWN = 0.25  # diameters: so near to the margin's rim a cell may be beyond it
-_SISTER = 2.0  # diameters between daughters
+_SISTER, _SISTERS = 2.0, 2.5  # diameters between daughters; times one's area, at most
 _SHRANK = 0.8  # of the area before: a cell that divided
 
 _FEW = 0.02  # score: less is no doubt, where cells come and go for good
@@ -37,7 +47,8 @@ def gone(seen: Seen, t: int) -> Iterator[Doubt]:
     for index in np.flatnonzero(links.on < 0).tolist():
         found = _found_again(seen, t - 1, index)
         if found is not None:
-            yield from joined(_gap(seen, t - 1, index, *found))
+            if not seen.is_sliver(t - 1, index):
+                yield from joined(_gap(seen, t - 1, index, *found))
         elif not _leaves(seen, t - 1, index, t):
             yield from _traced(seen, (t - 1, index), 1, "vanishes")
 
@@ -65,10 +76,9 @@ def nearly(seen: Seen, t: int) -> Iterator[Doubt]:
     cells = seen.of(t)
     if cells is None or not seen.usual_area:
         return
-    reach = _REACH * float(np.sqrt(seen.usual_area * 4 / np.pi))
+    reach = _REACH * diameter_in_plane(seen.usual_area, seen.steps)
     for at in range(len(cells.faint)):
-        y, x = cells.faint.centres[at].tolist()
-        if cells.at_edge(y, x, seen.margin + reach):
+        if cells.at_edge(cells.faint.centres[at].tolist(), reach, seen.margin):
             continue
         place = cells.faint.centres[at] + seen.way(t, t - 1)
         if t % REACH and _faint_at(seen, t - 1, place, reach) >= 0:
@@ -78,7 +88,8 @@ def nearly(seen: Seen, t: int) -> Iterator[Doubt]:
 
 def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
     """Yield a doubt for each frame on which a faint piece is found again, where no cell is."""
-    run = [(t, at)]
+    run, cells = [(t, at)], seen.of(t)
+    assert cells is not None
     while (t + 1) % REACH:
         there = seen.of(t)
         assert there is not None
@@ -96,12 +107,11 @@ def _faint_run(seen: Seen, t: int, at: int, reach: float) -> Iterator[Doubt]:
         "predicted": float(all(there.shaded for frame, _ in run if (there := seen.of(frame)))),
         "n": len(run) - 1.0,
         "peak": float(np.mean([one.peak[which] for _, one, which in faint])) - 0.5,
-        "size": abs(float(np.log2(area / seen.usual_area))),
+        "size": abs(cells.doublings(area / seen.usual_area)),
     }
     for frame, one, which in faint:
-        y, x = one.centres[which].tolist()
-        size = float(np.sqrt(one.areas[which] * 4 / np.pi))
-        found = Doubt(frame, y, x, (), "nearly seen", Repair("take"), 0, size)
+        size = diameter_in_plane(float(one.areas[which]), seen.steps)
+        found = placed(seen, frame, one.centres[which], size, (), "nearly seen", Repair("take"))
         found = scored(found, ("nearly", evidence))
         if is_listed(found):
             yield found
@@ -118,7 +128,7 @@ def _cell_at(seen: Seen, frame: int, at: int, step: int, reach: float) -> bool:
     if cells is None or there is None or not len(there):
         return False
     place = cells.faint.centres[at] + seen.way(frame, frame + step)
-    return bool((np.hypot(*(there.centres - place).T) <= reach).any())
+    return bool((apart(there.centres - place) <= reach).any())
 
 
 def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Iterator[Doubt]:
@@ -138,12 +148,13 @@ def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Ite
             break
         place = place + seen.way(now - step, now)
         at = there.faint.nearest(place, _REACH * size)
-        if at < 0 or not 1 / _FAINT_AREAS < there.faint.areas[at] / area < _AREAS:
+        least, most = cells.of_sizes(1 / _FAINT_AREAS), cells.of_sizes(_AREAS)
+        if at < 0 or not least < there.faint.areas[at] / area < most:
             break
         place = there.faint.centres[at].astype(float)
         peaks.append(float(there.faint.peak[at]))
         found.append((now, place - cells.centres[index]))
-    evidence = {"age": age, "size": abs(float(np.log2(area / (seen.usual_area or area))))}
+    evidence = {"age": age, "size": abs(cells.doublings(area / (seen.usual_area or area)))}
     if not found:
         if seen.of(frame + step) is None or _age(seen, frame, index, -step) <= BRIEF:
             return
@@ -195,16 +206,16 @@ def _nearest(seen: Seen, cell: tuple[int, int], frame: int, among: np.ndarray) -
     if here is None or there is None or not len(among):
         return -1
     place = _place(seen, *cell, frame)
-    apart = np.hypot(*(there.centres[among] - place).T)
-    factor = there.areas[among] / here.areas[cell[1]]
+    factor, most = there.areas[among] / here.areas[cell[1]], here.of_sizes(_AREAS)
     reach = (_REACH + _FURTHER * abs(frame - cell[0])) * here.diameters[cell[1]]
-    apart = np.where((factor < _AREAS) & (factor > 1 / _AREAS), apart, np.inf)
-    nearest = int(apart.argmin())
-    return int(among[nearest]) if apart[nearest] <= reach else -1
+    ways = apart(there.centres[among] - place)
+    ways = np.where((factor < most) & (factor > 1 / most), ways, np.inf)
+    nearest = int(ways.argmin())
+    return int(among[nearest]) if ways[nearest] <= reach else -1
 
 
 def _place(seen: Seen, frame: int, index: int, other: int) -> np.ndarray:
-    """Return where a cell is looked for on another frame (y, x)."""
+    """Return where a cell is looked for on another frame."""
     cells = seen.of(frame)
     assert cells is not None
     return np.asarray(cells.centres[index] + seen.way(frame, other))
@@ -222,8 +233,7 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
         place = start + part * (end - start) + seen.way(first, frame)
         there = seen.of(frame)
         assert there is not None
-        hidden = seen.margin - _SHOWN * float(before.diameters[index])
-        if there.at_edge(float(place[0]), float(place[1]), hidden):
+        if there.at_edge(place.tolist(), -_SHOWN * float(before.diameters[index]), seen.margin):
             continue  # it may lie in the margin, where cells have no labels
         at = there.faint.nearest(place, _REACH * float(before.diameters[index]))
         if at >= 0:
@@ -236,9 +246,9 @@ def _gap(seen: Seen, first: int, index: int, last: int, again: int) -> Iterator[
     evidence = {
         "n": len(placed) - 1.0,
         "peak": float(np.mean(peaks)),
-        "size": abs(float(np.log2(before.areas[index] / after.areas[again]))),
+        "size": abs(before.doublings(before.areas[index] / after.areas[again])),
         "edge": float(before.leaves(index, seen.margin)),
-        "area": float(np.log2(before.areas[index] / (seen.usual_area or 1.0))),
+        "area": before.doublings(before.areas[index] / (seen.usual_area or 1.0)),
     } | before.by_model([index])
     for frame, source, which, way in placed:
         where = (source, which, way)
@@ -255,11 +265,10 @@ def _absent(
     """Return a doubt about a cell that another frame has and this one lacks."""
     there = seen.of(source[0])
     assert there is not None
-    way = (float(source[2][0]), float(source[2][1]))
-    y, x = (there.centres[source[1]] + source[2]).tolist()
-    repair = Repair("take", source[0], ids_of(seen, source[0], source[1:2]), way)
-    size = float(there.diameters[source[1]])
-    return scored(Doubt(frame, y, x, (), reason, repair, 0, size), evidence)
+    which = ids_of(seen, source[0], source[1:2])
+    repair = Repair("take", source[0], which, in_pixels(seen, source[2]))
+    place, size = there.centres[source[1]] + source[2], float(there.diameters[source[1]])
+    return scored(placed(seen, frame, place, size, (), reason, repair), evidence)
 
 
 def _leaves(seen: Seen, frame: int, index: int, other: int) -> bool:
@@ -268,8 +277,8 @@ def _leaves(seen: Seen, frame: int, index: int, other: int) -> bool:
     assert cells is not None
     if cells.leaves(index, seen.margin):
         return True
-    y, x = _place(seen, frame, index, other).tolist()
-    return cells.at_edge(y, x, seen.margin + float(cells.diameters[index]))
+    place = _place(seen, frame, index, other).tolist()
+    return cells.at_edge(place, float(cells.diameters[index]), seen.margin)
 
 
 def _age(seen: Seen, t: int, index: int, step: int) -> int:
@@ -289,7 +298,7 @@ def _brief(seen: Seen, t: int, index: int, age: int) -> Iterator[Doubt]:
     for _ in range(age):
         cells, links = seen.of(frame), seen.link(frame)
         assert cells is not None and links is not None
-        size = float(np.log2(cells.areas[now] / (seen.usual_area or cells.areas[now])))
+        size = cells.doublings(cells.areas[now] / (seen.usual_area or cells.areas[now]))
         evidence = {"n": age - 1.0, "size": size, "daughter": daughter} | cells.by_model([now])
         whole = _rest_of(seen, frame, now)
         if whole:
@@ -308,8 +317,8 @@ def _rest_of(seen: Seen, frame: int, index: int) -> tuple[int, ...]:
     """Return the cell that lost what a brief one has; () where none did."""
     before, links, cells = seen.of(frame - 1), seen.link(frame - 1), seen.of(frame)
     assert before is not None and links is not None and cells is not None
-    apart = np.hypot(*(cells.centres - cells.centres[index]).T)
-    near = np.flatnonzero(apart < cells.diameters[index] + cells.diameters)
+    ways = apart(cells.centres - cells.centres[index])
+    near = np.flatnonzero(ways < cells.diameters[index] + cells.diameters)
     for other in near.tolist():
         origin = int(links.origin[other]) if other != index else -1
         if origin < 0:
@@ -326,12 +335,13 @@ def _is_daughter(seen: Seen, t: int, index: int) -> bool:
     """Whether a cell nearby shrank at once, as a mother does whose other daughter this is."""
     before, links, cells = seen.of(t - 1), seen.link(t - 1), seen.of(t)
     assert before is not None and links is not None and cells is not None
-    apart = np.hypot(*(cells.centres - cells.centres[index]).T)
-    near = np.flatnonzero(apart < _SISTER * cells.diameters[index])
+    ways = apart(cells.centres - cells.centres[index])
+    near = np.flatnonzero(ways < _SISTER * cells.diameters[index])
+    most = cells.of_sizes(_SISTERS)
     for other in near.tolist():
         origin = int(links.origin[other])
         if other != index and origin >= 0:
-            alike = 0.4 < cells.areas[other] / cells.areas[index] < 2.5
+            alike = 1 / most < cells.areas[other] / cells.areas[index] < most
             if alike and cells.areas[other] < _SHRANK * before.areas[origin]:
                 return True
     return False

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
+from napari_unet.engine.tracks.doubts.seams import apart
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ _COARSE = 256  # px: how large a picture is matched with another
 
 @dataclass(frozen=True)
 class FrameLinks:
-    """Links from one frame to the next, by index; ``shift`` (y, x) px is a jump of the stage.
+    """Links from one frame to the next, by index; ``shift`` is a jump of the stage, as ways are.
 
     ``on`` (n before) is the cell that most of each goes on in, ``origin`` (n now) the one that
     most of each comes from; -1 for none. Several may go on in one, or come from one.
@@ -37,7 +39,7 @@ class FrameLinks:
     origin: Ints
     fused: tuple[tuple[int, tuple[int, ...]], ...]  # a cell now, and those before that lie in it
     parted: tuple[tuple[int, tuple[int, ...]], ...]  # a cell before, and those now that lie in it
-    shift: tuple[float, float] = (0.0, 0.0)
+    shift: tuple[float, ...] = (0.0, 0.0)
 
     def parts_of(self, before: int) -> tuple[int, ...]:
         """Return the two cells or more that a cell comes apart into; () where it does not."""
@@ -50,11 +52,11 @@ class FrameLinks:
 
 def link(before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture]) -> FrameLinks:
     """Link the cells of two frames, given as measured; a jump of all of them is taken out."""
-    found = _linked(before, now, (0, 0))
+    found = _linked(before, now, (0,) * before[1].dense.ndim)
     n = min(len(before[0]), len(now[0]))
     if n >= 4 and np.count_nonzero(found.on >= 0) < _LOST * n:
         shift = _jump(before[1], now[1])
-        if shift != (0, 0):
+        if any(shift):
             again = _linked(before, now, shift)
             if np.count_nonzero(again.on >= 0) > 1.5 * np.count_nonzero(found.on >= 0):
                 return again
@@ -62,7 +64,7 @@ def link(before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture]) ->
 
 
 def _linked(
-    before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture], shift: tuple[int, int]
+    before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture], shift: tuple[int, ...]
 ) -> FrameLinks:
     old, new, overlap = _overlaps(before, now, shift)
     was, is_ = before[0], now[0]
@@ -72,22 +74,21 @@ def _linked(
     origin = _best(new[enough], old[enough], overlap[enough], len(is_))
     fused = _several((new, old, overlap), b, a)
     parted = _several((old, new, overlap), a, b)
-    _reach_out(was, is_, on, origin, shift)
-    return FrameLinks(on, origin, fused, parted, (float(shift[0]), float(shift[1])))
+    way = tuple(float(n * step) for n, step in zip(shift, was.steps, strict=True))
+    _reach_out(was, is_, on, origin, way)
+    return FrameLinks(on, origin, fused, parted, way)
 
 
 def _overlaps(
-    before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture], shift: tuple[int, int]
+    before: tuple[FrameCells, Picture], now: tuple[FrameCells, Picture], shift: tuple[int, ...]
 ) -> tuple[Ints, Ints, Ints]:
     """Return the pairs of cells that share pixels, and how many."""
     dense, where = now[1].dense, now[1].where
     mine = dense.reshape(-1)[where]
-    if shift != (0, 0):
-        height, width = dense.shape
-        y, x = np.divmod(where, width)
-        y, x = y - shift[0], x - shift[1]
-        there = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        where, mine = (y * width + x)[there], mine[there]
+    if any(shift):
+        moved = np.stack(np.unravel_index(where, dense.shape), axis=1) - shift
+        there = ((moved >= 0) & (moved < dense.shape)).all(axis=1)
+        where, mine = np.ravel_multi_index(tuple(moved[there].T), dense.shape), mine[there]
     theirs = before[1].dense.reshape(-1)[where]
     both = theirs > 0
     columns = len(now[0]) + 1
@@ -136,31 +137,36 @@ def _several(
 
 
 def _reach_out(
-    was: FrameCells, is_: FrameCells, on: Ints, origin: Ints, shift: tuple[int, int]
+    was: FrameCells, is_: FrameCells, on: Ints, origin: Ints, way: tuple[float, ...]
 ) -> None:
     """Link what overlaps with nothing to the nearest such cell of about its size."""
     lost = np.setdiff1d(np.flatnonzero(on < 0), origin)
     new = np.setdiff1d(np.flatnonzero(origin < 0), on)
     if not len(lost) or not len(new):
         return
-    apart = is_.centres[new][None] - was.centres[lost][:, None] - np.array(shift, np.float32)
-    distance = np.hypot(apart[..., 0], apart[..., 1])
+    ways = is_.centres[new][None] - was.centres[lost][:, None] - np.array(way, np.float32)
+    distance, most = apart(ways), was.of_sizes(_AREAS)
     factor = was.areas[lost][:, None] / is_.areas[new][None]
-    ok = (distance <= _REACH * was.diameters[lost][:, None]) & (factor < _AREAS)
-    distance = np.where(ok & (factor > 1 / _AREAS), distance, np.inf)
+    ok = (distance <= _REACH * was.diameters[lost][:, None]) & (factor < most)
+    distance = np.where(ok & (factor > 1 / most), distance, np.inf)
     nearest, back = distance.argmin(axis=1), distance.argmin(axis=0)
     for row, column in enumerate(nearest.tolist()):
         if np.isfinite(distance[row, column]) and back[column] == row:
             on[lost[row]], origin[new[column]] = new[column], lost[row]
 
 
-def _jump(before: Picture, now: Picture) -> tuple[int, int]:
-    """Return by how much all cells moved, px (y, x): where their masks lie on each other best."""
-    step = max(1, -(-max(before.dense.shape) // _COARSE))
-    masks = [(picture.dense[::step, ::step] > 0).astype(np.float32) for picture in (before, now)]
+def _jump(before: Picture, now: Picture) -> tuple[int, ...]:
+    """Return by how much all cells moved, px: where their masks lie on each other best.
+
+    The stage moves in the plane: of volumes the masks are those of all sections together.
+    """
+    front = (0,) * (before.dense.ndim - 2)
+    planes = [picture.dense.max(axis=0) if front else picture.dense for picture in (before, now)]
+    step = max(1, -(-max(planes[0].shape) // _COARSE))
+    masks = [(plane[::step, ::step] > 0).astype(np.float32) for plane in planes]
     one, other = (mask - mask.mean() for mask in masks)
     size = tuple(2 * n for n in one.shape)
     match = fft.irfft2(fft.rfft2(other, size) * fft.rfft2(one, size).conj(), size)
     best = np.unravel_index(int(match.argmax()), match.shape)
     y, x = (int(at - n if at > n // 2 else at) for at, n in zip(best, size, strict=True))
-    return y * step, x * step
+    return (*front, y * step, x * step)

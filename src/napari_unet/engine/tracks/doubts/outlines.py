@@ -28,10 +28,10 @@ def unsure_outlines(seen: Seen, t: int) -> Iterator[Doubt]:
     least = max(_UNSURE, _BEYOND * seen.usual_unsure)
     for index in np.flatnonzero(_jumped(seen, t) | (cells.unsure > least)).tolist():
         wanted = _usual(seen, t, index)
-        factor = float(cells.areas[index]) / wanted if wanted else 1.0
+        factor = cells.as_areas(float(cells.areas[index]) / wanted) if wanted else 1.0
         jump = max(factor, 1 / factor)
         usual = seen.usual_area or float(cells.areas[index])
-        said = cells.by_model([index]) | {"size": float(np.log2(cells.areas[index] / usual))}
+        said = cells.by_model([index]) | {"size": cells.doublings(cells.areas[index] / usual)}
         if jump > _JUMP:
             repair = Repair("outline", t - 1, ids_of(seen, t - 1, [seen.came_from(t, index)]))
             swells = 1.0 if factor > 1 else -1.0
@@ -55,7 +55,8 @@ def _jumped(seen: Seen, t: int) -> np.ndarray:
     known = (was > 0) & (will > 0)
     usual = np.where(known, (was + will) / 2, cells.areas)
     factor = cells.areas / np.maximum(usual, 1)
-    return np.asarray(known & (np.maximum(factor, 1 / np.maximum(factor, 1e-6)) > _JUMP))
+    most = cells.of_sizes(_JUMP)
+    return np.asarray(known & (np.maximum(factor, 1 / np.maximum(factor, 1e-6)) > most))
 
 
 def _usual(seen: Seen, t: int, index: int) -> float:
@@ -65,4 +66,5 @@ def _usual(seen: Seen, t: int, index: int) -> float:
     if before < 0 or after < 0 or was is None or will is None:
         return 0.0
     one, other = float(was.areas[before]), float(will.areas[after])
-    return (one + other) / 2 if max(one, other) < _STEADY * min(one, other) else 0.0
+    steady = was.of_sizes(_STEADY)
+    return (one + other) / 2 if max(one, other) < steady * min(one, other) else 0.0

@@ -35,9 +35,11 @@ def merged_or_cut(seen: Seen, t: int) -> Iterator[Doubt]:
     if links is None:
         return
     for one, several in links.fused:
-        yield from joined(_fused(seen, t, one, several))
+        if not any(seen.is_sliver(t - 1, part) for part in several):
+            yield from joined(_fused(seen, t, one, several))
     for one, several in links.parted:
-        yield from joined(_apart(seen, t, one, several))
+        if not any(seen.is_sliver(t, part) for part in several):
+            yield from joined(_apart(seen, t, one, several))
 
 
 def _fused(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
@@ -53,7 +55,7 @@ def _fused(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
     elif begins:
         reason = "two cells here, one before and after"
         yield from _merge(seen, twos, begins, reason, ("cut", for_merge))
-    else:
+    elif not _in_part(seen, (t, (one,)), (t - 1, several)):
         ones = _as_large(seen, ones)
         for_split["n"] = len(ones) - 1.0
         yield from _likelier(
@@ -68,6 +70,8 @@ def _apart(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
     twos, fuse_again = _several_on(seen, t, several)
     if was_fused or fuse_again:
         return  # told where they fuse
+    if _in_part(seen, (t - 1, (one,)), (t, several)):
+        return
     said = _evidence(seen, (t - 1, (one,)), (t, several))
     said["longer"] = float(len(twos) - len(ones))
     for_split, for_merge = said | {"n": len(ones) - 1.0}, said | {"n": len(twos) - 1.0}
@@ -77,6 +81,11 @@ def _apart(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
         _merge(seen, twos, (t - 1, (one,)), reason, ("apart, merge", for_merge)),
     )
     yield from (doubt for doubt in found if is_listed(doubt))
+
+
+def _in_part(seen: Seen, *places: Place) -> bool:
+    """Whether cells of a volume are cut by its edge in one of some places."""
+    return any(there.in_part(cells) for t, cells in places if (there := seen.of(t)))
 
 
 def _likelier(one: Iterator[Doubt], other: Iterator[Doubt]) -> list[Doubt]:
@@ -181,10 +190,10 @@ def _evidence(seen: Seen, one: Place, parts: Place) -> dict[str, float]:
     border = float(there.seams.border[pair]) if pair >= 0 else np.nan
     return whole.by_model([index]) | {
         "parts": there.by_model(several)["sure"],
-        "balance": float(np.log2(areas.min() / areas.max())),
+        "balance": whole.doublings(areas.min() / areas.max()),
         "form": float(whole.form[index]) - _ROUND,
-        "size": float(np.log2(area / usual)),
-        "part": min(float(areas.min()) / usual, 1.0) - 0.5,
+        "size": whole.doublings(area / usual),
+        "part": min(whole.as_areas(float(areas.min()) / usual), 1.0) - 0.5,
         "whole": abs(float(np.log2(area / areas.sum()))),
         "waist": float(whole.waist[index]),
         "parted": min(float(whole.part[index]) / (0.3 * usual), 1.0),

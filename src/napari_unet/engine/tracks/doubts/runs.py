@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from napari_unet.engine.tracks.doubts.scores import is_offered, likely, likely_e
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_unet.engine.tracks.doubts.doubt import Reason, Repair
     from napari_unet.engine.tracks.doubts.seen import Seen
@@ -58,9 +61,30 @@ def doubt_of(
     cells = seen.of(frame)
     assert cells is not None
     which = list(indices)
-    y, x = cells.centres[which].mean(axis=0).tolist()
+    middle = cells.centres[which].mean(axis=0)
     size = float(np.sqrt(np.square(cells.diameters[which]).sum()))
-    return scored(Doubt(frame, y, x, ids_of(seen, frame, which), reason, repair, 0, size), evidence)
+    found = placed(seen, frame, middle, size, ids_of(seen, frame, which), reason, repair)
+    return scored(found, evidence)
+
+
+def placed(
+    seen: Seen,
+    frame: int,
+    place: NDArray[Any],
+    size: float,
+    cells: tuple[int, ...],
+    reason: Reason,
+    repair: Repair | None,
+) -> Doubt:
+    """Return a doubt at a place, given as those of cells are; it has no score yet."""
+    *z, y, x = in_pixels(seen, place)
+    found = Doubt(frame, y, x, cells, reason, repair, 0, size)
+    return replace(found, z=z[0], z_step=seen.steps[0]) if z else found
+
+
+def in_pixels(seen: Seen, place: NDArray[Any]) -> tuple[float, ...]:
+    """Return a place or a way in pixels, of volumes in voxels: what was in the width of one."""
+    return tuple(float(at) / step for at, step in zip(place, seen.steps, strict=True))
 
 
 def scored(doubt: Doubt, evidence: tuple[str, Mapping[str, float]]) -> Doubt:

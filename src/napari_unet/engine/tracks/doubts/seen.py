@@ -15,20 +15,22 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record")
 _RECENT = 64  # frames that say what is usual; of a long movie evenly spread
+_SLIVER = 0.5  # times the usual area
 _OPEN = 64  # frames whose records are at hand as such
 
 
 class Seen:
     """Cells of each frame, and the links from it to the next; None where there are none.
 
-    ``margin`` px along the frame's edge have no labels of cells that lie wholly there.
+    ``margin`` px along the frame's edge have no labels of cells that lie wholly there; voxels of a
+    volume are ``steps`` apart along z, y and x, in the width of one.
     """
 
-    def __init__(self, n: int, margin: float = 0.0) -> None:
+    def __init__(self, n: int, margin: float = 0.0, steps: tuple[float, ...] = (1.0, 1.0)) -> None:
         self.cells: Packed[FrameCells] = Packed(n)
         self.links: Packed[FrameLinks] = Packed(n)  # the last one stays None
-        self._jumps: dict[int, tuple[float, float]] = {}  # of the stage after a frame, px (y, x)
-        self.margin = margin
+        self._jumps: dict[int, tuple[float, ...]] = {}  # of the stage after a frame, px
+        self.margin, self.steps = margin, steps
         self.usual_area = 0.0
         self.usual_unsure = 0.0
 
@@ -46,7 +48,7 @@ class Seen:
     def connect(self, frame: int, links: FrameLinks | None) -> None:
         """Take in the links from a frame to the next."""
         self.links[frame] = links
-        if links is not None and links.shift != (0.0, 0.0):
+        if links is not None and any(links.shift):
             self._jumps[frame] = links.shift
         else:
             self._jumps.pop(frame, None)
@@ -60,7 +62,7 @@ class Seen:
         few = known[:: max(1, len(known) // _RECENT)]
         some = [cells for t in few if (cells := self.cells[t]) is not None]
         if some:
-            self.usual_area = _about(np.concatenate([one.areas for one in some]))
+            self.usual_area = _about(np.concatenate([one.typical for one in some]))
             self.usual_unsure = _about(np.concatenate([one.unsure for one in some]))
 
     def goes_on(self, frame: int, index: int) -> int:
@@ -79,15 +81,22 @@ class Seen:
             return -1
         return -1 if links.parts_of(before) else before
 
+    def is_sliver(self, frame: int, index: int) -> bool:
+        """Whether so little of a cell reaches into a volume that it is in sight by chance."""
+        cells = self.of(frame)
+        if cells is None or not cells.in_part([index]):
+            return False
+        return bool(cells.areas[index] < cells.of_sizes(_SLIVER) * self.usual_area)
+
     def way(self, first: int, last: int) -> NDArray[np.float64]:
-        """Return how far the stage jumped from one frame to a later or an earlier one, px (y, x).
+        """Return how far the stage jumped from one frame to a later or an earlier one, px.
 
         May be asked in any thread, while another one looks.
         """
         low, high = min(first, last), max(first, last)
-        total = np.zeros(2)
+        total = np.zeros(len(self.steps))
         for t in range(low, high):
-            total += self._jumps.get(t, (0.0, 0.0))
+            total += self._jumps.get(t, 0.0)
         return total if last >= first else -total
 
 

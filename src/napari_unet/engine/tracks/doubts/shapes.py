@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Evidence = Callable[[int, Cells], dict[str, float]]
 
-_WAIST, _PART = 0.25, 0.3  # of 1; times the usual area
+_WAIST, _PART, _LARGE = 0.25, 0.3, 0.8  # of 1; times the usual area
 _WHOLE = 0.97  # of an ellipse with the same moments: so good only one cell is
 _TOGETHER, _WEAK = 1.4, 0.3  # times the usual area; probability of a border
 _SMALL = 0.25  # times the usual area
@@ -40,11 +40,11 @@ def two_in_one(seen: Seen, t: int) -> Iterator[Doubt]:
         assert there is not None
         (index,) = which
         return there.by_model(which) | {
-            "size": float(np.log2(there.areas[index] / seen.usual_area)),
+            "size": there.doublings(there.areas[index] / seen.usual_area),
             "waist": float(there.waist[index]),
             "form": float(there.form[index]) - 0.9,
             "parted": float(there.parted[index]) + 0.5 * (there.part[index] > 0),
-            "part": min(float(there.part[index]) / seen.usual_area, 1.0),
+            "part": min(there.as_areas(float(there.part[index]) / seen.usual_area), 1.0),
             "divides": float(links is not None and bool(links.parts_of(index))),
         }
 
@@ -54,8 +54,8 @@ def two_in_one(seen: Seen, t: int) -> Iterator[Doubt]:
 
 
 def _may_be_two(seen: Seen, cells: FrameCells) -> np.ndarray:
-    neck = (cells.waist > _WAIST) | (cells.part > _PART * seen.usual_area)
-    return np.asarray(neck & (cells.areas > 0.8 * seen.usual_area))
+    neck = (cells.waist > _WAIST) | (cells.part > cells.of_sizes(_PART) * seen.usual_area)
+    return np.asarray(neck & (cells.areas > cells.of_sizes(_LARGE) * seen.usual_area))
 
 
 def one_in_two(seen: Seen, t: int) -> Iterator[Doubt]:
@@ -79,8 +79,8 @@ def one_in_two(seen: Seen, t: int) -> Iterator[Doubt]:
         areas = there.areas[list(which)] / seen.usual_area
         border = float(there.seams.border[pair])
         return there.by_model(which) | {
-            "size": float(np.log2(areas.sum())),
-            "part": min(float(areas.min()), 1.0) - 0.5,
+            "size": there.doublings(areas.sum()),
+            "part": min(there.as_areas(float(areas.min())), 1.0) - 0.5,
             "union": float(there.seams.form[pair]) - _WHOLE,
             "border": (border if np.isfinite(border) else _WEAK) - _WEAK,
         }
@@ -95,7 +95,8 @@ def _may_be_one(seen: Seen, cells: FrameCells) -> np.ndarray:
     seams = cells.seams
     area = cells.areas[seams.first] + cells.areas[seams.second]
     weak = ~(seams.border > _WEAK)
-    whole = (area < _TOGETHER * seen.usual_area) & (seams.form > _WHOLE)
+    usual = cells.of_sizes(_TOGETHER) * seen.usual_area
+    whole = (area < usual) & (seams.form > _WHOLE)
     return np.asarray(weak & whole & ~cells.cut[seams.first] & ~cells.cut[seams.second])
 
 
@@ -113,8 +114,8 @@ def specks(seen: Seen, t: int) -> Iterator[Doubt]:
         there = seen.of(frame)
         assert there is not None
         (index,) = which
-        factor = float(there.areas[index]) / (_SMALL * seen.usual_area)
-        return there.by_model(which) | {"size": float(np.log2(max(factor, 0.05)))}
+        factor = float(there.areas[index]) / (there.of_sizes(_SMALL) * seen.usual_area)
+        return there.by_model(which) | {"size": there.doublings(max(factor, 0.05))}
 
     for index in np.flatnonzero(_is_speck(seen, cells)).tolist():
         before, was = seen.came_from(t, index), seen.of(t - 1)
@@ -124,7 +125,7 @@ def specks(seen: Seen, t: int) -> Iterator[Doubt]:
 
 
 def _is_speck(seen: Seen, cells: FrameCells) -> np.ndarray:
-    return np.asarray((cells.areas < _SMALL * seen.usual_area) & ~cells.cut)
+    return np.asarray((cells.areas < cells.of_sizes(_SMALL) * seen.usual_area) & ~cells.cut)
 
 
 def _along(
