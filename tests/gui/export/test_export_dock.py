@@ -94,7 +94,7 @@ def test_cancel_writes_nothing(hand, export, tmp_path, monkeypatch):
     hand.click(export, "export.save_labels")
     hand.qtbot.waitUntil(lambda: hand.session.job.state.done >= 1)
     hand.click(export, "export.cancel")
-    assert hand.done() == "Cancelled. Nothing was written."
+    assert hand.done() == "Stopped. Nothing was written."
     assert not any((tmp_path / "ergebnis ä").iterdir())
 
 

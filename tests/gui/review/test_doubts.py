@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -229,6 +230,14 @@ def test_frames_segmented_while_the_dock_is_open_are_looked_at(hand, viewer, qtb
         labels.predicted(t)
     qtbot.waitUntil(lambda: search.done and bool(search.doubts), timeout=20000)
     assert [(one.frame, one.reason) for one in search.doubts] == [(3, "gone for a frame")]
+    hand.click(dock, "review.next_doubt")
+    dock.doubts._at = replace(dock.doubts._at, repair=None)
+    height = line.height()
+    dock.doubts.act("repair")
+    assert "No repair is offered here" in hand.find(dock, "review.line").text()
+    line.say("short")
+    qtbot.wait(20)
+    assert line.height() == height  # what is below stays where it is
     shown.broken = True
     labels.set_settings(labels.settings.replace(threshold=0.6))
     qtbot.waitUntil(lambda: bool(search.failed), timeout=20000)

@@ -77,7 +77,7 @@ def test_pixels_replaced_before_the_model_is_open(hand, model_file, small):
     hand.click(dock, "segment.run_movie")
     turn_movie(hand)  # the job answers for the pixels there were
     hand.qtbot.waitUntil(lambda: not hand.session.job.running, timeout=60000)
-    assert "Cancelled" in hand.session.job.state.line
+    assert "Stopped" in hand.session.job.state.line
     hand.click(dock, "segment.run_movie")
     hand.done()
     assert hand.session.labels.live.shape == small[0].swapaxes(1, 2).shape

@@ -217,7 +217,7 @@ def test_cancel_keeps_what_is_done_and_goes_on(hand, segment, monkeypatch):
     hand.qtbot.waitUntil(lambda: job.state.done >= 1, timeout=20000)
     assert not hand.find(segment, "segment.run_movie").isEnabled()
     hand.click(segment, "segment.cancel")
-    assert hand.done().startswith("Cancelled.")
+    assert hand.done().startswith("Stopped.")
     computed = hand.session.labels.live.probabilities.computed
     assert 1 <= computed.sum() < 6
     hand.click(segment, "segment.run_movie")

@@ -130,7 +130,7 @@ def test_cancel_closes_the_generator_in_its_thread(qtbot, job):
     qtbot.waitUntil(lambda: not job.running)
     assert closed == [True]
     assert ended == [False]
-    assert job.state.line == "Cancelled."
+    assert job.state.line == "Stopped."
 
 
 @pytest.mark.parametrize(

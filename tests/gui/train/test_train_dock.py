@@ -294,11 +294,11 @@ SCORES = dict.fromkeys(("iou", "dice", "seg", "det", "f1"), 0.9) | {
         (
             "1111100000",
             "1111100011",
-            "No clear difference, 10 cells: 7 of 10 right, 5 by old",
+            "No clear difference, 10 cells: 7 of 10 right, 5 with old",
             False,
         ),
-        ("1111110000", "0000000000", "Worse: 0 of 10 right, 6 by old", True),
-        ("0000001111", "1111111111", "Better: 10 of 10 right, 4 by old", False),
+        ("1111110000", "0000000000", "Worse: 0 of 10 right, 6 with old", True),
+        ("0000001111", "1111111111", "Better: 10 of 10 right, 4 with old", False),
         ("111", "1111111111", "9 of 10 cells right", False),  # not the same cells
     ],
 )
@@ -325,5 +325,5 @@ def test_the_verdict_tells_the_overlap_where_the_same_cells_are_right():
     record = {"before": SCORES, "after": SCORES | {"seg": 0.957}, "checked_on": "frames 4-5"}
     record["cells"] = {"before": "1111111110", "after": "1111111110"}
     line, _, _ = verdict(record)
-    assert "9 of 10 right, 9 by before" in line
+    assert "9 of 10 right, 9 before" in line
     assert "90.0\u00a0% before, 95.7\u00a0% now" in line

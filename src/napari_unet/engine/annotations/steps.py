@@ -36,6 +36,7 @@ _SAID = {
     "session": "took in another session",
     "theirs": "took {} as the other user has it",
     "fine": "left {} as it is",
+    "fine ground": "left the ground as it is",
     "state": "called {}",
     "no state": "took back what {} was called",
     "link": "linked {} to {}",

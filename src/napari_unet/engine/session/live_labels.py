@@ -241,10 +241,10 @@ class LiveLabels(LazyArray):
             self.end_stroke()
             self._strokes.begin()
 
-    def end_stroke(self) -> None:
-        """End a stroke; nothing happens where none was begun."""
+    def end_stroke(self, verb: str = "", cells: tuple[int, ...] = ()) -> None:
+        """End a stroke, which was a verb's; nothing happens where none was begun."""
         with self._changing():
-            self._tell(self._strokes.end(self._settings))
+            self._tell(self._strokes.end(self._settings, verb, cells))
 
     def cancel_stroke(self) -> None:
         """Take the writes since ``begin_stroke`` back, as if they had not been."""

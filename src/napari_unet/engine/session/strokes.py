@@ -56,10 +56,10 @@ class Strokes:
         """Begin a stroke."""
         self._stroke = []
 
-    def end(self, at: LabelSettings) -> Kept:
-        """End a stroke; nothing happens where none was begun."""
+    def end(self, at: LabelSettings, verb: str = "", cells: tuple[int, ...] = ()) -> Kept:
+        """End a stroke, by a verb to some cells; nothing happens where none was begun."""
         stroke, self._stroke = self._stroke, None
-        return self.keep(stroke or [], at)
+        return self.keep(stroke or [], at, verb, cells)
 
     def cancel(self) -> tuple[int, ...]:
         """Take back what was written since ``begin`` and give its frames."""

@@ -158,7 +158,7 @@ class ExportDock(Dock):
         """Put into the foot what is asked and offered at the end of an export."""
         self.foot.cancel.setProperty("tip", "Stop; nothing is written")
         self.replace = button("Replace", "export.replace", "Write over the earlier file")
-        self.keep = button("Keep the old one", "export.keep_old")
+        self.keep = button("Keep what is there", "export.keep_old")
         self.open_folder = button("Open folder", "export.open_folder", "Show what was written")
         self.copy_methods = button(
             "Copy methods text",

@@ -125,5 +125,5 @@ def write_products(
 def stopped(written: Sequence[Path]) -> str:
     """Say what there is after *Stop*."""
     if not written:
-        return "Cancelled. Nothing was written."
-    return f"Cancelled. Only {', '.join(path.name for path in written)} was written."
+        return "Stopped. Nothing was written."
+    return f"Stopped. Only {', '.join(path.name for path in written)} was written."

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _SHORT = {"previous_doubt": "◂", "next_doubt": "Next ▸"}  # on buttons, which stand in one row
 _WHEN = "They are found once frames with cells are segmented."
+_NO_REPAIR = "No repair is offered here."
 _NONE = "No doubts: every cell goes on as on the frames before and after."
 
 
@@ -54,7 +55,7 @@ class DoubtPanel(QWidget):
         self.search = DoubtSearch(self)
         self._ahead = Latest(self, wait_ms=0)
         self.list, self.strip = DoubtList(), DoubtStrip()
-        self.line = Hint(name="review.doubt")
+        self.line = Hint(name="review.doubt", lines=2)
         self.buttons = {
             name: button(VERBS[name].title, f"review.{name}", VERBS[name].tip)
             for name in DOUBT_VERBS
@@ -126,6 +127,9 @@ class DoubtPanel(QWidget):
 
         actions = self._actions()
         if actions is None:
+            return
+        if doubt.repair is None:
+            actions.corrector.say(f"{_NO_REPAIR} Correct it by hand, or say Fine.", warn=True)
             return
         before = actions.live.corrections.last_done
         repairs = Repairs(actions.live)
@@ -246,7 +250,7 @@ class DoubtPanel(QWidget):
         at = none or ("" if one is not None else "Go to a doubt first")
         allow(self.buttons["next_doubt"], none)
         allow(self.buttons["previous_doubt"], none)
-        no_repair = "" if one is None or one.repair is not None else "Nothing is offered here"
+        no_repair = "" if one is None or one.repair is not None else _NO_REPAIR[:-1]
         allow(self.buttons["repair"], at or no_repair)
         allow(self.buttons["fine"], at)
         primary(self.buttons["repair"], self.offered)

@@ -32,7 +32,7 @@ from napari_unet.gui.viewer.label_frames import LayerFrames, said_by_hand
 from napari_unet.gui.viewer.live_layer import LiveLayer, actions_of
 from napari_unet.gui.viewer.verb_keys import LINK_VERBS, SAMPLE_VERBS, VERBS, with_key
 from napari_unet.gui.widgets.groups import rule
-from napari_unet.gui.widgets.parts import Fold, Hint, allow, button, primary
+from napari_unet.gui.widgets.parts import Column, Fold, Hint, allow, button, primary
 from napari_unet.gui.widgets.timeline import Tick, Timeline
 from napari_unet.gui.widgets.wrapping import Flow, WrapCheck
 
@@ -104,8 +104,7 @@ class ReviewDock(Dock):
         self.states = StatePanel(self.session, self.actions)
         self.links = LinkVerbs(self.session, self.actions, self)
         self.lineage = LineagePanel(self.session, OWNER, self.links, self._labels, self._to_link)
-        folds = Fold("Lineage", lambda: self.lineage), Fold("Cells, tracks", lambda: self.cells)
-        self.group("Cell", self.cell, self.states, *folds)
+        self.group("Cell", self.cell, self.states)
         self.cells.over_time.appeared.connect(self._show_curves)
         self.undo.clicked.connect(lambda: (a := self.actions()) and a.undo())
         self.redo.clicked.connect(lambda: (a := self.actions()) and a.redo())
@@ -119,8 +118,10 @@ class ReviewDock(Dock):
         self.truth = TruthPanel(self.session, OWNER, self._labels)
         self.comparing = Fold("Compare with a truth", lambda: self.truth)
         self.truth.appeared.connect(lambda: self.bring_into_sight(self.truth.found))
-        for fold in (self.checking, self.comparing):
-            self.column.addWidget(fold)
+        rarer = QWidget()
+        self.column.addWidget(rarer)
+        folds = Fold("Lineage", lambda: self.lineage), Fold("Cells, tracks", lambda: self.cells)
+        Column(rarer).add(*folds, self.checking, self.comparing)
 
     def _build_end(self) -> None:
         """Pin below what scrolls how far it is, and what is to be pressed then."""

@@ -109,8 +109,9 @@ class SamplePanel(QWidget):
         sample, actions = self.sample, self._actions()
         if sample is None or sample.ended or not self._goes_on:
             if actions is not None:
-                first = f"{self.start.text()} first, under Check a sample."
-                actions.corrector.say(first, warn=True)
+                ended = "All windows were looked at: see " if sample and sample.ended else ""
+                first = ended or f"{self.start.text()} first, under "
+                actions.corrector.say(f"{first}Check a sample.", warn=True)
             return
         if verb == "looked_at":
             sample.go_on()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 _NONE = np.zeros(0, np.int64)  # areas where there are no cells to speak of
+_NOTHING = "No labels yet. Press Segment movie, or This frame to try the model where you are."
 
 
 class CellCount(QWidget):
@@ -65,7 +66,7 @@ class CellCount(QWidget):
             session.labels.prepare(frame)  # and counted after that
             return "Finding the cells of this frame…", _NONE
         if live is None or session.labels.layer is None:
-            return "No labels yet. This frame shows what the model sees where you are.", _NONE
+            return _NOTHING, _NONE
         here, areas = _cells_in(live, frame)
         done = int(live.probabilities.computed.sum()) if live.probabilities is not None else 0
         return f"{here} {done} of {counted(len(stack), 'frame')} segmented.", areas

@@ -77,14 +77,14 @@ class MorePanel(QWidget):
                 self.run.setValue(self._session.models.settings)
 
     def show_labels(self, *_: Any) -> None:
-        """Show how cells are made; classes are not split, and have no sizes."""
+        """Show how cells are made, or classes, which are not split."""
         session = self._session
         with signals_blocked(self.labels):
             self.labels.setValue(session.labels.settings)
         live, settings = session.labels.live, session.labels.settings
         of_classes = live is not None and bool(live.classes)
-        for field, editor in self.labels.editors.items():
-            editor.setEnabled(of_classes == (field in CLASS_FIELDS))
+        of_cells = set(LABEL_FIELDS).difference(CLASS_FIELDS)
+        self.labels.show_fields(CLASS_FIELDS if of_classes else of_cells)
         stack = session.movie.stack
         self.labels.editors["max_size"].setSuffix(in_pixels(settings.max_size, stack))
 

@@ -108,7 +108,7 @@ class Task:
     on_item: Callable[[Any], Progress | None] = lambda _: None
     on_done: Callable[[Any], str | Ended | None] = lambda _: None
     on_end: Callable[[], None] = lambda: None
-    cancelled_line: str | Callable[[], str] = "Cancelled."
+    cancelled_line: str | Callable[[], str] = "Stopped."
 
 
 @dataclass(frozen=True)

@@ -156,12 +156,12 @@ class _Run:
     def kept(self) -> str:
         """Say what of a job that was cancelled is kept, and until when."""
         if not self._done:
-            return "Cancelled."
+            return "Stopped."
         if self._has_file:
-            return f"Cancelled. {_IS_KEPT}; Segment movie goes on from there."
+            return f"Stopped. {_IS_KEPT}; Segment movie goes on from there."
         if gone := self._gone:
-            return f"Cancelled. {gone}"
-        return f"Cancelled. {_IS_KEPT} until napari closes; Segment movie goes on from there."
+            return f"Stopped. {gone}"
+        return f"Stopped. {_IS_KEPT} until napari closes; Segment movie goes on from there."
 
     @property
     def _gone(self) -> str:

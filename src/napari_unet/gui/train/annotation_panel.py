@@ -59,6 +59,8 @@ _CHECKED = (
     "there how many cells it gets right by itself. Frames near it are left out, too, since they "
     "look almost the same"
 )
+_PAINT = "Paint a few cells, on two or three {} far apart."
+_NOTHING = "Nothing painted yet. Outline a few cells, and a little background."
 _GUESSED = {True: "guessed: classes", False: "guessed: cells"}
 _WHOLE = {
     (False, False): "Every cell on these frames is outlined",
@@ -211,14 +213,12 @@ class AnnotationPanel(QWidget):
         if layer is None or stack is None:
             self._describe.forget()
             where = "sections" if stack is not None and stack.dims == 3 else "frames"
-            self.summary.say(
-                f"Paint a few cells, on two or three {where} far apart." if stack else ""
-            )
+            self.summary.say(_PAINT.format(where) if stack else "")
             return
         source = self.source()
         if source.live is not None and not source.live.corrections.frames():
             self._describe.forget()
-            self.summary.say("Nothing painted yet. Outline a few cells, and a little background.")
+            self.summary.say(_NOTHING)
             return
         try:
             settings = self._settings()
@@ -226,6 +226,13 @@ class AnnotationPanel(QWidget):
             self.summary.say(str(error), warn=True)
             return
         others = self.others.ticked()
+        if self.summary.text() in (
+            "",
+            _NOTHING,
+            _PAINT.format("frames"),
+            _PAINT.format("sections"),
+        ):
+            self.summary.say("Looking at what is painted…")
         self._describe.ask(lambda: _described(source, others, settings))
 
     def gist(self) -> str:

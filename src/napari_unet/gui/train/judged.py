@@ -152,14 +152,14 @@ def verdict(record: Mapping[str, Any], trained: Trained | None = None) -> tuple[
     figures = "\n".join(in_words(record))
     cells, in_use = record.get("cells", {}), trained is not None and bool(trained.rival)
     before = trained.before if trained is not None and in_use else cells.get("before", "")
-    rival = trained.rival if trained is not None and in_use else record.get("parent_name")
+    rival = trained.rival if trained is not None and in_use else record.get("parent_name") or ""
     compared = Compared.of(before, cells.get("after", ""))
     if not after:
         line = f"Trained. How good it is could not be checked ({checked})."
     elif after.get("classes"):
         line = _of_classes(record, compared, checked)
     else:
-        line = _of_cells(record, compared, str(rival or "before"), checked)
+        line = _of_cells(record, compared, str(rival), checked)
     line += _of_test(record)
     if trained is not None and trained.corrected is not None:
         line += f"\n{_of_corrections(trained.corrected)}"
@@ -180,12 +180,19 @@ def _of_cells(
         right = round(after["right"] * n / 100)
         return f"{right} of {counted(n, 'cell')} right; checked on {checked}."
     line = f"{_word(compared, 'cell')}: {compared.after} of {compared.n} right"
-    line += f", {compared.before} by {rival}"
+    line += f", {compared.before} {f'with {_shown(rival)}' if rival else 'before'}"
     before = record.get("before")
     if before and not compared.gained and not compared.lost:
         was, now = (100 * scores["seg"] for scores in (before, after))
         line += f"; overlap {was:.1f}\u00a0% before, {now:.1f}\u00a0% now"
     return f"{line}. Checked on {checked}."
+
+
+def _shown(name: str) -> str:
+    """Return a model's name as the menus have it."""
+    from napari_unet.engine.network.model_files import bundled_models
+
+    return name.replace("-", " ") if name in bundled_models() else name
 
 
 def _word(compared: Compared, of: str) -> str:

@@ -21,7 +21,7 @@ from napari_unet.gui.widgets.fields import TYPES, FieldEdit, field_widget, is_ad
 from napari_unet.gui.widgets.parts import GAP, TITLE_WIDTH, Fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from magicgui.widgets.bases import BaseValueWidget
     from qtpy.QtGui import QShowEvent
@@ -126,6 +126,13 @@ class SettingsForm(QWidget):
                 widget.value = getattr(settings, field)
         if settings != before:
             self.valueChanged.emit(settings)
+
+    def show_fields(self, fields: Collection[str]) -> None:
+        """Show these fields with their titles, of those that are built, and hide the others."""
+        for field, widget in self._widgets.items():
+            row = widget.native.parentWidget()
+            apart = not any(row is one.native for one in self._containers)
+            (row if apart else widget.native).setVisible(field in fields)
 
     def insert(self, title: str, editor: Any) -> None:
         """Put an editor that is of no field on top of the fields built last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QRect, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -39,10 +39,18 @@ _UNLIMITED = (1 << 24) - 1  # Qt's QWIDGETSIZE_MAX
 
 
 class Hint(QLabel):
-    """A short line in plain words; takes no room while it is empty."""
+    """A short line in plain words; takes no room while it is empty.
 
-    def __init__(self, text: str = "", name: str = "", parent: QWidget | None = None) -> None:
+    Else that of as many ``lines`` at the least: what is below stays where it is.
+    """
+
+    def __init__(
+        self, text: str = "", name: str = "", parent: QWidget | None = None, lines: int = 1
+    ) -> None:
         super().__init__(parent)
+        self._lines = lines
+        if lines > 1:
+            self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setObjectName(name)
         self.setWordWrap(True)
         self.setIndent(0)  # napari's style indents labels, and their height is then too large
@@ -54,6 +62,13 @@ class Hint(QLabel):
     def minimumSizeHint(self) -> QSize:
         """Ask for one line: Qt would reserve the height that the narrowest column needs."""
         return QSize(10, self.fontMetrics().height())
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of its words in so many px, and of its lines."""
+        few, whole = "\n".join("x" * self._lines), QRect(0, 0, _UNLIMITED, _UNLIMITED)
+        least = self.fontMetrics().boundingRect(whole, Qt.TextFlag.TextWordWrap, few).height()
+        edges = self.contentsMargins()
+        return max(super().heightForWidth(width), least + edges.top() + edges.bottom())
 
     def say(self, text: str, warn: bool = False) -> None:
         """Show ``text``, with a sign in front where it is a warning."""

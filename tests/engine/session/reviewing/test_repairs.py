@@ -139,6 +139,8 @@ def test_what_is_fine_as_it_is_is_doubted_no_more(slips):
     for one in (of_cells, of_ground):
         shown = np.asarray(live[one.frame, :, :])
         say_fine(live, one)
+        of = " + ".join(map(str, one.cells)) or "the ground"
+        assert live.corrections.last_done.words.startswith(f"left {of} as it is on frame")
         assert np.array_equal(live[one.frame, :, :], shown)
         assert one not in doubts.doubts()
         live.undo()

@@ -62,7 +62,7 @@ def error_rate(windows: Sequence[Looked]) -> ErrorRate:
         Where there are fewer than two windows, or no cell in any.
 
     """
-    from scipy.stats import beta, t
+    from scipy.special import betaincinv, stdtrit  # scipy.stats takes long to import
 
     cells = np.array([w.cells + w.missed for w in windows], float)
     errors = np.array([w.errors for w in windows], float)
@@ -78,8 +78,8 @@ def error_rate(windows: Sequence[Looked]) -> ErrorRate:
     alone = rate * (1 - rate)
     worth = n if not variance else min(n, alone / variance)
     if n > 1:
-        worth *= float(t.ppf(0.975, n - 1) / t.ppf(0.975, k - 1)) ** 2
+        worth *= float(stdtrit(n - 1, 0.975) / stdtrit(k - 1, 0.975)) ** 2
     found = rate * worth
-    low = float(beta.ppf(0.025, found, worth - found + 1)) if found else 0.0
-    high = float(beta.ppf(0.975, found + 1, worth - found)) if rate < 1 else 1.0
+    low = float(betaincinv(found, worth - found + 1, 0.025)) if found else 0.0
+    high = float(betaincinv(found + 1, worth - found, 0.975)) if rate < 1 else 1.0
     return ErrorRate(rate, low, high, int(errors.sum()), int(n), k)

@@ -85,7 +85,7 @@ def say_fine(live: LiveLabels, doubt: Doubt) -> None:
         for one in doubt.parts:
             _vouch(live, one)
     finally:
-        live.end_stroke()
+        live.end_stroke("fine" if doubt.cells else "fine ground", doubt.cells)
 
 
 def _vouch(live: LiveLabels, doubt: Doubt) -> None:
