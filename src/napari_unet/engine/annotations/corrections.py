@@ -216,7 +216,7 @@ class Corrections:
             return Step()
         step = self._done.pop()
         self._undone.append(step)
-        self._turns += 1
+        self._turns += bool(step.changes)
         self._apply(step, after=False)
         self._log({"undo": 1})
         return step
@@ -227,7 +227,7 @@ class Corrections:
             return Step()
         step = self._undone.pop()
         self._done.append(step)
-        self._turns += 1
+        self._turns += bool(step.changes)
         self._apply(step, after=True)
         self._log({"redo": 1})
         return step
@@ -239,7 +239,10 @@ class Corrections:
 
     @property
     def n_turns(self) -> int:
-        """How often a step was made, taken back or made again; read from a journal, as often."""
+        """How often a step was made, taken back or made again; read from a journal, as often.
+
+        Those that say something of cells, and leave their outlines, do not count.
+        """
         return self._turns
 
     @property
@@ -326,7 +329,7 @@ class Corrections:
     def _push(self, step: Step) -> None:
         self._done.append(step)
         self._undone.clear()
-        self._turns += 1
+        self._turns += bool(step.changes)
         for change in step.changes:
             ids = change.part(after=True).ids
             ids = ids[ids < BACKGROUND_ID]

@@ -9,6 +9,8 @@ from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.session.reviewing.cell_links import CellLinks
+from napari_unet.engine.session.reviewing.cell_states import CellStates
 from napari_unet.engine.session.reviewing.mark import mark_of
 
 SHAPE = (3, 24, 32)
@@ -51,3 +53,24 @@ def test_it_is_the_same_after_reopening_and_another_after_each_change(tmp_path):
         again = opened(path, model, frames)
         again.settings = settings
         assert (mark_of(again) == marks[-1]) == same
+
+
+def test_a_link_or_a_state_leaves_it_as_it_is(tmp_path):
+    """What was counted in a sample of the labels holds on: no outline is another one."""
+    path = tmp_path / "corrections.journal"
+    live = opened(path)
+    cells = [(t, int(live[t].max())) for t in (0, 1)]
+    mark = mark_of(live)
+    for change in (
+        lambda: CellLinks(live).link(*cells),
+        lambda: CellLinks(live).unlink(*cells),
+        lambda: list(CellStates(live).say(*cells[0], "dead")),
+        live.undo,
+        live.redo,
+    ):
+        change()
+        assert mark_of(live) == mark
+    live.corrections._journal.flush()
+    assert mark_of(opened(path)) == mark
+    list(CellStates(live).say(*cells[0], "debris"))
+    assert mark_of(live) != mark

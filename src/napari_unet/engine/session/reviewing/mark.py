@@ -16,7 +16,8 @@ def mark_of(live: LiveLabels) -> str:
     """Return what stays the same as long as live labels do, and is the same when they are reopened.
 
     Told from the model and the frames that it predicted, the settings and the steps of correction;
-    no frame is read.
+    no frame is read. A link or a state changes no outline: ids through time may be others then, but
+    the same cells are wrong.
     """
     predicted = live.probabilities
     said = {
