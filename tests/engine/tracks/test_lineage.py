@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from napari_unet.engine.annotations.states import state_colours
 from napari_unet.engine.jobs import progress
-from napari_unet.engine.tracks.lineage import find_lineage
+from napari_unet.engine.tracks.lineage import Lineage, TrackedCell, TrackLine, find_lineage
 from napari_unet.engine.tracks.tracking import Linker
 
 run = partial(progress.run, quiet=True)
@@ -59,3 +60,14 @@ def test_states_are_told_along():
     tree = found(lambda t, labels: {3: "dead"} if t >= 4 else {})
     line = tree.lines[tree.track_of(2, 3)]
     assert [cell.state for cell in line.cells] == ["", "", "dead", "dead"]
+
+
+def test_states_have_their_colours_in_a_part_too():
+    said = (("a", 1), ("dead", 2), ("", 3), ("blebbing", 4))
+    lines = [TrackLine(n, 0, (TrackedCell(0, n, (1, 1), state),)) for state, n in said]
+    whole = Lineage.of(lines, (0,))
+    assert whole.states == ["a", "blebbing", "dead"]
+    part = whole.of_cells([(0, 4), (0, 2)])
+    assert part.states == ["blebbing", "dead"] and part.colours == whole.colours
+    assert len({whole.colours[state] for state in whole.states}) == 3
+    assert whole.colours["dead"] == state_colours(())["dead"]

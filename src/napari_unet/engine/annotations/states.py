@@ -13,7 +13,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,6 +24,18 @@ MITOTIC, DEAD, DEBRIS = "mitotic", "dead", "debris"
 STATES = (MITOTIC, DEAD, DEBRIS)
 """Those that have a key of their own; a user's own words are states, too."""
 _LONGEST = 40  # letters of a state
+# Okabe and Ito's, told apart by any eyes: on a light page, a dark dock and the canvas
+_COLOURS = {MITOTIC: "#56b4e9", DEAD: "#d55e00", DEBRIS: "#999999"}
+_OF_OWN_WORDS = ("#009e73", "#cc79a7", "#e69f00", "#0072b2")
+
+
+def state_colours(states: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each state of a movie, the same wherever it is drawn.
+
+    A user's own words have theirs in the order of their letters.
+    """
+    own = sorted({*states} - {*_COLOURS, ""})
+    return _COLOURS | {word: _OF_OWN_WORDS[i % len(_OF_OWN_WORDS)] for i, word in enumerate(own)}
 
 
 def checked_state(text: str) -> str:

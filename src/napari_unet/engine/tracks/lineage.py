@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet.engine.annotations.states import state_colours
 from napari_unet.engine.tracks.families import with_daughters
 from napari_unet.engine.tracks.track_objects import measure_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Sequence
+    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.tracks.tracking import Linker
@@ -56,14 +57,23 @@ class TrackLine:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The tracks of a movie as a forest; ``rows`` are those of each track, from 0."""
+    """The tracks of a movie as a forest; ``rows`` are those of each track, from 0.
+
+    A part of it keeps the ``colours`` that states have in the whole.
+    """
 
     lines: dict[int, TrackLine]
     frames: tuple[int, ...] = ()
     rows: dict[int, float] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, lines: Iterable[TrackLine], frames: Sequence[int]) -> Lineage:
+    def of(
+        cls,
+        lines: Iterable[TrackLine],
+        frames: Sequence[int],
+        colours: Mapping[str, str] | None = None,
+    ) -> Lineage:
         """Lay lines out: daughters on either side of their mother, families in order of time."""
         by_track = {line.track: line for line in lines}
         daughters: dict[int, list[int]] = {}
@@ -74,7 +84,9 @@ class Lineage:
             track: TrackLine(track, line.parent, line.cells, tuple(daughters.get(track, ())))
             for track, line in by_track.items()
         }
-        return cls(known, tuple(frames), _rows(known))
+        if colours is None:
+            colours = state_colours(c.state for line in by_track.values() for c in line.cells)
+        return cls(known, tuple(frames), _rows(known), colours)
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -125,7 +137,8 @@ class Lineage:
     def _only(self, roots: Collection[int]) -> Lineage:
         parents = {track: (line.parent,) for track, line in self.lines.items()}
         kept = with_daughters(roots, parents)
-        return Lineage.of((line for t, line in self.lines.items() if t in kept), self.frames)
+        lines = (line for t, line in self.lines.items() if t in kept)
+        return Lineage.of(lines, self.frames, self.colours)
 
 
 def find_lineage(

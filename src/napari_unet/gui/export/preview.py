@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.gui.session.workers import Latest
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.label_frames import edits_of
 from napari_unet.gui.widgets.parts import Hint
 
 if TYPE_CHECKING:
@@ -248,9 +248,9 @@ class KeptLinks:
         before = self._layer() if self._layer is not None else None
         if before is not layer:
             self._links, self._layer = None, weakref.ref(layer)
-            for event in _edits(before) if before is not None else ():
+            for event in edits_of(before) if before is not None else ():
                 event.disconnect(self._on_edit)
-            for event in _edits(layer):
+            for event in edits_of(layer):
                 self._connect(event, self._on_edit)
         if (edited := getattr(layer.data, "edited", None)) is not None:
             edited.connect(self.forget, unique=True)  # held weakly; called in any thread
@@ -264,10 +264,3 @@ class KeptLinks:
         links = self._links
         if links is not None and min(frames, default=0) <= links.reached:
             self._links = None
-
-
-def _edits(layer: Labels) -> tuple[Any, ...]:
-    """Events of a layer that tell of other labels; a live layer is drawn anew for less."""
-    events = layers.raw(layer).events
-    live = hasattr(layer.data, "edited")
-    return (events.data,) if live else (events.data, events.paint, events.labels_update)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from superqt.utils import signals_blocked
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.target.table_file import check_saved
 from napari_unet.engine.text import counted
+from napari_unet.gui.session.cells.found import Found
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer.layers import go_to_frame
 from napari_unet.gui.widgets.curves_plot import COLOURS, CurvesPlot, Line
@@ -37,15 +36,6 @@ _FIRST = ("area_um2", "area_px", "volume_um3", "volume_voxels")  # shown where n
 _SINCE = "The labels changed since: plot again."
 
 
-@dataclass(eq=False)
-class _Measured:
-    """What was measured, and of which labels."""
-
-    layer: weakref.ref[Labels]
-    mark: object
-    cells: CellsOverTime
-
-
 class OverTimePanel(QWidget):
     """Curves of the cells that were chosen when the button was pressed, until it is again.
 
@@ -66,8 +56,7 @@ class OverTimePanel(QWidget):
         super().__init__()
         self._session, self._owner = session, owner
         self._layer, self._export, self._chosen = layer, export, chosen
-        self._measured: _Measured | None = None
-        self._spoilt = False  # painted on, which only our own labels tell otherwise
+        self._found: Found[CellsOverTime] = Found(session.labels, session.lifetime, self)
         self.tracks: list[int] = []
         self.plot = button(
             "Plot over time",
@@ -97,12 +86,12 @@ class OverTimePanel(QWidget):
         none = "" if self._chosen() else "Choose a cell of the table first"
         allow(self.plot, why_not or none)
         self.save.allow(why_not)
-        measured = self._measured
-        if measured is not None and measured.layer() is not self._layer():
-            self._measured, self.tracks = None, []
+        if self.tracks and self._cells() is None:  # those of another layer
+            self._found.forget()
+            self.tracks = []
             self.found.hide()
             self.line.say("")
-        elif measured is not None and not self._holds():
+        elif self._cells() is not None and not self._found.holds(self._layer()):
             self.line.say(_SINCE, warn=True)
 
     # ---- a user acts ------------------------------------------------------------------------
@@ -111,10 +100,10 @@ class OverTimePanel(QWidget):
         layer, frame, labels = self._layer(), self._session.movie.frame, self._chosen()
         if layer is None or not labels:
             return
-        if self._holds():
+        if self._found.holds(layer):
             self._show(frame, labels)
             return
-        mark = self._session.labels.mark
+        keep = self._found.begin(layer)
         with self._session.job.refusing(self._owner):
             export = self._export()
             task = Task(
@@ -122,37 +111,36 @@ class OverTimePanel(QWidget):
                 "Measuring the cells",
                 lambda: _measuring(export),
                 total=len(export.frames),
-                on_done=partial(self._take, layer, mark, frame, labels),
+                on_done=partial(self._take, keep, frame, labels),
             )
-            if self._session.job.start(task):
-                self._spoilt = False
-                self._session.lifetime.connect(layer.events.paint, self._spoil, self)
+            self._session.job.start(task)
 
     def _take(
-        self, layer: Labels, mark: object, frame: int, labels: list[int], cells: CellsOverTime
+        self,
+        keep: Callable[[CellsOverTime], None],
+        frame: int,
+        labels: list[int],
+        cells: CellsOverTime,
     ) -> str:
-        self._measured = _Measured(weakref.ref(layer), mark, cells)
+        keep(cells)
         with self._session.job.refusing(self._owner):
             self._show(frame, labels)
         return f"Measured {counted(len(cells.tracks), 'track')}."
 
-    def _spoil(self, _: Any = None) -> None:
-        self._spoilt = True
-
     def _on_curve(self, x: float, name: str) -> None:
-        layer, image, measured = self._layer(), self._session.movie.image, self._measured
-        if layer is None or image is None or measured is None:
+        layer, image, cells = self._layer(), self._session.movie.image, self._cells()
+        if layer is None or image is None or cells is None:
             return
         track, minutes = int(name.split()[-1]), self._minutes()
-        frame, label = measured.cells.cell_at(track, x, minutes=minutes)
+        frame, label = cells.cell_at(track, x, minutes=minutes)
         go_to_frame(self._session.viewer, image, frame)
         layer.selected_label = label
 
     def _on_save(self, path: Path, replace: bool) -> None:
-        measured, name = self._measured, self.quantity.currentData()
-        if measured is None:
+        cells, name = self._cells(), self.quantity.currentData()
+        if cells is None:
             return
-        cells, tracks, minutes = measured.cells, list(self.tracks), self._minutes()
+        tracks, minutes = list(self.tracks), self._minutes()
 
         def write() -> None:
             from napari_unet.engine.export.plots.over_time import write_over_time
@@ -160,31 +148,30 @@ class OverTimePanel(QWidget):
             write_over_time(path, cells, tracks, [name], minutes=minutes)
 
         with self._session.job.refusing(self._owner):
-            if not self._holds():
+            if not self._found.holds(self._layer()):
                 raise BadInput("the labels changed since", "what is drawn", "plot again")
             check_saved(path, replace)
             self._session.job.save(self._owner, path, write)
 
     # ---- what is shown ----------------------------------------------------------------------
 
-    def _holds(self) -> bool:
-        measured = self._measured
-        same = measured is not None and measured.layer() is self._layer()
-        return same and not self._spoilt and measured.mark == self._session.labels.mark
+    def _cells(self) -> CellsOverTime | None:
+        """Return what was measured of the layer that is chosen now."""
+        return self._found.of(self._layer())
 
     def _minutes(self) -> bool:
-        timed = self._measured is not None and self._measured.cells.timed
-        return timed and bool(self.time.value() == "min")
+        cells = self._cells()
+        return cells is not None and cells.timed and bool(self.time.value() == "min")
 
     def _show(self, frame: int, labels: list[int]) -> None:
         """Draw the tracks of some cells of a frame."""
-        assert self._measured is not None
-        cells = self._measured.cells
+        cells = self._cells()
+        assert cells is not None
         tracks = cells.tracks_of(frame, labels)
         if not tracks:
             raise BadInput("none of the cells is on this frame", "a cell of it", "choose another")
         self.tracks = cells.with_daughters(tracks) if self.daughters.isChecked() else tracks
-        self._fill()
+        self._fill(cells)
         self.time.setVisible(cells.timed)
         said = ", ".join(map(str, self.tracks[:6])) + (", …" if len(self.tracks) > 6 else "")
         self.line.say(f"{'Tracks' if len(self.tracks) > 1 else 'Track'} {said}")
@@ -194,11 +181,10 @@ class OverTimePanel(QWidget):
             self.appeared.emit()
         self._draw()
 
-    def _fill(self) -> None:
+    def _fill(self, cells: CellsOverTime) -> None:
         from napari_unet.engine.export.plots.over_time import in_words
 
-        assert self._measured is not None
-        names, before = self._measured.cells.quantities, self.quantity.currentData()
+        names, before = cells.quantities, self.quantity.currentData()
         wanted = next((name for name in (before, *_FIRST) if name in names), names[0])
         with signals_blocked(self.quantity):
             self.quantity.clear()
@@ -207,12 +193,12 @@ class OverTimePanel(QWidget):
             self.quantity.setCurrentIndex(self.quantity.findData(wanted))
 
     def _draw(self, *_: Any) -> None:
-        measured, name = self._measured, self.quantity.currentData()
-        if measured is None or name is None:
+        cells, name = self._cells(), self.quantity.currentData()
+        if cells is None or name is None:
             return
         minutes, lines = self._minutes(), []
         for number, track in enumerate(self.tracks):
-            xs, ys = measured.cells.curve(track, name, minutes=minutes)
+            xs, ys = cells.curve(track, name, minutes=minutes)
             colour = COLOURS[number % len(COLOURS)]
             lines.append(Line(f"track {track}", xs, ys, colour))
         self.curve.show_lines(lines, "min" if minutes else "frame", from_zero=False)

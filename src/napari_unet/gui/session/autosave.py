@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.prediction.probabilities import Probabilities
     from napari_unet.engine.session.session_folder import SessionFolder
+    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.lifetime import Lifetime
     from napari_unet.gui.session.models import ModelList
@@ -178,7 +179,12 @@ class SessionAutosave:
 
         movie, labels, models = self._movie, self._labels, self._models
         image, folder = movie.image, found.folder
-        if image is None or found.stack is not movie.stack or self._goes_elsewhere(found):
+        if image is None or found.stack is not movie.stack:
+            return
+        left = self._z_left(found)
+        self._opened.add(str(found.stack.path))  # from now on its z is the user's choice
+        if left is not None:
+            movie.select(z=left)  # which asks for what is kept of that one
             return
         if folder is None:
             return
@@ -190,12 +196,7 @@ class SessionAutosave:
             return
         state = folder.state
         self._went_on[folder.journal_path] = weakref.ref(image)
-        if state.selection != found.stack.selection:
-            known, lengths = found.stack.selection, ("z_step", "pixel_size")
-            said = {n: v for n in lengths if (v := getattr(state.selection, n)) is not None}
-            if any(getattr(known, name) is not None for name in lengths):
-                said = {}  # a user has just said other ones
-            movie.select(channel=state.selection.channel, **said)
+        self._select(state.selection, found.stack.selection)
         labels.restore(state.labels, state.class_names)
         labels.pass_frames(*state.passed)
         models.settings = models.settings.replace(diameter=state.diameter)
@@ -212,16 +213,22 @@ class SessionAutosave:
             layers.go_to_frame(movie.viewer, movie.image, state.frame)
         self._place.say(self._place.read_only or _went_on(folder, found.corrections))
 
-    def _goes_elsewhere(self, found: _Found) -> bool:
-        """Go to the z that a user was at last, once, in a file that has just been opened."""
+    def _select(self, left: Selection, now: Selection) -> None:
+        """Go to the channel that a user left off at, with the lengths that were said there."""
+        if left == now:
+            return
+        lengths = ("z_step", "pixel_size")
+        said = {n: v for n in lengths if (v := getattr(left, n)) is not None}
+        if any(getattr(now, name) is not None for name in lengths):
+            said = {}  # a user has just said other ones
+        self._movie.select(channel=left.channel, **said)
+
+    def _z_left(self, found: _Found) -> int | str | None:
+        """Return the z that a user was at last, where a file that was just opened is at another."""
         stack, z = found.stack, found.z
-        new = str(stack.path) not in self._opened
-        self._opened.add(str(stack.path))
-        left = new and stack.selection.z == "max" and z not in (None, "max")
+        new = str(stack.path) not in self._opened and stack.selection.z == "max"
         there = stack.n_z > (z if isinstance(z, int) else 1)
-        if left and there:
-            self._movie.select(z=z)
-        return left and there
+        return z if new and there and z != "max" else None
 
     # ---- writing ----------------------------------------------------------------------------
 

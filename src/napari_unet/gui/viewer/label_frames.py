@@ -9,8 +9,10 @@ import numpy as np
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.label_frames import LabelFrames
 from napari_unet.engine.labels.label_stack import LabelStack
+from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_unet.engine.annotations.corrections import Corrections
@@ -39,6 +41,13 @@ class LayerFrames(LabelFrames):
         if frame.dtype == np.uint16:  # in wider types it is an id like others
             frame = np.where(frame == BACKGROUND_ID, np.uint16(0), frame)
         return frame
+
+
+def edits_of(layer: Labels) -> tuple[Any, ...]:
+    """Events of a layer that tell of other labels; a live layer is drawn anew for less."""
+    events = layers.raw(layer).events
+    live = hasattr(layer.data, "edited")
+    return (events.data,) if live else (events.data, events.paint, events.labels_update)
 
 
 def said_by_hand(corrections: Corrections | None) -> ByHand:

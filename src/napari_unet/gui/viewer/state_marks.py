@@ -9,11 +9,14 @@ import numpy as np
 from qtpy.QtCore import QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 
+from napari_unet.engine.annotations.states import state_colours
 from napari_unet.gui.viewer.canvas_marks import OverCanvas
 from napari_unet.gui.viewer.correcting import canvas_of
 from napari_unet.gui.viewer.look_at import camera_of, on_canvas, seen_from_above
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from qtpy.QtGui import QPaintEvent
     from qtpy.QtWidgets import QWidget
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     Spot = tuple[tuple[int, ...], str]  # (y, x) in the frame, and the state there
 
 _BEHIND = QColor(0, 0, 0, 170)
-_COLOURS = {"mitotic": "#4dd0e1", "dead": "#ff8a80", "debris": "#bdbdbd"}
-_OWN = "#ffd54f"
 _SMALLER = 2  # points, than the words of the docks
 _PAD = 3  # px
 
@@ -109,7 +110,8 @@ class StateMarks(QObject):
         viewer, layer, frame = self._owner.viewer, self._owner.layer, self._owner.frame
         size = self._written.size()
         spots = ((on_canvas(viewer, layer, (frame, *at), size), said) for at, said in self._spots)
-        self._written.show_words([(*spot, said) for spot, said in spots])
+        colours = state_colours(self._owner.live.corrections.states.words())
+        self._written.show_words([(*spot, said) for spot, said in spots], colours)
 
     def _is_in_sight(self, labels: NDArray[Any], place: tuple[int, ...]) -> bool:
         """Whether a cell is on the section on screen; in an image it always is."""
@@ -126,13 +128,14 @@ class _Written(OverCanvas):
     def __init__(self, canvas: QWidget) -> None:
         super().__init__(canvas, "review.states_on_canvas")
         self.words: list[tuple[float, float, str]] = []
+        self.colours: Mapping[str, str] = {}
         font = self.font()
         font.setPointSizeF(max(6.0, font.pointSizeF() - _SMALLER))
         self.setFont(font)
 
-    def show_words(self, words: list[tuple[float, float, str]]) -> None:
+    def show_words(self, words: list[tuple[float, float, str]], colours: Mapping[str, str]) -> None:
         """Show words at places (x, y) in pixels of the canvas; none where there are no words."""
-        self.words = words
+        self.words, self.colours = words, colours
         self.setVisible(bool(words))
         self.update()
 
@@ -147,5 +150,5 @@ class _Written(OverCanvas):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(_BEHIND)
             painter.drawRoundedRect(room.adjusted(-_PAD, 0, _PAD, 0), _PAD, _PAD)
-            painter.setPen(QColor(_COLOURS.get(word, _OWN)))
+            painter.setPen(QColor(self.colours[word]))
             painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), word)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_unet.engine.annotations.states import state_colours
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.export.plots.drawing import Drawing
 from napari_unet.engine.export.plots.lineage_figure import draw_lineage, write_lineage
@@ -41,7 +42,10 @@ def test_tracks_divisions_and_states_are_drawn():
     flat = [one for one in lines if one.get("y1") == one.get("y2")]
     across = [one for one in lines if one not in flat and one.get("x1") != one.get("x2")]
     assert len(across) == 2  # from the mother to each daughter
-    assert sum(one.get("stroke") not in ("#222222", "#dddddd") for one in flat) == 2  # and legend
+    coloured = [
+        one.get("stroke") for one in flat if one.get("stroke")[1:] not in ("222222", "dddddd")
+    ]
+    assert coloured == [state_colours(())["dead"]] * 2  # and in the legend
     timed = words(draw_lineage(TREE, 300.0).to_bytes("svg"))
     assert "time (min)" in timed and "time (h)" in words(draw_lineage(TREE, 3600.0).to_bytes("svg"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.export.plots.curves import COLOURS, ticks_of
+from napari_unet.engine.export.plots.curves import ticks_of
 from napari_unet.engine.export.plots.drawing import Drawing
 from napari_unet.engine.export.target.outputs import check_target, writing
 from napari_unet.engine.export.target.sidecar import sidecar_beside
@@ -53,7 +53,7 @@ def draw_lineage(lineage: Lineage, interval: float | None = None) -> Drawing:
         return _TOP + (lineage.rows[track] + 0.5) * row
 
     _axis(drawing, first, last, interval)
-    colours = {word: COLOURS[i % len(COLOURS)] for i, word in enumerate(lineage.states)}
+    colours = {word: lineage.colours[word] for word in lineage.states}
     thick = max(1.0, min(2.0, row / 5))
     for track, line in lineage.lines.items():
         y = y_of(track)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.text import counted
 from napari_unet.gui.review.lineage.lineage_plot import LineagePlot, LineageView
+from napari_unet.gui.session.cells.found import Found
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer.layers import go_to_frame
 from napari_unet.gui.viewer.look_at import bring_to_middle
@@ -56,7 +57,7 @@ class LineagePanel(QWidget):
         super().__init__()
         self._session, self._owner, self._verbs = session, owner, verbs
         self._layer, self._export, self._why_not = layer, export, ""
-        self._found: tuple[Lineage, object, Labels] | None = None
+        self._found: Found[Lineage] = Found(session.labels, session.lifetime, self)
         self._took = 0.0
         self.draw = button(
             "Draw lineage", "review.draw_lineage", "Link the cells of all frames; draw their tree"
@@ -96,11 +97,12 @@ class LineagePanel(QWidget):
         """Switch the buttons on, or off with the reason; say what is old."""
         self._why_not = why_not
         allow(self.draw, why_not)
-        self.save.allow(why_not or ("" if self._found else "Draw the lineage first"))
-        if self._found is not None and self._found[2] is not self._layer():
-            self._found = None
+        layer, whole = self._layer(), self._whole()
+        self.save.allow(why_not or ("" if whole is not None else "Draw the lineage first"))
+        if whole is None and self.which.isVisibleTo(self):  # it was another layer's
+            self._found.forget()
             self._show_tree()
-        elif self._found is not None and not self._holds():
+        elif whole is not None and not self._found.holds(layer):
             self.tree.say(_SINCE, warn=True)
         self._show_pair()
 
@@ -113,12 +115,13 @@ class LineagePanel(QWidget):
         layer = self._layer()
         if layer is None:
             return
-        mark, began = self._session.labels.mark, time.monotonic()
+        keep, began = self._found.begin(layer), time.monotonic()
         with self._session.job.refusing(self._owner):
             export = self._export()
 
             def done(found: Lineage) -> str:
-                self._found, self._took = (found, mark, layer), time.monotonic() - began
+                keep(found)
+                self._took = time.monotonic() - began
                 self._show_tree()
                 n = len(found.lines)
                 return f"{counted(n, 'track')}, {counted(found.n_divisions, 'division')}."
@@ -135,22 +138,22 @@ class LineagePanel(QWidget):
     def _on_linked(self) -> None:
         """Draw it again after a link, where that is quick; else it is said to be old."""
         idle = not self._session.job.running
-        if self._found is not None and self.isVisible() and idle and self._took <= _QUICK:
+        if self._whole() is not None and self.isVisible() and idle and self._took <= _QUICK:
             self._on_draw()
 
     def _on_picked(self, frame: int, cell: int) -> None:
-        layer, found = self._layer(), self._found
-        if layer is None or found is None:
+        layer, whole = self._layer(), self._whole()
+        if layer is None or whole is None:
             return
         go_to_frame(self._session.viewer, layer, frame)
         layer.selected_label = cell
         self._verbs.choose(frame, cell)
-        track = found[0].track_of(frame, cell)
-        place = found[0].lines[track].at(frame).place
+        track = whole.track_of(frame, cell)
+        place = whole.lines[track].at(frame).place
         bring_to_middle(self._session.viewer, layer, (frame, *place))
 
     def _on_save(self, path: Path, replace: bool) -> None:
-        if self._found is None:
+        if self._whole() is None:
             return
         lineage, stack = self.plot.lineage, self._session.movie.require_stack()
 
@@ -163,15 +166,15 @@ class LineagePanel(QWidget):
         with self._session.job.refusing(self._owner):
             if path.suffix.lower() not in (".png", ".svg", ".pdf"):
                 raise BadInput(f"{path.name} is no figure", ".png, .svg or .pdf", "name it so")
-            if not self._holds():
+            if not self._found.holds(self._layer()):
                 raise BadInput("the labels changed since", "what is drawn", "draw again")
             self._session.job.save(self._owner, path.absolute(), write)
 
     # ---- what is shown ----------------------------------------------------------------------
 
-    def _holds(self) -> bool:
-        found = self._found
-        return found is not None and found[1] == self._session.labels.mark
+    def _whole(self) -> Lineage | None:
+        """Return the tree of the layer that is chosen now, where it was asked for."""
+        return self._found.of(self._layer())
 
     def _on_chosen(self) -> None:
         self._show_pair()
@@ -181,13 +184,12 @@ class LineagePanel(QWidget):
 
     def _show_tree(self) -> None:
         """Draw the part of the tree that is wanted, or say why there is nothing."""
-        self.view.setVisible(self._found is not None)
-        self.save.setVisible(self._found is not None)
-        self.which.setVisible(self._found is not None)
-        if self._found is None:
+        whole, which = self._whole(), self.which.value()
+        for part in (self.view, self.save, self.which):
+            part.setVisible(whole is not None)
+        if whole is None:
             self.tree.say("")
             return
-        whole, which = self._found[0], self.which.value()
         chosen = self._verbs.chosen
         track = whole.track_of(*chosen) if chosen is not None else 0
         if which == "dividing":

@@ -23,8 +23,6 @@ _ROW, _MARGIN, _TALLEST = 14, 8, 15  # px of a row, px around all, rows in sight
 _LETTERS = 4  # room for a number on the left
 _STYLE = 6  # px that napari's style takes of it
 _CHOSEN, _BEFORE, _GREY = QColor(255, 170, 0), QColor(255, 210, 120), QColor(140, 140, 140)
-# by the order of letters of the states; Okabe and Ito, told apart by any eyes
-_STATES = ("#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#0072b2")
 
 
 class LineagePlot(QWidget):
@@ -132,8 +130,7 @@ class LineagePlot(QWidget):
             painter.drawLine(end, self.place(daughter, self.lineage.lines[daughter].first))
         for cell in line.cells:
             if cell.state:
-                state = QColor(_STATES[self.lineage.states.index(cell.state) % len(_STATES)])
-                painter.setPen(QPen(state, 4))
+                painter.setPen(QPen(QColor(self.lineage.colours[cell.state]), 4))
                 painter.drawPoint(self.place(line.track, cell.frame))
         if line.parent not in self.lineage.lines:
             painter.setPen(colour)
