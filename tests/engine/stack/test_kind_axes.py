@@ -256,6 +256,74 @@ def test_pages_that_differ_need_a_position(tmp_path, described):
         assert stack.frame_shape == (20, 24)
 
 
+@pytest.mark.parametrize(
+    ("changed", "options", "found"),
+    [
+        (np.zeros((9, 9), np.uint16), {}, r"sizes: 3 of \(20, 24\), 1 of \(9, 9\);"),
+        (np.zeros((20, 24), np.uint8), {}, r"types: 3 of \(20, 24\) uint16, 1 of .* uint8"),
+        (np.zeros((20, 24, 3), np.uint16), {"photometric": "rgb"}, r"colours: .*\(20, 24, 3\)"),
+        (np.zeros((20, 24), np.uint16), {"photometric": "miniswhite"}, "colours: .* white-is-zero"),
+    ],
+)
+def test_what_differs_between_pages_is_said(tmp_path, changed, options, found):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for t in range(4):
+            page, own = (changed, options) if t == 3 else (np.zeros((20, 24), np.uint16), {})
+            tif.write(
+                page, contiguous=False, **{"photometric": "minisblack", "metadata": None} | own
+            )
+    with pytest.raises(BadInput, match=f"pages of different {found}"):
+        Stack.open(tmp_path / "a.tif")
+
+
+# --- what a file says of its pages is wrong ---
+
+IMAGEJ = "ImageJ=1.53\nimages={}\nchannels={}\nslices={}\nframes={}\nhyperstack=true\n"
+
+
+@pytest.mark.parametrize(
+    "said", [IMAGEJ.format(8, 1, 1, 8), IMAGEJ.format(4, 3, 1, 2), IMAGEJ.format(-4, 1, 1, "x")]
+)
+def test_an_imagej_stack_of_other_counts_is_refused_or_read_by_its_pages(tmp_path, said):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for t in range(4):
+            page = np.full((20, 24), t, np.uint16)
+            tif.write(page, metadata=None, contiguous=False, description=None if t else said)
+    with pytest.raises(BadInput, match=r"ImageJ.*give its axes"):
+        Stack.open(tmp_path / "a.tif")
+    with Stack.open(tmp_path / "a.tif", Selection(axes="TYX")) as stack:
+        assert values(stack) == [0, 1, 2, 3]
+
+
+def test_broken_ome_xml_is_refused_or_read_by_its_pages(tmp_path):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((3, 20, 24), np.uint8), metadata={"axes": "TYX"})
+    tifffile.tiffcomment(path, tifffile.tiffcomment(path).replace("</Pixels>", "").encode())
+    with pytest.raises(BadInput, match=r"ParseError.*give its axes"):
+        Stack.open(path)
+    with Stack.open(path, Selection(axes="TYX")) as stack:
+        assert len(stack) == 3
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "found"),
+    [("separated", 4, "inks"), ("cielab", 3, r"L\*a\*b"), ("ycbcr", 3, "YCbCr")],
+)
+def test_colours_that_are_not_red_green_and_blue_are_refused(tmp_path, photometric, samples, found):
+    data = np.zeros((3, 20, 24, samples), np.uint8)
+    options = {"metadata": {"axes": "TYXS"}, "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", data, photometric=photometric, **options)
+    with pytest.raises(BadInput, match=f"has colours as .*{found}.*Save it as RGB"):
+        Stack.open(tmp_path / "a.tif")
+
+
+def test_jpeg_is_decoded_to_rgb(tmp_path):
+    data = np.full((48, 64, 3), (76, 85, 255), np.uint8)  # red, in YCbCr
+    tifffile.imwrite(tmp_path / "a.tif", data, photometric="ycbcr", compression="jpeg")
+    with Stack.open(tmp_path / "a.tif", Selection(channel=(0, 1, 2))) as stack:
+        assert np.allclose(stack[0].mean((1, 2)), (254, 0, 0), atol=3)
+
+
 # --- narrow images ---
 
 

@@ -142,3 +142,75 @@ def test_times_that_are_no_numbers_are_not_taken(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", MOVIE, metadata={"axes": "TYX", **planes})
     with Stack.open(tmp_path / "a.ome.tif") as stack:
         assert (stack.times, stack.frame_interval) == (None, None)
+
+
+def page_by_page(path, description, **options):
+    """With a description of any bytes, as programs of many languages write it."""
+    with tifffile.TiffWriter(path) as tif:
+        for t, page in enumerate(MOVIE):
+            said = None if t else description
+            tif.write(page, metadata=None, contiguous=False, description=said, **options)
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit"),
+    [
+        (b"micron", 2), (b"Microns", 2), (b"micrometers", 2), (b"micrometre", 2), (b" um ", 2),
+        (b"\\u00B5m", 2), ("µm".encode(), 2), ("μm".encode(), 2), (b"\xb5m", 2), (b"\x8cm", 2),
+        ("μm".encode("shift_jis"), 2), (b"?m", 2), (b"nanometers", 0.002), (b"mm", 2000),
+        (b"millimeters", 2000), (b"centimeter", 20000), (b"Meter", 2_000_000), (b"inches", 50800),
+    ],
+)  # fmt: skip
+def test_a_unit_is_one_in_many_writings(tmp_path, unit, per_unit):
+    said = b"ImageJ=1.53\nimages=2\nframes=2\nunit=" + unit + b"\nfinterval=5\ntunit=mins\n"
+    page_by_page(tmp_path / "a.tif", said, resolution=(per_unit, per_unit))
+    with Stack.open(tmp_path / "a.tif") as stack:
+        assert stack.pixel_sizes == pytest.approx((0.5, 0.5), rel=1e-3)
+        assert stack.frame_interval == 300 and not stack.notices
+
+
+@pytest.mark.parametrize(
+    ("said", "noted"),
+    [
+        ("unit=furlong", "a pixel height of 0.5 furlong and a pixel width of 0.5 furlong"),
+        ("unit=um\nfinterval=300,5", "a frame interval of 300,5 s"),
+        ("unit=um\nfinterval=1e30", "a frame interval of 1e+30 s"),
+        ("unit=um\nfinterval=1e-9", "a frame interval of 1e-09 s"),
+        ("unit=um\nfinterval=NaN", "a frame interval of nan s"),
+        ("unit=um\nfinterval=-5\ntunit=ms", "a frame interval of -5 ms"),
+        ("unit=um\nfinterval=0\ntunit=fortnight", ""),
+        ("unit=pixels\nfinterval=0", ""),
+        ("finterval=0\ntunit=frames", ""),
+    ],
+)
+def test_what_is_no_size_and_no_time_is_noted(tmp_path, said, noted):
+    description = f"ImageJ=1.53\nimages=2\nframes=2\n{said}\n"
+    page_by_page(tmp_path / "a.tif", description, resolution=(2.0, 2.0))
+    with Stack.open(tmp_path / "a.tif") as stack:
+        assert stack.frame_interval is None
+        lines = [f"a.tif gives {noted}, which cannot be taken"] if noted else []
+        assert [n.line for n in stack.notices] == lines
+
+
+@pytest.mark.parametrize(
+    ("times", "level"),
+    [([300.0, 0.0], "check"), ([5.0, 5.0], None), ([0.0, 1e30], "noted"), ([0.0, 60.0], None)],
+)
+def test_times_that_do_not_rise_are_not_taken(tmp_path, times, level):
+    planes = {"Plane": {"DeltaT": times, "DeltaTUnit": ["s", "s"]}}
+    tifffile.imwrite(tmp_path / "a.ome.tif", MOVIE, metadata={"axes": "TYX", **planes})
+    with Stack.open(tmp_path / "a.ome.tif") as stack:
+        good = times == [0.0, 60.0]
+        assert stack.times == (tuple(times) if good else None)
+        assert stack.frame_interval == (60 if good else None)
+        assert [n.level for n in stack.notices] == ([level] if level else [])
+
+
+def test_files_of_a_folder_that_give_several_sizes_are_said(tmp_path):
+    for t in range(4):
+        resolution = {"resolution": (2.0, 2.0) if t < 2 else (1.0, 1.0), "metadata": {"unit": "um"}}
+        tifffile.imwrite(tmp_path / f"t{t}.tif", MOVIE[0], imagej=True, **resolution)
+    with Stack.open(tmp_path) as stack:
+        (notice,) = stack.notices
+        assert stack.pixel_size == 0.5 and notice.level == "check"
+        assert "several sizes of a pixel (0.5 µm in t0.tif, 1 µm in t2.tif)" in notice.line

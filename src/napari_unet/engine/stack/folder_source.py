@@ -24,6 +24,7 @@ from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 from napari_unet.engine.text import counted
 
 _CHECK_ALL = 300  # files; of more, as many evenly spaced ones are opened, the rest when read
+_CLOSER_LOOKS = 8  # files whose pixel sizes are compared
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart")
 _SHOWN = 4  # files named
 _ANY: dict[str, Any] = {"errors": "surrogateescape"}  # a name may hold bytes that are no UTF-8
@@ -131,25 +132,41 @@ class FolderSource(Source):
 
     def _check_files(self) -> None:
         """Open the files (many of them, where there are thousands) and compare their frames."""
-        n, looked_at = len(self._files), 0
+        n = len(self._files)
+        looked_at = np.unique(np.linspace(0, n - 1, min(n, _CHECK_ALL)).astype(int)).tolist()
+        closer = set(looked_at[:: max(len(looked_at) // _CLOSER_LOOKS, 1)])
         said: dict[Notice, list[str]] = {}
         types: dict[np.dtype[Any], list[str]] = {}
-        for i in np.unique(np.linspace(0, n - 1, min(n, _CHECK_ALL)).astype(int)):
-            with self._frame(int(i)) as frame:
+        sizes: dict[tuple[float, float] | None, str] = {}
+        for i in looked_at:
+            with self._frame(i) as frame:
                 self.dtype = np.promote_types(self.dtype, frame.dtype)
                 self._check(frame)
                 if i == 0:
                     _ = frame.metadata  # what is doubted of it is a notice, too
-                looked_at += 1
                 types.setdefault(frame.dtype, []).append(frame.name)
                 for notice in frame.notices:
                     line = notice.line.replace(frame.name, "\0", 1)
                     said.setdefault(Notice(notice.level, line), []).append(frame.name)
-        self.note(*(self._of_some(n, names, looked_at) for n, names in said.items()))
+                if i in closer:
+                    sizes.setdefault(frame.metadata.pixel_sizes, frame.name)
+        self.note(*(self._of_some(n, names, len(looked_at)) for n, names in said.items()))
+        self.note(*self._that_differ(types, sizes))
+
+    def _that_differ(
+        self,
+        types: dict[np.dtype[Any], list[str]],
+        sizes: dict[tuple[float, float] | None, str],
+    ) -> Iterator[Notice]:
+        """Say where files are of several types, or give several sizes of a pixel."""
         if len(types) > 1:
             kinds = "; ".join(f"{names[0]} {dtype}" for dtype, names in types.items())
             line = f"the folder {self.name} has pixels of several types ({kinds}): as {self.dtype}"
-            self.note(Notice("check", line))
+            yield Notice("check", line)
+        known = [f"{size[1]:.4g} µm in {name}" for size, name in sizes.items() if size is not None]
+        if len(known) > 1:
+            line = f"the folder {self.name} gives several sizes of a pixel ({', '.join(known[:3])})"
+            yield Notice("check", f"{line}: that of its first file is taken")
 
     def _of_some(self, notice: Notice, names: list[str], looked_at: int) -> Notice:
         """Say of the folder what its files say: a line a movie, not one a file."""

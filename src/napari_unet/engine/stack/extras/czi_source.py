@@ -20,8 +20,9 @@ from napari_unet.engine.stack.extras.czi_header import (
     other_parts,
     read_time_stamps,
 )
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
 from napari_unet.engine.stack.source import Metadata
+from napari_unet.engine.stack.units import timing
 
 try:
     from pylibCZIrw import czi

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
 from napari_unet.engine.stack.source import Metadata
+from napari_unet.engine.stack.units import timing
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET

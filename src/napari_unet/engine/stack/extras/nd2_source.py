@@ -9,8 +9,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unet.engine.errors import BadInput, Notice, not_installed
-from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource, timing
+from napari_unet.engine.stack.extras.plane_source import Planes, PlaneSource
 from napari_unet.engine.stack.source import Metadata
+from napari_unet.engine.stack.units import timing
 
 try:
     import nd2

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import KNOWN, check_axes, fit_axes, say_shape
 from napari_unet.engine.stack.file_source import FileSource, sampled
 from napari_unet.engine.stack.source import Metadata, check_dtype
-from napari_unet.engine.stack.tiff.metadata import LONGEST, settle_sizes
+from napari_unet.engine.stack.units import Stated, settle_sizes
 
 
 @dataclass(frozen=True)
@@ -156,13 +155,15 @@ class PlaneSource(FileSource):
         self.note(*notices)
         names = metadata.channel_names
         n_channels = self.length("C") if "C" in self.axes else self.length("S")
-        interval, times, numbers = metadata.frame_interval, metadata.times, metadata.numbers
+        stated, times, numbers = Stated(self.name), metadata.times, metadata.numbers
         good = times is not None and len(times) == self.length("T") > 1
+        interval = stated.interval(metadata.frame_interval or None)
+        self.note(*stated.notices)
         return replace(
             metadata,
             pixel_sizes=sizes,
             channel_names=names if len(names) == n_channels else (),
-            frame_interval=interval if interval and 0 < interval <= LONGEST else None,
+            frame_interval=interval,
             times=times if good else None,
             numbers=numbers if numbers and len(numbers) == self.length("T") else None,
         )
@@ -195,17 +196,6 @@ class PlaneSource(FileSource):
             f"a complete {self.kind}",
             "copy it again from where it was made",
         )
-
-
-def timing(taken: Sequence[float]) -> dict[str, Any]:
-    """Return for `Metadata` when frames were taken, in s, and the time from one to the next.
-
-    {} where there are not two, or where time does not go on: a clock was set, or none ran.
-    """
-    steps = [b - a for a, b in itertools.pairwise(taken)]
-    if not steps or not all(step > 0 for step in steps):  # nor is a time that is not known
-        return {}
-    return {"times": tuple(taken), "frame_interval": statistics.median(steps)}
 
 
 def _as_wanted(

@@ -12,19 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.stack.units import micrometres, seconds
 
 if TYPE_CHECKING:
     import zarr
-
-_MICROMETRES = {
-    "micrometer": 1.0, "micron": 1.0, "um": 1.0, "µm": 1.0, "nanometer": 1e-3, "nm": 1e-3,
-    "millimeter": 1e3, "mm": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4,
-    "picometer": 1e-6, "inch": 25400.0,
-}  # fmt: skip
-_SECONDS = {
-    "second": 1.0, "s": 1.0, "millisecond": 1e-3, "ms": 1e-3, "microsecond": 1e-6,
-    "minute": 60.0, "hour": 3600.0, "day": 86400.0,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,8 +132,8 @@ def _scale(
                     found[letter] *= float(value)
     scale = {}
     for letter, axis in zip(letters, axes, strict=True):
-        units = _SECONDS if letter == "T" else _MICROMETRES
-        value = found[letter] * units.get(str(axis.get("unit", "")).lower(), 0.0)
+        unit = seconds if letter == "T" else micrometres
+        value = found[letter] * (unit(str(axis.get("unit", ""))) or 0.0)
         if letter in "TZYX" and math.isfinite(value) and value > 0:
             scale[letter] = value
     return scale

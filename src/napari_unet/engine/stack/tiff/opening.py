@@ -32,6 +32,7 @@ _SERIOUS = re.compile(
     r"|not found|failed to read|incompletely written|not stitched|no keyframe|is empty",
     re.IGNORECASE,
 )
+_UNREADABLE = re.compile(r"series (metadata invalid|raised \w*(Parse|Value|Key|Index)Error)")
 _EXPORT = "export it as OME-TIFF first, for example with Fiji (File > Import > Bio-Formats)"
 _AS_PAGES = ("ome", "imagej", "shaped", "mmstack", "ndtiff", "stk", "lsm", "fluoview")
 _PLAIN: dict[str, Any] = {f"is_{kind}": False for kind in _AS_PAGES}
@@ -126,6 +127,9 @@ def _chosen(
     chosen: bool,
 ) -> Opened:
     """Return the position asked for, once nothing speaks against the file."""
+    for _, message in complaints:
+        if _UNREADABLE.search(message):  # an error to tifffile; the pages may be whole
+            raise _WrongMetadata(message)
     refuse_errors(path, complaints)
     notices = _believed(path, tif, complaints)
     if not tif.series:

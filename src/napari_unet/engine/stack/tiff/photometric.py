@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.engine.errors import Notice
+from napari_unet.engine.errors import BadInput, Notice
 
 if TYPE_CHECKING:
     import tifffile
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 _WHITE_IS_ZERO, _PALETTE = 0, 3  # TIFF: PhotometricInterpretation
+_COLOURS = {
+    "SEPARATED": "inks (CMYK)",
+    "YCBCR": "brightness and two differences (YCbCr)",
+    "CIELAB": "CIE L*a*b*",
+    "ICCLAB": "CIE L*a*b*",
+    "ITULAB": "CIE L*a*b*",
+    "LOGLUV": "CIE Luv",
+}
+_MADE_RGB = {6, 7, 33003, 33005, 33007, 34712, 34892}  # TIFF: kinds of JPEG, decoded to RGB
 
 
 def inverted_channels(
@@ -38,6 +47,18 @@ def inverted_channels(
     if not any(found):
         return found, ()
     return found, _said(name, page, "has an inverting look-up table")
+
+
+def refuse_colours(page: Any, axes: str, name: str) -> None:
+    """Refuse colours whose numbers are no red, green and blue: inks, or brightness and hue."""
+    kind = str(getattr(page.photometric, "name", "")).upper()
+    decoded = kind == "YCBCR" and int(page.compression) in _MADE_RGB
+    if "S" in axes and kind in _COLOURS and not decoded:
+        raise BadInput(
+            f"{name} has colours as {_COLOURS[kind]}",
+            "grey levels, or red, green and blue",
+            "save it as RGB or as grey levels, for example with Fiji",
+        )
 
 
 def invert(pixels: NDArray[Any], bits: int) -> NDArray[Any]:

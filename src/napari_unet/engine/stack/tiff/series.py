@@ -139,14 +139,28 @@ def _frames_or_refused(
         return [one], ()
     if chosen:
         return series, ()
-    sizes = ", ".join(f"{len(s.pages)} of {s.keyframe.shape}" for s in series[:3])
-    types = "" if len({str(s.dtype) for s in series}) == 1 else " and types"
+    what = _what_differs(series)
+    looks = (f"{len(s.pages)} of {_look(s, sizes_only=what == 'sizes')}" for s in series[:3])
     raise BadInput(
-        f"{path.name} has pages of different sizes{types}: {sizes}",
-        "frames of one size",
+        f"{path.name} has pages of different {what}: {', '.join(looks)}",
+        "frames of one size, type and colour",
         f"say which of them is meant with a position from 0 to {len(series) - 1}, "
         "or save the movie alone in a file",
     )
+
+
+def _what_differs(series: list[tifffile.TiffPageSeries]) -> str:
+    sizes, types = {_size(s) for s in series}, {str(s.dtype) for s in series}
+    words = ["sizes"] * (len(sizes) > 1) + ["types"] * (len(types) > 1)
+    return " and ".join(words) or "colours"
+
+
+def _look(series: tifffile.TiffPageSeries, *, sizes_only: bool) -> str:
+    """Say what a page is: ``(20, 24) uint16 white-is-zero``."""
+    page, words = series.keyframe, {"miniswhite": "white-is-zero", "mask": "a mask"}
+    kind = str(getattr(page.photometric, "name", "")).lower()
+    more = "" if sizes_only else f" {page.dtype} {words.get(kind, '')}"
+    return f"{page.shape}{more}".rstrip()
 
 
 def _page_index(page: Any) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ from napari_unet.engine.stack.tiff.opening import (
     refuse_errors,
     tifffile_complaints,
 )
-from napari_unet.engine.stack.tiff.photometric import invert, inverted_channels
+from napari_unet.engine.stack.tiff.photometric import invert, inverted_channels, refuse_colours
 from napari_unet.engine.text import say_bytes
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class TiffSource(FileSource):
     def _find_inverted(self, page: Any) -> None:
         """Find out which channels are stored with white as zero."""
         self._bits = int(page.bitspersample or 8 * self.dtype.itemsize)
+        refuse_colours(page, self._all_axes, self.name)
         channels = self.length("C")
         self._inverted, notices = inverted_channels(self._tif, page, channels, self.name)
         self.inverted = any(self._inverted)
