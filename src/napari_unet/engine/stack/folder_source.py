@@ -177,10 +177,13 @@ class FolderSource(Source):
 
     def _check(self, frame: Source) -> None:
         if (frame.axes, frame.shape) != (self._frame_axes, self.shape[1:]):
+            same_size = [frame.length(a) for a in "YX"] == [self.length(a) for a in "YX"]
             raise BadInput(
                 f"{frame.name} in the folder {self.name} has {say_shape(frame.axes, frame.shape)}",
                 f"{say_shape(self._frame_axes, self.shape[1:])}, as in {self._files[0].name}",
-                "keep frames of one size in a folder",
+                "save all frames with the same colours, channels and sections"
+                if same_size
+                else "keep frames of one size in a folder",
             )
         if not np.can_cast(frame.dtype, self.dtype, "safe"):
             raise BadInput(

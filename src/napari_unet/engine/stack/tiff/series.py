@@ -140,9 +140,9 @@ def _frames_or_refused(
     if chosen:
         return series, ()
     what = _what_differs(series)
-    looks = (f"{len(s.pages)} of {_look(s, sizes_only=what == 'sizes')}" for s in series[:3])
+    said = (f"{len(s.pages)} of {_look(s, sizes_only=what == 'sizes')}" for s in series[:3])
     raise BadInput(
-        f"{path.name} has pages of different {what}: {', '.join(looks)}",
+        f"{path.name} has pages of different {what}: {', '.join(said)}",
         "frames of one size, type and colour",
         f"say which of them is meant with a position from 0 to {len(series) - 1}, "
         "or save the movie alone in a file",
