@@ -38,6 +38,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import decode
 from napari_unet.engine.labels.objects import numbered, overlaps
 from napari_unet.engine.labels.scores import frame_scores
+from napari_unet.engine.prediction.mirrored import Mirrored, open_mirrored
 from napari_unet.engine.prediction.prediction import predict, prediction_key
 from napari_unet.engine.prediction.predictor import open_predictor
 from napari_unet.engine.prediction.probabilities import Probabilities
@@ -47,6 +48,7 @@ from napari_unet.engine.session.reviewing.repairs import Repairs
 from napari_unet.engine.session.reviewing.settled import say_fine
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.tracks.doubts import scores
+from napari_unet.engine.tracks.doubts.contradictions import FRAMES
 from napari_unet.sample.movie import sample_movie
 
 if TYPE_CHECKING:
@@ -89,6 +91,10 @@ class Movie:
         for marked, right in zip(found, truth, strict=True):
             marked[np.isin(marked, marked[right > 0])] = 0
         return found
+
+    def kept_as(self, steps: int) -> str:
+        """Return the name of the files that are kept of it, of so many steps."""
+        return f"{self.folder.replace('/', '-')}-{self.first}-{self.last}-{steps}"
 
     @property
     def is_there(self) -> bool:
@@ -184,7 +190,7 @@ def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any,
     """Return the probabilities of a movie, the model's label settings, and the truth."""
     frames, truth = movie.read()
     stack = nu.Stack.from_array(frames, axes="TYX", name=movie.name)
-    name = f"{movie.folder.replace('/', '-')}-{movie.first}-{movie.last}-{steps}"
+    name = movie.kept_as(steps)
     file, codes = kept / f"{name}.safetensors", kept / f"{name}.unetp"
     kept.mkdir(parents=True, exist_ok=True)
     if not file.exists():
@@ -205,6 +211,15 @@ def predicted(movie: Movie, kept: Path, steps: int) -> tuple[Probabilities, Any,
             last(predict(stack, predictor, out))
         part.rename(codes)
     return Probabilities.open(codes), model.label_settings, truth
+
+
+def mirrored(movie: Movie, kept: Path, steps: int) -> Mirrored:
+    """Return the model of a movie, ready to see its frames mirrored."""
+    frames, _ = movie.read()
+    stack = nu.Stack.from_array(frames, axes="TYX", name=movie.name)
+    model = nu.Model.load(kept / f"{movie.kept_as(steps)}.safetensors")
+    settings = nu.PredictSettings(threads=1)
+    return open_mirrored(stack, model, settings, prediction_key(stack, model, settings))
 
 
 @dataclass
@@ -408,14 +423,21 @@ def hits(doubt: Doubt, error: Error) -> bool:
     return bool((apart <= max(doubt.size / 2, 3)).any())
 
 
-def by_doubts(session: Session) -> Outcome:
+def found_by(session: Session, flips: Mirrored | None, frames: int) -> LiveDoubts:
+    """Return the doubts about a movie, those of frames that the model sees mirrored among them."""
+    doubts = LiveDoubts(session.live)
+    last(doubts.find())
+    if flips is not None and frames:
+        last(doubts.contradict(flips, frames))
+    return doubts
+
+
+def by_doubts(session: Session, doubts: LiveDoubts) -> Outcome:
     """Go through the likely doubts, worst first, then frame after frame, until the goal is reached.
 
     A doubt that is less likely than not costs more for each error that it finds than a frame that
     is looked over, where 2 of 100 cells are wrong.
     """
-    doubts = LiveDoubts(session.live)
-    last(doubts.find())
     seen: set[Any] = set()
     outcome = Outcome(0, 0, session.rate, 0)
     while session.rate > session.goal:
@@ -483,13 +505,13 @@ def unsure_first(session: Session) -> list[int]:
     return sorted(session.wrong, key=unsure, reverse=True)
 
 
-def listed(session: Session, rows: bool = False) -> tuple[int, int, float, float]:
+def listed(
+    session: Session, doubts: LiveDoubts, rows: bool = False
+) -> tuple[int, int, float, float]:
     """Return errors, doubts, the precision of repairs, and the share of errors among 2n doubts.
 
     Of the list as it is at first: each repair is tried and taken back.
     """
-    doubts = LiveDoubts(session.live)
-    last(doubts.find())
     found = doubts.doubts()
     errors = {t: session.errors(t) for t in session.wrong}
     n = sum(map(len, errors.values()))
@@ -541,6 +563,9 @@ def main() -> None:
         "--kept", type=Path, required=True, help="folder of models and probabilities"
     )
     parser.add_argument("--steps", type=int, default=200, help="of training on the first frame")
+    parser.add_argument(
+        "--flips", type=int, default=FRAMES, help="frames that the model sees mirrored, too"
+    )
     parser.add_argument("--tune", action="store_true", help="the movies that weights come from")
     parser.add_argument("--weights", type=Path, help="of fit_doubts.py, in place of those in use")
     parser.add_argument("--only", default="", help="movies whose name has this")
@@ -561,7 +586,9 @@ def main() -> None:
             continue
         session = Session(movie, *made)
         start = session.rate
-        n, doubts, precision, share = listed(session, options.rows)
+        flips = mirrored(movie, options.kept, steps) if options.flips else None
+        found_here = found_by(session, flips, options.flips)
+        n, doubts, precision, share = listed(session, found_here, options.rows)
         lists.append(
             (
                 movie.name,
@@ -576,7 +603,7 @@ def main() -> None:
         print(lists[-1], flush=True)
         if options.lists:
             continue
-        found = {"by doubts": by_doubts(session)}
+        found = {"by doubts": by_doubts(session, found_here)}
         session = Session(movie, *made)
         found["frames in order"] = by_frames(session, sorted(session.wrong))
         session = Session(movie, *made)

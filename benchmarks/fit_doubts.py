@@ -31,9 +31,10 @@ from scipy import ndimage
 from scipy.optimize import minimize
 
 from _page import DATA, DSB
-from bench_review import LEARNED, Session, hits, last, predicted
+from bench_review import LEARNED, Session, hits, last, mirrored, predicted
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 from napari_unet.engine.tracks.doubts import gaps, scores
+from napari_unet.engine.tracks.doubts.contradictions import FRAMES
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
@@ -71,6 +72,8 @@ PRIOR: dict[str, dict[str, float]] = {
     "speck": {"": 0.5, "n": 0.0, "sure": -2.0, "size": -0.7},
     "outline": {"": -1.0, "jump": 1.5, "unsure": 1.0},
     "unsure": {"": -1.5, "unsure": 2.0, "sure": -1.0},
+    "contradicted": {"": -2.5, "lost": 3.0, "differs": 2.0},
+    "unfound": {"": -1.5, "share": 4.0, "size": -1.0},
 }  # fmt: skip
 _OF_TWO = ("sure", "unsure", "parts", "balance", "form")
 MORE = {  # evidence that only predictions have, or that is weighed only there
@@ -79,7 +82,7 @@ MORE = {  # evidence that only predictions have, or that is weighed only there
     "one in two": ("sure", "unsure"), "gap": ("sure", "unsure", "area"),
     "traced": ("sure", "unsure"), "ends": ("sure", "unsure"), "brief": ("unsure",),
     "rest": ("sure", "unsure"), "speck": ("unsure",), "outline": ("sure", "size", "swells"),
-    "unsure": ("size",),
+    "unsure": ("size",), "contradicted": ("sure", "unsure", "size"),
 }  # fmt: skip
 Row = tuple[str, dict[str, float], bool, bool | None]  # kind, evidence, wrong, mended
 
@@ -98,7 +101,8 @@ def row(one: Doubt, wrong: bool, mended: bool) -> Row:
 
 def all_of(finder: DoubtFinder) -> list[Doubt]:
     """Return the doubts of all reasons."""
-    return [one for found in finder._of for one in found]  # noqa: SLF001
+    by_frame = (*finder._of, *finder._contradicted.values())  # noqa: SLF001
+    return [one for found in by_frame for one in found]
 
 
 def of_predictions(kept: Path, without: str) -> Iterator[Row]:
@@ -107,6 +111,7 @@ def of_predictions(kept: Path, without: str) -> Iterator[Row]:
         session = Session(movie, *predicted(movie, kept, steps))
         doubts = LiveDoubts(session.live)
         last(doubts.find())
+        last(doubts.contradict(mirrored(movie, kept, steps), FRAMES))
         errors = {t: session.errors(t) for t in session.wrong}
         for one in all_of(doubts._finder):  # noqa: SLF001
             if not session.judges(one):

@@ -11,10 +11,12 @@ import tifffile
 
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.labels.space.neighbours import steps_of
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.prediction.prediction import prediction_key
 from napari_unet.engine.prediction.probabilities import Probabilities
 from napari_unet.engine.session.live_movie import live_labels
 from napari_unet.engine.session.session_folder import SessionFolder
-from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.engine.stack.stack import Stack
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
@@ -127,9 +129,42 @@ def test_the_session_beside_the_movie(slips, run, tmp_path):
     assert not any(one["reason"] == "gone for a frame" for one in left)
 
 
+def test_what_the_model_finds_otherwise_in_mirrored_frames(slips, world, run, tmp_path):
+    def contradicted(*words):
+        answer = run("doubts", *words, "--json")
+        assert answer.code == 0, answer.stderr
+        found = json.loads(answer.stdout)["doubts"]
+        return [one for one in found if one["reason"] == "the model contradicts itself"]
+
+    assert contradicted(slips[0], slips[1]) == []
+    assert contradicted(slips[0], slips[1], "--flips", 2, "--model", world.model) == []  # not its
+    movie = write(tmp_path / "movie.tif", tifffile.imread(slips[0]))
+    damaged, model = tifffile.imread(slips[1]), Model.load(world.model)
+    with Stack.open(movie) as stack:
+        folder = SessionFolder.for_movie(stack)
+        key, shape = prediction_key(stack, model, PredictSettings()), (len(stack), 2, *SHAPE)
+        with Probabilities.create(folder.probabilities_path(key), shape, key) as kept:
+            for t, frame in enumerate(damaged):  # the truth: what learned nothing finds otherwise
+                kept.write(t, encode(np.where([frame > 0, frame < 0], 0.97, 0.03)))
+        folder.save(
+            models=(model.sha256,),
+            model=str(world.model),
+            labels=LabelSettings(min_size=10, split=False),
+        )
+    assert contradicted(movie) == []
+    found = contradicted(movie, "--flips", 2)
+    assert len({one["frame"] for one in found}) == 2
+    assert {one["repair"] for one in found} == {None}
+    answer = run("doubts", movie, "--flips", 2, "--model", "nuclei-fluorescence")
+    assert "segmented by another model than nuclei-fluorescence" in answer.error
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--flips", "2"), "say with --model"),
+        (("--flips", "-1"), "greater than or equal to 0"),
+        (("--flips", "0", "--model", "nuclei-fluorescence"), "it is for --flips"),
         (("--session",), "it takes the place of LABELS"),
         (("--apply", "gone"), "say with --out"),
         (("--out", "x.tif"), "it is for --apply"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.jobs.doubts import Contradict
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.tracks.doubts.doubt import Doubt
 
@@ -44,6 +45,28 @@ class Safe(StrEnum):
     SPECK = "speck"
 
 
+Flips = Annotated[
+    int | None,
+    typer.Option(
+        "--flips",
+        min=0,
+        metavar="N",
+        help="Predict N frames mirrored, too, the worst ones and some others, and doubt what the "
+        "model finds otherwise then.",
+        show_default="0, or 12 with --model",
+    ),
+]
+FlippedBy = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="For --flips: the model. A session knows its own.",
+        show_default=False,
+    ),
+]
+
+
 def doubts(
     movie: o.Movie,
     labels: o.Labels = None,
@@ -61,6 +84,9 @@ def doubts(
         Path | None,
         o.path_option("--out", metavar="FILE", help="For --apply with LABELS: the file to write."),
     ] = None,
+    flips: Flips = None,
+    model: FlippedBy = None,
+    device: o.RunOn = None,
     table: Annotated[
         Path | None,
         o.path_option("--table", metavar="OUT.csv|OUT.parquet", help="Write them as a table, too."),
@@ -83,6 +109,7 @@ def doubts(
     from napari_unet.engine.tracks.doubts.doubt import SAFE
 
     _check(labels, session, apply, out)
+    _check_flips(labels, flips, model)
     _check_table(table, overwrite)
     wanted = o.selection(axes, channel, z, position, pixel_size=pixel_size, z_step=z_step)
     with ExitStack() as files:
@@ -92,7 +119,7 @@ def doubts(
             raise BadInput("the labels are classes", "cells, each with a number", "give others")
         if out is not None:
             prepare_folder(out.parent, [out.name], overwrite=overwrite)
-        look = _Look(given, labels)
+        look = _Look(given, labels, _Flips(flips, model, device))
         found = look.find()
         if table is not None:
             _write_table(table, found)
@@ -104,13 +131,24 @@ def doubts(
 
 
 def _check(labels: Path | None, session: bool, apply: list[Safe] | None, out: Path | None) -> None:
-    of_file = labels is not None and not (labels / "session.json").is_file()
+    of_file = _of_file(labels)
     if session and labels is not None:
         raise typer.BadParameter("--session: it takes the place of LABELS")
     if out is not None and not (apply and of_file):
         raise typer.BadParameter("--out: it is for --apply with a label file")
     if apply and of_file and out is None:
         raise typer.BadParameter("--apply: say with --out where the repaired labels go")
+
+
+def _of_file(labels: Path | None) -> bool:
+    return labels is not None and not (labels / "session.json").is_file()
+
+
+def _check_flips(labels: Path | None, flips: int | None, model: str | None) -> None:
+    if flips and model is None and _of_file(labels):
+        raise typer.BadParameter("--flips: say with --model which model sees the movie mirrored")
+    if model is not None and flips == 0:
+        raise typer.BadParameter("--model: it is for --flips, and that is 0")
 
 
 def _check_table(path: Path | None, overwrite: bool) -> None:
@@ -145,12 +183,46 @@ def _write_table(path: Path, found: list[Doubt]) -> None:
     say(str(path))
 
 
+@dataclass(frozen=True)
+class _Flips:
+    """Which model sees how many frames mirrored, and what computes."""
+
+    frames: int | None
+    model: str | None
+    device: str | None
+
+    def open(self, given: Labels) -> Contradict | None:
+        """Make the model ready; None where no frame is to be seen mirrored."""
+        if not (self.frames or self.model):
+            return None
+        from napari_unet.engine.jobs.doubts import Contradict
+        from napari_unet.engine.network.cell_size import recommended_for
+        from napari_unet.engine.prediction.ensemble import load_models
+        from napari_unet.engine.prediction.mirrored import open_mirrored
+        from napari_unet.engine.settings import PredictSettings
+        from napari_unet.engine.tracks.doubts.contradictions import FRAMES
+
+        named = self.model or given.model
+        if named is None:
+            raise BadInput(
+                "the session names no model", "the model that segmented the movie", "give --model"
+            )
+        model, live, how = load_models(named), given.frames, PredictSettings()
+        if self.device is not None:
+            how = how.replace(device=self.device)
+        key = given.probabilities.key if given.probabilities is not None else None
+        mirrored = open_mirrored(given.stack, model, how, key)
+        settings = recommended_for(model, how) if key is None else live.settings
+        return Contradict(mirrored, settings, FRAMES if self.frames is None else self.frames)
+
+
 @dataclass
 class _Look:
     """A look at the labels of a movie, which are a session's or a file's."""
 
     given: Labels
     path: Path | None  # of the labels; None for the session beside the movie
+    flips: _Flips
     highest: int = 0  # number of a cell
 
     @property
@@ -168,6 +240,7 @@ class _Look:
         from napari_unet.engine.session.users.disputed import disputed
 
         live, stack = self.live, self.given.stack
+        contradict = self.flips.open(self.given)
         steps = check_doubts(
             stack,
             self._labels,
@@ -175,8 +248,13 @@ class _Look:
             margin=live.settings.edge if live is not None else 0,
             known_diameter=self._known_diameter(),
             labelled=self.given.labelled,
+            contradict=contradict,
         )
-        found = follow(steps, stack.name, 2 * len(stack))
+        total = 2 * len(stack)
+        if contradict is not None:
+            n = min(contradict.frames, len(self.given.labelled))
+            total += n * contradict.mirrored.n_views
+        found = follow(steps, stack.name, total)
         if live is None:
             return found
         return disputed(live.corrections) + unsettled(found, live.corrections)

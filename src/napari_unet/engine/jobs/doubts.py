@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_unet.engine.jobs.quality import check_quality
 from napari_unet.engine.labels.ids import LAST_ID
 from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.session.live_labels import LiveLabels
+from napari_unet.engine.tracks.doubts.contradictions import FRAMES, Views, frames_to_mirror
 from napari_unet.engine.tracks.doubts.doubt import left_of, worst_first
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
@@ -22,10 +24,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.prediction.mirrored import Mirrored
+    from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.source import Frames
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.doubts.doubt import Doubt
     from napari_unet.engine.tracks.doubts.finder import Levels
+
+
+@dataclass(frozen=True)
+class Contradict:
+    """A model that sees so many frames mirrored, and how labels are made of what it predicts."""
+
+    mirrored: Mirrored
+    settings: LabelSettings
+    frames: int = FRAMES
+
+    def find(self, finder: DoubtFinder, known: Sequence[int]) -> Generator[int, None, None]:
+        """Look for what it contradicts on some of the known frames; yields after each prediction.
+
+        Yields the frame.
+        """
+        for t in frames_to_mirror(finder.doubts(), known, self.frames):
+            for _ in self.mirrored.predict(t):
+                yield t
+            finder.contradict(t, Views.of(self.mirrored, t, self.settings))
 
 
 def check_doubts(
@@ -36,6 +59,7 @@ def check_doubts(
     margin: float = 0.0,
     known_diameter: float | None = None,
     labelled: Sequence[int] | None = None,
+    contradict: Contradict | None = None,
 ) -> Generator[int, None, list[Doubt]]:
     """Find what is doubtful in a movie and its labels, worst first.
 
@@ -43,7 +67,7 @@ def check_doubts(
     codes of probability.
     Cells that lie wholly within ``margin`` px of the frame's edge have no label; a model knows
     cells of ``known_diameter`` px; only the frames ``labelled`` are counted. Yields each frame
-    twice.
+    twice, and where a model is to ``contradict`` itself after each of its predictions.
     """
     n = len(movie)
     of = range(n) if labelled is None else labelled
@@ -55,6 +79,8 @@ def check_doubts(
         for count, t in enumerate(finder.look()):
             if count < n:
                 yield t
+        if contradict is not None:
+            yield from contradict.find(finder, of)
         known = set(of)
         found = finder.doubts(tuple(whole_frames(quality.findings, movie.frame_shape)))
         left = (left_of(one, lambda part: part.whole_frame or part.frame in known) for one in found)

@@ -11,9 +11,9 @@ from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.stack.quality.findings import Finding
-from napari_unet.engine.tracks.doubts.cells import FrameCells, measure, same_cells
 from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair, distinct
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder, find_doubts
+from napari_unet.engine.tracks.doubts.measured.cells import FrameCells, measure, same_cells
 from napari_unet.engine.tracks.doubts.seen import Packed
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 from napari_unet.sample.movie import sample_movie

@@ -9,6 +9,7 @@ import numpy as np
 from napari_unet.engine.session.reviewing.aside import codes_of, labels_aside
 from napari_unet.engine.session.reviewing.settled import unsettled
 from napari_unet.engine.session.users.disputed import disputed
+from napari_unet.engine.tracks.doubts.contradictions import Views, frames_to_mirror
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.engine.tracks.doubts.runs import in_pixels
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_unet.engine.prediction.mirrored import Mirrored
     from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.settings import LabelSettings
     from napari_unet.engine.stack.quality.findings import Finding
@@ -37,6 +39,7 @@ class LiveDoubts:
         self._steps = live.steps
         self._whole_frames: tuple[Doubt, ...] = ()
         self._predicted = np.zeros(len(live), bool)  # when they were read
+        self._mirrored: Mirrored | None = None
         self._finder = DoubtFinder(
             len(live),
             self._labels,
@@ -62,7 +65,30 @@ class LiveDoubts:
 
     def find(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
         """Look at all frames, or again at those that changed; yields each that is read."""
-        yield from self._finder.look(frames)
+        changed = None if frames is None else set(frames)
+        yield from self._finder.look(changed)
+        for t in sorted(self._finder.contradicted & (changed or set())):
+            self._contradict(t)
+            yield t
+
+    def contradict(self, mirrored: Mirrored, n: int) -> Generator[int, None, None]:
+        """Look for what the model contradicts on ``n`` frames that it sees mirrored.
+
+        The worst by what was found until now, and some others. Yields after each prediction.
+        """
+        self._mirrored = mirrored
+        corrections, live = self._live.corrections, self._live
+        known = [t for t in range(len(live)) if live.computed(t) and not corrections.is_complete(t)]
+        for t in frames_to_mirror(self.doubts(), known, n):
+            for _ in mirrored.predict(t):
+                yield t
+            self._contradict(t)
+            yield t
+
+    def _contradict(self, t: int) -> None:
+        """Compare a frame with what is kept of it mirrored: nothing is predicted here."""
+        if self._mirrored is not None:
+            self._finder.contradict(t, Views.of(self._mirrored, t, self._settings))
 
     def take_findings(self, findings: Iterable[Finding]) -> None:
         """Take in what is wrong with whole frames."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.tracks.doubts.cells import measure, same_cells
+from napari_unet.engine.tracks.doubts.contradictions import contradictions
 from napari_unet.engine.tracks.doubts.doubt import Doubt, distinct
 from napari_unet.engine.tracks.doubts.gaps import LONGEST, appears, gone, nearly
-from napari_unet.engine.tracks.doubts.links import link
+from napari_unet.engine.tracks.doubts.measured.cells import measure, same_cells
+from napari_unet.engine.tracks.doubts.measured.links import link
 from napari_unet.engine.tracks.doubts.outlines import unsure_outlines
 from napari_unet.engine.tracks.doubts.parted import merged_or_cut
 from napari_unet.engine.tracks.doubts.runs import REACH
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet.engine.tracks.doubts.cells import FrameCells, Picture
+    from napari_unet.engine.tracks.doubts.contradictions import Views
+    from napari_unet.engine.tracks.doubts.measured.cells import FrameCells, Picture
 
     Levels = Callable[[int], NDArray[np.uint8] | None]
 
@@ -52,6 +54,7 @@ class DoubtFinder:
         self._labels, self._levels = labels, levels or (lambda _: None)
         self.seen = Seen(n, margin, steps)
         self._of: list[tuple[Doubt, ...]] = [()] * n
+        self._contradicted: dict[int, tuple[Doubt, ...]] = {}
         self._last: tuple[int, tuple[FrameCells, Picture] | None] = (-2, None)
 
     def look(self, frames: Iterable[int] | None = None) -> Generator[int, None, None]:
@@ -85,9 +88,24 @@ class DoubtFinder:
             if count % 16 == 15:
                 yield t
 
+    @property
+    def contradicted(self) -> frozenset[int]:
+        """The frames of which is known how a model labels them mirrored."""
+        return frozenset(self._contradicted)
+
+    def contradict(self, t: int, views: Views | None) -> None:
+        """Take in how a model labels a frame mirrored; None where that is not known any more."""
+        labels = self._labels(t)
+        if views is None or labels is None:
+            self._contradicted.pop(t, None)
+            return
+        looked = measure(labels, self._levels(t) if views.codes is None else views.codes)
+        self._contradicted[t] = tuple(contradictions(self.seen, t, looked, views))
+
     def doubts(self, whole_frames: Sequence[Doubt] = ()) -> list[Doubt]:
         """Return all doubts, worst first; each cell only for the worst reason."""
-        return distinct([*whole_frames, *(one for found in self._of for one in found)])
+        by_frame = (*self._of, *self._contradicted.values())
+        return distinct([*whole_frames, *(one for found in by_frame for one in found)])
 
     def _measure(self, t: int) -> None:
         """Measure a frame, and link the one before to it."""

@@ -40,6 +40,8 @@ WRONG: Weights = {
     "speck": {"": -1.5, "sure": -2.0, "size": -1.0},
     "outline": {"": -1.5, "jump": 1.5},
     "unsure": {"": -2.4, "unsure": 2.1, "sure": -1.1},
+    "contradicted": {"": -2.5, "lost": 3.0, "differs": 2.0},
+    "unfound": {"": -1.5, "share": 4.0, "size": -1.0},
 }  # fmt: skip
 MENDED: Weights = {
     "merged": {"": 1.3, "n": -0.6, "size": 0.5, "part": 1.5, "whole": -1.9,
@@ -101,6 +103,9 @@ WRONG_PREDICTED: Weights = {
     "speck": {"": -0.6, "sure": -1.9, "size": -2.0},
     "outline": {"": 0.2, "jump": 2.3, "sure": -0.2, "size": 1.4, "swells": 0.5},
     "unsure": {"": -3.3, "unsure": 2.3, "sure": -0.1, "size": -0.9},
+    "contradicted": {"": -2.3, "lost": -1.1, "differs": 1.6, "sure": 0.2, "unsure": -0.4,
+        "size": 1.2},
+    "unfound": {"": 2.1, "share": 4.3, "size": -0.7},
 }  # fmt: skip
 MENDED_PREDICTED: Weights = {
     "merged": {"": 0.3, "n": -0.1, "size": 0.7, "part": 1.6, "whole": -1.4, "waist": 1.1,

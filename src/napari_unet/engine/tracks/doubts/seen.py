@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet.engine.tracks.doubts.cells import FrameCells
-    from napari_unet.engine.tracks.doubts.links import FrameLinks
+    from napari_unet.engine.tracks.doubts.measured.cells import FrameCells
+    from napari_unet.engine.tracks.doubts.measured.links import FrameLinks
 
 Record = TypeVar("Record")
 _RECENT = 64  # frames that say what is usual; of a long movie evenly spread

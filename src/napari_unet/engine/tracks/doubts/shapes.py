@@ -12,8 +12,8 @@ from napari_unet.engine.tracks.doubts.runs import doubt_of, is_listed, run_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_unet.engine.tracks.doubts.cells import FrameCells
     from napari_unet.engine.tracks.doubts.doubt import Doubt, Reason
+    from napari_unet.engine.tracks.doubts.measured.cells import FrameCells
     from napari_unet.engine.tracks.doubts.runs import Cells
     from napari_unet.engine.tracks.doubts.seen import Seen
 

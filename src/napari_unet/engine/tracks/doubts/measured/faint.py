@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_unet.engine.labels.codes import decode, threshold_code
-from napari_unet.engine.tracks.doubts.seams import apart, form_of, moments_of
+from napari_unet.engine.tracks.doubts.measured.seams import apart, form_of, moments_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,15 +12,15 @@ from napari_unet.engine.labels.codes import decode, threshold_code
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.objects import numbered
 from napari_unet.engine.labels.space.neighbours import ends
-from napari_unet.engine.tracks.doubts.faint import Faint, faint_pieces
-from napari_unet.engine.tracks.doubts.seams import (
+from napari_unet.engine.tracks.doubts.measured.faint import Faint, faint_pieces
+from napari_unet.engine.tracks.doubts.measured.seams import (
     Seams,
     form_of,
     hidden_seams,
     moments_of,
     seams_of,
 )
-from napari_unet.engine.tracks.doubts.waist import waist_of
+from napari_unet.engine.tracks.doubts.measured.waist import waist_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from napari_unet.engine.tracks.doubts.seams import apart
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet.engine.tracks.doubts.cells import FrameCells, Picture
+    from napari_unet.engine.tracks.doubts.measured.cells import FrameCells, Picture
 
     Ints = NDArray[np.int64]
 
