@@ -66,15 +66,19 @@ class Mirrored:
         return len(self._views)
 
     def codes(self, t: int) -> list[NDArray[np.uint8]]:
-        """Return codes (C, Y, X), of object and border, for each way; the frame is kept."""
+        """Return codes (C, …), of object and border, for each way; the frame is kept."""
         return [
             np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
             for data, shape in self._packed[t]
         ]
 
     def labels(self, t: int, settings: LabelSettings) -> list[NDArray[np.uint16]]:
-        """Return labels (Y, X) for each way; the frame is kept. Takes a watershed each."""
-        return [label_frame(codes, settings) for codes in self.codes(t)]
+        """Return labels (Y, X) or (Z, Y, X) for each way; the frame is kept.
+
+        Takes a watershed each.
+        """
+        spacing = self._stack.spacing if self._stack.dims == 3 else None
+        return [label_frame(codes, settings, spacing=spacing) for codes in self.codes(t)]
 
     def close(self) -> None:
         """Release the memory of the device; what is kept stays."""

@@ -8,6 +8,7 @@ import pytest
 from napari_unet.engine.tracks.doubts.contradictions import Views, frames_to_mirror
 from napari_unet.engine.tracks.doubts.doubt import Doubt
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
+from napari_unet.engine.tracks.doubts.scores import likely
 
 SHAPE = (64, 96)
 
@@ -62,16 +63,20 @@ def test_what_is_said(labels, views, own, expected):
     assert (finder.contradicted, finder.doubts()) == (frozenset(), [])
 
 
-def test_where_more_views_have_it_or_less_of_it_the_score_is_higher():
-    finder = DoubtFinder(3, lambda t: GONE if t == 2 else THERE)
+@pytest.mark.parametrize(
+    ("labels", "less", "more"),
+    [(THERE, (THERE, GONE, GONE), (GONE,) * 3), (GONE, (GONE, THERE, THERE), (THERE,) * 3)],
+)
+def test_where_more_views_say_so_it_is_likelier_and_never_as_likely_as_not(labels, less, more):
+    finder, said = DoubtFinder(1, lambda _: labels), []
     list(finder.look())
-
-    def score(t, *views):
-        finder.contradict(t, Views(views))
-        return finder._contradicted[t][0].score
-
-    assert score(0, THERE, THERE, GONE) < score(0, GONE, GONE, GONE)
-    assert score(2, GONE, THERE, THERE) < score(2, THERE, THERE, THERE)
+    for views in (less, more):
+        finder.contradict(0, Views(views))
+        (one,) = finder.doubts()
+        (kind, _), *evidence = one.evidence
+        said.append(likely(kind, dict(evidence)))
+        assert one.score < 0.5
+    assert said[0] < said[1]
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_unet.engine.labels.objects import numbered, overlaps
-from napari_unet.engine.tracks.doubts.doubt import Doubt
-from napari_unet.engine.tracks.doubts.runs import scored
+from napari_unet.engine.labels.objects import diameter_in_plane, numbered, overlaps
+from napari_unet.engine.tracks.doubts.runs import placed, scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.prediction.mirrored import Mirrored
     from napari_unet.engine.settings import LabelSettings
-    from napari_unet.engine.tracks.doubts.doubt import Reason
+    from napari_unet.engine.tracks.doubts.doubt import Doubt, Reason
     from napari_unet.engine.tracks.doubts.measured.cells import FrameCells, Picture
     from napari_unet.engine.tracks.doubts.seen import Seen
 
@@ -34,12 +33,13 @@ _OTHERWISE = 0.2  # 1 - IoU, of the mean: another outline
 _COVERED = 0.3  # of its area: a cell is there already
 _LEAST = 0.15  # times the usual area: less is no cell
 _LISTED = 0.25  # score: below, on movies that weights were fitted on, one in seven is an error
+_MOST = 0.45  # score: on movies of which nothing was learned fewer than half were errors
 _REACH = 0.5  # diameters from the margin: what is nearer may come and go
 
 
 @dataclass(frozen=True)
 class Views:
-    """How a model labels a frame that it sees mirrored: labels (Y, X) for each way, turned back.
+    """How a model labels a frame that it sees mirrored: labels of it for each way, turned back.
 
     ``own`` are its labels of the frame as it is, and ``codes`` those they are made from, where the
     labels that are looked at are not the model's.
@@ -92,13 +92,13 @@ def contradictions(
     differs = 1 - best.mean(axis=0)
     usual = seen.usual_area or (float(np.median(cells.areas)) if len(cells) else 1.0)
     for index in np.flatnonzero(known & ((lost > 0) | (differs > _OTHERWISE))).tolist():
-        y, x = cells.centres[index].tolist()
-        if cells.cut[index] or cells.at_edge(y, x, seen.margin):
+        place = cells.centres[index]
+        if cells.cut[index] or cells.at_edge(place.tolist(), 0.0, seen.margin):
             continue
         evidence = cells.by_model([index]) | {
             "lost": float(lost[index]) / len(best),
             "differs": float(differs[index]),
-            "size": abs(float(np.log2(cells.areas[index] / usual))),
+            "size": abs(cells.doublings(float(cells.areas[index]) / usual)),
         }
         size = float(cells.diameters[index])
         ids = (int(cells.ids[index]),)
@@ -106,8 +106,8 @@ def contradictions(
         if lost[index]:
             found = len(best) - int(lost[index])
             detail = f"mirrored, it finds this cell {_times(found)} in {len(best)}"
-        one = Doubt(t, y, x, ids, _REASON, None, 0, size, detail)
-        yield from _listed(one, ("contradicted", evidence))
+        one = placed(seen, t, place, size, ids, _REASON, None)
+        yield from _listed(one, detail, ("contradicted", evidence))
     yield from _unfound(seen, t, looked, views, usual)
 
 
@@ -140,27 +140,26 @@ def _unfound(
     sizes = np.bincount(pieces.reshape(-1), minlength=n + 1)[1:]
     share = np.atleast_1d(ndi.mean(votes, pieces, every)) / len(views.labels)
     most = np.atleast_1d(ndi.maximum(votes, pieces, every))
-    centres = ndi.center_of_mass(np.ones_like(votes), pieces, every)
-    for index in np.flatnonzero(sizes >= _LEAST * usual).tolist():
-        y, x = (float(v) for v in centres[index])
-        size = float(np.sqrt(sizes[index] * 4 / np.pi))
-        if cells.at_edge(y, x, seen.margin + _REACH * size):
+    centres = np.array(ndi.center_of_mass(pieces > 0, pieces, every)) * seen.steps
+    for index in np.flatnonzero(sizes >= cells.of_sizes(_LEAST) * usual).tolist():
+        size = diameter_in_plane(float(sizes[index]), seen.steps)
+        if cells.at_edge(centres[index].tolist(), _REACH * size, seen.margin):
             continue
         evidence = {
             "predicted": float(cells.shaded),
             "share": float(share[index]) - 0.5,
-            "size": abs(float(np.log2(sizes[index] / usual))),
+            "size": abs(cells.doublings(float(sizes[index]) / usual)),
         }
         detail = f"mirrored, it finds a cell here {_times(int(most[index]))}"
         detail += f" in {len(views.labels)}"
-        one = Doubt(t, y, x, (), _REASON, None, 0, size, detail)
-        yield from _listed(one, ("unfound", evidence))
+        one = placed(seen, t, centres[index], size, (), _REASON, None)
+        yield from _listed(one, detail, ("unfound", evidence))
 
 
-def _listed(one: Doubt, evidence: tuple[str, dict[str, float]]) -> Iterator[Doubt]:
+def _listed(one: Doubt, detail: str, evidence: tuple[str, dict[str, float]]) -> Iterator[Doubt]:
     found = scored(one, evidence)
     if found.score >= _LISTED:
-        yield found
+        yield replace(found, score=min(found.score, _MOST), detail=detail)
 
 
 def _times(n: int) -> str:

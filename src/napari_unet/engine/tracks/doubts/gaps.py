@@ -17,7 +17,7 @@ from napari_unet.engine.tracks.doubts.runs import (
     placed,
     scored,
 )
-from napari_unet.engine.tracks.doubts.seams import apart
+from napari_unet.engine.tracks.doubts.measured.seams import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

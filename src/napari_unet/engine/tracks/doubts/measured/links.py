@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from napari_unet.engine.tracks.doubts.seams import apart
+from napari_unet.engine.tracks.doubts.measured.seams import apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
