@@ -95,3 +95,15 @@ def test_half_the_worst_frames_and_some_of_the_others(known, n, expected):
         for frame, score in ((3, 0.4), (7, 0.3), (7, 0.3), (12, 0.2))
     ]
     assert frames_to_mirror(doubts, known, n) == expected
+
+
+def test_of_a_volume_the_place_has_a_section():
+    ground = np.zeros(SHAPE, np.uint16)
+    there, gone = (np.stack([ground, *[one] * 4, ground]) for one in (THERE, GONE))
+    for labels, views, cells in ((there, gone, (4,)), (gone, there, ())):
+        finder = DoubtFinder(1, lambda _, labels=labels: labels, steps=(2.0, 1.0, 1.0))
+        list(finder.look())
+        finder.contradict(0, Views((views,) * 3))
+        (one,) = finder.doubts()
+        assert one.cells == cells
+        assert one.place == pytest.approx((2.5, 24, 24), abs=0.1)

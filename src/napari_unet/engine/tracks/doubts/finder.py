@@ -99,7 +99,8 @@ class DoubtFinder:
         if views is None or labels is None:
             self._contradicted.pop(t, None)
             return
-        looked = measure(labels, self._levels(t) if views.codes is None else views.codes)
+        codes = self._levels(t) if views.codes is None else views.codes
+        looked = measure(labels, codes, self.seen.steps)
         self._contradicted[t] = tuple(contradictions(self.seen, t, looked, views))
 
     def doubts(self, whole_frames: Sequence[Doubt] = ()) -> list[Doubt]:

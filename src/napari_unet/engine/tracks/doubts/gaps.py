@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unet.engine.labels.objects import diameter_in_plane
 from napari_unet.engine.tracks.doubts.doubt import Repair, joined
+from napari_unet.engine.tracks.doubts.measured.seams import apart
 from napari_unet.engine.tracks.doubts.runs import (
     REACH,
     doubt_of,
@@ -17,7 +18,6 @@ from napari_unet.engine.tracks.doubts.runs import (
     placed,
     scored,
 )
-from napari_unet.engine.tracks.doubts.measured.seams import apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
