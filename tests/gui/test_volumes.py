@@ -107,7 +107,7 @@ def test_volumes_are_chosen_in_the_movie_line(hand, file):
     assert "3 volumes" in hand.find(segment, "movie.line").text()
     assert hand.find(segment, "movie.z_step").value() == 1.5
     assert hand.find(review, "review.fill_between").isVisibleTo(review)
-    assert not hand.find(review, "review.doubts").isVisibleTo(review)
+    assert hand.find(review, "review.doubt").isVisibleTo(review)
     assert "each section as a frame" in hand.find(review, "review.of_images").text()
     hand.session.labels.show()
     assert "of images" in hand.find(review, "review.check").toolTip()

@@ -12,11 +12,13 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import encode
+from napari_unet.engine.labels.space.neighbours import steps_of
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.gui.review.doubt_list import words_of
 from napari_unet.gui.viewer.verb_keys import use_preset
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
+from napari_unet.sample.volumes import VolumeWorld, sample_volumes
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -31,8 +33,9 @@ class Shown:
     def __init__(self, labels) -> None:
         self.shape = (len(labels), 1, *labels.shape[1:])
         self.computed = np.ones(len(labels), bool)
-        large = maximum_filter(labels, (1, 3, 3))
-        least = maximum_filter(np.where(labels > 0, 65535 - labels, 0), (1, 3, 3))
+        reach = (1, *(3,) * (labels.ndim - 1))
+        large = maximum_filter(labels, reach)
+        least = maximum_filter(np.where(labels > 0, 65535 - labels, 0), reach)
         self.alone = (labels > 0) & (large == labels) & (65535 - least == labels)
 
     broken = False
@@ -177,6 +180,52 @@ def test_what_is_to_be_pressed_is_in_sight_at_720_px(hand, dock, qtbot):
             seen = part.visibleRegion().boundingRect()
             assert seen == part.rect(), f"{name} is not in sight: {seen} of {part.rect()}"
             assert part.width() >= min(part.sizeHint().width(), 60), f"{name} is cut off"
+
+
+@pytest.mark.slow
+def test_doubts_of_volumes_are_gone_through_in_their_sections(hand, viewer, qtbot):
+    world = VolumeWorld(frames=6, shape=(14, 112, 112), density=5, seed=1)
+    movie, truth = sample_volumes(world)
+    steps = steps_of(world.spacing, 3)
+    damaged, _ = labels_with_slips(truth, 4, seed=30, steps=steps)
+    units = ("second", *("micrometer",) * 3)
+    named = {"axis_labels": ("t", "z", "y", "x"), "scale": (600, *world.spacing), "units": units}
+    viewer.add_image(movie, name="nuclei", **named)
+    dock, session = hand.open("Review"), hand.session
+    hand.find(dock, "movie.z").setCurrentText("volume")
+    session.labels.set_settings(LabelSettings(min_size=10, split=False))
+    session.labels.show()
+    session.labels.set_probabilities(Shown(damaged))
+    viewer.window._qt_window.show()
+    search, strip, live = dock.doubts.search, dock.doubts.strip, session.labels.live
+    qtbot.waitUntil(lambda: search.done and len(search.doubts) > 3, timeout=20000)
+    assert live.steps == steps
+    listed = hand.find(dock, "review.doubts")
+    assert f", z {search.doubts[0].z:.0f}, cell" in listed.item(0).text()
+    viewer.layers.selection.active = session.labels.layer
+    verbs = set()
+    for _ in range(3):
+        if dock.doubts._at is None:
+            key(hand, Qt.Key.Key_N)
+        one = dock.doubts._at
+        assert (session.movie.frame, viewer.dims.current_step[1]) == (one.frame, round(one.z))
+        centre = viewer.scene.camera.center[-2:]
+        assert np.allclose(centre, np.multiply(one.place[1:], world.spacing[1:]), atol=0.5)
+        verbs.add(one.repair.verb)
+        there = [t for t in range(one.frame - 1, one.frame + 2) if 0 <= t < 6]
+        qtbot.waitUntil(lambda: sorted(strip.tiles) == there, timeout=10000)  # noqa: B023
+        shown = strip.tiles[there[0]]
+        assert (shown.width(), grey_of(shown).std() > 5) == (shown.height(), True)
+        done = live.corrections.n_done
+        key(hand, Qt.Key.Key_Y)
+        assert live.corrections.n_done == done + 1
+        qtbot.waitUntil(lambda: search.done, timeout=20000)
+        assert one not in search.doubts
+    assert verbs == {"split", "delete", "take"}
+    qtbot.waitUntil(lambda: strip.at.frame + 1 in strip.tiles, timeout=10000)
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip._rect(1).center())
+    at = strip.at
+    assert (session.movie.frame, viewer.dims.current_step[1]) == (at.frame + 1, round(at.place[0]))
 
 
 @pytest.mark.slow

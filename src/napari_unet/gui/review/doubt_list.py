@@ -57,7 +57,8 @@ def likely_frames(doubts: Iterable[Doubt]) -> frozenset[int]:
 def words_of(doubt: Doubt) -> str:
     """Return two lines: ``Frame 35, cell 23 → split it``, and why."""
     cells = ", ".join(map(str, doubt.cells))
-    whose = f", cell{'s' if len(doubt.cells) > 1 else ''} {cells}" if cells else ""
+    whose = "" if doubt.z is None or doubt.whole_frame else f", z {doubt.z:.0f}"
+    whose += f", cell{'s' if len(doubt.cells) > 1 else ''} {cells}" if cells else ""
     if doubt.repair is not None:
         whose += f" → {str(doubt.repair).split(',')[0]}"
     return f"Frame {doubt.frame}{whose}\n{doubt.words[:1].upper()}{doubt.words[1:]}"

@@ -166,13 +166,14 @@ class DoubtPanel(QWidget):
         self.list.setCurrentRow(row)
         viewer, layer = self._session.viewer, actions.layer
         viewer.layers.selection.active = layer  # so that its keys hold
-        look_at(viewer, layer, (one.frame, one.y, one.x), one.size)
+        look_at(viewer, layer, (one.frame, *one.place), one.size)
         if one.cells:
             layer.selected_label = one.cells[0]
         live = actions.live
         source = one.repair.source if one.repair is not None else -1
-        near = {one.frame - 1, one.frame, one.frame + 1, source} & set(range(len(live)))
-        frames = [t for t in sorted(near) if not live.is_prepared(t)]
+        near = dict.fromkeys((one.frame, source, one.frame - 1, one.frame + 1))
+        there = [t for t in near if 0 <= t < len(live)][: live.keeps]  # volumes may be large
+        frames = [t for t in sorted(there) if not live.is_prepared(t)]
         if frames:  # a repair must not wait for a watershed
             self._ahead.ask(lambda: [live.prepare(t) for t in frames])
         self._say()
@@ -215,7 +216,7 @@ class DoubtPanel(QWidget):
 
     def _place_of(self, one: Doubt) -> Place:
         t, way = one.frame, self.search.way
-        return Place(t, one.y, one.x, one.size, one.cells, (way(t, t - 1), way(t, t + 1)))
+        return Place(t, one.place, one.size, one.cells, (way(t, t - 1), way(t, t + 1)))
 
     def _scene(self) -> Scene | None:
         session = self._session
@@ -273,5 +274,4 @@ def _is_same(one: Doubt, other: Doubt) -> bool:
     """Whether two doubts are of the same place, after what lies around it was changed."""
     if one.whole_frame or other.whole_frame:
         return (one.frame, one.reason) == (other.frame, other.reason)
-    apart = max(abs(one.y - other.y), abs(one.x - other.x))
-    return one.frame == other.frame and apart <= max(one.size, other.size) / 4
+    return one.frame == other.frame and one.away(other.place) <= max(one.size, other.size) / 4

@@ -84,9 +84,9 @@ class DoubtSearch(QObject):
             self.done = False
             self._go_on()
 
-    def way(self, frame: int, other: int) -> tuple[float, float]:
-        """Return how far the stage jumped from a frame to another, px (y, x)."""
-        return self._of.way(frame, other) if self._of is not None else (0.0, 0.0)
+    def way(self, frame: int, other: int) -> tuple[float, ...]:
+        """Return how far the stage jumped from a frame to another, px; () where nobody looks."""
+        return self._of.way(frame, other) if self._of is not None else ()
 
     def drop(self, doubt: Doubt) -> None:
         """Take a doubt off the list, before it is looked at again."""

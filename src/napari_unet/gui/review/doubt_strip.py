@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,24 +32,24 @@ _FAINT = 0.6  # of the outlines of cells that are not doubted
 
 @dataclass(frozen=True)
 class Place:
-    """What is looked at: a place (y, x) of a frame, so many px across, and the cells there.
+    """What is looked at: a place of a frame, so many px across, and the cells there.
 
-    ``ways`` (y, x) px are how far the stage jumped to the frame before, and to the one after.
+    The place is (y, x), of volumes (z, y, x); ``ways`` are how far the stage jumped to the frame
+    before, and to the one after.
     """
 
     frame: int
-    y: float
-    x: float
+    place: tuple[float, ...]
     size: float
     cells: tuple[int, ...]
-    ways: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+    ways: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
-    def on(self, frame: int) -> tuple[float, float]:
-        """Return where it is (y, x) on its frame, the one before or the one after."""
+    def on(self, frame: int) -> tuple[float, ...]:
+        """Return where it is on its frame, the one before or the one after."""
         if frame == self.frame:
-            return self.y, self.x
-        y, x = self.ways[frame > self.frame]
-        return self.y + y, self.x + x
+            return self.place
+        way = self.ways[frame > self.frame]
+        return tuple(at + by for at, by in zip_longest(self.place, way, fillvalue=0.0))
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,26 @@ class Scene:
     colours: NDArray[np.float32]
 
     def tiles(self, at: Place) -> dict[int, NDArray[np.uint8]]:
-        """Return the pictures (Y, X, 3) of the frames around a place; reads files."""
+        """Return the pictures (Y, X, 3) of the frames around a place; reads files.
+
+        Of volumes they are of its section.
+        """
         from napari_unet.engine.session.reviewing.aside import labels_aside
 
         found = {}
         for t in range(max(0, at.frame - 1), min(len(self.stack), at.frame + 2)):
             image = np.asarray(self.stack[t])
+            image = image if image.ndim == self.stack.dims else image[0]
             labels = labels_aside(self.live, t)
-            found[t] = self._tile(image if image.ndim == 2 else image[0], labels, at, t)
+            if self.stack.dims == 3:
+                z = min(max(round(at.on(t)[0]), 0), len(image) - 1)
+                image, labels = image[z], None if labels is None else labels[z]
+            found[t] = self._tile(image, labels, at, t)
         return found
 
     def _tile(self, image: Any, labels: Any, at: Place, frame: int) -> NDArray[np.uint8]:
         half = max(_LEAST, round(_ACROSS * at.size)) // 2
-        y, x = map(round, at.on(frame))
+        y, x = map(round, at.on(frame)[-2:])
         rows = slice(max(0, y - half), max(0, y + half + 1))
         columns = slice(max(0, x - half), max(0, x + half + 1))
         low, high = self.window

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.export import Export
 
 OWNER = "review"
-_OF_IMAGES = "Doubts and samples are of images: take each section as a frame, under Z above"
+_OF_IMAGES = "Samples are of images: take each section as a frame, under Z above"
 
 
 class ReviewDock(Dock):
@@ -85,9 +85,7 @@ class ReviewDock(Dock):
 
     def _build_doubts(self) -> None:
         self.doubts = DoubtPanel(self.session, self.actions)
-        self._doubts = self.group("Doubts", self.doubts, beside=(self.doubts.all,))
-        self.of_images = Hint(name="review.of_images")
-        self.column.addWidget(self.of_images)
+        self.group("Doubts", self.doubts, beside=(self.doubts.all,))
         self.doubts.marked.connect(lambda: self.timeline.show_doubts(self.doubts.frames))
         self.doubts.turned.connect(self._show_next)
 
@@ -296,11 +294,9 @@ class ReviewDock(Dock):
         self._show_steps()
         stack = self.session.movie.stack
         of_volumes = stack is not None and stack.dims == 3
-        self._doubts.setVisible(not of_volumes)
-        self.of_images.say(f"{_OF_IMAGES}." if of_volumes else "")
-        why_not = _OF_IMAGES if of_volumes else self._why_not()
-        self.doubts.update_state(why_not)
-        self.sample.update_state(why_not)
+        self.sample.of_images.say(f"{_OF_IMAGES}." if of_volumes else "")
+        self.doubts.update_state(self._why_not())
+        self.sample.update_state(_OF_IMAGES if of_volumes else self._why_not())
         none = "" if self._labels() is not None else "Segment a frame first: there are no labels"
         self.cells.allow(self.busy() or self.no_movie() or none)
         self.cells.update_cells()

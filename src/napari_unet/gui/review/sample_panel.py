@@ -61,6 +61,7 @@ class SamplePanel(QWidget):
         self._drawer.answered.connect(self._begin)
         self._drawer.failed.connect(lambda line: self.rate.say(line, warn=True))
         self.line, self.rate = Hint(name="review.sample"), Hint(_WHAT, name="review.rate")
+        self.of_images = Hint(name="review.of_images")
         self.start = button(
             "Draw windows", "review.check", "Draw random windows, and show the first"
         )
@@ -78,7 +79,7 @@ class SamplePanel(QWidget):
         self.running = QWidget()
         inside = (*self.buttons.values(), self.take_back, self.stop)
         Column(self.running).add(self.line, Flow(*inside), rule())
-        Column(self).add(self.rate, Flow(self.start))
+        Column(self).add(self.rate, self.of_images, Flow(self.start))
         session.lifetime.connect(session.labels.looked, self._on_looked, self)
 
     @property

@@ -40,13 +40,16 @@ def on_canvas(
     return across, down
 
 
-def look_at(viewer: Viewer, layer: Layer, place: tuple[int, float, float], size: float) -> None:
-    """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across."""
-    frame, y, x = place
-    go_to_frame(viewer, layer, frame)
+def look_at(viewer: Viewer, layer: Layer, place: tuple[float, ...], size: float) -> None:
+    """Show a place (frame, y, x) in the middle, near enough to see what is ``size`` px across.
+
+    Of volumes it is (frame, z, y, x), and its section is shown.
+    """
+    *before, y, x = place
+    go_to_frame(viewer, layer, round(place[0]))
     bring_to_middle(viewer, layer, place)
     corner, centre = (
-        layer.data_to_world((frame, *point)[-layer.ndim :])[-2:]
+        layer.data_to_world((*before, *point)[-layer.ndim :])[-2:]
         for point in ((y + size, x + size), (y, x))
     )
     camera = camera_of(viewer)
