@@ -170,6 +170,7 @@ def test_the_tree_is_drawn_clicked_linked_in_and_saved(dock, hand, user, qtbot, 
         (2, cell(user, 2, B)),
         (1, cell(user, 1, A)),
     )
+    assert session.chosen.of(user.layer) == ((2, cell(user, 2, B)),)  # for the Export dock
     hand.click(dock, "review.mother")
     assert said(live) == [(1, 2, "mother")]
     hand.done()  # drawn again by itself
