@@ -13,6 +13,7 @@ from napari_unet.engine.files.names import user_path
 from napari_unet.engine.network.exchange.package import is_package
 from napari_unet.engine.network.model_files import SUFFIX, bundled_models, own_models
 from napari_unet.engine.settings import Selection
+from napari_unet.engine.stack.kinds import is_zarr
 from napari_unet.engine.text import say_ranges
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _about(file: str, wanted: Selection) -> dict[str, Any]:
     from napari_unet.engine.stack.stack import Stack
 
     named = file in bundled_models() or (file in own_models() and not user_path(file).exists())
-    if named or file.endswith(MODEL_SUFFIXES) or is_package(user_path(file)):
+    package = is_package(user_path(file)) and not is_zarr(user_path(file))
+    if named or file.endswith(MODEL_SUFFIXES) or package:
         return about_model(Model.load(file))
     with Stack.open(file, wanted) as stack:
         return about_stack(stack)

@@ -24,11 +24,13 @@ def prepare_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> Pa
 
     """
     there = [name for name in names if (folder / name).exists()]
+    if held := next((name for name in there if (folder / name).is_dir()), None):
+        raise BadInput(f"{folder / held} is a folder", "the name of a file", "choose another name")
     if there and not overwrite:
         raise BadInput(
-            f"{folder} already holds {', '.join(there)}",
-            "a new folder",
-            "choose another --out, or add --overwrite",
+            f"{folder.absolute()} already holds {', '.join(there)}",
+            "a new name",
+            "choose another, or add --overwrite",
         )
     make_folder(folder)
     try:

@@ -43,7 +43,7 @@ class FolderSource(Source):
         position: int = 0,
         chosen: bool = False,
     ) -> None:
-        self.path, self.name = folder, folder.name
+        self.path, self.name = folder, folder.name or folder.absolute().name or str(folder)
         files, left_out = _list_files(folder)
         ordered = order_files(files)
         self._files, self._numbers = ordered.files, ordered.numbers
@@ -202,7 +202,7 @@ def _list_files(folder: Path) -> tuple[list[Path], tuple[Notice, ...]]:
     named = [f for f in entries if f.suffix.lower() in TIFF_SUFFIXES] or _pictures(entries)
     for dead in (f for f in named if f.is_symlink() and not f.exists()):
         raise BadInput(
-            f"{dead.name} in the folder {folder.name} is a link to a file that is gone",
+            f"{dead.name} in the folder {folder.absolute().name} is a link to a file that is gone",
             "every frame in its place",
             "bring the file back, or delete the link",
         )
@@ -232,17 +232,16 @@ def _left_out(folder: Path, entries: list[Path], files: list[Path]) -> Iterator[
     unfinished = [
         f for f in entries if f.suffix.lower() in _UNFINISHED and f.stem.lower().endswith(known)
     ]
+    place = f"in the folder {folder.absolute().name}"
     for found, what in ((no_file, "no file"), (unfinished, "not finished")):
         if found:
             names = ", ".join(f.name for f in found[:_SHOWN]) + " …" * (len(found) > _SHOWN)
-            line = (
-                f"{names} in the folder {folder.name} {'is' if len(found) == 1 else 'are'} {what}"
-            )
-            yield Notice("check", f"{line}: left out")
+            verb = "is" if len(found) == 1 else "are"
+            yield Notice("check", f"{names} {place} {verb} {what}: left out")
     pictures = sum(f.suffix.lower() in PICTURE_SUFFIXES for f in entries)
     if files[0].suffix.lower() in TIFF_SUFFIXES and pictures > len(files):
         line = (
-            f"the folder {folder.name} holds {counted(len(files), 'TIFF')} and "
+            f"the folder {folder.absolute().name} holds {counted(len(files), 'TIFF')} and "
             f"{counted(pictures, 'picture')}: the pictures are left out"
         )
         yield Notice("check", line)
@@ -254,7 +253,7 @@ def _pictures(entries: list[Path]) -> list[Path]:
     kinds = sorted({f.suffix.lower().replace("jpeg", "jpg") for f in found})
     if len(kinds) > 1:
         raise BadInput(
-            f"the folder {found[0].parent.name} holds {' and '.join(kinds)} files",
+            f"the folder {found[0].absolute().parent.name} holds {' and '.join(kinds)} files",
             "frames of one kind",
             "move the others away",
         )

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
 
 ZARR_SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
@@ -28,6 +29,25 @@ COMPANIONS = {
 """Names of files that belong to a movie and are none by themselves, and what to open in place."""
 
 _ZIPPED = ZARR_SUFFIXES[1:]
+_HEAD = 352  # bytes that are looked at
+_BEGINNINGS = (
+    (0, rb"II[*+]\0|MM\0[*+]", "TIFF", "name it .tif"),
+    (0, rb"\x89PNG", "PNG", "name it .png"),
+    (0, rb"\xff\xd8\xff", "JPEG", "name it .jpg"),
+    (0, rb"\xda\xce\xbe\x0a", "ND2", "name it .nd2"),
+    (0, rb"ZISRAWFILE", "CZI", "name it .czi"),
+    (0, rb"\x70\0\0\0.{4}\x2a", "LIF", "name it .lif"),
+    (344, rb"n[+i]1\0", "NIfTI", "name it .nii"),
+    (0, rb"PK\x03\x04", "zip", "unpack it, and open what is in it"),
+    (0, rb"\x1f\x8b", "gzip", "unpack it, and open what is in it"),
+    (0, rb"\x89HDF", "HDF5", "export it as OME-TIFF, for example with Fiji"),
+    (4, rb"ftyp", "film", "export its frames as TIFF, for example with Fiji"),
+    (0, rb"RIFF", "film", "export its frames as TIFF, for example with Fiji"),
+    (0, rb"%PDF", "PDF", "open the image itself"),
+    (0, rb"version https://git-lfs", "Git LFS pointer", "fetch what it stands for: git lfs pull"),
+    (0, rb"(?i)\s*<(!doctype )?html", "web page", "download it again: a server sent this instead"),
+)  # where, what stands there, what it is, what to do
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):[\\/]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -77,3 +97,40 @@ def zip_around(path: Path) -> tuple[Path | None, str]:
         if zipped.name.lower().endswith(_ZIPPED) and zipped.is_file():
             return zipped, "" if path == zipped else path.relative_to(zipped).as_posix()
     return None, ""
+
+
+def refuse_other(path: Path, *kinds: str, packed: tuple[str, ...] = ()) -> None:
+    """Refuse a file that is none of ``kinds``, nor ``packed`` so, by what it begins with.
+
+    Raises
+    ------
+    BadInput
+        That says what it is, and what to do with it.
+
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:  # opening it says why
+        return
+    for at, beginning, what, remedy in _BEGINNINGS:
+        if what not in (*kinds, *packed) and re.match(beginning, head[at:], re.DOTALL):
+            article = "an" if what in ("ND2", "LIF", "HDF5") else "a"
+            expected = " or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
+            raise BadInput(
+                f"{path.name} is {article} {what} in spite of its name", expected, remedy
+            )
+
+
+def refuse_address(path: Path) -> None:
+    """Refuse what was typed as an address on the net, of which a path has lost a slash."""
+    found = _ADDRESS.match(str(path))
+    if found is None or len(found[1]) < 2 or path.exists():  # a letter is a drive
+        return
+    if found[1].lower() == "file":
+        raise BadInput(f"{path} is an address", "a path", "leave file:// out")
+    raise BadInput(
+        f"{path} is an address, not a file or folder of this computer",
+        "a path",
+        "download it first, or mount the place as a folder",
+    )

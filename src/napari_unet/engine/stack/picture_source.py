@@ -14,6 +14,7 @@ from PIL import Image
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import check_axes, fit_axes
 from napari_unet.engine.stack.file_source import FileSource
+from napari_unet.engine.stack.kinds import refuse_other
 from napari_unet.engine.stack.source import Metadata, check_dtype
 
 _MODES = {"1": "YX", "L": "YX", "I;16": "YX", "I": "YX", "P": "YX"}
@@ -74,9 +75,10 @@ class PictureSource(FileSource):
     @cached_property
     def _pixels(self) -> NDArray[Any]:
         """Decode; ``BadInput`` where it is damaged, animated, or would lose bits."""
+        refuse_other(self.path, "PNG", "JPEG", "BMP")
         try:
             _refuse_deep_colours(self.path)
-            with Image.open(self.path) as picture:
+            with Image.open(self.path, formats=("PNG", "JPEG", "BMP")) as picture:
                 if (n := int(getattr(picture, "n_frames", 1))) > 1:
                     raise BadInput(f"{self.name} holds {n} pictures", "one a file", _AS_TIFF)
                 if picture.mode not in _MODES:

@@ -124,7 +124,7 @@ def _paths(words: Iterable[str]) -> list[Path]:
     found: dict[Path, Path] = {}
     for word in words:
         for path in _expand(word):
-            found.setdefault(path.resolve(), path)
+            found.setdefault(Path(os.path.realpath(path)), path)  # a loop of links, too
     paths = list(found.values())
     return [path for path in paths if not is_result(path)] if len(paths) > 1 else paths
 

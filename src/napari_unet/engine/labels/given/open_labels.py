@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from napari_unet.engine.errors import Notice
+from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.files.names import user_path
 from napari_unet.engine.labels.given.cellpose import has_segs, open_npy, open_seg_folder
 from napari_unet.engine.settings import Selection
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OURS = "cells"
+_NO_IMAGES = (".npz", ".csv", ".txt", ".json", ".geojson", ".mat", ".h5", ".hdf5", ".pkl", ".xlsx")
 
 
 def open_labels(path: str | Path, movie: Stack | None = None) -> Stack:
@@ -46,6 +47,12 @@ def open_labels(path: str | Path, movie: Stack | None = None) -> Stack:
         return open_trackmate(path, movie)
     if path.is_dir() and has_segs(path):
         return open_seg_folder(path)
+    if suffix in _NO_IMAGES and path.is_file():
+        raise BadInput(
+            f"{path.name} is no kind of file that labels are read from",
+            "an image of numbers, .npy, ROIs of ImageJ (.zip) or tracks of TrackMate (.xml)",
+            "save the labels as TIFF",
+        )
     return Stack.open(path)
 
 

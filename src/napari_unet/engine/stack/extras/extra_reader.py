@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_unet.engine.stack.folder_source import FolderSource
 from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES
-from napari_unet.engine.stack.kinds import NIFTI_SUFFIXES, is_zarr
+from napari_unet.engine.stack.kinds import NIFTI_SUFFIXES, is_zarr, refuse_address
 from napari_unet.engine.stack.picture_source import PictureSource
 from napari_unet.engine.stack.tiff.tiff_source import TiffSource
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def reader_of(path: Path) -> Callable[..., Source]:
     """Return what reads a file or folder; what is no kind of ours is taken for a TIFF."""
+    refuse_address(path)
     if (of_extra := extra_reader(path)) is not None:
         return of_extra
     if path.is_dir():

@@ -37,6 +37,7 @@ class NiftiSource(PlaneSource):
     """
 
     kind = "NIfTI"
+    packed = ("gzip",)
 
     def _open(self) -> None:
         self._image: Any = nibabel.load(self.path)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.axes import KNOWN, check_axes, fit_axes, say_shape
 from napari_unet.engine.stack.file_source import FileSource, sampled
+from napari_unet.engine.stack.kinds import refuse_other
 from napari_unet.engine.stack.source import Metadata, check_dtype
 from napari_unet.engine.stack.units import Stated, settle_sizes
 
@@ -45,6 +46,7 @@ class PlaneSource(FileSource):
 
     metadata: Metadata = Metadata()
     kind: ClassVar[str] = ""
+    packed: ClassVar[tuple[str, ...]] = ()  # kinds of files that it may be packed in
 
     def __init__(
         self,
@@ -58,6 +60,8 @@ class PlaneSource(FileSource):
         self.path, self.name, self.wanted = path, path.name, axes
         self._lock = threading.RLock()
         self._check_there()
+        if path.is_file():
+            refuse_other(path, self.kind, packed=self.packed)
         try:
             with self._suspicion("its header"):
                 self._open()
@@ -186,7 +190,9 @@ class PlaneSource(FileSource):
                 f"{self.path} cannot be read", "read permission", "ask its owner"
             ) from error
         except Exception as error:  # each library raises its own
-            why = (str(error).split("\n")[0] or type(error).__name__).replace(str(self.path), "it")
+            why = str(error).split("\n")[0] or type(error).__name__
+            for name in (str(self.path.absolute()), str(self.path)):
+                why = why.replace(name, "it")
             raise self.damaged(f"{what}: {why[:160]}") from error
 
     def damaged(self, why: str) -> BadInput:

@@ -40,6 +40,7 @@ class ZarrSource(PlaneSource):
     """One image of an OME-Zarr."""
 
     kind = "OME-Zarr"
+    packed = ("zip",)
     _store: ZipStore | None = None
     _kept: tuple[tuple[Any, ...], NDArray[Any]] | None = None
     _part: tuple[slice, ...] = ()
@@ -181,6 +182,11 @@ class ZarrSource(PlaneSource):
 
     def _check_there(self) -> None:
         self._zip, self._inside = zip_around(self.path)
+        if self._zip is None and self.path.is_file():
+            found = f"{self.path.name} is a file"
+            raise BadInput(
+                found, "an OME-Zarr, which is a folder, or .zarr.zip", "name it otherwise"
+            )
         if self._zip is None and not self.path.is_dir():
             raise BadInput(f"{self.path} does not exist", "an OME-Zarr", "check the path")
 

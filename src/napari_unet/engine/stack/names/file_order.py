@@ -203,7 +203,7 @@ def _only(names: list[FileName], orders: dict[str, list[int]]) -> list[int]:
                 for way, way_order in ((what, order), (other, rival))
             )
             raise BadInput(
-                f"the names in the folder {names[0].path.parent.name} allow two orders: "
+                f"the names in the folder {_place_of(names[0].path)} allow two orders: "
                 f"{', or '.join(shown)}",
                 "names whose numbers agree on the order of the frames",
                 "leave only the number of the frame in the names, or save the movie as one TIFF",
@@ -222,7 +222,7 @@ def _without(strangers: list[Path], others: list[Path]) -> Ordered:
     which = ", ".join(sorted(f.name for f in strangers)[:_SHOWN])
     more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
     line = (
-        f"the folder {others[0].parent.name} has {len(others)} frames like {found.files[0].name}; "
+        f"the folder {_place_of(others[0])} has {len(others)} frames like {found.files[0].name}; "
         f"{which}{more}, named otherwise, {'is' if len(strangers) == 1 else 'are'} left out"
     )
     return Ordered(found.files, found.numbers, (*found.notices, Notice("check", line)))
@@ -230,7 +230,7 @@ def _without(strangers: list[Path], others: list[Path]) -> Ordered:
 
 def _alphabetical(files: list[Path]) -> str:
     return (
-        f"the files in the folder {files[0].parent.name} have no number in common: "
+        f"the files in the folder {_place_of(files[0])} have no number in common: "
         f"read in the order of their names, {', '.join(f.name for f in files[:_SHOWN])}"
     )
 
@@ -242,7 +242,7 @@ def _refuse(
 ) -> None:
     paths = [name.path for name in names]
     raise BadInput(
-        f"the folder {paths[0].parent.name} has files whose names {what} "
+        f"the folder {_place_of(paths[0])} has files whose names {what} "
         f"(such as {paths[0].name} and {paths[-1].name})",
         "one file for each frame, with its number in the name",
         remedy,
@@ -252,7 +252,12 @@ def _refuse(
 def _refuse_kinds(files: Sequence[Path], patterns: Counter[str]) -> None:
     kinds = ", ".join(f"{n} like {p}" for p, n in patterns.most_common(3))
     raise BadInput(
-        f"the folder {files[0].parent.name} holds several kinds of files: {kinds}",
+        f"the folder {_place_of(files[0])} holds several kinds of files: {kinds}",
         "one file for each frame, all named alike",
         "put each kind into its own folder",
     )
+
+
+def _place_of(file: Path) -> str:
+    """Return the name of the folder that a file is in, which a path may leave out."""
+    return file.absolute().parent.name

@@ -22,7 +22,7 @@ import tifffile
 
 from napari_unet.engine.errors import BadInput, Notice
 from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
-from napari_unet.engine.stack.kinds import COMPANIONS
+from napari_unet.engine.stack.kinds import COMPANIONS, refuse_other
 from napari_unet.engine.stack.tiff.series import PlainPages, Position, positions_of
 from napari_unet.engine.text import say_bytes
 
@@ -213,6 +213,10 @@ def _refused(path: Path, error: Exception, *, is_tiff: bool) -> BadInput:
         return damaged(path, str(error) or type(error).__name__)
     if path.stat().st_size == 0:
         return BadInput(f"{path.name} is empty", "a TIFF file", "copy it again")
+    try:
+        refuse_other(path, "TIFF")
+    except BadInput as other:
+        return other
     if path.suffix.lower() in TIFF_SUFFIXES:
         return BadInput(
             f"{path.name} is not a TIFF file in spite of its name, or its beginning is damaged",
