@@ -2,6 +2,7 @@
 
     python benchmarks/bench_volumes.py --steps 200            # a busy machine gives the same
     python benchmarks/bench_volumes.py --minutes 5 --write    # into docs/benchmarks.md
+    python benchmarks/bench_volumes.py --base nuclei-fluorescence    # both networks begun from it
 
 Nuclei of a plant (plant_nuclei_3d in ../shared/data, or NAPARI_UNET_DATA): 1135 is learned from,
 1136 scored, and with ``--other`` the other way round. What each row does is fixed here, before any
@@ -113,6 +114,7 @@ def main() -> None:
     length.add_argument("--steps", type=int, help="in place of minutes")
     length.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--base", help="a model of images that both networks begin from")
     parser.add_argument("--only", choices=WAYS, help="one of the ways")
     parser.add_argument("--other", action="store_true", help="learn from 1136, score 1135")
     parser.add_argument("--write", action="store_true", help="put the rows into the docs")
@@ -122,9 +124,11 @@ def main() -> None:
     )
     said = f"{options.steps} steps" if options.steps else f"{options.minutes:g} min"
     threads = ("--threads", str(options.threads)) if options.threads else ()
+    begun = ("--base", options.base) if options.base else ()
+    said = f"{said} from {options.base}" if options.base else said
     pair = ("1136", "1135") if options.other else ("1135", "1136")
     print(markdown(HEAD, []), flush=True)
-    for row in rows(*pair, (*given, *threads), said, options.only):
+    for row in rows(*pair, (*given, *threads, *begun), said, options.only):
         print(markdown(HEAD, [row]).splitlines()[-1], flush=True)
         if options.write:
             write_row(MARKER, HEAD, row)

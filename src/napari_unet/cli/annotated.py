@@ -65,7 +65,7 @@ class Opened:
         are of classes as the model is, else it is guessed.
         """
         from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
-        from napari_unet.engine.training.initial_network import in_its_colours
+        from napari_unet.engine.training.bases.start import in_its_colours
 
         read = []
         for (stack, truth, frames), name in zip(self.movies, self.names, strict=True):

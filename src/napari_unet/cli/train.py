@@ -189,7 +189,7 @@ def _say_result(
 def _fitting(movies: Sequence[AnnotatedMovie]) -> Model | None:
     """Return the model to start from, and say why."""
     from napari_unet.engine.annotations.annotated_movie import together
-    from napari_unet.engine.training.coloured_base import fitting_base
+    from napari_unet.engine.training.bases.coloured_base import fitting_base
 
     together([movie.annotations for movie in movies]).check()
     model, overlap = fitting_base(movies)

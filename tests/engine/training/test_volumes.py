@@ -122,12 +122,6 @@ def test_what_volumes_cannot_be_learned_by(world, changes, words):
         run(train(stack, annotations, TINY.replace(**changes)))
 
 
-def test_a_base_of_images_is_refused(world, toy_model):
-    stack, labels, _ = world
-    with pytest.raises(BadInput, match="model of images"):
-        train(stack, Annotations.from_labels(stack, labels, [0]), TINY, base=toy_model)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [1.0, 3.0])
 def test_volumes_are_learned(step):

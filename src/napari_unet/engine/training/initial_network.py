@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import ValidationError
 from torch import nn
 
-from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie
-from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.class_labels import class_outputs
 from napari_unet.engine.labels.regions import (
     parse_regions,
@@ -26,15 +23,9 @@ from napari_unet.engine.network.normalisation import is_boxed
 from napari_unet.engine.network.volumes import strides_for, thickness
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.prediction.prediction import check_dims
-from napari_unet.engine.stack.channels import RGB
-from napari_unet.engine.training.coloured_base import ColouredBase, coloured_base
 from napari_unet.engine.training.losses import check_class_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
     from napari_unet.engine.annotations.annotations import Annotations
     from napari_unet.engine.labels.regions import Regions
     from napari_unet.engine.network.config import NetworkConfig
@@ -42,8 +33,6 @@ if TYPE_CHECKING:
     from napari_unet.engine.network.network import Network
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.engine.stack.stack import Stack
-
-_GREY = 0.02  # of the range: how far the channels of a picture without colours may differ
 
 
 def initial_network(
@@ -70,78 +59,6 @@ def initial_network(
     network = build(config.replace(scale=scale))
     network.load_state_dict(base.network.state_dict())
     return network
-
-
-def begun_in_colours(
-    movies: Sequence[AnnotatedMovie],
-    names: Sequence[str],
-    base: Model | None,
-    state: Mapping[str, Any],
-) -> tuple[list[AnnotatedMovie], Model | None, tuple[Notice, ...]]:
-    """Return movies as they are learned from, what it is begun from, and what to look at.
-
-    A base of one channel takes colours where it sees the annotated cells better in one of them.
-    Movies without colours beside such with some make all of them grey.
-    """
-    if base is not None and (coloured := coloured_base(movies, base)):
-        seen = [AnnotatedMovie(stack.seen_by(len(RGB)), known) for stack, known in movies]
-        return seen, coloured, ()
-    stacks = [in_its_colours(stack, t.frame_indices, base, state) for stack, t in movies]
-    odd: tuple[Notice, ...] = ()
-    if base is None and not state:
-        stacks, odd = _all_or_none([stack for stack, _ in movies], stacks, names)
-    pairs = zip(stacks, movies, strict=True)
-    return [AnnotatedMovie(stack, movie.annotations) for stack, movie in pairs], base, odd
-
-
-def _all_or_none(
-    given: Sequence[Stack], seen: list[Stack], names: Sequence[str]
-) -> tuple[list[Stack], tuple[Notice, ...]]:
-    """Return all movies in colours where one shows some, or none where one cannot have any."""
-    shown = [i for i, stack in enumerate(seen) if stack.selected_channels == RGB]
-    coloured = [stack.seen_by(len(RGB)) for stack in given]
-    grey = [i for i, stack in enumerate(coloured) if stack.selected_channels != RGB]
-    if not shown or len(shown) == len(seen):
-        return seen, ()
-    if not grey:
-        return coloured, ()
-    line = f"{names[shown[0]]} is in colours, {names[grey[0]]} is not"
-    return list(given), (Notice("check", f"{line}: all are learned from in grey levels"),)
-
-
-def in_its_colours(
-    stack: Stack,
-    frames: Sequence[int],
-    base: Model | None,
-    state: Mapping[str, Any] = MappingProxyType({}),
-) -> Stack:
-    """Return the movie as it is learned from: as the ``base`` takes it, or as a run began.
-
-    From new, in colours where nobody chose a channel and the first of its ``frames`` has some.
-    """
-    if state:
-        channels = ((state.get("begun_from") or {}).get("config") or {}).get("in_channels", 1)
-        return stack.seen_by(channels)
-    if base is not None:
-        return stack.seen_by(base.config.in_channels)
-    coloured = stack.seen_by(len(RGB))
-    if coloured is stack or not any(_has_colours(coloured[t]) for t in frames[:1]):
-        return stack
-    return coloured
-
-
-def colours_in_words(stack: Stack, base: Model | None) -> str:
-    """Say that a movie is learned from in its colours; empty where it is not."""
-    if stack.selected_channels != RGB:
-        return ""
-    begun = f": {base.words}" if isinstance(base, ColouredBase) else ""
-    return f"red, green and blue are learned from{begun}"
-
-
-def _has_colours(frame: NDArray[Any]) -> bool:
-    """Whether the channels of a raw frame ``(3, Y, X)`` differ by more than a compression does."""
-    values = np.nan_to_num(frame.astype(np.float32), posinf=0, neginf=0)
-    return bool(np.ptp(values, axis=0).mean() > _GREY * np.ptp(values))
 
 
 def _new_config(

@@ -41,8 +41,6 @@ class TrainDock(Dock):
         self._build_parts()
         self.column.addStretch(1)
         self._connect()
-        self.session.lifetime.connect(self.session.movie.changed, self._suit_movie, self)
-        self._suit_movie()
         self.watch()
 
     # ---- parts ------------------------------------------------------------------------------
@@ -64,7 +62,6 @@ class TrainDock(Dock):
         self.column.addWidget(self.form)
 
     def _build_learning(self) -> None:
-        self._for_images: ModelChoice | None = None  # what volumes cannot begin from
         self.start_from = BaseMenu(self.session, "train.start_from", "a new network")
         self.start_from.setMinimumContentsLength(5)
         minutes = self.form.editor("minutes")
@@ -134,18 +131,6 @@ class TrainDock(Dock):
                 return
         self.session.training.set_form(settings=settings)
         self.annotations.ask()
-
-    def _suit_movie(self) -> None:
-        """Begin volumes from a new network: models that come with the program are of images."""
-        training, stack = self.session.training, self.session.movie.stack
-        before, solid = training.start_from, stack is not None and stack.dims == 3
-        if solid and before is not None and before.origin == "bundled":
-            self._for_images, training.start_from = before, None
-        elif stack is not None and not solid and self._for_images is not None:
-            if before is None:
-                training.start_from = self._for_images
-            self._for_images = None
-        self.start_from.show_models()
 
     # ---- training ---------------------------------------------------------------------------
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from napari_unet.engine.annotations.annotated_movie import AnnotatedMovie, movie_names, together
 from napari_unet.engine.annotations.holdout import without_tested
 from napari_unet.engine.annotations.movie_splits import splits_as
+from napari_unet.engine.training.bases.start import begun, begun_in_words
 from napari_unet.engine.training.checking import FinalTest
 from napari_unet.engine.training.completeness import missing_in_words
 from napari_unet.engine.training.initial_network import (
-    begun_in_colours,
     check_base,
-    colours_in_words,
     in_wanted_regions,
     kept_of_base,
 )
@@ -62,7 +61,7 @@ class Prepared:
         """Say what is learned from, and what a user should know of it; two lines are given."""
         given = [movie.annotations for movie in self.movies]
         begun = f"training on {self.splits.describe(given)}"
-        seen = colours_in_words(self.movies[0].stack, self.base), scale
+        seen = begun_in_words(self.movies[0].stack, self.base), scale
         edge, own = self.annotations.blank_in_words, kept_of_base(self.base, settings)
         odd = [notice.line for notice in self.notices]
         return "; ".join(filter(None, (begun, *seen, edge, encoder, self.missing, own, *odd)))
@@ -94,7 +93,7 @@ def prepare(
     classes = together(learned).classes
     learned = [one if one.classes == classes else replace(one, classes=classes) for one in learned]
     pairs = [AnnotatedMovie(*pair) for pair in zip(stacks, learned, strict=True)]
-    seen, base, grey = begun_in_colours(pairs, names, base, state)
+    seen, base, grey = begun(pairs, names, base, state)
     odd = check_together(seen, names, settings)
     check_base(seen[0].stack, settings, base, classes)
     splits = splits_as(state, learned, names, settings.validation)

@@ -18,7 +18,7 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import UNetConfig
 from napari_unet.engine.settings import Selection, TrainSettings
 from napari_unet.engine.stack.stack import Stack
-from napari_unet.engine.training.coloured_base import (
+from napari_unet.engine.training.bases.coloured_base import (
     coloured_base,
     fitting_base,
     taking_colours,

@@ -6,7 +6,6 @@ the red channel turned over. What it knows of outlines and touching cells is wor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import PlainUNetConfig
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.stack.channels import RGB
+from napari_unet.engine.training.bases.adapted_base import OF_ITS_KIND, AdaptedBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,23 +36,9 @@ _MIDDLE = 512  # px of each
 _BETTER = 0.1  # of Dice: by less than that, grey levels stay
 _TURNED = ("percentile", "minmax")  # normalisations that a turn leaves between 0 and 1
 _FITS = 0.6  # of Dice: a model that sees less of the cells is no start for them
-_OF_ITS_KIND = ("for", "not_for", "stain")  # of a card: true of other images
 
 
-@dataclass(frozen=True, eq=False)
-class ColouredBase(Model):
-    """A model of one channel that takes red, green and blue, and sees one of them, as of old."""
-
-    of: Model | None = None
-    words: str = ""
-
-    @property
-    def sha256(self) -> str:
-        """Return the identity of the model that it is made of: that is the parent."""
-        return self.of.sha256 if self.of is not None else super().sha256
-
-
-def coloured_base(movies: Sequence[AnnotatedMovie], base: Model) -> ColouredBase | None:
+def coloured_base(movies: Sequence[AnnotatedMovie], base: Model) -> AdaptedBase | None:
     """Return a base of one channel for coloured movies; None where grey levels suit them as well.
 
     Each colour is tried as it is and turned over, on a few annotated frames of each movie.
@@ -140,18 +126,18 @@ def _overlap(
     return float(2 * (found & right).sum() / max(1, found.sum() + right.sum()))
 
 
-def taking_colours(base: Model, colour: int, turned: bool) -> ColouredBase:
+def taking_colours(base: Model, colour: int, turned: bool) -> AdaptedBase:
     """Return the model with a first layer of three channels, of which one counts at first."""
     network = build(base.config.replace(in_channels=len(RGB)))
     network.load_state_dict(dict(_with_colours(base.network.state_dict(), colour, turned)))
     light = "what absorbs " if turned else ""
-    return ColouredBase(
+    return AdaptedBase(
         network.eval(),
         _turned(base.normalisation) if turned else base.normalisation,
         base.label_settings,
         base.name,
         base.record,
-        {key: value for key, value in base.card.items() if key not in _OF_ITS_KIND},
+        {key: value for key, value in base.card.items() if key not in OF_ITS_KIND},
         of=base,
         words=f"{base.name} begins with {light}{RGB[colour]}",
     )
