@@ -183,10 +183,8 @@ class ZarrSource(PlaneSource):
     def _check_there(self) -> None:
         self._zip, self._inside = zip_around(self.path)
         if self._zip is None and self.path.is_file():
-            found = f"{self.path.name} is a file"
-            raise BadInput(
-                found, "an OME-Zarr, which is a folder, or .zarr.zip", "name it otherwise"
-            )
+            found, wanted = f"{self.path.name} is a file", "a folder, or a zip called .zarr.zip"
+            raise BadInput(found, wanted, "open the folder, or give the file its own name")
         if self._zip is None and not self.path.is_dir():
             raise BadInput(f"{self.path} does not exist", "an OME-Zarr", "check the path")
 
