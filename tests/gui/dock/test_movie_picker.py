@@ -238,3 +238,33 @@ def test_an_array_with_channels_is_unfolded_before_labels_lie_on_it(hand, viewer
     assert hand.session.movie.image is image
     hand.find(dock, "movie.channel").setCurrentIndex(0)
     np.testing.assert_array_equal(image.data[4], data[4, 0])
+
+
+def test_a_movie_that_is_opened_is_seen_alone_and_the_former_one_comes_back(
+    hand, channels, file, viewer, capsys
+):
+    """Over each other they cannot be told apart; napari warns of units that differ."""
+    dock, (other, _) = hand.open("Segment"), channels
+    hand.open_movie(dock, file)
+    first, units = hand.session.movie.image, hand.session.movie.image.units
+    labels = hand.session.labels.show()[1]
+    viewer.dims.set_current_step(0, 5)
+    hand.open_movie(dock, other)
+    shown = [layer for layer in viewer.layers if layer.visible]
+    assert [layer.name for layer in shown] == ["two.ome.tif · GFP", "two.ome.tif · RFP"]
+    assert viewer.layers.extent.units is not None  # else napari warns, and draws without
+    shown[1].visible = False  # by the user: stays so
+    dims, centre = viewer.dims, viewer.scene.camera.center[-2:]
+    assert shown[0].extent.world[0][0] <= dims.point[0] <= shown[0].extent.world[1][0]
+    np.testing.assert_allclose(centre, shown[0].data_to_world((0, 16, 20))[-2:])
+
+    hand.find(dock, "movie.image").setCurrentText(first.name)
+    assert [x for x in viewer.layers if x.visible] == [first, labels]
+    assert first.units == units
+    hand.find(dock, "movie.image").setCurrentText("two.ome.tif · GFP")
+    assert [x for x in viewer.layers if x.visible] == [shown[0]]
+    for layer in shown:
+        viewer.layers.remove(layer)
+    assert hand.session.movie.image is first  # nothing else is left to look at
+    assert [x for x in viewer.layers if x.visible] == [first, labels]
+    assert "units" not in capsys.readouterr().out

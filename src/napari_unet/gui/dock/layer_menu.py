@@ -86,6 +86,7 @@ class ImageMenu(LayerMenu):
 
     def _on_picked(self, layer: Image) -> None:
         self._session.movie.choose_image(layer)
+        self._session.show_movie()
         super()._on_picked(layer)
 
 

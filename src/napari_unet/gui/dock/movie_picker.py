@@ -261,8 +261,7 @@ def open_movie(session: Session, path: str | Path) -> bool:
         if isinstance(made, Path):  # of movies
             session.positions.show(made, session.viewer.window)
             return ""
-        added = layers.add_movie(session.viewer, made)
-        session.movie.choose_image(added[0])
+        session.add_movie(made)
         return session.movie.view.summary
 
     return session.job.start(
@@ -280,7 +279,7 @@ def open_sample_movie(session: Session) -> bool:
         return open_sample()
 
     def made(found: list[Any]) -> str:
-        session.movie.choose_image(layers.add_movie(session.viewer, found)[0])
+        session.add_movie(found)
         return session.movie.view.summary
 
     return session.job.start(Task(OWNER, "Making the sample movie", work, on_done=made))

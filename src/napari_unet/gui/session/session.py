@@ -6,7 +6,7 @@ Docks never speak to each other. Each shows the state of these parts and changes
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_unet.gui.session.autosave import SessionAutosave
 from napari_unet.gui.session.cells.chosen_cells import ChosenCells
@@ -20,8 +20,10 @@ from napari_unet.gui.session.positions import Positions
 from napari_unet.gui.session.training import Training
 from napari_unet.gui.session.workers import tell_arrays_apart
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.alone import is_aside, put_aside, show_alone
 
 if TYPE_CHECKING:
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
 _sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()
@@ -49,12 +51,40 @@ class Session:
         self.autosave = SessionAutosave(
             self.movie, self.place, self.labels, self.models, self.training, life
         )
+        life.connect(self.movie.changed, self._on_movie)
         layers.when_closed(viewer, self.close)
         self.movie.refresh()
 
     def close(self, *_: object) -> None:
         """End the session: the job is cancelled, what is not written yet is, nothing is heard."""
         self.lifetime.end()
+
+    def add_movie(self, made: list[tuple[Any, dict[str, Any], str]]) -> None:
+        """Add a movie's lazy layers and make it the movie; what shows other movies is put aside."""
+        before = [layer for layer, _ in self._known()]
+        # first: else napari warns of units
+        aside = put_aside(self.viewer, before, made[0][1]["units"])
+        try:
+            self.movie.choose_image(layers.add_movie(self.viewer, made)[0])
+        finally:
+            self.show_movie(fresh=aside)
+
+    def show_movie(self, *, fresh: bool = False) -> None:
+        """Bring the movie into sight; what shows other movies is put aside."""
+        if self.movie.image is not None:
+            show_alone(self.viewer, self.movie.image, self._known(), fresh=fresh)
+
+    def _known(self) -> list[tuple[Layer, Image]]:
+        """Return the layers of movies, and of their labels, with the movie that they are of."""
+        of = {id(live): image for image, _, live in self.labels.everywhere()}
+        shown = [x for x in layers.images(self.viewer) if layers.stack_behind(x) is not None]
+        labels = [x for x in layers.label_layers(self.viewer) if id(x.data) in of]
+        return [*((x, x) for x in shown), *((x, of[id(x.data)]) for x in labels)]
+
+    def _on_movie(self) -> None:
+        """Show a movie that was put aside: the one that was looked at is gone, or not chosen."""
+        if self.movie.image is not None and is_aside(self.movie.image):
+            self.show_movie()
 
     @classmethod
     def of(cls, viewer: Viewer) -> Session:

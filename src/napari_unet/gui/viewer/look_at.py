@@ -20,14 +20,20 @@ def camera_of(viewer: Viewer) -> Any:
     return getattr(shown, "scene", shown).camera
 
 
+def in_grid(viewer: Viewer) -> bool:
+    """Whether layers are beside each other, not over each other."""
+    shown: Any = viewer
+    grid = shown.canvas.grid if hasattr(shown, "canvas") else shown.grid  # from napari 0.9
+    return bool(grid.enabled)
+
+
 def seen_from_above(viewer: Viewer) -> bool:
     """Whether the viewer shows one flat frame, as the movie lies."""
     shown: Any = viewer
     order = tuple(shown.dims.order)
     flat = shown.dims.ndisplay == 2 and order == tuple(sorted(order))
     turned = getattr(camera_of(viewer), "orientation2d", ("down", "right"))
-    grid = shown.canvas.grid if hasattr(shown, "canvas") else shown.grid  # from napari 0.9
-    return flat and not grid.enabled and tuple(map(str, turned)) == ("down", "right")
+    return flat and not in_grid(viewer) and tuple(map(str, turned)) == ("down", "right")
 
 
 def on_canvas(
