@@ -24,6 +24,7 @@ from napari_unet.engine.training.bases.coloured_base import (
     taking_colours,
 )
 from napari_unet.engine.training.training import train
+from napari_unet.sample.volumes import sample_volumes
 from tests.engine.training.augmentation.test_colours import LABELS, tissue
 
 QUICK = TrainSettings(minutes=None, steps=1, threads=1, crop=64, batch=2, validation="none")
@@ -65,6 +66,14 @@ def test_a_base_is_taken_where_it_sees_the_cells():
     assert found is not None and found.name == "nuclei-fluorescence" and overlap > 0.8
     stack, annotations = given(np.random.default_rng(0).permuted(tissue(), axis=0))
     assert fitting_base([AnnotatedMovie(stack, annotations)])[0] is None
+
+
+def test_a_base_is_taken_where_it_sees_the_cells_of_a_section():
+    movie, truth = sample_volumes(frames=1)
+    stack = Stack.from_array(movie, Selection(z="volume"), axes="TZYX")
+    known = Annotations(truth.shape, {0: annotate(truth[0], complete=True)})
+    found, overlap = fitting_base([AnnotatedMovie(stack, known)])
+    assert found is not None and found.name == "nuclei-fluorescence" and overlap > 0.7
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -59,13 +59,14 @@ def _has_colours(movie: AnnotatedMovie) -> bool:
 def fitting_base(movies: Sequence[AnnotatedMovie]) -> tuple[Model | None, float]:
     """Return the model of those that come with the program which sees the annotated cells best.
 
-    And its Dice coefficient there, in grey levels or one of the colours; no model below 0.6.
+    And its Dice coefficient there, in grey levels or one of the colours; no model below 0.6. Of
+    volumes it is looked at in the section that has most of the cells.
     """
     fits: Model | None = None
     best = 0.0
     for name in bundled_models():
         model = Model.load(name)
-        grey = all(len(movie.stack.shape) == 3 for movie in movies)
+        grey = all(len(movie.stack.shape) == 1 + movie.stack.dims for movie in movies)
         if any(known.classes for _, known in movies) or not grey or not _sees_objects(model):
             continue
         overlap = max(_overlaps(movies, model).values())
@@ -99,6 +100,9 @@ def _overlaps(movies: Sequence[AnnotatedMovie], base: Model) -> dict[Way | None,
             grey = np.asarray(stack[t])
             planes = np.asarray(colours[t]) if ways else grey
             truth, counts = annotation.labels > 0, annotation.supervised
+            if stack.dims == 3:
+                fullest = int((truth & counts).sum((1, 2)).argmax())
+                grey, truth, counts = grey[fullest], truth[fullest], counts[fullest]
             for way, found in overlaps.items():
                 seen = grey if way is None else _seen(planes, *way)
                 found.append(_overlap(base, seen, truth, counts))
