@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,8 +14,11 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.labels.codes import encode
 from napari_unet.engine.labels.space.neighbours import steps_of
-from napari_unet.engine.settings import LabelSettings
+from napari_unet.engine.network.model import Model
+from napari_unet.engine.network.unet import UNet, UNetConfig
+from napari_unet.engine.settings import LabelSettings, PredictSettings
 from napari_unet.gui.review.doubt_list import words_of
+from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer.verb_keys import use_preset
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
@@ -315,3 +319,40 @@ def test_a_frame_out_of_focus_is_doubted_until_it_is_passed(hand, viewer, qtbot)
     dock.actions().corrector.verbs.delete(5, int(np.asarray(hand.session.labels.live[5]).max()))
     qtbot.waitUntil(lambda: search.done, timeout=20000)
     assert not any(doubt.whole_frame for doubt in search.doubts)
+
+
+@pytest.mark.slow
+def test_what_the_model_contradicts_joins_the_list_while_no_job_runs(hand, viewer, qtbot):
+    def contradicted():
+        reason = "the model contradicts itself"
+        return [one for one in dock.doubts.search.doubts if one.reason == reason]
+
+    def waits():
+        while not goes_on.wait(0.01):
+            yield
+
+    movie, truth = sample_movie(frames=5, shape=(96, 128), seed=1)
+    viewer.add_image(movie, name="mirrored", axis_labels=("t", "y", "x"))
+    session, goes_on = hand.session, threading.Event()
+    session.models.settings = PredictSettings(backend="torch", precision="fp32")
+    session.labels.set_settings(LabelSettings(min_size=10, split=False))
+    session.labels.show()
+    model, shown = Model(UNet(UNetConfig(filters=(4, 8))).eval(), name="new"), Shown(truth)
+    shown.key = {"model": model.sha256}  # it learned nothing, so it finds what is there otherwise
+    session.labels.set_model(model, shown)
+    assert session.job.start(Task("segment", "Waiting", waits))
+    dock = hand.open("Review")
+    viewer.window._qt_window.show()
+    search = dock.doubts.search
+    qtbot.waitUntil(lambda: search.done and search.looked_at > 0, timeout=20000)
+    qtbot.wait(100)
+    assert contradicted() == []
+    goes_on.set()
+    qtbot.waitUntil(lambda: {one.frame for one in contradicted()} == set(range(5)), timeout=20000)
+    assert search.done
+    one, opened = contradicted()[0], search._mirroring._opened[2]
+    session.labels.live.confirm_frame(one.frame)
+    qtbot.waitUntil(lambda: one.frame not in {it.frame for it in contradicted()}, timeout=20000)
+    session.labels.set_settings(session.labels.settings.replace(threshold=0.6))
+    qtbot.waitUntil(lambda: len({it.frame for it in contradicted()}) == 4, timeout=20000)
+    assert search._mirroring._opened[2] is opened  # nothing is predicted again

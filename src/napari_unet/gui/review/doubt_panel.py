@@ -13,8 +13,10 @@ from napari_unet.engine.text import counted
 from napari_unet.gui.review.doubt_list import ROWS, DoubtList, likely_frames
 from napari_unet.gui.review.doubt_search import DoubtSearch
 from napari_unet.gui.review.doubt_strip import DoubtStrip, Place, Scene
+from napari_unet.gui.review.mirroring import Seeing
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer.look_at import look_at
+from napari_unet.gui.viewer.preferences import preference
 from napari_unet.gui.viewer.verb_keys import DOUBT_VERBS, VERBS, with_key
 from napari_unet.gui.widgets.parts import Column, Hint, allow, button, primary
 from napari_unet.gui.widgets.wrapping import Flow
@@ -70,6 +72,7 @@ class DoubtPanel(QWidget):
         self.search.found.connect(self._show)
         life = session.lifetime
         life.connect(session.labels.painted, self._on_painted, self)
+        life.connect(session.job.changed, self._on_job, self)
 
     @property
     def frames(self) -> frozenset[int]:
@@ -88,7 +91,8 @@ class DoubtPanel(QWidget):
             labels, stack = self._session.labels, self._session.movie.stack
             if labels.live is not self._live:  # of another movie
                 self._live, self._at, self._seen = labels.live, None, None
-            self.search.follow(None if why_not else labels.live, stack, labels.passed)
+            live = None if why_not else labels.live
+            self.search.follow(live, stack, labels.passed, self._seeing())
         self._say()
         self._show_strip()
 
@@ -183,6 +187,17 @@ class DoubtPanel(QWidget):
         actions, place = self._actions(), self.strip.at
         if actions is not None and place is not None:
             look_at(self._session.viewer, actions.layer, (frame, *place.on(frame)), place.size)
+
+    def _seeing(self) -> Seeing | None:
+        """Return the model of the labels, where it is open, to see some frames mirrored."""
+        session = self._session
+        stack, model = session.movie.stack, session.labels.model
+        if stack is None or model is None:
+            return None
+        return Seeing(stack, model, session.models.settings, int(preference("doubts", "flips")))
+
+    def _on_job(self, _: object) -> None:
+        self.search.may_predict(not self._session.job.running)
 
     def _on_painted(self, frames: tuple[int, ...]) -> None:
         self.search.look_again(frames)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.gui.review.mirroring import Mirroring
 from napari_unet.gui.session.workers import Latest
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.doubts.doubt import Doubt
+    from napari_unet.gui.review.mirroring import Seeing
 
     Passed = tuple[tuple[str, int], ...]
 
@@ -28,7 +30,8 @@ class DoubtSearch(QObject):
 
     Of another model or threshold they are found anew; frames that were corrected, or segmented
     since, are looked at again, with what lies around them. Once the cells are looked at, so are
-    whole frames, once a movie: out of focus, jumped, dark.
+    whole frames, once a movie: out of focus, jumped, dark. Then it is ``done``; what the model
+    contradicts on frames that it sees mirrored joins the list while no job runs.
     """
 
     found = Signal()
@@ -44,19 +47,25 @@ class DoubtSearch(QObject):
         self._steps: Generator[int, None, None] | None = None
         self._changed: set[int] = set()
         self._passed: Passed = ()
-        self._frames = _WholeFrames(None)
+        self._frames, self._mirroring = _WholeFrames(None), Mirroring()
         self._latest = Latest(self, wait_ms=20)
         self._latest.answered.connect(self._on_answer)
         self._latest.failed.connect(self._on_failed)
 
     def follow(
-        self, live: LiveLabels | None, stack: Stack | None = None, passed: Passed = ()
+        self,
+        live: LiveLabels | None,
+        stack: Stack | None = None,
+        passed: Passed = (),
+        seeing: Seeing | None = None,
     ) -> None:
         """Look for the doubts about some labels; nothing is done where they are known.
 
-        Whole frames that were ``passed`` for a reason are not doubted for that.
+        Whole frames that were ``passed`` for a reason are not doubted for that; ``seeing`` is the
+        model that the labels come from.
         """
         self._passed = passed
+        self._mirroring.take(seeing)
         if live is None or live.classes:
             self._live = self._of = self._steps = None
             self.doubts, self.done, self.failed = [], True, ""
@@ -66,6 +75,8 @@ class DoubtSearch(QObject):
         if self._of is not None and self._of.fits(live):
             if self.done and self._of.fresh():
                 self.look_again(())
+            elif self.done and self._mirroring.wants(self._of):
+                self._go_on()
             return
         from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
 
@@ -82,6 +93,12 @@ class DoubtSearch(QObject):
         if self._of is not None:
             self._changed |= set(frames)
             self.done = False
+            self._go_on()
+
+    def may_predict(self, may: bool) -> None:
+        """Say whether the model is free: it is not while a job runs."""
+        self._mirroring.free = may
+        if self._of is not None and self.done and self._mirroring.wants(self._of):
             self._go_on()
 
     def way(self, frame: int, other: int) -> tuple[float, ...]:
@@ -105,11 +122,13 @@ class DoubtSearch(QObject):
                 changed, self._changed = self._changed | of.fresh(), set()
                 if changed:
                     self._steps = of.find(changed)
-                elif not frames.look():
-                    break
-                else:
+                elif frames.look():
                     frames.give(of)
                     continue
+                elif self._mirroring.look(of):
+                    continue
+                else:
+                    break
             try:
                 next(self._steps)
                 read += 1
@@ -124,11 +143,13 @@ class DoubtSearch(QObject):
         if of is not self._of:
             self._go_on()
             return
+        news = not (self.done and done) or doubts != self.doubts or bool(self.failed)
         self.doubts, self.done, self.failed = doubts, done, ""
         self.looked_at += read
-        if not done:
+        if not done or self._mirroring.wants(of):
             self._go_on()
-        self.found.emit()
+        if news:  # a list that is read must not be filled anew for nothing
+            self.found.emit()
 
     def _on_failed(self, line: str) -> None:
         """End where a frame cannot be read: what was found until then stays."""

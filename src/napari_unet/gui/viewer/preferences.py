@@ -11,6 +11,7 @@ _DEFAULTS: dict[tuple[str, str], Any] = {
     ("run", "device"): "auto",
     ("sessions", "place"): "",
     ("sessions", "user"): "",
+    ("doubts", "flips"): 12,
     ("colours", "correct"): "#ffaa00",
     ("colours", "background"): "#8c8c8c",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from napari_unet.engine.tracks.doubts.runs import in_pixels
 from napari_unet.engine.tracks.doubts.whole_frames import whole_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,16 @@ class LiveDoubts:
         """Whether these are of such labels, corrections apart: same model, threshold, lengths."""
         same = live.probabilities is self._probabilities and live.settings == self._settings
         return live is self._live and same and live.steps == self._steps
+
+    @property
+    def key(self) -> Mapping[str, Any] | None:
+        """What the probabilities depend on; None where there are none."""
+        return None if self._probabilities is None else self._probabilities.key
+
+    @property
+    def n_predicted(self) -> int:
+        """How many of the frames that were looked at had been segmented."""
+        return int(self._predicted.sum())
 
     def fresh(self) -> set[int]:
         """Return the frames that were segmented since they were looked at."""
