@@ -49,9 +49,9 @@ class Selection(Settings):
     position: int = Field(0, ge=0, title="Position", description="Image series of a multi-position file, from 0")
     channel: int | str | tuple[int, ...] | None = Field(None, title="Channel", description="Channel by number (from 0) or name; several numbers for a model with several input channels; the first where left empty")
     z: Z = Field("max", title="Z", description="Section by number (from 0), max for the maximum projection, volume for all of them as one, or frames for each section as a frame")
-    pixel_size: float | None = Field(None, gt=0, title="Pixel size", description="Edge of a pixel, in place of what the file says", json_schema_extra={"unit": "µm"})
-    z_step: float | None = Field(None, gt=0, exclude_if=lambda value: value is None, title="Section distance", description="From section to section, in place of what the file says", json_schema_extra={"unit": "µm"})
-    frame_interval: float | None = Field(None, gt=0, title="Frame interval", description="Time from frame to frame, in place of what the file says", json_schema_extra={"unit": "s"})
+    pixel_size: float | None = Field(None, gt=0, le=1e6, title="Pixel size", description="Edge of a pixel, in place of what the file says", json_schema_extra={"unit": "µm"})
+    z_step: float | None = Field(None, gt=0, le=1e6, exclude_if=lambda value: value is None, title="Section distance", description="From section to section, in place of what the file says", json_schema_extra={"unit": "µm"})
+    frame_interval: float | None = Field(None, gt=0, le=1e10, title="Frame interval", description="Time from frame to frame, in place of what the file says", json_schema_extra={"unit": "s"})
 
     def without_lengths(self) -> Selection:
         """Return what tells which pixels are the movie: sizes and times as the file says."""

@@ -199,7 +199,8 @@ def _along_time(labels: Stack, movie: Stack | None) -> tuple[Stack, list[Notice]
         z = movie.selection.z if movie is not None and movie.n_z == n_z else "max"
         if z != "max":
             labels = labels.select(z=z)
-            notices.append(Notice("noted", f"section {z} of the labels {labels.name} is taken"))
+            which = "each section" if z == "frames" else f"section {z}"
+            notices.append(Notice("noted", f"{which} of the labels {labels.name} is taken"))
         else:
             line = f"of the {n_z} sections of the labels {labels.name} the largest number is taken"
             notices.append(Notice("check", line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from napari_unet.engine.errors import BadInput
+from napari_unet.engine.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def match_frames(a: Numbered, b: Numbered, offset: int | None = None) -> list[tu
         if len(a) == len(b):
             return [(i, i) for i in range(len(a))]
         raise BadInput(
-            f"{b.name} has {len(b)} frames",
+            f"{b.name} has {counted(len(b), 'frame')}",
             f"{len(a)}, as in {a.name}",
             "give folders whose file names carry frame numbers, as many frames in both, or "
             "--offset N where the first of them is frame N",

@@ -84,6 +84,16 @@ def test_blank_frames(frame, blank):
     assert measure_frame(frame)[0].blank == blank
 
 
+@pytest.mark.parametrize("times", [1e30, 1e300, 3e38])
+def test_numbers_of_any_size_are_measured_alike(times):
+    movie, _ = sample_movie(seed=2, **SMALL)
+    usual, huge = (measured([m * scale for m in movie[:3]]) for scale in (1.0, float(times)))
+    for a, b in zip(usual, huge, strict=True):
+        assert b.strength == pytest.approx(a.strength * times, rel=1e-3)
+        assert b.sharpness == pytest.approx(a.sharpness, abs=1e-3)
+        assert b.detail - a.detail == pytest.approx(2 * np.log(times), abs=1e-2)
+
+
 def test_a_large_frame_is_binned_and_its_shift_in_its_own_pixels():
     movie = sample_movie(frames=1, shape=(320, 240))[0][0]
     large = np.kron(movie, np.ones((8, 8), np.uint16))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 _SMALLEST = 8  # px; smaller frames have no spectrum to speak of
+_HUGE = 1e12  # counts
 _LARGEST = 1280  # px; frames longer than that are binned
 # Bands of spatial frequency, in cycles a pixel. Light through a lens has nothing in the last.
 _COARSE, _FINE, _NOISE = (0.02, 0.06), (0.08, 0.22), (0.36, 0.5)
@@ -52,12 +53,12 @@ def measure_frame(
     ``before`` is the spectrum of the frame before. A blank frame gives that one back. Of several
     channels, and of a volume's sections, the mean is looked at.
     """
-    image, binned = _prepared(frame)
-    mean = float(image.mean())
+    image, binned, scale = _prepared(frame)
+    mean = scale * float(image.mean())
     if min(image.shape) < _SMALLEST:
         return FrameMeasures(mean, 0.0, -math.inf, -math.inf, True), before
     grid = _grid(*image.shape)
-    spectrum = fft.rfft2((image - mean) * grid.window)
+    spectrum = fft.rfft2((image - mean / scale) * grid.window)
     power = np.square(np.abs(spectrum))
     noise = max(_mean(power, grid.noise), 1e-12)
     coarse = _mean(power, grid.coarse)
@@ -68,8 +69,8 @@ def measure_frame(
     seen = fft.rfft2(_evened(image) * grid.window)
     found = FrameMeasures(
         mean,
-        math.sqrt(total / image.size / grid.energy),
-        math.log(fine),
+        scale * math.sqrt(total / image.size / grid.energy),
+        math.log(fine) + 2 * math.log(scale),
         math.log(fine / (coarse - noise)),
         False,
         *(_shift(seen, before, grid, binned) if before is not None else ()),
@@ -77,9 +78,16 @@ def measure_frame(
     return found, seen
 
 
-def _prepared(frame: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
-    """Return one plane in float32, binned where it is large, and the bin's edge."""
-    image = np.asarray(frame, np.float32)
+def _prepared(frame: NDArray[Any]) -> tuple[NDArray[np.float32], int, float]:
+    """Return one plane in float32, binned where it is large, the bin's edge, and what 1 stands for.
+
+    That is 1 but for numbers whose squares float32 does not hold.
+    """
+    scale, dtype = 1.0, np.asarray(frame).dtype
+    if dtype.kind == "f" or dtype.itemsize == 8:
+        largest = float(np.max(np.abs(frame), where=np.isfinite(frame), initial=0.0))
+        scale = largest if largest > _HUGE else 1.0
+    image = np.asarray(frame if scale == 1 else np.asarray(frame, np.float64) / scale, np.float32)
     while image.ndim > 2:
         image = image.mean(axis=0)
     if not np.isfinite(image).all():
@@ -89,7 +97,7 @@ def _prepared(frame: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
     if n > 1:
         height, width = (length // n for length in image.shape)
         image = image[: height * n, : width * n].reshape(height, n, width, n).mean(axis=(1, 3))
-    return image, n
+    return image, n, scale
 
 
 def _evened(image: NDArray[np.float32]) -> NDArray[np.float32]:
