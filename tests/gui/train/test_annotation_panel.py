@@ -56,6 +56,9 @@ def test_what_was_taken_back_does_not_teach(hand, movie, small):
     hand.said(dock, "train.summary", "1 frame,")
     cells = len(np.unique(small[1][0])) - 1
     assert dock.annotations.gist() == f"Trains on 1 frame, {cells} cells"
+    live.undo()
+    hand.said(dock, "train.summary", "Nothing painted yet")
+    assert not hand.find(dock, "train.start").isEnabled()
 
 
 @pytest.mark.parametrize("frame", [None, 1])

@@ -48,3 +48,12 @@ def test_keys_move_it_in_even_steps_of_the_logit(qtbot, slider):
 
 def test_it_can_be_drawn(slider):
     assert not slider.grab().isNull()
+
+
+@pytest.mark.parametrize("width", [400, 220, 120])
+def test_numbers_of_the_scale_never_touch(slider, width):
+    slider.resize(width, 40)
+    shown = sorted(slider.numbers(slider.fontMetrics()), key=lambda one: one[1])
+    assert "0.5" in [text for text, *_ in shown]
+    assert (len(shown) == 7) == (width == 400)
+    assert all(one[2] < other[1] for one, other in pairwise(shown))

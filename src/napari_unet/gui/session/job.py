@@ -268,7 +268,7 @@ class Job(QObject):
         """Ask the job to stop and throw away what it has not yet given."""
         if self.running and not self.state.cancelling:
             self._control.cancelled.set()
-            self._show(replace(self.state, cancelling=True, line="Cancelling…"))
+            self._show(replace(self.state, cancelling=True, line="Stopping…"))
 
     def end(self) -> None:
         """Cancel what runs and hear no more of it: the viewer is closed, for good."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_unet.engine.session.live_labels import LiveLabels
     from napari_unet.engine.settings import TrainSettings
     from napari_unet.gui.session.session import Session
     from napari_unet.gui.train.annotation_source import AnnotationSource
@@ -216,7 +217,7 @@ class AnnotationPanel(QWidget):
             self.summary.say(_PAINT.format(where) if stack else "")
             return
         source = self.source()
-        if source.live is not None and not source.live.corrections.frames():
+        if source.live is not None and not _is_painted(source.live):
             self._describe.forget()
             self.summary.say(_NOTHING)
             return
@@ -300,7 +301,7 @@ class AnnotationPanel(QWidget):
         live = self._session.labels.live
         if self.labels.layer() is None:
             return "Paint some cells first: press Start painting"
-        if self._live_is_chosen() and live is not None and not live.corrections.frames():
+        if self._live_is_chosen() and live is not None and not _is_painted(live):
             return "Paint some cells first"
         return ""
 
@@ -332,6 +333,11 @@ class AnnotationPanel(QWidget):
                 )
                 self.whole.setChecked(self._session.training.form.whole)
         self.whole.setVisible(self.labels.layer() is not None)
+
+
+def _is_painted(live: LiveLabels) -> bool:
+    """Whether a user painted or confirmed something that is not undone."""
+    return bool(live.corrections.touched or live.corrections.complete_frames)
 
 
 def _described(

@@ -65,6 +65,7 @@ class MovieTicks(QWidget):
             self._boxes[movie.mark] = movie, box
         for box in before.values():
             self._column.removeWidget(box)
+            box.hide()
             box.setObjectName("")  # it goes a moment later; another one has its name by then
             box.deleteLater()
         self.setVisible(bool(movies))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from napari_unet.gui.viewer.layers import OURS, frame_on_screen, source_of
-from napari_unet.gui.viewer.look_at import in_grid, look_at
+from napari_unet.gui.viewer.layers import OURS, frame_on_screen, go_to_frame, source_of
+from napari_unet.gui.viewer.look_at import in_grid, look_at_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _ASIDE = "aside"  # in a layer's metadata: whether it was shown, and its units
-_ROOM = 1.05 / 8  # of its longer side: `look_at` shows eight times that
 
 
 def is_aside(layer: Layer) -> bool:
@@ -55,7 +54,9 @@ def show_alone(
         layer.visible = visible or layer.visible
     if fresh:
         movie.visible = True
-        _look_at_all(viewer, movie)
+        if movie.ndim > 2:
+            go_to_frame(viewer, movie, frame_on_screen(viewer, movie, movie.data.shape[0]))
+        look_at_all(viewer, movie)
 
 
 def _hide(layers: Iterable[Layer]) -> bool:
@@ -75,13 +76,3 @@ def _suit(layers: Iterable[Layer], units: Sequence[Any]) -> None:
 def _is_same(layer: Image, movie: Image) -> bool:
     one, other = source_of(layer), source_of(movie)
     return layer is movie or (one is not None and other is not None and one[0] == other[0])
-
-
-def _look_at_all(viewer: Viewer, movie: Image) -> None:
-    if movie.ndim > 3:
-        viewer.reset_view()
-        return
-    height, width = cast("tuple[int, int]", tuple(movie.data.shape[-2:]))
-    frames = movie.data.shape[0] if movie.ndim == 3 else 1
-    frame = frame_on_screen(viewer, movie, frames)
-    look_at(viewer, movie, (frame, height / 2, width / 2), _ROOM * max(height, width))

@@ -60,9 +60,25 @@ def look_at(viewer: Viewer, layer: Layer, place: tuple[float, ...], size: float)
     )
     camera = camera_of(viewer)
     across = max(corner[0] - centre[0], corner[1] - centre[1])
-    canvas = getattr(viewer, "_canvas_size", None) or (400, 400)
     if across > 0:
-        camera.zoom = min(canvas) / (_ACROSS * across)
+        camera.zoom = min(_size_of(viewer)) / (_ACROSS * across)
+
+
+def look_at_all(viewer: Viewer, layer: Layer) -> None:
+    """Show the whole of a layer, where it lies."""
+    shown: Any = viewer
+    if hasattr(shown, "fit_to_view"):
+        shown.fit_to_view(layers=[layer])
+    else:
+        viewer.reset_view()
+
+
+def _size_of(viewer: Viewer) -> tuple[float, float]:
+    """Return the height and width of the canvas, px; its own of napari 0.9."""
+    shown: Any = viewer
+    canvas = getattr(shown, "canvas", None)
+    size = getattr(shown, "_canvas_size", None) if canvas is None else canvas.size
+    return size or (400, 400)
 
 
 def bring_to_middle(viewer: Viewer, layer: Layer, place: tuple[float, ...]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QPainter, QPaintEvent
+from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from napari_unet.engine.labels.codes import LOGIT_RANGE
 
 _STEPS = 1000  # either side of 0.5
-_MARKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+_MARKS = (0.5, 0.1, 0.9, 0.001, 0.999, 0.01, 0.99)  # the first where there is no room for all
+_APART = 3  # px between their numbers
 
 
 class ThresholdSlider(QSlider):
@@ -60,14 +61,19 @@ class ThresholdSlider(QSlider):
         color = self.palette().windowText().color()
         color.setAlphaF(0.6)
         painter.setPen(color)
-        for mark in _MARKS:
-            self._draw_mark(painter, mark)
+        for text, x, _ in self.numbers(painter.fontMetrics()):
+            painter.drawText(QPoint(x, self.height() - 2), text)
 
-    def _draw_mark(self, painter: QPainter, mark: float) -> None:
-        text = f"{mark:g}"
-        width = painter.fontMetrics().horizontalAdvance(text)
-        x = min(max(0, self._pixel(_position(mark)) - width // 2), self.width() - width)
-        painter.drawText(QPoint(x, self.height() - 2), text)
+    def numbers(self, metrics: QFontMetrics) -> list[tuple[str, int, int]]:
+        """Return the numbers of the scale that have room beside each other, px from and to."""
+        shown: list[tuple[str, int, int]] = []
+        for mark in _MARKS:
+            text = f"{mark:g}"
+            width = metrics.horizontalAdvance(text)
+            x = min(max(0, self._pixel(_position(mark)) - width // 2), self.width() - width)
+            if all(x > end + _APART or x + width < start - _APART for _, start, end in shown):
+                shown.append((text, x, x + width))
+        return shown
 
     def _pixel(self, position: int) -> int:
         option = QStyleOptionSlider()
