@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_unet.engine.export.formats.write_labels import write_labels
 from napari_unet.engine.export.target.sidecar import is_labels, sidecar_path
@@ -82,3 +83,14 @@ def test_a_session_goes_on_whoever_opened_the_movie(hand, viewer, tmp_path, file
     hand.qtbot.waitUntil(lambda: hand.session.labels.live is not None, timeout=20000)
     assert hand.session.movie.stack.path == place
     assert (np.asarray(hand.session.labels.live[0])[10:20, 10:20] == 7).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".TIF"])
+def test_a_folder_of_frames_is_read_whatever_lies_beside_them(viewer, tmp_path, small, suffix):
+    for t, frame in enumerate(small[0]):
+        path = tmp_path / f"t{t}{suffix}"
+        Image.fromarray(frame).save(path, "PNG" if suffix == ".png" else "TIFF")
+    for name in ("Thumbs.db", ".DS_Store", f"._t0{suffix}"):
+        (tmp_path / name).write_bytes(b"?")
+    (layer,) = viewer.open(tmp_path, plugin="napari-unet-live")
+    np.testing.assert_array_equal(np.asarray(layer.data), small[0])

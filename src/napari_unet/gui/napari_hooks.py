@@ -14,7 +14,7 @@ import napari
 from napari.utils import progress
 
 from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.frame_numbers import TIFF_SUFFIXES
+from napari_unet.engine.stack.frame_numbers import PICTURE_SUFFIXES, TIFF_SUFFIXES
 from napari_unet.engine.stack.kinds import LABEL_SUFFIXES, WHOLE_SUFFIXES, is_zarr
 from napari_unet.gui.session.job import describe_error
 from napari_unet.gui.session.session import Session
@@ -28,16 +28,19 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.stack import Stack
 
 
+FRAME_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
+
+
 def get_reader(
     path: str | list[str],
 ) -> Callable[[str], list[tuple[Any, dict[str, Any], str]]] | None:
-    """Return the reader for a movie, a folder of TIFFs or labels; None for anything else."""
+    """Return the reader for a movie, a folder of frames or labels; None for anything else."""
     if not isinstance(path, str):
         return None
     place = Path(path)
     if place.is_dir() and not is_zarr(place):
         try:
-            found = any(p.suffix.lower() in TIFF_SUFFIXES for p in place.iterdir())
+            found = any(p.suffix.lower() in FRAME_SUFFIXES for p in place.iterdir())
         except OSError:  # a folder that may not be read is nobody's
             return None
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 
@@ -270,3 +271,67 @@ def test_axes_of_a_user_go_before(tmp_path):
     with Stack.open(tmp_path / "a.zarr", Selection(axes="TYX")) as stack:
         assert len(stack) == 3
         np.testing.assert_array_equal(stack[2], MOVIE[0, 0, 2])
+
+
+def changed(said, **how):
+    """What OME says of an image, but for one thing."""
+    image = said["multiscales"][0]
+    if "scale" in how:
+        image["datasets"][0]["coordinateTransformations"] = [{"type": "scale", **how}]
+    if "unit" in how:
+        image["axes"][-1]["unit"] = how["unit"]
+    if "path" in how:
+        image["datasets"][0]["path"] = how["path"]
+    return said
+
+
+def odd_one(path, how, pixels=MOVIE[:, :, 0], axes="tcyx"):
+    group = new_group(path)
+    group.create_array("0", data=pixels)
+    group.attrs["ome"] = {"version": "0.5", **changed(describe(axes), **how)}
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"unit": "furlong"}, "a pixel width of 650 furlong"),
+        ({"scale": [1, 1]}, r"a scale of \[1, 1\] for the axes TCYX"),
+        ({"scale": [1, 1, "x", 1]}, r"a scale of \[1, 1, 'x', 1\]"),
+        ({"scale": [1, 1, -650, 650]}, "a pixel height of -650 nanometer"),
+        ({"scale": [1, 1, 0, 0]}, ""),
+    ],
+)
+def test_sizes_that_are_none_are_noted_and_not_made_up(tmp_path, how, said):
+    with Stack.open(odd_one(tmp_path / "a.zarr", how)) as stack:
+        assert stack.pixel_sizes is None and len(stack) == 4
+        lines = [notice.line for notice in stack.notices]
+    assert len(lines) == bool(said) and all(re.search(said, line) for line in lines)
+
+
+def test_axes_that_nobody_named_are_doubted(tmp_path):
+    group = zarr.open_group(odd_one(tmp_path / "a.zarr", {}), mode="a")
+    said = dict(group.attrs)["ome"]
+    del said["multiscales"][0]["axes"]
+    group.attrs["ome"] = said
+    with Stack.open(tmp_path / "a.zarr") as stack:
+        assert "does not name its axes; read as CZYX" in stack.notices[0].line
+    with Stack.open(tmp_path / "a.zarr", Selection(axes="TCYX")) as stack:
+        assert np.array_equal(stack[3], MOVIE[3, 0, 0])
+
+
+def test_what_is_no_image_is_said(tmp_path):
+    cases = {
+        "it names a level 7, and has it not": odd_one(tmp_path / "level.zarr", {"path": "7"}),
+        "has no pixels": odd_one(tmp_path / "none.zarr", {}, MOVIE[:0, :, 0]),
+        "is a Zarr array without metadata": tmp_path / "array.zarr",
+        "holds a folder; expected .*give .*nested.zarr.zip/a.zarr": tmp_path / "nested.zarr.zip",
+    }
+    zarr.create_array(tmp_path / "array.zarr", data=MOVIE)
+    good = odd_one(tmp_path / "in" / "a.zarr", {})
+    as_zip(good.parent, "nested.zarr.zip")
+    for said, path in cases.items():
+        with pytest.raises(BadInput, match=f"(?i){said}"):
+            Stack.open(path)
+    with Stack.open(tmp_path / "nested.zarr.zip" / "a.zarr") as stack:
+        assert len(stack) == 4

@@ -29,6 +29,7 @@ COMPANIONS = {
 """Names of files that belong to a movie and are none by themselves, and what to open in place."""
 
 _ZIPPED = ZARR_SUFFIXES[1:]
+_OF_ZARR = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 _HEAD = 352  # bytes that are looked at
 _BEGINNINGS = (
     (0, rb"II[*+]\0|MM\0[*+]", "TIFF", "name it .tif"),
@@ -87,7 +88,9 @@ def without_suffix(name: str) -> str:
 def is_zarr(path: Path) -> bool:
     """Whether a path is a Zarr: a folder of one, a zip by its name, or a place in a zip."""
     if path.is_dir():
-        return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs"))
+        return any(
+            (path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+        )
     return path.name.lower().endswith(ZARR_SUFFIXES) or zip_around(path)[0] is not None
 
 

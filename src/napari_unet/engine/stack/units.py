@@ -57,6 +57,10 @@ class Stated:
         """Return a time in s; None where there is none, or none that can be."""
         return self._in(value, unit, seconds(unit), what)
 
+    def odd(self, what: str) -> None:
+        """Keep what cannot be taken."""
+        self._odd.append(what)
+
     def interval(self, value: float | None) -> float | None:
         """Return a time from frame to frame that can be."""
         return self._within(value, _SHORTEST, _LONGEST, "a frame interval", "s")

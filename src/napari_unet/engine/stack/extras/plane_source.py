@@ -131,6 +131,8 @@ class PlaneSource(FileSource):
     def _take(self, planes: Planes, wanted: str | None) -> None:
         """Settle axes, shape and dtype; axes of length 1 are dropped, Y and X stay."""
         self.dtype = check_dtype(planes.dtype, self.name)
+        if 0 in planes.shape:
+            raise BadInput(f"{self.name} has no pixels", "at least one image", "save it again")
         layout = list(zip(planes.axes, planes.shape, strict=True))
         theirs = [(a, n) for a, n in layout if n > 1 or a in "YX"]
         if wanted:
@@ -143,8 +145,6 @@ class PlaneSource(FileSource):
                 "give the axes, or choose another position",
             )
         self.axes, self.shape = ours, tuple(n for _, n in theirs)
-        if 0 in self.shape:
-            raise BadInput(f"{self.name} has no pixels", "at least one image", "save it again")
         inner = planes.axes[len(planes.axes) - planes.n_inner :]
         self._inner_shape = tuple(n for a, n in theirs if a in inner)
         named = [(o, t, n) for o, (t, n) in zip(ours, theirs, strict=True)]

@@ -29,6 +29,7 @@ from napari_unet.engine.text import counted
 
 try:
     import zarr
+    from zarr.errors import ContainsArrayError, GroupNotFoundError
     from zarr.storage import ZipStore
 except ImportError as error:
     raise not_installed("an OME-Zarr", "zarr", "zarr") from error
@@ -53,7 +54,28 @@ class ZarrSource(PlaneSource):
         if self._zip is not None:
             self._store = _open_zip(self._zip)
         place, inside = self._store or self.path, self._inside or None
-        self._root = zarr.open_group(place, path=inside, mode="r", use_consolidated=False)
+        try:
+            self._root = zarr.open_group(place, path=inside, mode="r", use_consolidated=False)
+        except (GroupNotFoundError, ContainsArrayError) as error:
+            raise self._no_group() from error
+
+    def _no_group(self) -> BadInput:
+        """Say what is there in place of a group."""
+        within = (
+            {name.split("/")[0] for name in zipfile.ZipFile(self._zip).namelist()}
+            if (self._zip and not self._inside)
+            else set()
+        )
+        if len(within) == 1:
+            inner = f"{self.path}/{within.pop()}"
+            return BadInput(
+                f"{self.name} holds a folder", "an OME-Zarr at its top", f"give {inner}"
+            )
+        return BadInput(
+            f"{self.name} is a Zarr array without metadata of OME, or no Zarr",
+            "OME-Zarr 0.4 or 0.5: an image, a plate or a well",
+            "choose the folder of the image, or write it as OME-Zarr",
+        )
 
     def _shut(self) -> None:
         self._kept = None
@@ -100,7 +122,7 @@ class ZarrSource(PlaneSource):
                 position_names=tuple(name for _, name in found),
                 numbers=self._numbers(),
             ),
-            notices=self._left_out(),
+            notices=(*image.notices, *self._left_out()),
         )
 
     def _left_out(self) -> tuple[Notice, ...]:

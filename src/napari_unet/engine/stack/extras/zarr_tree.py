@@ -6,16 +6,23 @@ bioformats2raw writes them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.engine.errors import BadInput
-from napari_unet.engine.stack.units import micrometres, seconds
+from napari_unet.engine.errors import BadInput, Notice
+from napari_unet.engine.stack.units import Stated, as_number
 
 if TYPE_CHECKING:
     import zarr
+
+
+_WHAT = {
+    "T": "a frame interval",
+    "Z": "a distance of sections",
+    "Y": "a pixel height",
+    "X": "a pixel width",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class ZarrImage:
     scale: Mapping[str, float]  # µm and s, where there is a unit
     channel_names: tuple[str, ...]
     labels: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 def images_in(group: zarr.Group) -> list[tuple[str, str]]:
@@ -78,7 +86,10 @@ def read_image(root: zarr.Group, place: str, name: str, level: int = 0) -> ZarrI
     try:
         multiscale = said["multiscales"][0]
         dataset = multiscale["datasets"][level]  # the finest comes first
-        axes = multiscale.get("axes") or list("tczyx")[-group[dataset["path"]].ndim :]
+        if dataset["path"] not in group:
+            raise _without_level(name, dataset["path"])
+        n_axes = group[dataset["path"]].ndim
+        axes = multiscale.get("axes") or list("tczyx")[-n_axes:]
         named = [axis if isinstance(axis, dict) else {"name": axis} for axis in axes]
     except (KeyError, IndexError, TypeError) as error:
         raise BadInput(
@@ -87,14 +98,29 @@ def read_image(root: zarr.Group, place: str, name: str, level: int = 0) -> ZarrI
             "write it again with a program that follows the format",
         ) from error
     letters = "".join(_letter(str(axis["name"])) for axis in named)
+    stated = Stated(name)
+    scale = _scale(named, letters, (dataset, multiscale), stated)
+    notices = stated.notices
+    if not multiscale.get("axes") and n_axes != len("tczyx"):  # versions 0.1 and 0.2 have these
+        line = f"{name} does not name its axes; read as {letters}: if they are others, give them"
+        notices += (Notice("check", line),)
     return ZarrImage(
         n_levels=len(multiscale["datasets"]),
         place=place,
         array=f"{place}/{dataset['path']}".lstrip("/"),
         axes=letters,
-        scale=_scale(named, letters, (dataset, multiscale)),
+        scale=scale,
         channel_names=_channel_names(said),
         labels=labels_of(group),
+        notices=notices,
+    )
+
+
+def _without_level(name: str, path: object) -> BadInput:
+    return BadInput(
+        f"{name} is damaged or cut short (it names a level {path}, and has it not)",
+        "all levels that its metadata name",
+        "copy it again from where it was made",
     )
 
 
@@ -121,20 +147,31 @@ def _letter(name: str) -> str:
 
 
 def _scale(
-    axes: list[dict[str, Any]], letters: str, levels: tuple[dict[str, Any], ...]
+    axes: list[dict[str, Any]],
+    letters: str,
+    levels: tuple[dict[str, Any], ...],
+    stated: Stated,
 ) -> dict[str, float]:
-    """Return µm along X, Y and Z, and s along T, of axes with a unit."""
-    found = dict.fromkeys(letters, 1.0)
+    """Return µm along X, Y and Z, and s along T, of axes with a unit and a scale."""
+    found: dict[str, float] = {}
     for level in levels:
         for step in level.get("coordinateTransformations") or ():
-            if step.get("type") == "scale" and len(step.get("scale", ())) == len(letters):
-                for letter, value in zip(letters, step["scale"], strict=True):
-                    found[letter] *= float(value)
+            given = step.get("scale", ()) if step.get("type") == "scale" else None
+            if given is None:
+                continue
+            values = [as_number(value) for value in given]
+            if len(values) != len(letters) or None in values:
+                stated.odd(f"a scale of {given} for the axes {letters}")
+                continue
+            for letter, value in zip(letters, values, strict=True):
+                found[letter] = found.get(letter, 1.0) * (value or 0.0)
     scale = {}
     for letter, axis in zip(letters, axes, strict=True):
-        unit = seconds if letter == "T" else micrometres
-        value = found[letter] * (unit(str(axis.get("unit", ""))) or 0.0)
-        if letter in "TZYX" and math.isfinite(value) and value > 0:
+        if letter not in "TZYX":
+            continue
+        read = stated.time if letter == "T" else stated.length
+        value = read(found.get(letter), str(axis.get("unit") or ""), _WHAT[letter])
+        if value is not None:
             scale[letter] = value
     return scale
 
