@@ -3,10 +3,12 @@
     python benchmarks/bench_volumes.py --steps 200            # a busy machine gives the same
     python benchmarks/bench_volumes.py --minutes 5 --write    # into docs/benchmarks.md
     python benchmarks/bench_volumes.py --base nuclei-fluorescence    # both networks begun from it
+    python benchmarks/bench_volumes.py --inside end --steps 200    # 1135 alone, for settings
 
 Nuclei of a plant (plant_nuclei_3d in ../shared/data, or NAPARI_UNET_DATA): 1135 is learned from,
 1136 scored, and with ``--other`` the other way round. What each row does is fixed here, before any
 volume is scored: nothing is chosen by the scores. All but the watershed run the command line.
+``--inside`` learns from two thirds of 1135 and scores what lies at one end of x.
 """
 
 from __future__ import annotations
@@ -37,17 +39,29 @@ JOINED = 0.25  # IoU from which the outlines of two sections are one cell
 SMOOTH, APART = 1.0, 5  # px: before Otsu's threshold, and between the seeds of a watershed
 
 
+def parted(side: str, folder: Path) -> None:
+    """Write two thirds of 1135 as ``rest``, and the third at one end of x as that ``side``."""
+    for kind in ("raw", "label"):
+        volume = tifffile.imread(PLANT / f"1135_{kind}.tif")
+        third = volume.shape[2] // 3
+        last, first = np.split(volume, [third], 2), np.split(volume, [-third], 2)
+        kept, rest = last if side == "start" else first[::-1]
+        for name, part in ((side, kept), ("rest", rest)):
+            path, pixels = folder / f"{name}_{kind}.tif", np.ascontiguousarray(part)
+            tifffile.imwrite(path, pixels, metadata={"axes": "ZYX"})
+
+
 def by_model(
-    z: str, taught: str, scored: str, length: tuple[str, ...], work: Path
+    z: str, taught: str, scored: str, length: tuple[str, ...], work: Path, data: Path
 ) -> NDArray[np.integer]:
     """Train and segment by the command line, as a volume or with each section as a frame."""
     model, out = work / f"{z}-{taught}.safetensors", work / f"{z}-{scored}"
     how = ("--axes", "ZYX", "--z", z)
     cli(
-        "train", PLANT / f"{taught}_raw.tif", PLANT / f"{taught}_label.tif", "--out", model,
+        "train", data / f"{taught}_raw.tif", data / f"{taught}_label.tif", "--out", model,
         "--labels-are", "instances", *how, *length,
     )  # fmt: skip
-    cli("segment", PLANT / f"{scored}_raw.tif", "--out", out, "--model", model, "--no-movie", *how)
+    cli("segment", data / f"{scored}_raw.tif", "--out", out, "--model", model, "--no-movie", *how)
     return np.squeeze(tifffile.imread(out / "labels.tif"))
 
 
@@ -85,16 +99,18 @@ def watershed(image: NDArray[np.integer]) -> NDArray[np.integer]:
 
 
 def rows(
-    taught: str, scored: str, length: tuple[str, ...], said: str, only: str | None
+    taught: str, scored: str, length: tuple[str, ...], said: str, only: str | None, data: Path
 ) -> Iterator[tuple[str, ...]]:
     """Yield each way, or ``only`` one, with its scores on the volume that nothing learned from."""
-    raw, truth = (tifffile.imread(PLANT / f"{scored}_{kind}.tif") for kind in ("raw", "label"))
+    raw, truth = (tifffile.imread(data / f"{scored}_{kind}.tif") for kind in ("raw", "label"))
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         ways = {
-            f"U-Net of volumes, {said}": lambda: by_model("volume", taught, scored, length, work),
+            f"U-Net of volumes, {said}": lambda: by_model(
+                "volume", taught, scored, length, work, data
+            ),
             f"U-Net by section, joined by overlap, {said}": lambda: joined(
-                by_model("frames", taught, scored, length, work)
+                by_model("frames", taught, scored, length, work, data)
             ),
             "Otsu and 3D watershed": lambda: watershed(raw),
         }
@@ -117,6 +133,7 @@ def main() -> None:
     parser.add_argument("--base", help="a model of images that both networks begin from")
     parser.add_argument("--only", choices=WAYS, help="one of the ways")
     parser.add_argument("--other", action="store_true", help="learn from 1136, score 1135")
+    parser.add_argument("--inside", choices=("start", "end"), help="score a third of 1135")
     parser.add_argument("--write", action="store_true", help="put the rows into the docs")
     options = parser.parse_args()
     given = (
@@ -128,10 +145,15 @@ def main() -> None:
     said = f"{said} from {options.base}" if options.base else said
     pair = ("1136", "1135") if options.other else ("1135", "1136")
     print(markdown(HEAD, []), flush=True)
-    for row in rows(*pair, (*given, *threads, *begun), said, options.only):
-        print(markdown(HEAD, [row]).splitlines()[-1], flush=True)
-        if options.write:
-            write_row(MARKER, HEAD, row)
+    with tempfile.TemporaryDirectory() as folder:
+        data = PLANT
+        if options.inside:
+            data, pair = Path(folder), ("rest", options.inside)
+            parted(options.inside, data)
+        for row in rows(*pair, (*given, *threads, *begun), said, options.only, data):
+            print(markdown(HEAD, [row]).splitlines()[-1], flush=True)
+            if options.write and not options.inside:
+                write_row(MARKER, HEAD, row)
 
 
 if __name__ == "__main__":

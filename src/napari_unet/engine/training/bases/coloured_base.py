@@ -20,7 +20,7 @@ from napari_unet.engine.network.normalisation import Normaliser
 from napari_unet.engine.network.unet import PlainUNetConfig
 from napari_unet.engine.prediction.ensemble import Ensemble
 from napari_unet.engine.stack.channels import RGB
-from napari_unet.engine.training.bases.adapted_base import OF_ITS_KIND, AdaptedBase
+from napari_unet.engine.training.bases.adapted_base import AdaptedBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,16 +135,9 @@ def taking_colours(base: Model, colour: int, turned: bool) -> AdaptedBase:
     network = build(base.config.replace(in_channels=len(RGB)))
     network.load_state_dict(dict(_with_colours(base.network.state_dict(), colour, turned)))
     light = "what absorbs " if turned else ""
-    return AdaptedBase(
-        network.eval(),
-        _turned(base.normalisation) if turned else base.normalisation,
-        base.label_settings,
-        base.name,
-        base.record,
-        {key: value for key, value in base.card.items() if key not in OF_ITS_KIND},
-        of=base,
-        words=f"{base.name} begins with {light}{RGB[colour]}",
-    )
+    words = f"{base.name} begins with {light}{RGB[colour]}"
+    seen = _turned(base.normalisation) if turned else base.normalisation
+    return AdaptedBase.made_of(base, network, words, normalisation=seen)
 
 
 def _with_colours(

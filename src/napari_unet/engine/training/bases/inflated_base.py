@@ -16,7 +16,7 @@ from napari_unet.engine.network.networks import build
 from napari_unet.engine.network.unet import PlainUNetConfig
 from napari_unet.engine.network.volumes import diameter_of, size_of, strides_for
 from napari_unet.engine.prediction.ensemble import Ensemble
-from napari_unet.engine.training.bases.adapted_base import OF_ITS_KIND, AdaptedBase
+from napari_unet.engine.training.bases.adapted_base import AdaptedBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,16 +44,9 @@ def inflated_base(stack: Stack, base: Model) -> AdaptedBase | None:
     network = build(config.replace(dims=3, strides=strides, scale=1.0))
     network.load_state_dict(dict(_inflated(base.network.state_dict(), network.state_dict())))
     smallest = size_of(diameter_of(base.label_settings.min_size, 2), 3, stack.spacing)
-    return AdaptedBase(
-        network.eval(),
-        base.normalisation,
-        base.label_settings.replace(min_size=max(1, round(smallest))),
-        base.name,
-        base.record,
-        {key: value for key, value in base.card.items() if key not in OF_ITS_KIND},
-        of=base,
-        words=f"{base.name} begins with each section as an image",
-    )
+    labels = base.label_settings.replace(min_size=max(1, round(smallest)))
+    words = f"{base.name} begins with each section as an image"
+    return AdaptedBase.made_of(base, network, words, label_settings=labels)
 
 
 def _inflated(
