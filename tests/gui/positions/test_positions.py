@@ -204,6 +204,13 @@ def test_a_file_of_several_positions(table, hand, small, tmp_path):
     ]
 
 
+def test_a_folder_that_is_not_there_is_said_and_offers_nothing(table, hand, tmp_path):
+    hand.find(table.dock, "positions.source").setText(str(tmp_path / "nowhere"))
+    hand.click(table.dock, "positions.open")
+    assert f"there is no {tmp_path / 'nowhere'}" in hand.done()
+    assert not hand.find(table.dock, "positions.segment").isEnabled()
+
+
 def test_a_table_that_is_closed_hears_nothing_more(hand):
     holder, dock = hand.viewer.window.add_plugin_dock_widget("napari-unet-live", "Positions")
     hand.qtbot.waitUntil(lambda: dock.settled or not dock.isVisible(), timeout=5000)

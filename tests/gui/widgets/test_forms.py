@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from magicgui.type_map import get_widget_class
 from magicgui.widgets import SpinBox
-from qtpy.QtWidgets import QAbstractSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QLabel, QWidget
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.network.networks import CONFIGS
@@ -23,6 +23,7 @@ from napari_unet.engine.settings import (
     Settings,
     TrainSettings,
 )
+from napari_unet.gui.widgets.editors import TextEditor
 from napari_unet.gui.widgets.forms import SettingsForm
 from napari_unet.gui.widgets.number_boxes import TINY, DecimalBox
 from napari_unet.gui.widgets.parts import build_folded
@@ -157,6 +158,15 @@ def test_advanced_fields_are_built_when_they_are_opened(qtbot):
     assert form.editors["seed"].isVisible()
     form.advanced.toggleButton().click()
     assert not form.editors["seed"].isVisible()
+
+
+def test_titles_leave_room_for_fields_that_are_put_on_top_later(qtbot):
+    form = SettingsForm(TrainSettings(), ("weight_decay", "edge"))
+    qtbot.addWidget(form)
+    form.advanced.build()
+    form.insert("A title that is as long as a title may ever be", TextEditor(str))
+    widths = {title.maximumWidth() for title in form.findChildren(QLabel)}
+    assert max(widths) <= 130
 
 
 def test_forms_of_other_plugins_keep_their_widgets():

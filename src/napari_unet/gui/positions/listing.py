@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.errors import BadInput
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -29,6 +31,8 @@ def listing(
     from napari_unet.engine.settings import Selection
 
     yield
+    if not source.exists():
+        raise BadInput(f"there is no {source}", "", "choose a folder of movies, or a file")
     chosen = {} if selection is None else {"channel": selection.channel, "z": selection.z}
     movies = find_movies(list_movies([str(source)]), Selection(**chosen), every_position=True)
     return movies, QueueState.load(proposed_folder(source))

@@ -137,6 +137,7 @@ class SettingsForm(QWidget):
     def insert(self, title: str, editor: Any) -> None:
         """Put an editor that is of no field on top of the fields built last."""
         self._containers[-1].insert(0, FieldEdit(editor, label=title))
+        _align_titles(self._containers[-1])  # magicgui gives all the width of the longest
 
     def _make(self, fields: Iterable[str]) -> list[BaseValueWidget[Any]]:
         """Return magicgui widgets of these fields."""
