@@ -207,7 +207,7 @@ def test_a_file_of_several_positions(table, hand, small, tmp_path):
 def test_a_folder_that_is_not_there_is_said_and_offers_nothing(table, hand, tmp_path):
     hand.find(table.dock, "positions.source").setText(str(tmp_path / "nowhere"))
     hand.click(table.dock, "positions.open")
-    assert f"there is no {tmp_path / 'nowhere'}" in hand.done()
+    assert f"there is no {tmp_path / 'nowhere'}" in hand.failure()
     assert not hand.find(table.dock, "positions.segment").isEnabled()
 
 

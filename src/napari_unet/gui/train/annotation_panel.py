@@ -81,6 +81,7 @@ class AnnotationPanel(QWidget):
         self._session, self._settings = session, settings
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         self._of_classes = False
+        self._kept: tuple[OtherMovie, ...] = ()
         self._brushes: weakref.WeakSet[LiveLayer] = weakref.WeakSet()
         self._describe = Latest(self)
         self._build()
@@ -99,13 +100,14 @@ class AnnotationPanel(QWidget):
         self.file.opened.connect(self._on_file)
         session.lifetime.connect(session.movie.changed, self.ask, self)
         session.lifetime.connect(session.movie.layers_changed, self._watch_shapes, self)
-        news = (session.movie.changed, session.movie.layers_changed, session.labels.changed,
-                session.training.ticked)  # fmt: skip
+        others = (session.movie.changed, session.movie.layers_changed)
+        session.lifetime.connect_all(others, self._look_for_others, self)
+        news = (session.labels.changed, session.training.ticked)
         session.lifetime.connect_all(news, self._show_others, self)
         session.lifetime.connect(session.labels.changed, self._watch_brush, self)
         self._watch_shapes()
         self._watch_brush()
-        self._show_others()
+        self._look_for_others()
 
     def _build(self) -> None:
         self.labels = LabelsMenu(self._session, "train.labels", "Layer in which cells are painted")
@@ -266,11 +268,18 @@ class AnnotationPanel(QWidget):
             shown=self._session.labels.live,
         )
 
+    def _look_for_others(self, *_: Any) -> None:
+        """Look which movies were corrected earlier, and show all that can teach."""
+        from napari_unet.gui.train.other_movies import kept_movies
+
+        self._kept = tuple(kept_movies(self._session))
+        self._show_others()
+
     def _show_others(self, *_: Any) -> None:
         """Show the other movies that can teach, those ticked still ticked."""
         from napari_unet.gui.train.other_movies import other_movies
 
-        self.others.show_movies(other_movies(self._session, self.labels.layer()))
+        self.others.show_movies(other_movies(self._session, self.labels.layer(), self._kept))
 
     def _on_file(self, layer: Labels, frames: str) -> None:
         """Learn from labels that were opened from a file, and from their frames."""

@@ -13,7 +13,7 @@ from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari.layers import Image, Labels
 
@@ -92,17 +92,20 @@ def _corrections(stack: Stack) -> LiveLabels:
     return LiveLabels((len(stack), *stack.frame_shape), corrections=corrections)
 
 
-def other_movies(session: Session, chosen: Labels | None) -> tuple[OtherMovie, ...]:
+def other_movies(
+    session: Session, chosen: Labels | None, kept: Iterable[OtherMovie]
+) -> tuple[OtherMovie, ...]:
     """Return the other movies that have annotations: painted here, kept, or layers of labels.
 
-    ``chosen`` is the layer that the movie on screen learns from. Of several channels that were
+    ``chosen`` is the layer that the movie on screen learns from, ``kept`` are those of
+    `kept_movies`. Of several channels that were
     painted on, the one that is chosen on screen counts.
     """
     stack, here = session.movie.stack, screen_key(session)
     mark = None if here is None else OtherMovie(*here, "", "", shown=stack).mark
     channel = stack.selection.channel if stack is not None else None
     found: dict[Mark, OtherMovie] = {}
-    for other in (*_painted(session), *_kept(session), *_layers(session, chosen)):
+    for other in (*_painted(session), *kept, *_layers(session, chosen)):
         if other.key == here or other.mark == mark:
             continue
         known = found.get(other.mark)
@@ -151,8 +154,11 @@ def _painted(session: Session) -> Iterator[OtherMovie]:
             )
 
 
-def _kept(session: Session) -> Iterator[OtherMovie]:
-    """Find movies of files, and positions of them, that an earlier session has corrections of."""
+def kept_movies(session: Session) -> Iterator[OtherMovie]:
+    """Find movies of files, and positions of them, that an earlier session has corrections of.
+
+    It looks into folders, which may be those of a server: not with every stroke.
+    """
     for image in layers.images(session.viewer):
         stack = layers.stack_behind(image)
         if stack is None or stack.path is None:
