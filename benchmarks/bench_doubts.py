@@ -93,8 +93,6 @@ def long_movie(frames: int) -> tuple[str, ...]:
     search.found.connect(lambda: listed.show_doubts(search.doubts[:ROWS], -1))
     search.found.connect(lambda: timeline.show_doubts(likely_frames(search.doubts)))
     of = ToAndFro(live, labels, codes)
-    search._live, search._of, search._steps = live, of, of.find()  # noqa: SLF001
-    search.done = False
     gaps: list[float] = []
     beat = QTimer(interval=BEAT_MS)
     last = time.perf_counter()
@@ -109,7 +107,7 @@ def long_movie(frames: int) -> tuple[str, ...]:
     gc.collect()
     beat.start()
     began = last = time.perf_counter()
-    search._go_on()  # noqa: SLF001
+    search._begin(live, of)  # noqa: SLF001
     while not search.done:
         application.processEvents()
         time.sleep(0.001)

@@ -73,6 +73,7 @@ class DoubtPanel(QWidget):
         life = session.lifetime
         life.connect(session.labels.painted, self._on_painted, self)
         life.connect(session.job.changed, self._on_job, self)
+        life.at_end(self.search.aside.close, self)
 
     @property
     def frames(self) -> frozenset[int]:

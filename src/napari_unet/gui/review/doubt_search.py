@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet.gui.review.collector import old_objects_set_aside
 from napari_unet.gui.review.mirroring import Mirroring
 from napari_unet.gui.session.workers import Latest
 
@@ -42,6 +44,7 @@ class DoubtSearch(QObject):
         self.done = True
         self.failed = ""  # why they could not be found; empty where they were
         self.looked_at = 0
+        self.aside = ExitStack()  # what is set aside while a movie is searched
         self._live: LiveLabels | None = None
         self._of: LiveDoubts | None = None
         self._steps: Generator[int, None, None] | None = None
@@ -69,6 +72,7 @@ class DoubtSearch(QObject):
         if live is None or live.classes:
             self._live = self._of = self._steps = None
             self.doubts, self.done, self.failed = [], True, ""
+            self.aside.close()
             self._latest.forget()
             self.found.emit()
             return
@@ -82,11 +86,7 @@ class DoubtSearch(QObject):
 
         if stack is not self._frames.stack:
             self._frames = _WholeFrames(stack)
-        self._live, self._of = live, LiveDoubts(live)
-        self._steps, self._changed = self._of.find(), set()
-        self._frames.give(self._of)
-        self.done, self.looked_at, self.failed = False, 0, ""
-        self._go_on()
+        self._begin(live, LiveDoubts(live))
 
     def look_again(self, frames: Iterable[int]) -> None:
         """Look again at frames that were changed."""
@@ -108,6 +108,16 @@ class DoubtSearch(QObject):
     def drop(self, doubt: Doubt) -> None:
         """Take a doubt off the list, before it is looked at again."""
         self.doubts = [one for one in self.doubts if one != doubt]
+
+    def _begin(self, live: LiveLabels, of: LiveDoubts) -> None:
+        """Search the whole movie."""
+        self._live, self._of = live, of
+        self._steps, self._changed = of.find(), set()
+        self._frames.give(of)
+        self.done, self.looked_at, self.failed = False, 0, ""
+        self.aside.close()
+        self.aside.enter_context(old_objects_set_aside())
+        self._go_on()
 
     def _go_on(self) -> None:
         of = self._of
@@ -146,6 +156,8 @@ class DoubtSearch(QObject):
         news = not (self.done and done) or doubts != self.doubts or bool(self.failed)
         self.doubts, self.done, self.failed = doubts, done, ""
         self.looked_at += read
+        if done:
+            self.aside.close()
         if not done or self._mirroring.wants(of):
             self._go_on()
         if news:  # a list that is read must not be filled anew for nothing
@@ -156,6 +168,7 @@ class DoubtSearch(QObject):
         self.failed = line
         self.doubts = self._of.doubts(self._passed) if self._of is not None else []
         self._steps, self._frames.done, self.done = None, True, True
+        self.aside.close()
         self.found.emit()
 
 
