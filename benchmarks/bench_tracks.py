@@ -144,7 +144,7 @@ def predicted(folder: Path, steps: int) -> NDArray[Any]:
         movie, truth = folder / "01", folder / "01_ST" / "SEG"
         how = ("--frames", "0", "--steps", str(steps), "--seed", "0", "--validation", "none")
         cli("train", movie, truth, "--out", model, *how)
-        cli("segment", movie, "--out", work, "--model", model, "--no-movie", "--no-table")
+        cli("segment", movie, "--out", work, "--model", model, "--no-movie")
         return tifffile.imread(f"{work}/labels.tif")
 
 
