@@ -93,7 +93,9 @@ def test_ten_doubts_are_repaired_without_the_mouse(hand, dock, qtbot):
     assert "→" in listed.item(0).text() and first.reason in listed.item(0).text().lower()
     assert hand.find(dock, "review.doubt").text() == f"{n} doubts"
     likely = [one for one in search.doubts if one.score >= 0.5]
-    assert dock.timeline.doubted == {frame for one in likely for frame in one.frames}
+    assert dock.timeline.doubted == {one.frame for one in likely}
+    further = {frame for one in likely for frame in one.frames} - dock.timeline.doubted
+    assert dock.timeline.going_on == further
     for done in range(10):
         if dock.doubts._at is None:  # the first; or what it was about is mended by the one before
             key(hand, Qt.Key.Key_N)

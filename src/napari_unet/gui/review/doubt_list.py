@@ -49,9 +49,11 @@ class DoubtList(QListWidget):
         self.blockSignals(False)
 
 
-def likely_frames(doubts: Iterable[Doubt]) -> frozenset[int]:
-    """Return the frames on which something is likely wrong."""
-    return frozenset(frame for one in doubts if one.score >= LIKELY for frame in one.frames)
+def likely_frames(doubts: Iterable[Doubt]) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the frames to which likely doubts lead, and the further ones on which they go on."""
+    likely = [one for one in doubts if one.score >= LIKELY]
+    first = frozenset(one.frame for one in likely)
+    return first, frozenset(t for one in likely for t in one.frames) - first
 
 
 def words_of(doubt: Doubt) -> str:

@@ -76,8 +76,8 @@ class DoubtPanel(QWidget):
         life.at_end(self.search.aside.close, self)
 
     @property
-    def frames(self) -> frozenset[int]:
-        """Frames on which something is likely wrong."""
+    def frames(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Frames on which something is likely wrong, and those on which it goes on."""
         return likely_frames(self.search.doubts)
 
     @property

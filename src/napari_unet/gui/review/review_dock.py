@@ -86,7 +86,7 @@ class ReviewDock(Dock):
     def _build_doubts(self) -> None:
         self.doubts = DoubtPanel(self.session, self.actions)
         self.group("Doubts", self.doubts, beside=(self.doubts.all,))
-        self.doubts.marked.connect(lambda: self.timeline.show_doubts(self.doubts.frames))
+        self.doubts.marked.connect(lambda: self.timeline.show_doubts(*self.doubts.frames))
         self.doubts.turned.connect(self._show_next)
 
     def _build_verbs(self) -> None:

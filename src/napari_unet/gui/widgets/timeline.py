@@ -30,6 +30,7 @@ _COLOURS = {
     Tick.DONE: QColor(60, 170, 80),
 }
 _AMBER, _DOUBT = QColor(255, 170, 0), 0.4  # of a doubt: on top, so much of the height
+_PALE, _GOES_ON = QColor(255, 170, 0, 130), 0.12  # where it goes on: amber leads to its beginning
 _HEIGHT, _MARK = 24, 5  # px: all of it, and the mark below the frame on screen
 
 
@@ -44,11 +45,12 @@ class Timeline(QWidget):
         self.ticks: tuple[Tick, ...] = ()
         self.frame = 0
         self.doubted: frozenset[int] = frozenset()
+        self.going_on: frozenset[int] = frozenset()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(
-            "Grey: segmented · blue: touched by you · green: done · amber: doubts. "
-            "A click goes there"
+            "Grey: segmented · blue: touched by you · green: done · amber: doubts, "
+            "a thin line where they go on. A click goes there"
         )
 
     def show_frames(self, ticks: Sequence[Tick], frame: int) -> None:
@@ -57,10 +59,10 @@ class Timeline(QWidget):
             self.ticks, self.frame = tuple(ticks), frame
             self.update()
 
-    def show_doubts(self, frames: frozenset[int]) -> None:
-        """Show on which frames something is likely wrong."""
-        if frames != self.doubted:
-            self.doubted = frames
+    def show_doubts(self, frames: frozenset[int], going_on: frozenset[int]) -> None:
+        """Show on which frames something is likely wrong, and on which it goes on to be."""
+        if (frames, going_on) != (self.doubted, self.going_on):
+            self.doubted, self.going_on = frames, going_on
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -95,6 +97,8 @@ class Timeline(QWidget):
             painter.fillRect(QRectF(i * width, 0, width - gap, height), _COLOURS[tick])
             if not self.doubted.isdisjoint(frames):
                 painter.fillRect(QRectF(i * width, 0, width - gap, height * _DOUBT), _AMBER)
+            elif not self.going_on.isdisjoint(frames):
+                painter.fillRect(QRectF(i * width, 0, width, height * _GOES_ON), _PALE)
         mark = self.palette().text().color()
         half = max(width / 2, 2.0)
         centre = self.centre_of(self.frame)

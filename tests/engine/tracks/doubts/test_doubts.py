@@ -6,6 +6,7 @@ import gc
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 
 from napari_unet.engine.jobs.progress import run
 from napari_unet.engine.labels.codes import encode
@@ -243,3 +244,22 @@ def test_a_mask_in_place_of_probabilities_says_nothing(sample):
     masked = find(damaged, levels=codes.__getitem__)
     assert {one.frame for one in masked} >= {frame for frame, *_ in alone}
     assert all(dict(one.evidence)["predicted"] == 0 for one in masked)
+
+
+@pytest.mark.parametrize(
+    ("parts", "n"),
+    [
+        (((24, 24, 5), (24, 37, 5)), 0),  # daughters of the usual size, apart
+        (((24, 3, 5), (24, 16, 5)), 0),  # one is cut by the edge
+        (((24, 27, 5), (24, 36, 4)), 1),  # they touch, with no border between them
+    ],
+)
+def test_a_division_is_no_doubt_where_the_model_says_how_sure_it_is(parts, n):
+    (y, x, _), (_, other, _) = parts
+    mother = (y, (x + other) // 2, 8)
+    labels = movie(*(STILL | {3: mother},) * 2, *(STILL | {4: parts[0], 5: parts[1]},) * 9)
+    codes = encode(np.where(labels > 0, 0.99, 0.001))
+    ring = (labels == 0) & (maximum_filter(labels, (1, 3, 3)) > 0)
+    codes[ring] = encode(0.3)
+    found = [one for one in find(labels, levels=codes.__getitem__) if "becomes two" in one.reason]
+    assert len(found) == n

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROUND, _NECK = 0.95, 0.15  # of an ellipse with the same moments; a neck
 _STAYS = 0.8  # of its area: a cell that is less has lost a part
+_DIVIDES = 0.2  # score: one cell that becomes two is wrong less often, so it divides
 _BORDER = 0.3  # probability on a seam of which nothing is known
 
 Place = tuple[int, "Cells"]
@@ -80,7 +81,13 @@ def _apart(seen: Seen, t: int, one: int, several: Cells) -> Iterator[Doubt]:
         _split(seen, ones, [(t, several)], reason, ("apart, split", for_split)),
         _merge(seen, twos, (t - 1, (one,)), reason, ("apart, merge", for_merge)),
     )
-    yield from (doubt for doubt in found if is_listed(doubt))
+    yield from (doubt for doubt in found if is_listed(doubt) and not _divides(doubt))
+
+
+def _divides(doubt: Doubt) -> bool:
+    """Whether it is more of a division than most: daughters as of any other, probabilities said."""
+    evidence = dict(doubt.evidence)
+    return bool(evidence["predicted"]) and "apart, merge" in evidence and doubt.score < _DIVIDES
 
 
 def _in_part(seen: Seen, *places: Place) -> bool:
@@ -197,6 +204,7 @@ def _evidence(seen: Seen, one: Place, parts: Place) -> dict[str, float]:
         "whole": abs(float(np.log2(area / areas.sum()))),
         "waist": float(whole.waist[index]),
         "parted": min(float(whole.part[index]) / (0.3 * usual), 1.0),
+        "touch": float(pair >= 0),
         "union": float(there.seams.form[pair]) - 0.9 if pair >= 0 else -0.1,
         "border": (border if np.isfinite(border) else _BORDER) - _BORDER,
     }
