@@ -58,6 +58,8 @@ IN_ORDER = {
     "japanese": ["2024年01月31日23時00分", "2024年02月01日00時00分", "2024年02月01日01時00分"],
     "iso with thousandths": ["2024-01-31T23-59-59.900Z", "2024-02-01T00-00-00.100Z"],
     "elapsed": ["e_00-59-30", "e_01-00-00", "e_01-00-30"],
+    "a phone": ["PXL_20240105_235959123", "PXL_20240106_000001001", "PXL_20240106_000003500"],
+    "german months": ["28.Feb.2024", "01.März.2024", "30.Mai.2024", "01.Okt.2024"],
     "two writings of an umlaut": ["z\u00fcri_1", "zu\u0308ri_2", "z\u00fcri_10"],
     "digits of another script": ["t\uff11", "t\uff12", "t\uff11\uff10"],
 }
@@ -93,6 +95,8 @@ def test_frames_are_in_the_order_of_time(kind):
         ),
         (["3001", "3101", "0102"], "from the left 0102.*as dates with the day first 3001"),
         (["30.01", "31.01", "01.02"], "from the left 01.02.*as dates with the day first 30.01"),
+        (["12-30", "12-31", "01-01"], "from the left 01-01.*over New Year 12-30"),
+        (["x1_2", "x2_1"], "from the left x1_2.*or by the number at the end x2_1"),
         (["30Dec", "31Dec", "01Jan"], "over New Year 30Dec"),
         (["c_22.00", "c_23.00", "c_00.00"], "over midnight c_22.00"),
         (["01-01", "01-02", "02-01", "02-02"], "differ in several numbers"),

@@ -19,6 +19,7 @@ _AFTER_DATE = ("", "t", "d", "at", "日")
 _IN_CLOCK = ("", "h", "m", "時", "时", "分", "uhr")
 _DAY = 86400
 _UNEVEN = 4  # times: the longest step of a clock by its shortest
+_WHOLE = (4, 6, 8, 9)  # digits of a clock, with hundredths or thousandths of a second
 _LIMITS = (24, 60, 60)
 
 
@@ -47,7 +48,7 @@ def clock_columns(names: Sequence[FileName], known: set[int]) -> set[int]:
         between = names[0].between[i].strip(_MARKS)
         if between not in (_IN_CLOCK if i - 1 in found else _AFTER_DATE):
             continue
-        if not found and all(len(t) in (4, 6) and is_clock(t) for t in texts):
+        if not found and all(len(t) in _WHOLE and is_clock(t[:6]) for t in texts):
             return {i, *_fraction(names, i)}
         if len(found) < 3 and all(len(t) <= 2 and int(t) < _LIMITS[len(found)] for t in texts):
             found.add(i)

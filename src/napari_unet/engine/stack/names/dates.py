@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.stack.names.file_name import FileName
 
 Day = tuple[int, int, int]
-"""Year, month and day; the year is 0 where a name has none."""
+"""Year, month and day; without a year it is 0, and 1 once New Year is over."""
 
 _WRITTEN = {
     "with the year first": (0, 1, 2),
@@ -37,7 +37,7 @@ class Date:
     @property
     def span(self) -> int:
         """Days from the first to the last."""
-        ordinals = [datetime.date(y or 2000, m, d).toordinal() for y, m, d in self.days]
+        ordinals = [datetime.date(y + 2000 * (y < 2), m, d).toordinal() for y, m, d in self.days]
         return max(ordinals) - min(ordinals)
 
 
@@ -62,14 +62,16 @@ def dates_in(names: Sequence[FileName]) -> Iterator[list[Date]]:
 
 def dates_maybe(names: Sequence[FileName], varying: Sequence[int]) -> list[Date]:
     """Return ways to read as dates what may as well be plain numbers: 050124, 3101, 31.01."""
-    found: list[Date] = []
+    i, found = varying[0], list[Date]()
     if len(varying) == 1:
-        found = _believable(_readings(names, (varying[0],), 6), _LONGEST)
-        found += _without_year(names, (varying[0],))
-    i = varying[0]
-    if varying[-1] == i + 1 and _set_apart(names[0], i, 2):
+        found = _believable(_readings(names, (i,), 6), _LONGEST)
+        found += _without_year(names, (i,))
+    two = any(len(name.texts[k]) == 2 for name in names for k in varying)
+    if varying[-1] == i + 1 and _set_apart(names[0], i, 2) and two:
         found += _without_year(names, (i, i + 1))
-    return [one for one in found if one.days[0][0] or one.span <= _SHORTLY]
+    turned = [over_new_year(one) for one in found if len(names) > 2]
+    found += [one for one in turned if one is not None]
+    return [one for one in found if one.days[0][0] > 1 or one.span <= _SHORTLY]
 
 
 def over_new_year(date: Date) -> Date | None:
@@ -82,7 +84,7 @@ def over_new_year(date: Date) -> Date | None:
     if not gaps or max(gaps) <= 2 * (_YEAR - (ordered[-1] - ordered[0])):
         return None
     first = ordered[gaps.index(max(gaps)) + 1]
-    turned = ((day < first, *of[1:]) for day, of in zip(days, date.days, strict=True))
+    turned = ((int(day < first), *of[1:]) for day, of in zip(days, date.days, strict=True))
     return Date("over New Year", date.columns, tuple(turned))
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 _DIGITS = re.compile(r"(\d+)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = re.compile(rf"(?<![a-z])({'|'.join(_MONTHS)})[a-z]*(?![a-z])")
+_GERMAN = {"mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12}
+_NUMBER = {month: i for i, month in enumerate(_MONTHS, 1)} | _GERMAN
+_MONTH = re.compile(rf"(?<![a-z])({'|'.join(_NUMBER)})[a-z]*(?![a-z])")
 _HALF_DAY = re.compile(
     r"(?<!\d)(?P<h>\d{1,2})(?P<sep>[-_.:h ]?)(?P<rest>\d\d(?:(?P=sep)\d\d)?)[ _-]?"
     r"(?P<half>[ap])\.? ?m(?![a-z])\.?"
@@ -29,7 +31,7 @@ class FileName:
         self.clock = _columns_of(text, clock) if clock else range(0)
         if clock:
             text = text[: clock.start()] + _whole_day(clock) + text[clock.end() :]
-        text = _MONTH.sub(lambda m: f"\0{_MONTHS.index(m[1]) + 1:02d}\0", text)
+        text = _MONTH.sub(lambda m: f"\0{_NUMBER[m[1]]:02d}\0", text)
         parts = re.split(r"(\0\d+\0|\d+)", text)
         self.between = parts[::2]
         self.is_month = [p.startswith("\0") for p in parts[1::2]]
