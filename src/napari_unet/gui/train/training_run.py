@@ -261,7 +261,7 @@ def revert(session: Session) -> None:
         _in_safety(session)
     if former in session.models.all:
         session.models.choose(former)
-    name = session.models.chosen.name if session.models.chosen else "no model"
+    name = session.models.chosen.title if session.models.chosen else "no model"
     session.job.say(OWNER, f"Back to {name}.")
     training.changed.emit()
 
