@@ -8,9 +8,10 @@ of HeLa and PSC, DIC, generated movies; models that learned 0 to 200 steps on th
 the truth does not know is left out. It is drawn to the weights for labels alone (standard deviation
 1, of the constant 2). ``--without`` leaves a movie out and ``--out`` writes the weights as JSON for
 `bench_review.py --weights`: how doubts do on movies of a kind that nothing was learned on. Where
-one cell becomes two or two become one, the weights in use choose which of two readings is an
-example: those of ``fused`` and ``apart`` come out otherwise than in use, fitted with the weights
-before them.
+one cell becomes two or two become one, both readings of a place are examples. Only the weights of
+``apart, merge`` in use are fitted so: those of ``fused`` and ``apart, split`` are of places at
+which
+earlier weights found that reading likelier.
 
 ``--alone`` fits those for labels alone: on slips put into generated labels; on the true labels of
 DIC 01, which have no errors; and on masks of DSB 2018, of which some that touch are merged and some
@@ -33,14 +34,15 @@ from scipy.optimize import minimize
 from _page import DATA, DSB
 from bench_review import LEARNED, Session, hits, last, mirrored, predicted
 from napari_unet.engine.session.reviewing.live_doubts import LiveDoubts
-from napari_unet.engine.tracks.doubts import gaps, scores
+from napari_unet.engine.tracks.doubts import gaps, parted, scores
 from napari_unet.engine.tracks.doubts.contradictions import FRAMES
+from napari_unet.engine.tracks.doubts.doubt import joined
 from napari_unet.engine.tracks.doubts.finder import DoubtFinder
 from napari_unet.sample.movie import sample_movie
 from napari_unet.sample.slips import labels_with_slips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -78,7 +80,7 @@ PRIOR: dict[str, dict[str, float]] = {
 _OF_TWO = ("sure", "unsure", "parts", "balance", "form")
 MORE = {  # evidence that only predictions have, or that is weighed only there
     "merged": _OF_TWO, "cut": _OF_TWO, "fused, split": _OF_TWO, "fused, merge": _OF_TWO,
-    "apart, split": _OF_TWO, "apart, merge": _OF_TWO, "two in one": ("sure", "unsure"),
+    "apart, split": _OF_TWO, "apart, merge": (*_OF_TWO, "touch"), "two in one": ("sure", "unsure"),
     "one in two": ("sure", "unsure"), "gap": ("sure", "unsure", "area"),
     "traced": ("sure", "unsure"), "ends": ("sure", "unsure"), "brief": ("unsure",),
     "rest": ("sure", "unsure"), "speck": ("unsure",), "outline": ("sure", "size", "swells"),
@@ -90,7 +92,16 @@ Row = tuple[str, dict[str, float], bool, bool | None]  # kind, evidence, wrong, 
 def let_all_through() -> None:
     """Let unlikely doubts and repairs through, too."""
     scores.LISTED, scores.OFFERED = ({False: -1.0, True: -1.0} for _ in range(2))
-    gaps._FEW = -1.0  # noqa: SLF001
+    gaps._FEW = parted._DIVIDES = -1.0  # noqa: SLF001
+    parted._likelier = lambda one, other: [*one, *other]  # noqa: SLF001
+    parted.joined = joined_by_kind
+
+
+def joined_by_kind(doubts: Iterable[Doubt]) -> Iterator[Doubt]:
+    """Yield doubts of several frames as one for each kind: both readings of a place."""
+    known = list(doubts)
+    for kind in dict.fromkeys(one.evidence[0][0] for one in known):
+        yield from joined(one for one in known if one.evidence[0][0] == kind)
 
 
 def row(one: Doubt, wrong: bool, mended: bool) -> Row:
