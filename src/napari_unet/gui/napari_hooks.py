@@ -60,7 +60,7 @@ def read_movie(path: str) -> list[tuple[Any, dict[str, Any], str]]:
     from napari_unet.engine.stack.stack import Stack
 
     if is_labels(Path(path)):
-        return layers.labels_layers(open_labels(path))
+        return layers.labels_layers(open_labels(path), _movie_on_screen())
     return layers.movie_layers(Stack.open(path))
 
 
@@ -68,9 +68,13 @@ def read_labels(path: str) -> list[tuple[Any, dict[str, Any], str]]:
     """Labels layer of another program's file; ROIs are drawn on the movie of the viewer."""
     from napari_unet.engine.labels.given.open_labels import open_labels
 
+    movie = _movie_on_screen()
+    return layers.labels_layers(open_labels(path, movie), movie)
+
+
+def _movie_on_screen() -> Stack | None:
     viewer = napari.current_viewer()
-    movie = Session.of(viewer).movie.stack if viewer is not None else None
-    return layers.labels_layers(open_labels(path, movie))
+    return Session.of(viewer).movie.stack if viewer is not None else None
 
 
 def open_segment(viewer: napari.Viewer) -> None:

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_unet.engine.settings import Selection
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer import label_frames, layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 
 
@@ -55,12 +55,12 @@ def test_one_frame_is_an_array_of_many():
     labels = np.arange(12, dtype=np.uint16).reshape(3, 4)
     whole = np.zeros((5, 3, 4), np.uint16)
     whole[2] = labels
-    one = layers.OneFrame((5, 3, 4), 2, labels)
+    one = label_frames.OneFrame((5, 3, 4), 2, labels)
     assert (len(one), one.size, one.ndim) == (5, 60, 3)
     for key in (2, 0, -3, np.int64(2), (2, slice(1, 3)), slice(1, 4), (slice(None), 1, 2), ...):
         np.testing.assert_array_equal(np.asarray(one)[key], whole[key])
         np.testing.assert_array_equal(one[key], whole[key])
-    large = layers.OneFrame((3000, 300, 400), 2, np.ones((300, 400), np.uint16))
+    large = label_frames.OneFrame((3000, 300, 400), 2, np.ones((300, 400), np.uint16))
     assert large[:, 5, 6].nonzero()[0].tolist() == [2]
 
 
@@ -68,7 +68,7 @@ def test_preview_is_one_layer_and_no_choice():
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((5, 3, 4)))
     for t in (1, 2):
-        one = layers.OneFrame((5, 3, 4), t, np.ones((3, 4), np.uint16))
+        one = label_frames.OneFrame((5, 3, 4), t, np.ones((3, 4), np.uint16))
         layers.show_preview(viewer, image, one, f"preview {t}")
     assert [x.name for x in viewer.layers] == ["Image", "preview 2"]
     assert layers.label_layers(viewer) == []

@@ -11,14 +11,14 @@ import pytest
 
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.gui.session.session import Session
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer import label_frames, layers
 from napari_unet.gui.viewer.live_layer import actions_of, live_colormap
 
 SHAPE = (4, 64, 80)
 
 
 def frames(value=1):
-    return layers.OneFrame(SHAPE, 1, np.full(SHAPE[1:], value, np.uint16))
+    return label_frames.OneFrame(SHAPE, 1, np.full(SHAPE[1:], value, np.uint16))
 
 
 @pytest.fixture

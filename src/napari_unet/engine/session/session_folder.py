@@ -64,6 +64,7 @@ class SessionState(Settings):
         {}, exclude_if=lambda value: not value, description="Random windows that are looked through"
     )
     frame: int = Field(0, ge=0, description="Frame on screen")
+    section: int | None = Field(None, ge=0, exclude_if=lambda z: z is None)  # on screen
     stamp: str | None = Field(None, description="When the movie's files were last saved")
     content: str | None = Field(None, description="Digest of a closer look at the movie")
     frames: int = Field(0, ge=0, description="How many frames the movie had")

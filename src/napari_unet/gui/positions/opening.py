@@ -84,7 +84,7 @@ def _opening(
     found: list[Any] = []
     if labels is not None:
         try:
-            found = layers.labels_layers(open_labels(Results(*labels).path(LABELS)))
+            found = layers.labels_layers(open_labels(Results(*labels).path(LABELS)), stack)
         except BadInput:  # the movie opens all the same
             found = []
     return made, found

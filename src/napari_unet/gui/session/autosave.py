@@ -21,6 +21,7 @@ from napari_unet.gui.session.models import reference
 from napari_unet.gui.session.place import author
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer.moments import show_section
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -104,7 +105,7 @@ class SessionAutosave:
         for worker in (self._reader, self._writer):
             worker.failed.connect(place.say)
         news = (labels.changed, labels.settings_changed, labels.looked, models.changed,
-                movie.frame_changed, training.ticked)  # fmt: skip
+                movie.frame_changed, movie.section_changed, training.ticked)  # fmt: skip
         lifetime.connect_all(news, self._save_soon)
         movie.changed.connect(self._on_movie)
         movie.layers_changed.connect(self._forget_closed)
@@ -211,6 +212,8 @@ class SessionAutosave:
                 self._opener.ask(choice.load)
         if movie.image is not None:
             layers.go_to_frame(movie.viewer, movie.image, state.frame)
+            if state.section is not None:
+                show_section(movie.viewer, movie.image, state.section)
         self._place.say(self._place.read_only or _went_on(folder, found.corrections))
 
     def _select(self, left: Selection, now: Selection) -> None:
@@ -248,6 +251,7 @@ class SessionAutosave:
             "sample": sample.to_values() if (sample := self._labels.sample) else {},
             "diameter": self._models.settings.diameter,
             "frame": self._movie.frame,
+            "section": self._movie.section,
         }
         if stack in self._read:
             state["taught_with"] = tuple(sorted(self._training.form.movies, key=str))

@@ -7,6 +7,7 @@ What follows from a change of the layer list or the selection is resolved into a
 from __future__ import annotations
 
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,16 @@ from psygnal import Signal
 
 from napari_unet.engine.errors import BadInput
 from napari_unet.engine.settings import Selection
-from napari_unet.gui.session.movie_view import MovieView, describe_stack
+from napari_unet.gui.session.movie_view import MovieView, view_of
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 from napari_unet.gui.viewer.levels import read_ahead, show_frames
+from napari_unet.gui.viewer.moments import go_to_moment, moment_of, section_on_screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
@@ -40,6 +44,24 @@ class _Opened:
     stack: Stack | None = None
     problem: str = ""
     data: Any = None  # the data the stack was made from, to notice when it is replaced
+
+    def view(self, layers: tuple[str, ...], index: int, before: MovieView) -> MovieView:
+        """Return what is shown of it; what is not known yet stays as it was ``before``."""
+        if self.stack is not None:
+            return view_of(self.stack, layers, index)
+        selection = self.selection
+        if self.problem:
+            axes = selection.axes or ""
+            return MovieView(layers, index, axes=axes, problem=self.problem)
+        return replace(
+            before,
+            layers=layers,
+            index=index,
+            position=selection.position,
+            axes=selection.axes or before.axes,
+            summary="Opening the movie…",
+            problem="",
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,9 @@ class MovieChoice:
 
     view_changed = Signal(object)  # MovieView
     changed = Signal()  # another stack
+    turns = Signal(object)  # to a stack whose axes may be others, before the layer shows it
     frame_changed = Signal(int)
+    section_changed = Signal()  # of volumes, on the frame that is shown
     layers_changed = Signal()
 
     def __init__(self, viewer: Viewer, lifetime: Lifetime) -> None:
@@ -70,7 +94,8 @@ class MovieChoice:
         self._chosen: weakref.ref[Image] | None = None
         self._opened: weakref.WeakKeyDictionary[Image, _Opened] = weakref.WeakKeyDictionary()
         self._announced: Stack | None = None
-        self._shown: tuple[int, Any] = (0, None)
+        self._shown: tuple[int, Any, int | None] = (0, None, None)
+        self._sections: weakref.WeakKeyDictionary[Image, int] = weakref.WeakKeyDictionary()
         self._lifetime, self._switching = lifetime, False
         self._reopening = Latest(wait_ms=0, lifetime=lifetime)
         self._reopening.answered.connect(self._on_reopened)
@@ -99,7 +124,7 @@ class MovieChoice:
         return viewer
 
     def _on_layers(self, event: Any = None) -> None:
-        if self.is_open:
+        if self.is_open and not self._switching:
             self.refresh()
             self.layers_changed.emit()
 
@@ -117,10 +142,12 @@ class MovieChoice:
     def _on_dims(self, event: Any = None) -> None:
         if not self.is_open or self._switching:
             return
-        shown = (self.frame, self._chosen)
-        if shown != self._shown:
-            self._shown = shown
+        shown, before = (self.frame, self._chosen, self.section), self._shown
+        self._shown = shown
+        if shown[:2] != before[:2]:
             self.frame_changed.emit(self.frame)
+        elif shown != before:
+            self.section_changed.emit()
 
     # ---- what is chosen ---------------------------------------------------------------------
 
@@ -146,6 +173,13 @@ class MovieChoice:
             return self._shown[0]
         return layers.frame_on_screen(self.viewer, self.image, len(self.stack))
 
+    @property
+    def section(self) -> int | None:
+        """The section on screen, where the movie is one of volumes."""
+        if self.image is None or self.image not in layers.images(self.viewer):
+            return self._shown[2]  # just removed, as for the frame
+        return section_on_screen(self.viewer, self.image)
+
     def selection_of(self, image: Image) -> Selection:
         """Return what was selected of an image layer last."""
         known = self._opened.get(image)
@@ -168,7 +202,9 @@ class MovieChoice:
         of_ours = stack.dims == 2 or layers.stack_behind(image) is not None
         if of_ours and layers.is_movie_shaped(image, stack):
             return image
+        moment = moment_of(self.viewer, image, stack)
         unfolded = layers.unfold(self.viewer, image, _first_channel(stack))
+        go_to_moment(self.viewer, unfolded, stack, moment)
         self.choose_image(unfolded)
         self.select(channel=stack.selection.channel)
         return unfolded
@@ -215,21 +251,40 @@ class MovieChoice:
             self.refresh()
 
     def _show(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
-        """Show in the layer what was selected, where its former selection was shown."""
-        self._show_in(image, opened, levels)
-        self._show_others(image, opened.selection)
+        """Show in the layer what was selected, where its former selection was shown.
+
+        Time and section on screen stay, whatever the axes are.
+        """
+        before, now = layers.stack_behind(image), levels[0].movie
+        known = self._sections.get(image)
+        moment = moment_of(self.viewer, image, before, known) if before is not None else None
+        if moment is not None and moment.section is not None:
+            self._sections[image] = moment.section
+        with self._switched():
+            self.turns.emit(now)
+            self._show_in(image, opened, levels)
+            self._show_others(image, opened.selection)
+            if moment is not None and before is not now:
+                go_to_moment(self.viewer, image, now, moment)
         self.refresh()
+        if before is not None and before.dims != now.dims:
+            self.layers_changed.emit()
         self._on_dims()
 
-    def _show_in(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
-        was, self._switching = image.ndim, True
+    @contextmanager
+    def _switched(self) -> Iterator[None]:
+        """Keep still while layers get other axes: then nothing fits for a while."""
+        self._switching = True
         try:
-            with image.events.data.blocker(self._on_layers):
-                show_frames(image, levels)
-            if image.ndim > 3 or image.ndim != was:  # sections got a place, or another one
-                layers.put_in_place(image)
+            yield
         finally:
             self._switching = False
+
+    def _show_in(self, image: Image, opened: _Opened, levels: list[LazyFrames]) -> None:
+        was, each = image.ndim, layers.is_each_section(image)
+        show_frames(image, levels)
+        if image.ndim > 3 or image.ndim != was or each != layers.is_each_section(image):
+            layers.put_in_place(image)  # time and sections got a place, or another one
         opened.data = image.data
 
     def _show_others(self, image: Image, selection: Selection) -> None:
@@ -289,12 +344,15 @@ class MovieChoice:
         image = self.image
         opened = self._opened_of(image) if image is not None else None
         index = found.index(image) if image is not None else -1
-        view, stack = _resolve(tuple(x.name for x in found), index, opened, self.view), self.stack
+        names, stack = tuple(x.name for x in found), self.stack
+        view = MovieView(names, index) if opened is None else opened.view(names, index, self.view)
         if view != self.view:
             self.view = view
             self.view_changed.emit(view)
         if stack is not self._announced:
             self._announced = stack
+            if stack is not None:
+                self.turns.emit(stack)
             self.changed.emit()
             self._on_dims()
 
@@ -333,43 +391,3 @@ def _first_channel(stack: Stack) -> Stack:
     """Return what a layer can show of a movie: of several channels the first."""
     channel = stack.selection.channel
     return stack.select(channel=channel[0]) if isinstance(channel, tuple) else stack
-
-
-def _resolve(
-    names: tuple[str, ...], index: int, opened: _Opened | None, before: MovieView
-) -> MovieView:
-    if opened is None:
-        return MovieView(names, index)
-    stack, selection = opened.stack, opened.selection
-    if stack is None and opened.problem:
-        return MovieView(names, index, axes=selection.axes or "", problem=opened.problem)
-    if stack is None:
-        return replace(
-            before,
-            layers=names,
-            index=index,
-            position=selection.position,
-            axes=selection.axes or before.axes,
-            summary="Opening the movie…",
-            problem="",
-        )
-    channels = stack.channel_names
-    channel = selection.channel
-    if isinstance(channel, str):
-        channel = channels.index(channel)
-    together = channel if isinstance(channel, tuple) else ()
-    return MovieView(
-        layers=names,
-        index=index,
-        channels=channels,
-        channel=channel if isinstance(channel, int) else next(iter(together), 0),
-        together=together,
-        n_z=stack.n_z,
-        z=selection.z,
-        z_step=stack.z_step,
-        pixel_size=stack.pixel_size,
-        positions=stack.position_names,
-        position=selection.position,
-        axes=selection.axes or stack.source_axes,
-        summary=describe_stack(stack),
-    )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_unet.engine.jobs.check.sample import Sample
     from napari_unet.engine.network.model import Model
     from napari_unet.engine.session.live_labels import LiveLabels
+    from napari_unet.engine.stack.stack import Stack
     from napari_unet.gui.session.lifetime import Lifetime
     from napari_unet.gui.session.movie_choice import MovieChoice
     from napari_unet.gui.session.place import Place
@@ -63,6 +64,7 @@ class MovieLabels:
         self._ahead = Ahead(self.redraw, lifetime)
         self._threshold_preview = ThresholdPreview(movie, self._settle)
         lifetime.at_end(self._end)
+        movie.turns.connect(self._leave)
         movie.frame_changed.connect(self._go_along)
         movie.changed.connect(self._go_along)
 
@@ -250,8 +252,7 @@ class MovieLabels:
 
     def read_again(self) -> None:
         """Derive the labels anew: the corrections may have changed under them."""
-        live = self.live
-        if live is not None:
+        if (live := self.live) is not None:
             self.set_probabilities(live.probabilities)
 
     @property
@@ -292,8 +293,6 @@ class MovieLabels:
             if layer is not None and (shown is now) == shown.hidden:
                 shown.hidden = layer.visible and shown is not now
                 layer.visible = shown is now
-            if stack is not None and shown.live.ndim != 1 + stack.dims:
-                self._take_away(shown)
         if now is not None and now.away:
             self.show()
         if now is not None and stack is not None:
@@ -303,12 +302,15 @@ class MovieLabels:
             self._catch_up(now.live)
             self._ahead.around(now.live, self._movie.frame)
 
-    def _take_away(self, shown: _Shown) -> None:
-        """Take a layer out of the viewer: its frames would lie on the sections of volumes."""
-        layer, viewer = shown.layer(), self._movie.viewer
-        if layer is not None and layer in viewer.layers:
-            shown.away = True
-            layers.remove(viewer, layer)
+    def _leave(self, stack: Stack) -> None:
+        """Take layers out of the viewer whose frames would lie on sections, or have other units."""
+        viewer = self._movie.viewer
+        for shown in self._of_this_file():
+            if (layer := shown.layer()) is None or layer not in viewer.layers:
+                continue
+            if not layers.lies_over(layer, shown.selection, stack):
+                shown.away = True
+                layers.remove(viewer, layer)
 
     def layers_of_file(self) -> list[Labels]:
         """Return the layers of all labels of the file that is the movie."""
@@ -342,8 +344,7 @@ class MovieLabels:
 
     def redraw(self) -> None:
         """Draw the layer again."""
-        layer = self.layer
-        if layer is not None:
+        if (layer := self.layer) is not None:
             layer.refresh(extent=False)
         self.changed.emit()
 

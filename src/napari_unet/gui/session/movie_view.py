@@ -44,3 +44,26 @@ def describe_stack(stack: Stack) -> str:
     if stack.frame_interval:
         parts.append(f"every {say_duration(stack.frame_interval, exact=True)}")
     return " · ".join(parts)
+
+
+def view_of(stack: Stack, layers: tuple[str, ...], index: int) -> MovieView:
+    """Return what is chosen of an open movie, the layer at an ``index`` of all there are."""
+    channel, channels = stack.selection.channel, stack.channel_names
+    if isinstance(channel, str):
+        channel = channels.index(channel)
+    together = channel if isinstance(channel, tuple) else ()
+    return MovieView(
+        layers=layers,
+        index=index,
+        channels=channels,
+        channel=channel if isinstance(channel, int) else next(iter(together), 0),
+        together=together,
+        n_z=stack.n_z,
+        z=stack.selection.z,
+        z_step=stack.z_step,
+        pixel_size=stack.pixel_size,
+        positions=stack.position_names,
+        position=stack.selection.position,
+        axes=stack.selection.axes or stack.source_axes,
+        summary=describe_stack(stack),
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer import label_frames, layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ class ThresholdPreview(QObject):
         with layers.held(viewer):
             image = layers.raw(
                 viewer.add_image(
-                    layers.OneFrame(live.shape, frame, codes),
+                    label_frames.OneFrame(live.shape, frame, codes),
                     name="above the threshold",
                     metadata={layers.OURS: {"role": layers.PREVIEW}},
                     colormap="yellow",

@@ -18,7 +18,7 @@ from napari_unet.gui.session.segmenting import segment
 from napari_unet.gui.session.training import Comparison, Outcome
 from napari_unet.gui.train.other_movies import screen_key
 from napari_unet.gui.train.resume import forget
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer import label_frames, layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -135,7 +135,7 @@ class _Run:
     def _show_preview(self, frame: int, labels: Any) -> None:
         image, stack = self._session.movie.image, self._session.movie.stack
         if image is not None and stack is not None and layers.is_movie_shaped(image, stack):
-            frames = layers.OneFrame((len(stack), *stack.frame_shape), frame, labels)
+            frames = label_frames.OneFrame((len(stack), *stack.frame_shape), frame, labels)
             layers.show_preview(self._session.viewer, image, frames, "what it has learned so far")
 
     def on_model(self, done: Trained) -> str | Ended:
@@ -335,7 +335,7 @@ def show_compared(session: Session, *, before: bool) -> None:
         return
     image = session.movie.require_layer()
     shape = (len(stack), *stack.frame_shape)
-    frames = layers.OneFrame(shape, pair.frame, pair.before if before else pair.after)
+    frames = label_frames.OneFrame(shape, pair.frame, pair.before if before else pair.after)
     name = "before training" if before else "after training"
     layers.show_preview(session.viewer, image, frames, name)
     training.compared = Comparison(pair.frame, pair.before, pair.after, before)

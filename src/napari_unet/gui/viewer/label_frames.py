@@ -1,4 +1,4 @@
-"""Frames of a Labels layer's data as the exporters read them: one at a time."""
+"""Frames of a Labels layer's data as the exporters read them, one at a time; and one alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.label_frames import LabelFrames
 from napari_unet.engine.labels.label_stack import LabelStack
+from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.gui.viewer import layers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
@@ -41,6 +44,25 @@ class LayerFrames(LabelFrames):
         if frame.dtype == np.uint16:  # in wider types it is an id like others
             frame = np.where(frame == BACKGROUND_ID, np.uint16(0), frame)
         return frame
+
+
+class OneFrame(LazyArray):
+    """An array-like ``(T, Y, X)`` of labels that holds one frame and is 0 in all others."""
+
+    def __init__(self, shape: Sequence[int], frame: int, labels: NDArray[Any]) -> None:
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype = labels.dtype
+        self._frame, self._labels = frame, labels
+        self._empty = np.broadcast_to(self.dtype.type(0), labels.shape)
+
+    def _read(self, frame: int, key: Any) -> Any:
+        return (self._labels if frame == self._frame else self._empty)[key].copy()
+
+    def _at_hand(self, frame: int) -> bool:
+        return frame == self._frame
+
+    def _too_many(self, frames: int) -> None:
+        """Say nothing: the frames that were not read are 0 anyway."""
 
 
 def edits_of(layer: Labels) -> tuple[Any, ...]:

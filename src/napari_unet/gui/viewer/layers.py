@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_unet.engine.stack.lazy_array import LazyArray
 from napari_unet.engine.stack.lazy_frames import LazyFrames
 from napari_unet.engine.stack.missing_pixels import measured_values
 from napari_unet.gui.viewer.levels import as_layer, finest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -94,6 +93,22 @@ def stack_behind(layer: Image) -> Stack | None:
     """Return the opened movie that a layer shows; None where its data are anything else."""
     frames = finest(layer)
     return cast("Stack", frames.movie) if isinstance(frames, LazyFrames) else None
+
+
+def lies_over(labels: Labels, of: Selection, movie: Stack) -> bool:
+    """Whether labels ``of`` a way to take a movie may lie over it, however that is taken now.
+
+    Not frames on sections, nor sections that are counted on frames that have times.
+    """
+    counted = (of.z == "frames") != (movie.selection.z == "frames")
+    same = str(labels.units[0]) == movie_place(movie)["units"][0]
+    return labels.ndim == 1 + movie.dims and (same or not counted)
+
+
+def is_each_section(layer: Image) -> bool:
+    """Whether a layer of ours shows each section as a frame."""
+    stack = stack_behind(layer)
+    return stack is not None and stack.selection.z == "frames"
 
 
 def source_of(layer: Image) -> tuple[str, Selection] | None:
@@ -241,12 +256,22 @@ def movie_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
     return found
 
 
-def labels_layers(stack: Stack) -> list[tuple[Any, dict[str, Any], str]]:
-    """Return the layer tuple of labels from a file; in memory, to be painted on, unless huge."""
+def labels_layers(
+    stack: Stack, movie: Stack | None = None
+) -> list[tuple[Any, dict[str, Any], str]]:
+    """Return the layer tuple of labels from a file; in memory, to be painted on, unless huge.
+
+    They lie where the frames of the ``movie`` do that they are as large as: napari knows no units
+    where two layers disagree about them.
+    """
+    if movie is not None and movie.dims == 3 and stack.n_z == movie.n_z > 1:
+        stack = stack.select(z="volume")
     frames = stack.lazy()
     huge = int(np.prod(frames.shape)) * frames.dtype.itemsize > _MOST_LABELS
     labels = frames if huge else np.stack([stack[t] for t in range(len(stack))])
-    return [(labels, {"name": stack.name, **movie_place(stack)}, "labels")]
+    fits = movie is not None and labels.shape[1:] == movie.frame_shape
+    lies = movie_place(movie if fits and movie is not None else stack)
+    return [(labels, {"name": stack.name, **lies}, "labels")]
 
 
 def add_movie(viewer: Viewer, made: list[tuple[Any, dict[str, Any], str]]) -> list[Image]:
@@ -362,25 +387,6 @@ def remove(viewer: Viewer, layer: Layer) -> None:
         viewer.layers.remove(layer)
     if chosen and len(viewer.layers):
         viewer.layers.selection.active = viewer.layers[max(0, at - 1)]
-
-
-class OneFrame(LazyArray):
-    """An array-like ``(T, Y, X)`` of labels that holds one frame and is 0 in all others."""
-
-    def __init__(self, shape: Sequence[int], frame: int, labels: NDArray[Any]) -> None:
-        self.shape = tuple(int(n) for n in shape)
-        self.dtype = labels.dtype
-        self._frame, self._labels = frame, labels
-        self._empty = np.broadcast_to(self.dtype.type(0), labels.shape)
-
-    def _read(self, frame: int, key: Any) -> Any:
-        return (self._labels if frame == self._frame else self._empty)[key].copy()
-
-    def _at_hand(self, frame: int) -> bool:
-        return frame == self._frame
-
-    def _too_many(self, frames: int) -> None:
-        """Say nothing: the frames that were not read are 0 anyway."""
 
 
 def _contrast(movie: Stack | LazyFrames) -> tuple[float, float]:
