@@ -36,7 +36,7 @@ until(lambda: session.movie.stack is not None)
 find("segment.model_path").setText(sys.argv[2])
 find("segment.load_model").click()
 until(lambda: not session.job.running)
-find("segment.run_movie").click()
+viewer.dims.set_current_step(0, 0), find("segment.run_movie").click()
 until(lambda: session.labels.live is not None and session.labels.live.probabilities is not None)
 live, layer = session.labels.live, session.labels.layer
 until(lambda: live.probabilities.computed[0] and live.is_prepared(0))
@@ -230,6 +230,7 @@ def test_volumes_are_segmented_corrected_and_found_again(hand, file, solid_model
     hand.open_movie(segment, file)
     choose(segment, hand, "volume")
     hand.load_model(segment, solid_model)
+    hand.viewer.dims.set_current_step(0, 0)
     hand.click(segment, "segment.run_movie")
     assert "3 frames segmented" in hand.done()
     session = hand.session
