@@ -21,7 +21,7 @@ from napari_unet.gui.session.models import reference
 from napari_unet.gui.session.place import author
 from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
-from napari_unet.gui.viewer.moments import show_section
+from napari_unet.gui.viewer.look_at import show_section
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -20,7 +20,7 @@ from napari_unet.gui.session.workers import Latest
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.layer_stack import stack_of
 from napari_unet.gui.viewer.levels import read_ahead, show_frames
-from napari_unet.gui.viewer.moments import go_to_moment, moment_of, section_on_screen
+from napari_unet.gui.viewer.look_at import go_to_moment, moment_of, section_on_screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
