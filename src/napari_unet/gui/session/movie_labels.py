@@ -14,7 +14,7 @@ from superqt.utils import ensure_main_thread
 from napari_unet.engine.settings import LabelSettings, Selection
 from napari_unet.gui.session.threshold_preview import ThresholdPreview
 from napari_unet.gui.session.workers import Ahead
-from napari_unet.gui.viewer import layers
+from napari_unet.gui.viewer import label_frames, layers
 from napari_unet.gui.viewer.live_layer import actions_of, add_live_layer
 from napari_unet.gui.viewer.ours import name_layer, named_by_us
 
@@ -308,7 +308,7 @@ class MovieLabels:
         for shown in self._of_this_file():
             if (layer := shown.layer()) is None or layer not in viewer.layers:
                 continue
-            if not layers.lies_over(layer, shown.selection, stack):
+            if not label_frames.lies_over(layer, shown.selection, stack):
                 shown.away = True
                 layers.remove(viewer, layer)
 

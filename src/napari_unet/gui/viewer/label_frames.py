@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_unet.engine.annotations.corrections import Corrections
     from napari_unet.engine.errors import Notice
+    from napari_unet.engine.settings import Selection
     from napari_unet.engine.stack.stack import Stack
     from napari_unet.engine.tracks.by_hand import ByHand
 
@@ -63,6 +64,16 @@ class OneFrame(LazyArray):
 
     def _too_many(self, frames: int) -> None:
         """Say nothing: the frames that were not read are 0 anyway."""
+
+
+def lies_over(labels: Labels, of: Selection, movie: Stack) -> bool:
+    """Whether labels ``of`` a way to take a movie may lie over it, however that is taken now.
+
+    Not frames on sections, nor sections that are counted on frames that have times.
+    """
+    counted = (of.z == "frames") != (movie.selection.z == "frames")
+    same = str(labels.units[0]) == layers.movie_place(movie)["units"][0]
+    return labels.ndim == 1 + movie.dims and (same or not counted)
 
 
 def edits_of(layer: Labels) -> tuple[Any, ...]:

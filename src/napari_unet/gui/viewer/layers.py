@@ -95,16 +95,6 @@ def stack_behind(layer: Image) -> Stack | None:
     return cast("Stack", frames.movie) if isinstance(frames, LazyFrames) else None
 
 
-def lies_over(labels: Labels, of: Selection, movie: Stack) -> bool:
-    """Whether labels ``of`` a way to take a movie may lie over it, however that is taken now.
-
-    Not frames on sections, nor sections that are counted on frames that have times.
-    """
-    counted = (of.z == "frames") != (movie.selection.z == "frames")
-    same = str(labels.units[0]) == movie_place(movie)["units"][0]
-    return labels.ndim == 1 + movie.dims and (same or not counted)
-
-
 def is_each_section(layer: Image) -> bool:
     """Whether a layer of ours shows each section as a frame."""
     stack = stack_behind(layer)
