@@ -449,7 +449,7 @@ def by_doubts(session: Session, doubts: LiveDoubts) -> Outcome:
         session.seconds += DOUBT + CELL * (len(one.frames) - 1)
         outcome.looked_at += 1
         judged = session.judges(one)
-        outcome.offered += judged and one.repair is not None
+        outcome.offered += judged and one.repair is not None and not one.repair.of_links
         n = session.live.corrections.n_done
         if session.helps(one):
             outcome.helped += judged
@@ -529,7 +529,7 @@ def listed(
             seen_errors |= set(real)
         of_reason[one.reason] += 1
         at_real[one.reason] += bool(real)
-        if one.repair is None or not session.judges(one):
+        if one.repair is None or one.repair.of_links or not session.judges(one):
             continue
         steps = session.live.corrections.n_done
         helps = session.helps(one)

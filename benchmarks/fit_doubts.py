@@ -107,7 +107,8 @@ def joined_by_kind(doubts: Iterable[Doubt]) -> Iterator[Doubt]:
 def row(one: Doubt, wrong: bool, mended: bool) -> Row:
     """Return what is learned from a doubt."""
     (kind, _), *evidence = one.evidence
-    return kind, dict(evidence), wrong, mended if one.repair is not None else None
+    offered = one.repair is not None and not one.repair.of_links
+    return kind, dict(evidence), wrong, mended if offered else None
 
 
 def all_of(finder: DoubtFinder) -> list[Doubt]:

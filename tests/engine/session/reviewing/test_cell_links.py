@@ -12,11 +12,12 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.engine.files.journal import Journal
 from napari_unet.engine.session.live_labels import LiveLabels
 from napari_unet.engine.session.reviewing.cell_links import CellLinks, Origin
+from napari_unet.engine.session.reviewing.repairs import Repairs
 from napari_unet.engine.session.reviewing.settled import is_settled
 from napari_unet.engine.session.verbs import Verbs
 from napari_unet.engine.settings import LabelSettings
 from napari_unet.engine.tracks.by_hand import ByHand
-from napari_unet.engine.tracks.doubts.doubt import Doubt
+from napari_unet.engine.tracks.doubts.doubt import Doubt, Repair
 from napari_unet.engine.tracks.tracking import Linker
 from tests.engine.session.movies import CENTRES, SHAPE, Discs
 
@@ -215,3 +216,20 @@ def test_who_says_what_a_cell_comes_from_settles_that_doubt(reason, disc, frame,
     assert is_settled(doubt, hand.live.corrections) == settled
     hand.live.undo()
     assert not is_settled(doubt, hand.live.corrections)
+
+
+def test_a_daughter_is_linked_by_the_repair_that_a_doubt_offers():
+    hand = Hand()
+    (y, x), (_, mother), (_, cell) = CENTRES[FAR], hand.cell(1, LOW), hand.cell(2, FAR)
+    reason, repair = "appears from nowhere", Repair("mother", 1, (mother,))
+    doubt = Doubt(2, float(y), float(x + 2), (cell,), reason, repair, 0.5, 16.0)
+    before = np.asarray(hand.live[2]).copy()
+    assert Repairs(hand.live).take(doubt) == (cell,)
+    assert is_settled(doubt, hand.live.corrections)
+    assert [link.kind for link in hand.live.corrections.links] == [MOTHER]
+    np.testing.assert_array_equal(hand.live[2], before)
+    hand.live.undo()
+    assert not hand.live.corrections.links and not is_settled(doubt, hand.live.corrections)
+    gone = Doubt(2, 0.0, 0.0, (cell,), reason, Repair("mother", 1, (999,)), 0.5, 16.0)
+    with pytest.raises(BadInput, match="999"):
+        Repairs(hand.live).take(gone)

@@ -75,6 +75,25 @@ def test_of_20_frames_with_a_slip_each_the_right_repair_is_offered(sample):
     assert [one.gain for one in found] == sorted((one.gain for one in found), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("after", "offered"),
+    [
+        pytest.param({4: (32, 18, 6), 5: (32, 42, 6)}, [4, 5], id="divided"),
+        pytest.param({4: (32, 42, 6)}, [], id="moved"),
+        pytest.param({4: (32, 10, 6), 5: (32, 50, 6)}, [], id="too far"),
+    ],
+)
+@pytest.mark.parametrize("made", [movie, solid])
+def test_two_cells_beside_one_that_ended_are_offered_as_its_daughters(made, after, offered):
+    cells = {7: (20, 78, 7), 8: (46, 78, 7)}
+    labels = made(*[cells | {1: (32, 30, 7)}] * 3, *[cells | after] * 4)
+    found = [one for one in find(labels) if one.reason == "appears from nowhere"]
+    linked = [one for one in found if one.repair and one.repair.verb == "mother"]
+    assert sorted(one.cells[0] for one in linked) == offered
+    assert {(one.frame, one.repair.source, one.repair.cells) for one in linked} <= {(3, 2, (1,))}
+    assert all(str(one.repair) == "link it to its mother on frame 2" for one in linked)
+
+
 def test_records_of_many_frames_are_no_work_for_the_garbage_collector():
     kept, frames = Packed(3 * 64), [measure(one)[0] for one in movie(TWO, ONE, {}, STILL)]
     for t in range(len(kept)):

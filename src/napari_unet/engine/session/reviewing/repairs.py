@@ -12,6 +12,7 @@ from napari_unet.engine.labels.ids import BACKGROUND_ID
 from napari_unet.engine.labels.space.boxes import hull, size_of, within
 from napari_unet.engine.labels.verbs import alike, cuts, outlines, places, shapes
 from napari_unet.engine.session.reviewing.aside import levels_of
+from napari_unet.engine.session.reviewing.cell_links import CellLinks
 from napari_unet.engine.session.users.disputed import take_theirs
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Repairs:
         """
         if doubt.repair is not None and doubt.repair.verb == "theirs":
             return take_theirs(self._live, doubt)
+        if doubt.repair is not None and doubt.repair.of_links:
+            return self._to_its_mother(doubt, doubt.repair)
         mended, refused = [], []
         for one in doubt.parts:
             try:
@@ -74,6 +77,11 @@ class Repairs:
         first = mended[0]
         self._live.carry_out([one.plan for one in mended], first.step, doubt.cells or first.cells)
         return first.cells
+
+    def _to_its_mother(self, doubt: Doubt, repair: Repair) -> Cells:
+        (mother,), (daughter,) = repair.cells, doubt.cells
+        CellLinks(self._live).set_mother((repair.source, mother), (doubt.frame, daughter))
+        return doubt.cells
 
     def _mended(self, doubt: Doubt) -> _Mended:
         if doubt.repair is None:

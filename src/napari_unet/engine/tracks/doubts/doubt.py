@@ -32,13 +32,14 @@ Reason = Literal[
     "users disagree",
 ]
 DISAGREE: Reason = "users disagree"
-Verb = Literal["split", "merge", "take", "delete", "outline", "theirs"]
+Verb = Literal["split", "merge", "take", "delete", "outline", "mother", "theirs"]
 _WORDS: dict[Verb, str] = {
     "split": "split it",
     "merge": "merge them",
     "take": "take it in",
     "delete": "delete it",
     "outline": "outline it anew",
+    "mother": "link it to its mother",
     "theirs": "take it as the other user has it",
 }
 _OF_TWO: tuple[Reason, ...] = (
@@ -62,7 +63,8 @@ class Repair:
     """What would mend a doubt: a verb, and the cells of another frame that it goes by.
 
     ``cells`` are ids on frame ``source``; a split follows their outlines, a cell that is missing
-    is looked for where they are, moved by ``way`` (y, x) px, of volumes (z, y, x) voxels.
+    is looked for where they are, moved by ``way`` (y, x) px, of volumes (z, y, x) voxels. A mother
+    is linked, by which no label changes.
     """
 
     verb: Verb
@@ -70,8 +72,15 @@ class Repair:
     cells: tuple[int, ...] = ()
     way: tuple[float, ...] = (0.0, 0.0)
 
+    @property
+    def of_links(self) -> bool:
+        """Whether it says what a cell comes of, and leaves the labels as they are."""
+        return self.verb == "mother"
+
     def __str__(self) -> str:
         said = _WORDS[self.verb]
+        if self.of_links:
+            return f"{said} on frame {self.source}"
         return f"{said}, as on frame {self.source}" if self.source >= 0 else said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,7 @@ _FAINT_AREAS = 4.0  # times: less of a cell is seen where it is faint
 _SHOWN = 0.25  # diameters: so near to the margin's rim a cell may be beyond it
 _SISTER, _SISTERS = 2.0, 2.5  # diameters between daughters; times one's area, at most
 _SHRANK = 0.8  # of the area before: a cell that divided
+_MOTHER, _DAUGHTERS = 1.25, 2  # diameters of a daughter to where her mother was; how many
 
 _FEW = 0.02  # score: less is no doubt, where cells come and go for good
 
@@ -162,11 +164,12 @@ def _traced(seen: Seen, cell: tuple[int, int], step: int, reason: Reason) -> Ite
         beside = frame + step if step > 0 else frame
         if beside == frame:
             one = doubt_of(seen, frame, (index,), reason, None, ("ends", evidence))
+            one = replace(one, repair=_to_its_mother(seen, frame, index))
         else:
             way = seen.way(frame, beside)
             one = _absent(seen, beside, (frame, index, way), reason, ("ends", evidence))
         if one.score >= _FEW:
-            yield one.with_score(one.score, False, ("ends", evidence))
+            yield one if step < 0 else one.with_score(one.score, False, ("ends", evidence))
         return
     evidence |= {"n": len(found) - 1.0, "peak": float(np.mean(peaks)) - 0.5}
     evidence |= cells.by_model([index])
@@ -329,6 +332,25 @@ def _rest_of(seen: Seen, frame: int, index: int) -> tuple[int, ...]:
         if its < _SHRANK * was and abs(mine + its - was) < 0.25 * was:
             return (other,)
     return ()
+
+
+def _to_its_mother(seen: Seen, t: int, index: int) -> Repair | None:
+    """Return the repair that links a cell to the one that ended beside it a frame before.
+
+    Where two cells come from nowhere beside that one: a single one may be the same that moved.
+    """
+    before, links, cells = seen.of(t - 1), seen.link(t - 1), seen.of(t)
+    assert before is not None and links is not None and cells is not None
+    reach = _MOTHER * float(cells.diameters[index])
+    ended = np.flatnonzero(links.on < 0)
+    near = ended[apart(before.centres[ended] - _place(seen, t, index, t - 1)) < reach]
+    if len(near) != 1:
+        return None
+    fresh = np.flatnonzero(links.origin < 0)
+    beside = apart(cells.centres[fresh] - _place(seen, t - 1, int(near[0]), t)) < reach
+    if np.count_nonzero(beside) != _DAUGHTERS:
+        return None
+    return Repair("mother", t - 1, ids_of(seen, t - 1, near.tolist()))
 
 
 def _is_daughter(seen: Seen, t: int, index: int) -> bool:
