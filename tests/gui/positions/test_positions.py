@@ -148,6 +148,14 @@ def test_a_folder_is_segmented_corrected_and_exported(table, hand, small, tmp_pa
     hand.click(dock, "positions.export")
     assert "2 done before" in hand.done()
 
+    for name in ("p00", "p02"):
+        table.click(name, NAME)
+        shown = hand.done()
+    assert shown.startswith("Labels as they were exported.")
+    count = hand.find(hand.open("Segment"), "segment.count")
+    said = "Labels are exported, as p02_labels.tif. To correct them, press Segment movie."
+    hand.qtbot.waitUntil(lambda: count.text() == said, timeout=10000)
+
     hand.click(dock, "positions.check")
     assert "2 positions checked" in hand.done()
     assert (out / "qc.csv").read_text().startswith("movie,frame")

@@ -8,6 +8,7 @@ from napari_unet.engine.errors import BadInput
 from napari_unet.gui.session.job import Task
 from napari_unet.gui.viewer import layers
 from napari_unet.gui.viewer.levels import read_ahead
+from napari_unet.gui.viewer.ours import note_export
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -38,16 +39,19 @@ def open_position(
         session.movie.select(position=position)
         return
 
+    labels = (out, movie.name) if exported else None
+
     def opened(found: tuple[list[Any], list[Any]]) -> str:
         _close(session)
         session.movie.choose_image(layers.add_movie(session.viewer, found[0])[0])
         for data, how, _ in found[1]:
-            session.viewer.add_labels(data, **how)
+            layer = session.viewer.add_labels(data, **how)
+            if labels is not None and session.movie.stack is not None:
+                note_export(layer, session.movie.stack, _file_of(*labels))
         if found[1]:
             return "Labels as they were exported. To correct them, press Segment movie first."
         return session.movie.view.summary
 
-    labels = (out, movie.name) if exported else None
     title = f"Opening {movie.name}"
     session.job.start(Task(OWNER, title, lambda: _opening(movie, labels), on_done=opened))
 
@@ -65,11 +69,16 @@ def _close(session: Session) -> None:
             viewer.layers.remove(layer)
 
 
+def _file_of(out: Path, name: str) -> Path:
+    from napari_unet.engine.jobs.queue.results import LABELS, Results
+
+    return Results(out, name).path(LABELS)
+
+
 def _opening(
     movie: Movie, labels: tuple[Path, str] | None
 ) -> Generator[None, None, tuple[list[Any], list[Any]]]:
     """Make the layers as far as that reads files; the rest is the GUI thread's."""
-    from napari_unet.engine.jobs.queue.results import LABELS, Results
     from napari_unet.engine.labels.given.open_labels import open_labels
     from napari_unet.engine.stack.stack import Stack
 
@@ -84,7 +93,7 @@ def _opening(
     found: list[Any] = []
     if labels is not None:
         try:
-            found = layers.labels_layers(open_labels(Results(*labels).path(LABELS)), stack)
+            found = layers.labels_layers(open_labels(_file_of(*labels)), stack)
         except BadInput:  # the movie opens all the same
             found = []
     return made, found

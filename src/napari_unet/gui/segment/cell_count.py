@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 from napari_unet.engine.text import counted
 from napari_unet.gui.segment.size_hint import SizeHint
 from napari_unet.gui.session.workers import Latest
+from napari_unet.gui.viewer.ours import export_of
 from napari_unet.gui.widgets.parts import Column, Hint
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari_unet.gui.session.session import Session
 
 _NONE = np.zeros(0, np.int64)  # areas where there are no cells to speak of
+_TO_CORRECT = "To correct them, press Segment movie."
 _NOTHING = "No labels yet. Press Segment movie, or This frame to try the model where you are."
 
 
@@ -62,13 +64,16 @@ class CellCount(QWidget):
         stack, live, frame = session.movie.stack, session.labels.live, session.movie.frame
         if stack is None:
             return "", _NONE
+        codes = live.probabilities if live is not None else None
+        done = int(codes.computed.sum()) if codes is not None else 0
+        if not done and (there := export_of(session.viewer, stack)) is not None:
+            return f"Labels are exported, as {there.name}. {_TO_CORRECT}", _NONE
         if live is not None and not live.is_prepared(frame):
             session.labels.prepare(frame)  # and counted after that
             return "Finding the cells of this frame…", _NONE
         if live is None or session.labels.layer is None:
             return _NOTHING, _NONE
         here, areas = _cells_in(live, frame)
-        done = int(live.probabilities.computed.sum()) if live.probabilities is not None else 0
         return f"{here} {done} of {counted(len(stack), 'frame')} segmented.", areas
 
 

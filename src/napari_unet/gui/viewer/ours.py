@@ -1,7 +1,8 @@
-"""What is remembered of a layer of ours: the name it was given, and that its brush was suited."""
+"""What is remembered of a layer: the name we gave it, its suited brush, the export it is of."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,9 @@ from napari_unet.gui.viewer.layers import OURS
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
+    from napari.viewer import Viewer
+
+    from napari_unet.engine.stack.stack import Stack
 
 
 def name_layer(layer: Layer, name: str) -> None:
@@ -23,6 +27,25 @@ def named_by_us(layer: Layer) -> bool:
     """Whether a layer still has the name that we gave it."""
     ours = layer.metadata.get(OURS)
     return isinstance(ours, dict) and ours.get("name") == layer.name
+
+
+def note_export(layer: Labels, stack: Stack, file: Path) -> None:
+    """Remember that labels are those that were exported of a movie, and where they lie."""
+    layer.metadata.setdefault(OURS, {})["exported"] = (_name_of(stack), str(file))
+
+
+def export_of(viewer: Viewer, stack: Stack) -> Path | None:
+    """Return where the exported labels of a movie lie that are among the layers; None of none."""
+    for layer in viewer.layers:
+        ours = layer.metadata.get(OURS)
+        movie, file = ours.get("exported", ("", "")) if isinstance(ours, dict) else ("", "")
+        if file and movie == _name_of(stack):
+            return Path(file)
+    return None
+
+
+def _name_of(stack: Stack) -> str:
+    return f"{stack.path}, {stack.selection.position or 0}"
 
 
 def suit_brush(layer: Labels, frame: int) -> None:
