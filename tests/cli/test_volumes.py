@@ -93,12 +93,21 @@ def test_what_does_not_go_together_is_one_line(volumes, bright_model, world, run
         (("segment", volumes[0], "--z", "volume", "--model", world.model), "--z frames"),
         (("segment", volumes[0], "--model", bright_model), "--z volume"),
         (("train", flat, flat, "--z", "volume", "--steps", 1), "one section"),
-        (("train", *volumes, "--z", "volume", "--base", world.model, "--steps", 1), "--z frames"),
+        (("train", *volumes, "--base", bright_model, "--steps", 1), "--z volume"),
     ]
     for command, said in words:
         answer = run(*command, "--out", tmp_path / "out")
         assert answer.code == 1, command
         assert said in answer.error and answer.error.startswith("Error: "), answer.error
+
+
+def test_volumes_are_learned_from_a_model_of_images(volumes, world, run, tmp_path):
+    words = ("train", *volumes, "--z", "volume", "--base", world.model, "--steps", 1)
+    answer = run(*words, "--out", tmp_path / "solid")
+    assert answer.code == 0
+    assert "begins with each section as an image" in " ".join(answer.stderr.split())
+    model = Model.load(tmp_path / "solid.safetensors")
+    assert model.config.dims == 3 and model.record["parent"] == Model.load(world.model).sha256
 
 
 def test_an_unknown_distance_of_sections_is_said(volumes, bright_model, run, tmp_path):

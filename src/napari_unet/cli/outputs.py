@@ -24,8 +24,6 @@ def prepare_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> Pa
 
     """
     there = [name for name in names if (folder / name).exists()]
-    if held := next((name for name in there if (folder / name).is_dir()), None):
-        raise BadInput(f"{folder / held} is a folder", "the name of a file", "choose another name")
     if there and not overwrite:
         raise BadInput(
             f"{folder.absolute()} already holds {', '.join(there)}",
@@ -49,6 +47,8 @@ def prepare_file(path: Path, suffix: str, *, overwrite: bool) -> Path:
     """Return ``path`` with ``suffix``; refuse it where it exists or its folder is not writable."""
     if path.suffix != suffix:
         path = path.with_name(path.name + suffix)
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder", "the name of a file", "choose another name")
     prepare_folder(path.parent, [path.name], overwrite=overwrite)
     return path
 
