@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +65,10 @@ def frames_to_mirror(doubts: Iterable[Doubt], known: Sequence[int], n: int) -> l
 
     The latter evenly spread: an error that looks alike on all frames is on no list.
     """
-    wrong: Counter[int] = Counter()
+    wrong: defaultdict[int, float] = defaultdict(float)
     for one in doubts:
         for t in one.frames:
-            wrong[t] += one.score  # type: ignore[assignment] # a sum, of scores
+            wrong[t] += one.score
     worst = sorted((t for t in known if wrong[t]), key=lambda t: (-wrong[t], t))[: (n + 1) // 2]
     others = [t for t in known if t not in set(worst)]
     few = min(n - len(worst), len(others))
