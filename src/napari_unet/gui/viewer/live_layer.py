@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,13 +78,19 @@ def live_colormap(seed: int | None = None) -> CyclicLabelColormap:
 
     There is one colour an id of uint16. With a ``seed``, those of cells are in another order.
     """
-    colours = np.asarray(label_colormap(49).colors)[1:]
+    colours = _colours()
     if seed is not None:
         colours = np.random.default_rng(seed).permutation(colours)
     table = np.zeros((BACKGROUND_ID + 1, 4), dtype=np.float32)
     table[1:] = np.resize(colours, (BACKGROUND_ID, 4))
     table[BACKGROUND_ID] = (*colour("background").getRgbF()[:3], _GROUND_OPACITY)
     return CyclicLabelColormap(colors=table, background_value=0)
+
+
+@cache
+def _colours() -> NDArray[np.float32]:
+    """Made once: napari silences a warning then, which a worker that does so too would undo."""
+    return np.asarray(label_colormap(49).colors, np.float32)[1:]
 
 
 def actions_of(layer: Labels) -> LiveLayer | None:
