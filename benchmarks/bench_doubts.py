@@ -91,7 +91,7 @@ def long_movie(frames: int) -> tuple[str, ...]:
     shown.show()
     search = DoubtSearch(shown)
     search.found.connect(lambda: listed.show_doubts(search.doubts[:ROWS], -1))
-    search.found.connect(lambda: timeline.show_doubts(likely_frames(search.doubts)))
+    search.found.connect(lambda: timeline.show_doubts(*likely_frames(search.doubts)))
     of = ToAndFro(live, labels, codes)
     gaps: list[float] = []
     beat = QTimer(interval=BEAT_MS)
