@@ -62,11 +62,9 @@ def warning_of(model: Model | None, stack: Stack, annotations: Annotations, reme
         return ""
     from napari_unet.engine.labels.class_labels import labels_of
     from napari_unet.engine.prediction.predictor import open_predictor
-    from napari_unet.engine.training.bases.coloured_base import coloured_base
-    from napari_unet.engine.training.bases.inflated_base import inflated_base
+    from napari_unet.engine.training.bases.start import adapted
 
-    model = inflated_base(stack, model) or model
-    model = coloured_base([AnnotatedMovie(stack, annotations)], model) or model
+    model = adapted([AnnotatedMovie(stack, annotations)], model)
     stack = stack.seen_by(model.config.in_channels)
     with closing(open_predictor(model)) as predictor:
 

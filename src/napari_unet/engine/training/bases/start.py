@@ -41,16 +41,19 @@ def begun(
     takes each section as one.
     """
     if base is not None:
-        base = inflated_base(movies[0].stack, base) or base
-    if base is not None and (coloured := coloured_base(movies, base)):
-        seen = [AnnotatedMovie(stack.seen_by(len(RGB)), known) for stack, known in movies]
-        return seen, coloured, ()
+        base = adapted(movies, base)
     stacks = [in_its_colours(stack, t.frame_indices, base, state) for stack, t in movies]
     odd: tuple[Notice, ...] = ()
     if base is None and not state:
         stacks, odd = _all_or_none([stack for stack, _ in movies], stacks, names)
     pairs = zip(stacks, movies, strict=True)
     return [AnnotatedMovie(stack, movie.annotations) for stack, movie in pairs], base, odd
+
+
+def adapted(movies: Sequence[AnnotatedMovie], base: Model) -> Model:
+    """Return a base as movies need it: of volumes, or of colours; itself where it suits them."""
+    base = inflated_base(movies[0].stack, base) or base
+    return coloured_base(movies, base) or base
 
 
 def _all_or_none(
